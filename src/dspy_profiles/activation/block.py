@@ -1,0 +1,137 @@
+"""A profile for one block: a wrapper of `dspy.context` that speaks only for its own keys."""
+
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from functools import cache
+from types import TracebackType
+from typing import Any
+
+from dspy_profiles import plugins
+from dspy_profiles.activation.prepared import Prepared, prepared
+from dspy_profiles.resolved import ACTIVE, ResolvedProfile
+
+__all__ = ["Overlay", "current_profile", "overlay", "profile"]
+
+
+class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
+    """Run a block under a profile.
+
+    >>> with profile("mock", settings={"num_threads": 2}) as p:  # doctest: +SKIP
+    ...     dspy.Predict("question -> answer")(question="Why?")
+
+    Without a name: `DSPY_PROFILE`, the setting `default`, or the profile called "default".
+    Overrides are sections. Leaving the block puts back exactly what was there.
+    """
+
+    __slots__ = ("_entered", "_name", "_overrides")
+
+    def __init__(self, name: str | None = None, **overrides: Mapping[str, Any]) -> None:
+        self._name = name
+        self._overrides = overrides
+        self._entered: list[Overlay] = []
+
+    def __enter__(self) -> ResolvedProfile:
+        entered = overlay(prepared(self._name, self._overrides))
+        self._entered.append(entered)
+        return entered.profile
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        here = self._entered.pop()
+        if self._entered and not here.is_here():
+            # One object may be entered by several threads: each leaves the block that it is in.
+            self._entered.append(here)
+            here = next((o for o in reversed(self._entered) if o.is_here()), here)
+            self._entered.remove(here)
+        here.leave()
+
+
+class Overlay:
+    """One entered block: the overrides that it laid over DSPy's, and those that were before."""
+
+    __slots__ = ("_fallback", "_laid", "_previous", "_token", "_variable", "profile")
+
+    def __init__(self, ready: Prepared, variable: ContextVar[Any] | None) -> None:
+        self.profile = ready.profile
+        self._variable = variable
+        if variable is None:
+            self._fallback = _context(ready)
+            self._fallback.__enter__()
+            return
+        self._previous = previous = variable.get()
+        laid = {**previous, **ready.values}  # DSPy's own threads hold plain dictionaries, too
+        if ready.callbacks:
+            laid["callbacks"] = _added_up(ready.callbacks)
+        self._laid = laid
+        self._token: Token[Any] = variable.set(laid)
+
+    def is_here(self) -> bool:
+        """Whether this is the innermost block of the running thread or task."""
+        return self._variable is None or self._variable.get() is self._laid
+
+    def leave(self) -> None:
+        """Put back what was there, whatever has happened in between."""
+        if self._variable is None:
+            self._fallback.__exit__(None, None, None)
+        elif self.is_here():
+            try:
+                self._variable.reset(self._token)
+            except ValueError:  # left in a copy of the context that it was entered in
+                self._variable.set(self._previous)
+                self._disarm()
+        else:  # left elsewhere, or before a block inside of it: whoever comes back finds nothing
+            self._disarm()
+        if "dspy_profiles_deactivated" in plugins.listening:
+            plugins.manager().hook.dspy_profiles_deactivated(profile=self.profile)
+
+    def _disarm(self) -> None:
+        self._laid.clear()
+        self._laid.update(self._previous)
+
+
+def overlay(ready: Prepared) -> Overlay:
+    """Enter a block."""
+    entered = Overlay(ready, _variable())
+    if "dspy_profiles_activated" in plugins.listening:
+        plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
+    return entered
+
+
+def current_profile() -> ResolvedProfile | None:
+    """The profile that is active here: of a block, of the session, or configured. Else None."""
+    if "dspy" not in sys.modules:
+        return None
+    import dspy
+
+    active: ResolvedProfile | None = dspy.settings.get(ACTIVE)
+    return active
+
+
+@cache
+def _variable() -> ContextVar[Any] | None:
+    from dspy_profiles import dspy_internals  # imports DSPy
+
+    return dspy_internals.block_overrides()
+
+
+def _context(ready: Prepared) -> AbstractContextManager[None]:
+    import dspy
+
+    values = dict(ready.values)
+    if ready.callbacks:
+        values["callbacks"] = _added_up(ready.callbacks)
+    entered: AbstractContextManager[None] = dspy.context(**values)
+    return entered
+
+
+def _added_up(ours: tuple[Any, ...]) -> list[Any]:
+    import dspy
+
+    there = list(dspy.settings.callbacks)
+    return there + [callback for callback in ours if callback not in there]

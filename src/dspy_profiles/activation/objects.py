@@ -1,0 +1,46 @@
+"""The LMs and embedders of profiles, for code that hands them around by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dspy_profiles import resolver
+from dspy_profiles.activation.block import current_profile
+from dspy_profiles.activation.prepared import prepared
+from dspy_profiles.resolved import ResolvedProfile
+
+__all__ = ["embedder", "lm"]
+
+
+def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> Any:
+    """The LM of a profile, or of a role in it; without a name, of the active profile.
+
+    The same object for as long as its content, file and secrets are unchanged. Overrides are
+    arguments of `dspy.LM`.
+
+    >>> lm("prod"), lm("prod", temperature=0), lm(role="teacher")  # doctest: +SKIP
+    """
+    sections: Mapping[str, Any] = {}
+    if overrides:
+        sections = {"lm": overrides} if role is None else {"lms": {role: overrides}}
+    found = _profile(name, sections)
+    from dspy_profiles.build import build_lm  # imports DSPy
+
+    return build_lm(found, role)
+
+
+def embedder(name: str | None = None, **overrides: Any) -> Any:
+    """The embedder of a profile; without a name, of the active one.
+
+    >>> embedder("prod")(["a text"])  # doctest: +SKIP
+    """
+    found = _profile(name, {"embedder": overrides} if overrides else {})
+    from dspy_profiles.build import build_embedder
+
+    return build_embedder(found)
+
+
+def _profile(name: str | None, overrides: Mapping[str, Any]) -> ResolvedProfile:
+    active = current_profile() if name is None and not resolver.is_forced() else None
+    if active is None:
+        return prepared(name, overrides, build=False).profile
+    return resolver.overridden(active, overrides) if overrides else active

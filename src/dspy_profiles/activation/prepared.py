@@ -1,0 +1,155 @@
+"""A profile, ready to be activated; made anew when what it was made from has changed."""
+
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dspy_profiles import environment, locations, plugins, resolver, secrets, settings
+from dspy_profiles.activation.watch import Watch
+from dspy_profiles.content import content
+from dspy_profiles.errors import InvalidFile, InvalidProfile
+from dspy_profiles.fetching import fetch
+from dspy_profiles.imports import make_importable
+from dspy_profiles.resolved import ACTIVE, ResolvedProfile, leaves
+
+if TYPE_CHECKING:
+    from dspy_profiles.build import Built
+
+__all__ = ["Prepared", "ProfileWarning", "prepared", "set_session"]
+
+KEPT = 512  # names with their overrides; one that falls out is only made again
+
+
+class ProfileWarning(UserWarning):
+    """Something about a profile that its user should know, and that stops nothing."""
+
+
+@dataclass(eq=False)
+class Prepared:
+    """A resolved profile and, once somebody needs them, its objects."""
+
+    profile: ResolvedProfile
+    is_default: bool
+    watch: Watch
+    told: str | None = None  # the fault in a newer state of the file that its user knows of
+
+    @cached_property
+    def built(self) -> "Built":
+        from dspy_profiles.build import build  # the first activation imports DSPy
+
+        built = build(self.profile)
+        plugins.manager().hook.dspy_profiles_loaded(profile=self.profile)
+        return built
+
+    @cached_property
+    def values(self) -> Mapping[str, Any]:
+        """The settings to set; callbacks are not among them, since they add up."""
+        ours = {k: v for k, v in self.built.values.items() if k != "callbacks"}
+        return {**ours, ACTIVE: self.profile}
+
+    @cached_property
+    def callbacks(self) -> tuple[Any, ...]:
+        return tuple(self.built.values.get("callbacks", ()))
+
+
+_lock = threading.RLock()
+_ready: OrderedDict[Hashable, Prepared] = OrderedDict()
+_session: Prepared | None = None
+
+
+def set_session(pinned: Prepared | None) -> None:
+    """What a forced name comes down to, while a session is pinned."""
+    global _session  # noqa: PLW0603 - a session is a fact of the process
+    _session = pinned
+
+
+def prepared(name: str | None, overrides: Mapping[str, Any], *, build: bool = True) -> Prepared:
+    """The profile, as good as its files are now. Quick when nothing has changed."""
+    key: Hashable = (name, content(overrides)) if overrides else name
+    ready = _ready.get(key)
+    if ready is not None and ready.watch.is_fresh() and (not build or "built" in ready.__dict__):
+        return ready
+    with _lock:
+        return _renewed(key, name, overrides, build=build)
+
+
+def _renewed(
+    key: Hashable, name: str | None, overrides: Mapping[str, Any], *, build: bool
+) -> Prepared:
+    if resolver.is_forced() and _session is not None:
+        return _session
+    last = _ready.get(key)
+    if last is not None and last.watch.is_fresh():
+        made = last  # another thread was quicker, or it only has to be built
+    else:
+        try:
+            made = _prepare(name, overrides)
+        except (InvalidFile, InvalidProfile) as error:
+            return _last_good(last, error)
+    if build:
+        try:
+            _ = made.values
+        except InvalidProfile as error:
+            return _last_good(last, error)
+    _ready[key] = made
+    _ready.move_to_end(key)
+    if len(_ready) > KEPT:
+        _ready.popitem(last=False)
+    return made
+
+
+def _prepare(name: str | None, overrides: Mapping[str, Any]) -> Prepared:
+    scene = resolver.Scene.now()
+    choice = resolver.choose(scene, name)
+    environment.load_env_files(scene.env_files)
+    profile = resolver.resolve_in(scene, choice, {} if resolver.is_forced() else overrides)
+    watch = watch_of(profile, scene)
+    variables = fetch(profile, "env").get("env", {})
+    environment.set_once(
+        profile.name,
+        {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
+    )
+    make_importable((scene.locations.cwd, scene.locations.root))
+    return Prepared(profile, choice.is_default, watch)
+
+
+def watch_of(profile: ResolvedProfile, scene: resolver.Scene) -> Watch:
+    """Everything that, once changed, may make another profile of this one."""
+    texts = [v for _, v in leaves(profile.values) if isinstance(v, secrets.Reference)]
+    files = [secrets.split_scheme(text, ("file",)) for text in texts]
+    return Watch(
+        scene.locations,
+        variables=(
+            *locations.VARIABLES,
+            resolver.NAME_VARIABLE,
+            resolver.FORCE_VARIABLE,
+            *(setting.env for setting in settings.SETTINGS),
+            *(name for text in texts for name in secrets.variables(text)),
+        ),
+        files=(layer.path for layer in scene.locations.layers),
+        others=(
+            *scene.env_files,
+            *scene.settings.files,
+            *(Path(found[1]).expanduser() for found in files if found is not None),
+        ),
+    )
+
+
+def _last_good(last: Prepared | None, error: InvalidFile | InvalidProfile) -> Prepared:
+    """A server goes on while somebody edits its profiles; it says so, once for each edit."""
+    if last is None or "built" not in last.__dict__:
+        raise error
+    if last.told != str(error):
+        last.told = str(error)
+        warnings.warn(
+            f'profile "{last.profile.name}" stays as it was, because it cannot be read anew: '
+            f"{error}",
+            ProfileWarning,
+            stacklevel=5,
+        )
+    return last

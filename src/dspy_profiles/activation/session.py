@@ -1,0 +1,141 @@
+"""A profile for a whole session: pinned beneath `dspy.configure`, so that it stays.
+
+Every thread sees it, no spelling of `configure` displaces it, blocks inside of it win. What the
+program configures meanwhile is put aside, and put back when the session ends.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from dspy_profiles import dspy_internals, plugins
+from dspy_profiles.activation.prepared import Prepared, set_session
+from dspy_profiles.errors import ProfileError
+from dspy_profiles.resolved import ResolvedProfile
+
+__all__ = ["Pin", "innermost", "pin", "tell_on_stderr"]
+
+# Called with the key that the program set, and the file and line where it did.
+Notify = Callable[[ResolvedProfile, str, str, int], None]
+
+_lock = threading.RLock()
+_pins: list["Pin"] = []
+_aside: dict[str, Any] = {}  # what would be in force of the pinned keys, were there no pins
+_MISSING = object()
+
+
+class Pin:
+    """One profile that is pinned; the latest one wins."""
+
+    def __init__(self, ready: Prepared, notify: Notify) -> None:
+        self.ready = ready
+        self.notify = notify
+        self.values = ready.values
+        self._told: set[tuple[str, int]] = set()
+
+    @property
+    def profile(self) -> ResolvedProfile:
+        return self.ready.profile
+
+    def release(self) -> None:
+        """End the session. A second time does nothing."""
+        with _lock:
+            if self not in _pins:
+                return
+            _pins.remove(self)
+            _settle({*self.values, "callbacks"})
+            set_session(_pins[0].ready if _pins else None)
+        plugins.manager().hook.dspy_profiles_deactivated(profile=self.profile)
+
+    def tell(self, key: str) -> None:
+        """Say, once for each place, that what the program sets there is put aside."""
+        frame = sys._getframe(1)  # noqa: SLF001 - the caller's line is what has to be told
+        while frame.f_back is not None and _is_plumbing(frame.f_globals.get("__name__", "")):
+            frame = frame.f_back
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        if place not in self._told:
+            self._told.add(place)
+            self.notify(self.profile, key, *place)
+
+
+def tell_on_stderr(profile: ResolvedProfile, key: str, file: str, line: int) -> None:
+    """One line for whoever reads the terminal."""
+    sys.stderr.write(
+        f"dspy-profiles: {file}:{line} configures {key}, but this session runs on the profile "
+        f'"{profile.name}" ({profile.reason}); that is put aside until it ends\n'
+    )
+
+
+def pin(ready: Prepared, notify: Notify = tell_on_stderr) -> Pin:
+    """Pin a profile until it is released. Pins in pins are released from the inside out."""
+    config = dspy_internals.base_config()
+    if config is None:
+        raise ProfileError(
+            "this version of DSPy keeps its settings where a session cannot be pinned",
+            hint="install dspy>=3.4,<4",
+        )
+    with _lock:
+        if not _pins:
+            config.__class__ = _pinned_class(type(config))
+        made = Pin(ready, notify)
+        for key in {*made.values, "callbacks"} - _aside.keys():
+            _aside[key] = config.get(key, _MISSING)
+        _pins.append(made)
+        _settle({*made.values, "callbacks"})
+        set_session(_pins[0].ready)
+    plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
+    return made
+
+
+def innermost() -> Pin | None:
+    """The pin that is in force, if any."""
+    return _pins[-1] if _pins else None
+
+
+def _settle(keys: set[str]) -> None:
+    """Make these keys of DSPy's settings what the pins, or what is put aside, say."""
+    config = dspy_internals.base_config()
+    if config is None:
+        return
+    for key in keys:
+        value = _in_force(key)
+        if value is _MISSING:
+            dict.pop(config, key, None)
+        else:
+            dict.__setitem__(config, key, value)
+        if not any(key in p.values or key == "callbacks" for p in _pins):
+            _aside.pop(key, None)
+    if not _pins:
+        config.__class__ = type(config).__mro__[1]
+
+
+def _in_force(key: str) -> Any:
+    if key == "callbacks":
+        ours = [callback for p in _pins for callback in p.ready.callbacks]
+        theirs = _aside[key]
+        return [*theirs, *(c for c in ours if c not in theirs)] if ours else theirs
+    return next((p.values[key] for p in reversed(_pins) if key in p.values), _aside[key])
+
+
+def _put(config: dict[str, Any], key: str, value: Any) -> None:
+    """What `dspy.configure` comes down to, while something is pinned."""
+    with _lock:
+        if key not in _aside:
+            dict.__setitem__(config, key, value)
+        elif key == "callbacks":
+            ours = [callback for p in _pins for callback in p.ready.callbacks]
+            _aside[key] = [callback for callback in value if callback not in ours]
+            _settle({key})
+        else:
+            _aside[key] = value
+            if _in_force(key) is not value:
+                _pins[-1].tell(key)
+
+
+def _pinned_class(plain: type) -> type:
+    return type(f"Pinned{plain.__name__}", (plain,), {"__setitem__": _put, "__slots__": ()})
+
+
+def _is_plumbing(module: str) -> bool:
+    return module.startswith(("dspy_profiles.", "dspy.dsp.utils."))

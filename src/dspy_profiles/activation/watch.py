@@ -1,0 +1,95 @@
+"""What an activation was made from, and whether it is still so: cheaply, at every activation."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from dspy_profiles import document, locations
+from dspy_profiles.document import Stamp
+from dspy_profiles.locations import Locations
+
+__all__ = ["Watch"]
+
+LOOK_EVERY = 1.0  # seconds between two looks for what is rarely there: nearer files, .env, …
+
+Stamps = tuple[tuple[Path, Stamp | None], ...]
+
+
+class Watch:
+    """The state of the world that one activation was made from.
+
+    Environment, working directory and the files that fed it are compared every time; files that
+    may newly appear, `.env`, suite settings and files of secrets once a second.
+    """
+
+    __slots__ = ("_cwd", "_files", "_keys", "_locations", "_next_look", "_others", "_values")
+
+    def __init__(
+        self,
+        found: Locations,
+        *,
+        variables: Iterable[str],
+        files: Iterable[Path],
+        others: Iterable[Path],
+    ) -> None:
+        self._keys = tuple(map(_encode, dict.fromkeys(variables)))
+        self._values = tuple(map(_variable, self._keys))
+        self._locations = found
+        self._cwd = None if locations.pinned() else os.getcwd()  # noqa: PTH109 - pathlib is slow
+        there = _stamps(files)
+        # Flat and with the path as text: this is compared at every activation.
+        self._files = tuple((str(path), *stamp) for path, stamp in there if stamp is not None)
+        self._others: Stamps = _stamps((*others, *(path for path, stamp in there if not stamp)))
+        self._next_look = time.monotonic() + LOOK_EVERY
+
+    def is_fresh(self) -> bool:
+        """Whether nothing has changed since."""
+        if tuple(map(_variable, self._keys)) != self._values:
+            return False
+        if self._cwd is not None and os.getcwd() != self._cwd:  # noqa: PTH109
+            return False
+        if not self._are_files_unchanged():
+            return False
+        now = time.monotonic()
+        if now < self._next_look:
+            return True
+        if self._is_elsewhere_unchanged():
+            self._next_look = now + LOOK_EVERY
+            return True
+        return False
+
+    def _is_elsewhere_unchanged(self) -> bool:
+        if _stamps(path for path, _ in self._others) != self._others:
+            return False
+        return locations.current(file=self._locations.named_file) == self._locations
+
+    def _are_files_unchanged(self) -> bool:
+        try:
+            for path, mtime_ns, size, inode in self._files:
+                now = os.stat(path)  # noqa: PTH116 - pathlib is slow
+                if now.st_mtime_ns != mtime_ns or now.st_ino != inode or now.st_size != size:
+                    return False
+        except OSError:
+            return False
+        return True
+
+
+def _stamps(paths: Iterable[Path]) -> Stamps:
+    return tuple((path, document.stamp(path)) for path in dict.fromkeys(paths))
+
+
+def _raw_environment() -> tuple[Callable[[str], object], Callable[[object], object]]:
+    """How to look a variable up, and how to spell it for that.
+
+    The bytes behind `os.environ` are looked up thirty times as fast as the variables themselves;
+    they are CPython's own business, so anything unexpected there means the ordinary way.
+    """
+    data = getattr(os.environ, "_data", None)
+    encode = getattr(os.environ, "encodekey", None)
+    if isinstance(data, dict) and callable(encode):
+        return encode, data.get
+    return str, os.environ.get  # type: ignore[return-value]
+
+
+_encode, _variable = _raw_environment()

@@ -1,0 +1,262 @@
+"""JSON Schema of a profiles file and of suite settings, in draft 4: what TOML editors speak."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dspy_profiles.dspy_api._sections import Shape, shape_of
+from dspy_profiles.dspy_api._values import words
+
+__all__ = ["profiles_schema", "settings_schema"]
+
+Schema = dict[str, Any]
+Descriptor = Mapping[str, Any]
+
+_DRAFT = "http://json-schema.org/draft-04/schema#"
+_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+_REFERENCE = {
+    "description": "a reference, fetched when the profile is built",
+    "pattern": r"(^|[^$])\$\{[^}]+\}|^(env|file|keyring):",
+    "type": "string",
+}
+_PLAIN = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
+
+
+def profiles_schema(descriptor: Descriptor) -> Schema:
+    """The schema of a profiles file for the DSPy that the descriptor describes."""
+    profile = {
+        "type": "object",
+        "description": "How and where DSPy runs, under one name.",
+        "properties": {
+            "extends": {
+                "description": "The profile or profiles to start from, left to right.",
+                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            },
+            "description": {"type": "string", "description": "One line for people."},
+            "lm": {"$ref": "#/definitions/lm"},
+            "rm": {"$ref": "#/definitions/rm"},
+            "adapter": {"$ref": "#/definitions/adapter"},
+            "provider": {"$ref": "#/definitions/provider"},
+            "settings": {"$ref": "#/definitions/settings"},
+            "lms": {
+                "type": "object",
+                "description": "Further LMs by role.",
+                "additionalProperties": {"$ref": "#/definitions/lm"},
+            },
+            "embedder": {"$ref": "#/definitions/embedder"},
+            "env": {
+                "type": "object",
+                "description": "Environment variables, set once per process where unset.",
+                "additionalProperties": {"type": "string"},
+            },
+        },
+        "additionalProperties": False,
+    }
+    version = descriptor["version"] or "unknown version"
+    return {
+        "$schema": _DRAFT,
+        "title": f"profiles.toml for DSPy {version}",
+        "type": "object",
+        "additionalProperties": {"$ref": "#/definitions/profile"},
+        "definitions": {
+            "profile": profile,
+            "lm": _arguments(descriptor, descriptor["lm"], "lm"),
+            "embedder": _arguments(descriptor, descriptor["embedder"], "embedder"),
+            "rm": _of_classes(descriptor, descriptor["retrievers"], "dspy.ColBERTv2"),
+            "adapter": _of_classes(descriptor, descriptor["adapters"], None),
+            "provider": {
+                "type": "object",
+                "description": "A class of one's own; the other keys are its arguments.",
+                "properties": {"class": _class_name([])},
+                "required": ["class"],
+                "additionalProperties": True,
+            },
+            "settings": _settings(descriptor),
+        },
+    }
+
+
+def settings_schema(settings: Iterable[tuple[str, object, str, object]]) -> Schema:
+    """The schema of a table of suite settings: (name, type, help, default) of each.
+
+    A type is a Python one (`str`, `int`, `float`, `bool`, `list`, `dict`, `Path`), its name, or
+    a type description as `check_value` takes it. Anything else allows any value.
+    """
+    properties = {
+        name: _described(_of_python(kind), help_text, default)
+        for name, kind, help_text, default in settings
+    }
+    return {
+        "$schema": _DRAFT,
+        "title": "Settings of dspy-profiles",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _arguments(descriptor: Descriptor, name: str, section: str) -> Schema:
+    description = descriptor["classes"].get(name)
+    shape = shape_of(description, name, section)
+    return {
+        "type": "object",
+        "description": f"Arguments of {name}. {(description or {}).get('doc') or ''}".strip(),
+        "properties": _properties(shape),
+        "additionalProperties": shape.open,
+    }
+
+
+def _settings(descriptor: Descriptor) -> Schema:
+    own = descriptor["settings"].items()
+    known = {k: p for k, p in own if not p["internal"] and k not in {"lm", "rm", "adapter"}}
+    return {
+        "type": "object",
+        "description": "Keys of dspy.settings.",
+        "properties": _properties(Shape("dspy.settings", known)),
+        "additionalProperties": bool(descriptor["settings_open"]),
+    }
+
+
+def _of_classes(descriptor: Descriptor, names: Iterable[str], default: str | None) -> Schema:
+    """A section that is made of a class: every argument typed, the closed classes closed.
+
+    Draft 4 has no `if`: "another class, or these keys alone" says the same.
+    """
+    shapes = {n: shape_of(descriptor["classes"][n], n) for n in names}
+    properties: Schema = {}
+    for shape in shapes.values():
+        for key, schema in _properties(shape).items():
+            properties[key] = _either(properties.get(key), schema)
+    properties |= {"class": _class_name(shapes)}
+    if default is not None:
+        properties["class_name"] = {"type": "string", "description": "Another spelling of class."}
+    closed = [_only(n, shape, default) for n, shape in shapes.items() if not shape.open]
+    made: Schema = {
+        "type": "object",
+        "description": f"Arguments of {default or 'the class'}, or of `class`.",
+        "properties": properties,
+        "additionalProperties": True,
+    }
+    if default is None:
+        made["required"] = ["class"]
+    return made | ({"allOf": closed} if closed else {})
+
+
+def _only(name: str, shape: Shape, default: str | None) -> Schema:
+    named: Schema = {"properties": {"class": {"enum": [name]}}, "required": ["class"]}
+    if name == default:  # also where no class is named at all
+        named = {
+            "not": {
+                "anyOf": [
+                    {"properties": {"class": {"not": {"enum": [name]}}}, "required": ["class"]},
+                    {
+                        "properties": {"class_name": {"not": {"enum": [name]}}},
+                        "required": ["class_name"],
+                    },
+                ]
+            }
+        }
+    keys = [*shape.known, "class", *(["class_name"] if default else [])]
+    alone: Schema = {"properties": {key: {} for key in keys}, "additionalProperties": False}
+    required = [key for key, parameter in shape.known.items() if parameter["required"]]
+    if required:
+        alone["required"] = required
+    return {"anyOf": [{"not": named}, alone]}
+
+
+def _class_name(shapes: Iterable[str]) -> Schema:
+    known = sorted(shapes)
+    free: Schema = {"type": "string", "description": "pkg.mod.Class or pkg.mod:Class"}
+    if not known:
+        return free | {"description": "pkg.mod.Class, pkg.mod:Class, or a short name"}
+    return {"description": "The class to make.", "anyOf": [{"enum": known}, free | _dotted()]}
+
+
+def _dotted() -> Schema:
+    return {"pattern": _PATH}
+
+
+def _properties(shape: Shape) -> Schema:
+    made = {}
+    for name, parameter in shape.known.items():
+        doc = parameter["doc"] or ""
+        if parameter["deprecated"]:
+            doc = f"Deprecated. {doc}".strip()
+        made[name] = _described(_of(parameter["type"]), doc, parameter.get("default"))
+    for name, kind in shape.passed_on.items():
+        made[name] = _described(_of(kind), f"Passed on by {shape.title}.", None)
+    return made
+
+
+def _described(schema: Schema, doc: str, default: object) -> Schema:
+    made = dict(schema)
+    if doc:
+        made["description"] = doc
+    if isinstance(default, str | int | float | list | dict):
+        made["default"] = default
+    return made
+
+
+def _of(kind: Mapping[str, Any]) -> Schema:
+    """A type as a schema; a reference may stand for whatever is not a table or a list."""
+    parts = kind["of"] if kind["kind"] == "union" else [kind]
+    schemas = [_alone(part) for part in parts if part["kind"] != "null"]
+    if not schemas or {} in schemas:
+        return {}
+    scalar = any(s.get("type") not in {"array", "object"} for s in schemas)
+    if scalar and {"type": "string"} not in schemas:
+        schemas.append(_REFERENCE)
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _alone(kind: Mapping[str, Any]) -> Schema:
+    name = kind["kind"]
+    if name in _PLAIN:
+        return {"type": _PLAIN[name]}
+    if name == "literal":
+        return {"enum": list(kind["values"])}
+    if name == "list":
+        items = _of(kind["items"])
+        return {"type": "array", "items": items} if items else {"type": "array"}
+    if name == "table":
+        values = _of(kind["values"])
+        return {"type": "object", "additionalProperties": values or True}
+    if name == "object":
+        return _object(kind)
+    return {"type": "string", "pattern": _PATH} if name in {"callable", "class"} else {}
+
+
+def _object(kind: Mapping[str, Any]) -> Schema:
+    if kind["written"] == "path":
+        return {"type": "string", "pattern": _PATH}
+    if kind["written"] == "role":
+        return {"type": "string", "description": words(kind)}
+    return {"not": {}, "description": words(kind)} if kind["written"] == "nothing" else {}
+
+
+def _either(one: Schema | None, other: Schema) -> Schema:
+    if one is None or one == other:
+        return other
+    parts = [*one["anyOf"]] if set(one) == {"anyOf"} else [one]
+    if {} in parts or not other:
+        return {}
+    return {"anyOf": [*parts, *([other] if other not in parts else [])]}
+
+
+def _of_python(kind: object) -> Schema:
+    names: dict[object, Schema] = {
+        str: {"type": "string"},
+        Path: {"type": "string"},
+        int: {"type": "integer"},
+        float: {"type": "number"},
+        bool: {"type": "boolean"},
+        list: {"type": "array"},
+        tuple: {"type": "array"},
+        dict: {"type": "object"},
+    }
+    by_name = {t.__name__: schema for t, schema in names.items() if isinstance(t, type)}
+    if isinstance(kind, Mapping):
+        return _of(kind)
+    if isinstance(kind, str):
+        return by_name.get(kind, {"type": _PLAIN[kind]} if kind in _PLAIN else {})
+    return names.get(getattr(kind, "__origin__", kind), {})

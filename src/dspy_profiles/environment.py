@@ -1,0 +1,70 @@
+"""`.env` files and `[x.env]`: what we put into this process's environment, and follow up."""
+
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dspy_profiles.errors import InvalidFile, Place
+
+__all__ = ["load_env_files", "set_once"]
+
+_lock = threading.Lock()
+_from_files: dict[str, str] = {}
+_from_profiles: dict[str, tuple[str, str]] = {}
+
+
+def load_env_files(files: Iterable[Path]) -> None:
+    """Put what these files say into the environment; of several, the first that has a name wins.
+
+    What the environment had before stays. What an earlier call put there follows the files, as
+    long as nobody else has changed it since.
+    """
+    # All are read before any is named: an error's frames must hold no secret.
+    read = [_read(file) for file in files]
+    wanted = {name: value for table in reversed(read) for name, value in table.items()}
+    with _lock:
+        for name, value in list(_from_files.items()):
+            if os.environ.get(name) != value:
+                del _from_files[name]  # somebody else's now
+            elif name not in wanted:
+                del _from_files[name], os.environ[name]
+        for name, value in wanted.items():
+            if name in _from_files or name not in os.environ:
+                os.environ[name] = _from_files[name] = value
+
+
+def set_once(profile: str, variables: Mapping[str, str]) -> None:
+    """Set what is not set, for good. Two profiles that disagree are told so."""
+    with _lock:
+        for name, value in variables.items():
+            if name not in os.environ:
+                os.environ[name] = value
+                _from_profiles[name] = (value, profile)
+                continue
+            before, giver = _from_profiles.get(name, (None, ""))
+            if before is not None and before != value and giver != profile:
+                warnings.warn(
+                    f'profile "{profile}" wants another {name} than "{giver}", which came first; '
+                    "an environment variable is set once per process",
+                    stacklevel=2,
+                )
+
+
+def _read(file: Path) -> dict[str, str]:
+    # A folder called .env is somebody's virtual environment.
+    if not file.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        values = dotenv_values(file, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidFile(f"cannot read {file.name}: {reason}", where=Place(file)) from None
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and "\0" not in value and "\0" not in name
+    }

@@ -1,0 +1,45 @@
+"""The hooks that a plugin may implement. Register under the entry-point group `dspy_profiles`."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import pluggy
+
+from dspy_profiles.resolved import ResolvedProfile
+
+hookspec = pluggy.HookspecMarker("dspy_profiles")
+
+
+@hookspec
+def dspy_profiles_providers() -> Mapping[str, object]:  # type: ignore[empty-body]
+    """Providers by short name: `[x.provider] class = "name"`.
+
+    A value is what an import path would name (a class or an object), or an import path.
+    """
+
+
+@hookspec
+def dspy_profiles_secret_schemes() -> Mapping[str, Callable[[str], str | None]]:  # type: ignore[empty-body]
+    """Secret schemes: "vault" serves `vault:path`, by a function from the path to the secret.
+
+    None says that there is no such secret.
+    """
+
+
+@hookspec
+def dspy_profiles_redaction_rules() -> Iterable[str]:  # type: ignore[empty-body]
+    """Regular expressions; what matches one is masked in everything that we print or write."""
+
+
+@hookspec
+def dspy_profiles_loaded(profile: ResolvedProfile) -> None:
+    """A profile was resolved and built, for the first time or because something changed."""
+
+
+@hookspec
+def dspy_profiles_activated(profile: ResolvedProfile) -> None:
+    """A profile has become the active one."""
+
+
+@hookspec
+def dspy_profiles_deactivated(profile: ResolvedProfile) -> None:
+    """A profile is no longer the active one."""

@@ -1,0 +1,144 @@
+"""Which files count, in which order. Nothing else knows a path."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Layer", "Locations", "current", "find", "pin", "unpin"]
+
+PROFILES = "profiles.toml"
+CONFIG = "config.toml"
+PATH_VARIABLE = "DSPY_PROFILES_PATH"
+# Whatever in the environment decides which files are read.
+VARIABLES = (PATH_VARIABLE, "XDG_CONFIG_HOME", "HOME", "USERPROFILE")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One profiles file and its rank: "user", "project", or "file" where one was named."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Locations:
+    """Every path that a working directory and an environment lead to."""
+
+    cwd: Path
+    root: Path  # the project's
+    layers: tuple[Layer, ...]  # profiles files, nearest first; a named one may not exist yet
+    user_file: Path  # the user's profiles, there or to be made
+    user_config: Path  # the user's suite settings, there or to be made
+    pyprojects: tuple[Path, ...]  # nearest first
+    env_files: tuple[Path, ...]  # where `.env` is looked for, unless a setting says otherwise
+    hidden: tuple[Path, ...] = ()  # user files that another one keeps from being read
+
+    @property
+    def project_file(self) -> Path | None:
+        return next((layer.path for layer in self.layers if layer.name == "project"), None)
+
+    @property
+    def named_file(self) -> Path | None:
+        return next((layer.path for layer in self.layers if layer.name == "file"), None)
+
+
+_pinned: Locations | None = None
+
+
+def find(
+    cwd: Path | None = None,
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Locations:
+    """Look from a working directory, this process's unless another is given."""
+    environ = os.environ if environ is None else environ
+    cwd = Path.cwd() if cwd is None else cwd
+    home = _home(environ)
+    user_file, hidden_file = _user_file(PROFILES, home, environ)
+    user_config, hidden_config = _user_file(CONFIG, home, environ)
+    folders = tuple(_upwards(cwd, home))
+    project = next((f / PROFILES for f in folders if (f / PROFILES).exists()), None)
+    git = next((f for f in folders if (f / ".git").exists()), None)
+    root = project.parent if project is not None else git or cwd
+    named = file or _named(environ)
+    if named is not None:
+        layers = [Layer("file", cwd / named)]
+    else:
+        layers = [Layer("user", user_file)] if user_file.exists() else []
+        if project is not None and not _same(project, user_file):
+            layers.insert(0, Layer("project", project))
+    return Locations(
+        cwd=cwd,
+        root=root,
+        layers=tuple(layers),
+        user_file=user_file,
+        user_config=user_config,
+        pyprojects=tuple(f / "pyproject.toml" for f in folders if (f / "pyproject.toml").is_file()),
+        env_files=_distinct(cwd / ".env", root / ".env", home / ".dspy" / ".env"),
+        hidden=(*hidden_file, *hidden_config),
+    )
+
+
+def current(*, file: Path | None = None) -> Locations:
+    """The pinned locations of this session, else what `find` finds now."""
+    return _pinned if _pinned is not None and file is None else find(file=file)
+
+
+def pin(locations: Locations) -> None:
+    """Hold on to these for as long as the session lasts, whatever `chdir` does."""
+    global _pinned  # noqa: PLW0603 - a session is a fact of the process
+    _pinned = locations
+
+
+def unpin() -> None:
+    """Look afresh from now on."""
+    global _pinned  # noqa: PLW0603
+    _pinned = None
+
+
+def pinned() -> bool:
+    return _pinned is not None
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises
+    return home if home.is_absolute() else Path(home.anchor or "/")
+
+
+def _user_file(name: str, home: Path, environ: Mapping[str, str]) -> tuple[Path, tuple[Path, ...]]:
+    """The file that counts, and those that it hides."""
+    plain = home / ".dspy" / name
+    xdg = Path(environ.get("XDG_CONFIG_HOME") or "")
+    if not xdg.is_absolute():  # unset, or relative, which the XDG rules say to ignore
+        return plain, ()
+    first = xdg / "dspy" / name
+    if first.exists():
+        return first, (plain,) if plain.exists() and not _same(first, plain) else ()
+    return (plain, ()) if plain.exists() else (first, ())
+
+
+def _upwards(cwd: Path, home: Path) -> Iterator[Path]:
+    """The folders in which a project's files may stand, nearest first."""
+    real_home = os.path.realpath(home)
+    for folder in (cwd, *cwd.parents):
+        if os.path.realpath(folder) == real_home:
+            return
+        yield folder
+        if (folder / ".git").exists():
+            return
+
+
+def _named(environ: Mapping[str, str]) -> Path | None:
+    value = environ.get(PATH_VARIABLE)
+    return Path(value).expanduser() if value else None
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _distinct(*paths: Path) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(paths))

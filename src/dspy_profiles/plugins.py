@@ -1,0 +1,92 @@
+"""One plugin manager. Entry points are loaded when somebody first needs a plugin."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pluggy
+
+from dspy_profiles import hookspecs, secrets
+from dspy_profiles.errors import ProviderError
+
+__all__ = ["hookimpl", "listening", "manager", "providers", "secret_schemes"]
+
+hookimpl = pluggy.HookimplMarker("dspy_profiles")
+
+_lock = threading.RLock()
+_manager: "Manager | None" = None
+# The hooks that somebody implements: an activation is too quick to ask the manager each time.
+listening: set[str] = set()
+
+
+class Manager(pluggy.PluginManager):
+    """Keeps `listening` up to date, whenever a plugin comes or goes."""
+
+    def register(self, plugin: object, name: str | None = None) -> str | None:
+        known = super().register(plugin, name)
+        self._count()
+        return known
+
+    def unregister(self, plugin: object = None, name: str | None = None) -> object:
+        gone = super().unregister(plugin, name)
+        self._count()
+        return gone
+
+    def _count(self) -> None:
+        ours = (name for name in vars(hookspecs) if name.startswith("dspy_profiles_"))
+        hooks = {name: getattr(self.hook, name, None) for name in ours}
+        listening.clear()
+        listening.update(name for name, hook in hooks.items() if hook and hook.get_hookimpls())
+
+
+class BuiltIn:
+    """What the suite itself brings, by the same hooks as everybody."""
+
+    @hookimpl
+    def dspy_profiles_providers(self) -> Mapping[str, object]:
+        return {"mock": "dspy_profiles.providers.mock:MockEngine"}
+
+    @hookimpl
+    def dspy_profiles_secret_schemes(self) -> secrets.Schemes:
+        return secrets.BUILT_IN_SCHEMES
+
+
+def manager() -> Manager:
+    """The manager, with every installed plugin registered."""
+    global _manager  # noqa: PLW0603 - one per process, made at first use
+    with _lock:
+        if _manager is None:
+            made = Manager("dspy_profiles")
+            made.add_hookspecs(hookspecs)
+            made.register(BuiltIn(), "built-in")
+            try:
+                made.load_setuptools_entrypoints("dspy_profiles")
+                made.check_pending()
+                for rules in made.hook.dspy_profiles_redaction_rules():
+                    for rule in rules:
+                        secrets.add_rule(rule)
+            except Exception as error:  # whatever a plugin's import raises
+                raise ProviderError(
+                    f"a plugin of dspy-profiles cannot be loaded: {secrets.redact(str(error))}",
+                    hint="mend or uninstall the package that registers it",
+                ) from error
+            _manager = made
+        return _manager
+
+
+def providers() -> dict[str, object]:
+    """Providers by short name."""
+    return _merged("dspy_profiles_providers")
+
+
+def secret_schemes() -> dict[str, secrets.Fetch]:
+    """Secret schemes by name."""
+    return _merged("dspy_profiles_secret_schemes")
+
+
+def _merged(hook: str) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for table in getattr(manager().hook, hook)():  # the last registered answers first
+        for name, value in table.items():
+            merged.setdefault(name, value)
+    return merged

@@ -1,0 +1,101 @@
+"""What the mock was told to say: scripted answers, checked when they are given."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dspy_profiles.errors import InvalidProfile
+
+__all__ = ["Script", "Scripted"]
+
+_SHAPES = (
+    'a table of fields, answers = {answer = "Paris"}, or a list of such tables; '
+    'in a list, when = "text" makes one answer every call whose input holds that text, '
+    "and a plain string is the whole completion"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """One scripted answer: values of fields, or the whole completion as it is."""
+
+    fields: Mapping[str, Any]
+    text: str | None = None
+    when: str | None = None
+
+    @classmethod
+    def checked(cls, text: Any, when: Any, fields: Mapping[str, Any]) -> "Scripted":
+        """Raises InvalidProfile for what is no answer."""
+        if when is not None and not isinstance(when, str):
+            raise InvalidProfile(
+                f"the mock's `when` is {when!r}, which is no text",
+                hint='when = "capital of France"',
+            )
+        if (text is None) == (not fields):
+            raise InvalidProfile(
+                "an answer of the mock says nothing, or a text and fields at once",
+                hint='give fields, answer = "Paris", or a text, which is the whole completion',
+            )
+        return cls(dict(fields), text, when)
+
+    def suits(self, wanted: Iterable[str] | None, said: str) -> bool:
+        """Whether this is for a call that wants these fields; None: for one that wants none."""
+        if self.when is not None and self.when not in said:
+            return False
+        return self.text is not None or wanted is None or not self.fields.keys().isdisjoint(wanted)
+
+
+class Script:
+    """Scripted answers in the order in which they count. Not thread-safe: the engine locks it.
+
+    A conditional answer comes first, the newest of them foremost, and lasts; then, once each and
+    in order, those without a condition, each for the first call that has one of its fields; what
+    they leave out comes from the table of fields that always hold.
+    """
+
+    def __init__(self, answers: Any = None) -> None:
+        self.always: dict[str, Any] = {}
+        self._conditional: list[Scripted] = []
+        self._next: list[Scripted] = []
+        if isinstance(answers, Mapping) and "when" not in answers:
+            self.always = _table(answers)
+        elif isinstance(answers, list | tuple | Mapping):
+            for each in [answers] if isinstance(answers, Mapping) else answers:
+                one = _scripted(each)
+                (self._next if one.when is None else self._conditional).append(one)
+        elif answers is not None:
+            raise _invalid(answers)
+
+    def add(self, one: Scripted) -> None:
+        if one.when is None:
+            self._next.append(one)
+        else:
+            self._conditional.insert(0, one)
+
+    def take(self, wanted: Iterable[str] | None, said: str) -> Scripted | None:
+        """The scripted answer to a call, if there is one; it counts as given."""
+        for one in self._conditional:
+            if one.suits(wanted, said):
+                return one
+        for place, one in enumerate(self._next):
+            if one.suits(wanted, said):
+                return self._next.pop(place)
+        return None
+
+
+def _scripted(answer: Any) -> Scripted:
+    if isinstance(answer, str):
+        return Scripted.checked(answer, None, {})
+    fields = _table(answer)
+    return Scripted.checked(None, fields.pop("when", None), fields)
+
+
+def _table(answer: Any) -> dict[str, Any]:
+    if isinstance(answer, Mapping) and all(isinstance(name, str) for name in answer):
+        return dict(answer)
+    raise _invalid(answer)
+
+
+def _invalid(answer: Any) -> InvalidProfile:
+    kind = type(answer).__name__
+    return InvalidProfile(f"the mock's answers hold {answer!r}, a {kind}", hint=f"give {_SHAPES}")

@@ -1,0 +1,76 @@
+"""What a request or an input says, as a text that is the same in every process."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+import dspy
+from pydantic import BaseModel
+
+__all__ = ["prompt_of", "text_of"]
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_DEEPEST = 20  # an input that holds itself comes to an end here
+
+
+def text_of(value: Any, depth: int = 0) -> str:
+    """`value` as a text, without what differs between processes: the order of sets, addresses.
+
+    >>> text_of({"b": {3, 1}, "a": "x"})
+    '{b: {1, 3}, a: x}'
+    """
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(value, Enum):
+        return text_of(value.value, depth + 1)
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    if (items := _items(value)) is not None:
+        parts = (f"{text_of(key, depth + 1)}: {text_of(one, depth + 1)}" for key, one in items)
+        return "{" + ", ".join(parts) + "}"
+    if isinstance(value, list | tuple | set | frozenset):
+        texts = [text_of(one, depth + 1) for one in value]
+        ordered = isinstance(value, list | tuple)
+        return "[" + ", ".join(texts) + "]" if ordered else "{" + ", ".join(sorted(texts)) + "}"
+    return value if isinstance(value, str) else _ADDRESS.sub("", str(value))
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
+    if isinstance(value, Mapping):
+        return value.items()
+    if isinstance(value, dspy.Tool):
+        return {"name": value.name, "desc": value.desc, "args": value.args}.items()
+    if isinstance(value, dspy.Example):
+        return list(value.items())
+    if isinstance(value, BaseModel):  # by its fields: some models iterate over something else
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        return {**fields, **(value.model_extra or {})}.items()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return None
+
+
+def prompt_of(request: Any) -> str:
+    """Everything that the request tells the model, message after message."""
+    system = request.system
+    said = [system] if isinstance(system, str) else [_part(part) for part in system or ()]
+    said.extend(_part(part) for message in request.messages for part in message.parts)
+    return "\n\n".join(text for text in said if text)
+
+
+def _part(part: Any) -> str:
+    match part.type:
+        case "text" | "thinking" | "refusal":
+            return str(part.text)
+        case "tool_call":
+            return f"{part.name}({json.dumps(part.input, ensure_ascii=False)})"
+        case "tool_result":
+            return "\n".join(_part(inner) for inner in part.content)
+        case "data":
+            return text_of(part.value)
+    source = getattr(part, "url", None) or getattr(part, "file_id", None)
+    source = source or getattr(part, "data", None) or getattr(part, "path", None)
+    return f"[{part.type}: {source}]"

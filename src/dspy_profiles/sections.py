@@ -1,0 +1,91 @@
+"""The sections of a profile: one table, which the resolver, the docs and the schema read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from dspy_profiles.errors import InvalidProfile, Place, did_you_mean
+
+__all__ = ["SECTIONS", "Section", "Shape", "check_shape"]
+
+
+class Shape(Enum):
+    """What may stand under a section's name; the value says it in words."""
+
+    TEXT = "a string"
+    NAMES = "a profile's name or a list of names"
+    TABLE = "a table"
+    TABLES = "a table of tables"
+    STRINGS = "a table of strings"
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str
+    shape: Shape
+    help: str
+
+
+SECTIONS = {
+    section.name: section
+    for section in (
+        Section("extends", Shape.NAMES, "Profiles to start from, left to right."),
+        Section("description", Shape.TEXT, "A line for people."),
+        Section("lm", Shape.TABLE, "Arguments of `dspy.LM`, passed as they are."),
+        Section("rm", Shape.TABLE, "Arguments of `dspy.ColBERTv2`, or of `class`."),
+        Section("adapter", Shape.TABLE, "The adapter's `class`, and its arguments."),
+        Section(
+            "provider",
+            Shape.TABLE,
+            "What makes the LM, in place of `dspy.LM` alone: `class` is a short name or an import "
+            "path; the other keys are its arguments.",
+        ),
+        Section("settings", Shape.TABLE, "Keys of `dspy.settings`."),
+        Section("lms", Shape.TABLES, 'Further LMs by role: `lm("prod", role="teacher")`.'),
+        Section("embedder", Shape.TABLE, 'Arguments of `dspy.Embedder`: `embedder("prod")`.'),
+        Section(
+            "env",
+            Shape.STRINGS,
+            "Environment variables, set once per process where unset, and never undone.",
+        ),
+    )
+}
+
+
+def check_shape(
+    profile: str, name: str, value: object, where: Callable[[str], Place | str | None]
+) -> None:
+    """Whether a section exists and has the shape that it should have.
+
+    `where` finds the place of a section: a walk of the file that only an error is worth.
+    """
+    section = SECTIONS.get(name)
+    if section is None:
+        raise InvalidProfile(
+            f'profile "{profile}" has an unknown section "{name}"',
+            hint=did_you_mean(name, SECTIONS) or f"sections are {', '.join(SECTIONS)}",
+            where=where(name),
+        )
+    if not _fits(section.shape, value):
+        raise InvalidProfile(
+            f'{name} of profile "{profile}" has to be {section.shape.value}', where=where(name)
+        )
+
+
+def _fits(shape: Shape, value: object) -> bool:
+    match shape:
+        case Shape.TEXT:
+            return isinstance(value, str)
+        case Shape.NAMES:
+            items = value if isinstance(value, list | tuple) else [value]
+            return all(isinstance(item, str) for item in items)
+        case Shape.TABLE:
+            return isinstance(value, Mapping)
+        case Shape.TABLES:
+            return isinstance(value, Mapping) and all(
+                isinstance(table, Mapping) for table in value.values()
+            )
+        case Shape.STRINGS:
+            return isinstance(value, Mapping) and all(
+                isinstance(text, str) for text in value.values()
+            )

@@ -1,0 +1,167 @@
+"""The suite's own settings: one table, from which files, environment and flags are read."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dspy_profiles import document
+from dspy_profiles.errors import InvalidFile, Place, did_you_mean
+from dspy_profiles.locations import Locations
+
+__all__ = ["SETTINGS", "Setting", "SettingValue", "Settings", "load"]
+
+Value = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One name, spelled for each place that it can be given in."""
+
+    name: str
+    help: str
+    many: bool = False  # a list of strings; one string is a list of one
+    env: str = ""
+    flag: str = ""
+    pytest_flag: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "env", self.env or f"DSPY_PROFILES_{self._snake.upper()}")
+        object.__setattr__(self, "flag", self.flag or f"--{self.name}")
+        object.__setattr__(self, "pytest_flag", self.pytest_flag or f"--dspy-{self.name}")
+
+    @property
+    def ini(self) -> str:
+        """The key in pytest's configuration."""
+        return self.pytest_flag.removeprefix("--").replace("-", "_")
+
+    @property
+    def default(self) -> Value:
+        return () if self.many else None
+
+    @property
+    def _snake(self) -> str:
+        return self.name.replace("-", "_")
+
+
+SETTINGS = (
+    Setting(
+        "default",
+        "The profile that applies where none is named.",
+        env="DSPY_PROFILE",
+        flag="--profile",
+        pytest_flag="--dspy-profile",
+    ),
+    Setting("env-file", "The .env files to read, in place of the usual ones.", many=True),
+    Setting(
+        "secret-keys", "Further keys whose values are secrets; * stands for any text.", many=True
+    ),
+    Setting("not-secret", "Keys that look like secrets and are none.", many=True),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class SettingValue:
+    """A value, who gave it, and the folder that relative paths in it start from."""
+
+    value: Value
+    origin: str  # "built-in", "pyproject.toml:4", "DSPY_PROFILES_ENV_FILE", "--env-file"
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, later givers over earlier ones."""
+
+    values: Mapping[str, SettingValue]
+    files: tuple[Path, ...]  # those that were read, there or not
+
+    def text(self, name: str) -> str | None:
+        value = self.values[name].value
+        return value if isinstance(value, str) else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self.values[name].value
+        return value if isinstance(value, tuple) else ()
+
+    def is_given(self, name: str) -> bool:
+        return self.values[name].origin != "built-in"
+
+    def paths(self, name: str) -> tuple[Path, ...]:
+        folder = self.values[name].folder
+        return tuple(folder / Path(text).expanduser() for text in self.texts(name))
+
+
+def load(
+    locations: Locations,
+    *,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, Value] | None = None,
+) -> Settings:
+    """Built-in, user config, project config, environment, command line: later wins.
+
+    `DSPY_PROFILE` is not read here: it is a stage of its own in choosing a profile.
+    """
+    environ = os.environ if environ is None else environ
+    values = {s.name: SettingValue(s.default, "built-in", locations.cwd) for s in SETTINGS}
+    user = document.read(locations.user_config)
+    values.update(_from_table(user, user.data, ()))
+    project = _project_config(locations)
+    if project is not None:
+        values.update(_from_table(project, project.data["tool"]["dspy-profiles"], TOOL))
+    for setting in SETTINGS:
+        given = environ.get(setting.env)
+        if given and setting.name != "default":
+            value: Value = (
+                tuple(part.strip() for part in given.split(",")) if setting.many else given
+            )
+            values[setting.name] = SettingValue(value, setting.env, locations.cwd)
+    for name, value in (flags or {}).items():
+        values[name] = SettingValue(value, BY_NAME[name].flag, locations.cwd)
+    return Settings(values, (locations.user_config, *locations.pyprojects))
+
+
+TOOL = ("tool", "dspy-profiles")
+
+
+def _project_config(locations: Locations) -> document.Document | None:
+    for path in locations.pyprojects:
+        found = document.read(path)
+        tool = found.data.get("tool")
+        if isinstance(tool, dict) and "dspy-profiles" in tool:
+            if not isinstance(tool["dspy-profiles"], dict):
+                raise InvalidFile(
+                    "[tool.dspy-profiles] is not a table", where=Place(path, found.line(TOOL))
+                )
+            return found
+    return None
+
+
+def _from_table(
+    source: document.Document, table: Mapping[str, Any], prefix: tuple[str, ...]
+) -> dict[str, SettingValue]:
+    values = {}
+    for key, raw in table.items():
+        place = Place(source.path, source.line((*prefix, key)))
+        setting = BY_NAME.get(key)
+        if setting is None:
+            raise InvalidFile(
+                f'there is no setting "{key}"',
+                hint=did_you_mean(key, BY_NAME) or f"settings are {', '.join(BY_NAME)}",
+                where=place,
+            )
+        values[key] = SettingValue(_typed(setting, raw, place), str(place), source.path.parent)
+    return values
+
+
+def _typed(setting: Setting, raw: object, place: Place) -> Value:
+    if setting.many:
+        items = raw if isinstance(raw, list) else [raw]
+        if all(isinstance(item, str) for item in items):
+            return tuple(items)
+    elif isinstance(raw, str):
+        return raw
+    expected = "a string or a list of strings" if setting.many else "a string"
+    raise InvalidFile(f"{setting.name} has to be {expected}", where=place)

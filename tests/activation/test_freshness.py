@@ -1,0 +1,186 @@
+"""Files and environment change while a program runs: the next activation knows."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_profiles import ProfileError, ProfileWarning, lm, profile
+from dspy_profiles.activation import watch
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    clock = Clock()
+    monkeypatch.setattr(watch, "time", clock)
+    yield clock
+
+
+def mock(model: str, more: str = "") -> str:
+    return f'[p.provider]\nclass = "mock"\n[p.lm]\nmodel = "{model}"\n{more}'
+
+
+def model() -> str:
+    with profile("p"):
+        name: str = dspy.settings.lm.model
+        return name
+
+
+def test_an_edited_file_is_seen_at_the_next_activation(write: Any, project: Path) -> None:
+    write(project / "profiles.toml", mock("one"))
+    assert model() == "one"
+    write(project / "profiles.toml", mock("two"))
+    assert model() == "two"
+
+
+def test_a_replaced_file_is_seen_at_the_next_activation(write: Any, project: Path) -> None:
+    file = write(project / "profiles.toml", mock("one")) or project / "profiles.toml"
+    assert model() == "one"
+    write(project / "new.toml", mock("two"))
+    (project / "new.toml").replace(project / "profiles.toml")
+    assert model() == "two"
+    assert file is not None
+
+
+def test_a_nearer_file_that_newly_appears_is_seen_within_a_second(
+    write: Any, project: Path, clock: Clock
+) -> None:
+    write(project / "profiles.toml", mock("far"))
+    inner = project / "inner"
+    inner.mkdir()
+    os.chdir(inner)
+    assert model() == "far"
+    write(inner / "profiles.toml", mock("near"))
+    clock.now += 1.01
+    assert model() == "near"
+
+
+def test_another_working_directory_is_another_project(write: Any, project: Path) -> None:
+    for name in ("a", "b"):
+        write(project / name / "profiles.toml", mock(name))
+    os.chdir(project / "a")
+    assert model() == "a"
+    os.chdir(project / "b")
+    assert model() == "b"
+
+
+def test_a_changed_variable_counts_at_once(
+    write: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project / "profiles.toml", mock("${MODEL_NAME}"))
+    monkeypatch.setenv("MODEL_NAME", "one")
+    assert model() == "one"
+    monkeypatch.setenv("MODEL_NAME", "two")
+    assert model() == "two"
+
+
+def test_a_changed_dspy_profile_counts_at_once(
+    write: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project / "profiles.toml", mock("one") + '[q]\nextends = "p"\n[q.lm]\nmodel = "two"\n')
+    for name, expected in (("p", "one"), ("q", "two")):
+        monkeypatch.setenv("DSPY_PROFILE", name)
+        with profile():
+            assert dspy.settings.lm.model == expected
+
+
+def test_env_files_and_settings_are_followed_within_a_second(
+    write: Any, project: Path, clock: Clock
+) -> None:
+    write(project / "profiles.toml", mock("${MODEL_NAME}"))
+    write(project / ".env", "MODEL_NAME=one")
+    assert model() == "one"
+    write(project / ".env", "MODEL_NAME=two-now")
+    clock.now += 1.01
+    assert model() == "two-now"
+    write(project / "other.env", "MODEL_NAME=three")
+    write(project / "pyproject.toml", '[tool.dspy-profiles]\nenv-file = "other.env"\n')
+    clock.now += 1.01
+    assert model() == "three"
+
+
+def test_a_secret_file_that_changes_makes_another_lm(
+    write: Any, project: Path, clock: Clock
+) -> None:
+    write(project / "key", "sk-first")
+    text = f'[p.lm]\nmodel = "openai/x"\napi_key = "file:{project / "key"}"\n'
+    write(project / "profiles.toml", text)
+    first = lm("p")
+    assert first.kwargs["api_key"] == "sk-first"
+    assert lm("p") is first
+    write(project / "key", "sk-second-one")
+    clock.now += 1.01
+    assert lm("p").kwargs["api_key"] == "sk-second-one"
+
+
+def test_a_file_broken_meanwhile_keeps_the_last_good_one_with_one_warning(
+    write: Any, project: Path
+) -> None:
+    write(project / "profiles.toml", mock("good"))
+    assert model() == "good"
+    write(project / "profiles.toml", "[p\n")
+    with pytest.warns(ProfileWarning, match="stays as it was") as told:
+        assert model() == "good"
+        assert model() == "good"
+    assert len(told) == 1
+    assert "profiles.toml:1" in str(told[0].message)
+    assert told[0].filename == __file__
+    write(project / "profiles.toml", mock("mended"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model() == "mended"
+
+
+@pytest.mark.parametrize("fault", ["[p.lmm]\n", '[p.settings]\nnum_thread = "x"\n', "[p]\nlm = 3\n"])
+def test_a_profile_made_invalid_meanwhile_stays_as_it_was(
+    write: Any, project: Path, fault: str
+) -> None:
+    write(project / "profiles.toml", mock("good"))
+    assert model() == "good"
+    write(project / "profiles.toml", fault)
+    with pytest.warns(ProfileWarning):
+        assert model() == "good"
+
+
+def test_a_profile_that_is_gone_is_gone(write: Any, project: Path) -> None:
+    write(project / "profiles.toml", mock("good"))
+    assert model() == "good"
+    write(project / "profiles.toml", "")
+    with pytest.raises(ProfileError, match='no profile "p"'):
+        model()
+
+
+def test_a_file_that_is_broken_from_the_start_is_an_error(write: Any, project: Path) -> None:
+    write(project / "profiles.toml", "[p\n")
+    with pytest.raises(ProfileError, match=r"profiles.toml:1"):
+        model()
+
+
+def test_nothing_is_half_activated_when_building_fails(write: Any, project: Path) -> None:
+    text = '[p.settings]\nnum_threads = 3\n[p.lm]\nmodel = "openai/x"\napi_key = "${NOT_THERE}"\n'
+    write(project / "profiles.toml", text)
+    before = dict(dspy.settings.config)
+    with pytest.raises(ProfileError, match="NOT_THERE"):
+        model()
+    assert dict(dspy.settings.config) == before
+
+
+def test_an_unchanged_file_is_not_read_again(
+    write: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project / "profiles.toml", mock("one"))
+    assert model() == "one"
+    monkeypatch.setattr("dspy_profiles.document.read", lambda path: pytest.fail(f"read {path}"))
+    assert model() == "one"

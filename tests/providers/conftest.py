@@ -1,0 +1,32 @@
+import dspy
+import pytest
+
+from dspy_profiles.providers.async_side import AsyncSide
+from dspy_profiles.providers.mock import MockEngine
+
+
+def lm_on(engine, **arguments):
+    arguments = {"cache": False, "num_retries": 0} | arguments
+    return dspy.LM("mock", engine=engine, async_engine=AsyncSide(engine), **arguments)
+
+
+@pytest.fixture
+def mock_lm():
+    """Makes an LM on an engine, or on a mock with the given arguments."""
+
+    def made(engine=None, **arguments):
+        return lm_on(MockEngine(**arguments) if engine is None else engine)
+
+    return made
+
+
+@pytest.fixture
+def mock():
+    return MockEngine()
+
+
+@pytest.fixture
+def mocked(mock):
+    """The mock, with an LM on it active."""
+    with dspy.context(lm=lm_on(mock), adapter=None):
+        yield mock

@@ -1,0 +1,103 @@
+"""Any engine with `acomplete` serves DSPy's asynchronous calls."""
+
+import asyncio
+import pickle
+
+import dspy
+import pytest
+
+from dspy_profiles.providers.async_side import AsyncSide
+from dspy_profiles.providers.mock import MockEngine
+
+
+class Plain:
+    """An engine that can do no more than it must."""
+
+    def __init__(self, text="[[ ## answer ## ]]\nhi there you\n\n[[ ## completed ## ]]"):
+        self.text = text
+        self.closed = []
+
+    def complete(self, request):
+        return dspy.lm15.Response(
+            id=None,
+            model=request.model,
+            message=dspy.lm15.Message.assistant(self.text),
+            finish_reason="stop",
+            usage=dspy.lm15.Usage(input_tokens=1, output_tokens=1),
+        )
+
+    async def acomplete(self, request):
+        return self.complete(request)
+
+    def dump_state(self):
+        return {"text": self.text}
+
+    @classmethod
+    def load_state(cls, state):
+        return cls(**state)
+
+
+class Streaming(Plain):
+    def stream(self, request):
+        try:
+            yield from dspy.lm15.response_to_events(self.complete(request))
+        finally:
+            self.closed.append("stream")
+
+
+class Closing(Plain):
+    def close(self):
+        self.closed.append("close")
+
+
+class AsyncClosing(Closing):
+    async def aclose(self):
+        self.closed.append("aclose")
+
+
+def request():
+    return dspy.lm15.Request(model="m", messages=(dspy.lm15.Message.user("hi"),))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", [Plain, Streaming, MockEngine])
+async def test_dspy_awaits_and_streams(kind):
+    engine = kind()
+    lm = dspy.LM("m", engine=engine, async_engine=AsyncSide(engine), cache=False)
+    predict = dspy.Predict("question -> answer")
+    with dspy.context(lm=lm, adapter=None):
+        awaited = await predict.acall(question="hi")
+        listener = dspy.streaming.StreamListener(signature_field_name="answer")
+        streamed = dspy.streamify(predict, stream_listeners=[listener], is_async_program=True)
+        *_, last = [item async for item in streamed(question="hi")]
+    assert last.answer == awaited.answer
+
+
+@pytest.mark.asyncio
+async def test_a_stream_that_is_left_early_is_closed():
+    engine = Streaming()
+    stream = AsyncSide(engine).stream(request())
+    assert (await anext(stream)).type == "start"
+    await stream.aclose()
+    assert engine.closed == ["stream"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "closed"), [(Plain, []), (Closing, ["close"]), (AsyncClosing, ["aclose"])]
+)
+def test_the_engine_is_closed_in_its_own_way(kind, closed):
+    engine = kind()
+    asyncio.run(AsyncSide(engine).aclose())
+    assert engine.closed == closed
+
+
+def test_a_saved_side_brings_its_engine_along():
+    state = AsyncSide(MockEngine(seed=3)).dump_state()
+    assert state["class"] == "dspy_profiles.providers.mock:MockEngine"
+    assert repr(AsyncSide.load_state(state).engine) == "MockEngine(seed=3)"
+
+
+def test_a_pickled_lm_keeps_one_engine_for_both_sides():
+    engine = MockEngine()
+    lm = pickle.loads(pickle.dumps(dspy.LM("m", engine=engine, async_engine=AsyncSide(engine))))
+    assert lm._async_engine_spec.engine is lm.engine

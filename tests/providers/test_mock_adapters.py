@@ -1,0 +1,178 @@
+"""The mock answers every type through every adapter."""
+
+import asyncio
+import dataclasses
+import enum
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Optional, Union
+from uuid import UUID
+
+import dspy
+import pytest
+from dspy.adapters.baml_adapter import BAMLAdapter
+from pydantic import BaseModel, Field, HttpUrl, TypeAdapter
+from typing_extensions import TypedDict
+
+from dspy_profiles.providers.mock import MockEngine
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Tone(enum.StrEnum):
+    WARM = "warm"
+    COLD = "cold"
+
+
+class Address(BaseModel):
+    street: str
+    country: Literal["US", "CA"]
+    zip_code: str = Field(alias="zipCode", pattern=r"^\d{5}$")
+
+
+class Person(BaseModel):
+    name: str
+    age: int = Field(ge=18, lt=120)
+    address: Address | None
+    nicknames: list[str] = []
+    scores: dict[str, float] = Field(default_factory=dict)
+
+
+class Tree(BaseModel):
+    label: str
+    children: list["Tree"] = []
+
+
+class Options(TypedDict):
+    depth: int
+    tags: list[str]
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int
+
+
+class Span(NamedTuple):
+    start: int
+    end: int
+
+
+TYPES = [
+    str, int, float, bool, bytes, Any,
+    list[str], list[int], set[int], frozenset[str], tuple[int, str], tuple[int, ...],
+    dict[str, int], dict[str, Any], dict[int, str], dict[str, list[int]],
+    Literal["yes", "no"], Literal[1, 2, 3], Colour, Level, Tone,
+    Optional[int], Optional[str], int | None, str | None,  # noqa: UP045  # both are met in programs
+    Union[int, str], int | str, list[Colour], Colour | None,  # noqa: UP007
+    datetime, date, time, timedelta, Decimal, UUID, Path, HttpUrl,
+    Options, Point, Span, Person, list[Person], Person | None, dict[str, Person], Tree,
+    Annotated[int, Field(ge=5, le=7)], Annotated[list[int], Field(min_length=3)],
+    dspy.Image, dspy.Audio, dspy.Code, dspy.Code["java"], dspy.Reasoning, dspy.History,
+    dspy.ToolCalls, list[dspy.Image],
+]  # fmt: skip
+ADAPTERS = {
+    "chat": dspy.ChatAdapter,
+    "json": dspy.JSONAdapter,
+    "xml": dspy.XMLAdapter,
+    "baml": BAMLAdapter,
+    "two-step": dspy.TwoStepAdapter,
+}
+# What these adapters refuse before they ask an LM at all.
+REFUSED = {(dspy.ToolCalls, "json"), (dspy.ToolCalls, "baml"), (Tree, "baml")}
+PAIRS = [
+    pytest.param(kind, adapter, id=f"{kind}-{adapter}")
+    for kind in TYPES
+    for adapter in ADAPTERS
+    if (kind, adapter) not in REFUSED
+]
+
+
+def adapter_called(name, lm):
+    kind = ADAPTERS[name]
+    if kind is dspy.TwoStepAdapter:
+        return kind(lm)
+    # No second attempt as JSON: the first answer has to do.
+    return kind(use_json_adapter_fallback=False) if kind is dspy.ChatAdapter else kind()
+
+
+def signature_of(kind):
+    return dspy.Signature("question -> answer").with_updated_fields("answer", type_=kind)
+
+
+@pytest.mark.parametrize(("kind", "adapter"), PAIRS)
+def test_every_type_is_answered_through_every_adapter(kind, adapter, mock_lm):
+    lm = mock_lm()
+    with dspy.context(lm=lm, adapter=adapter_called(adapter, lm)):
+        answer = dspy.Predict(signature_of(kind))(question="What is it?").answer
+    TypeAdapter(kind).validate_python(answer)
+    assert answer is not None
+
+
+@pytest.mark.parametrize("kind", [str, Person, list[Level], Options], ids=str)
+def test_the_answer_does_not_depend_on_the_adapter_or_on_async(kind, mock_lm):
+    lm = mock_lm()
+    predict = dspy.Predict(signature_of(kind))
+    answers = []
+    for name in ADAPTERS:
+        with dspy.context(lm=lm, adapter=adapter_called(name, lm)):
+            answers.append(predict(question="What is it?").answer)
+            answers.append(asyncio.run(predict.acall(question="What is it?")).answer)
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_bounds_written_on_the_field_are_kept(mocked):
+    class Rate(dspy.Signature):
+        text: str = dspy.InputField()
+        stars: int = dspy.OutputField(ge=4, le=5)
+        title: str = dspy.OutputField(max_length=6)
+
+    for number in range(20):
+        rated = dspy.Predict(Rate)(text=f"text {number}")
+        assert rated.stars in (4, 5)
+        assert len(rated.title) <= 6
+
+
+def test_a_users_own_adapter_is_answered_in_its_format(mock_lm):
+    class Shouting(dspy.ChatAdapter):
+        def format_assistant_message_content(self, signature, outputs, missing_field_message=None):
+            return "!!".join(f"{name}={outputs[name]}" for name in signature.output_fields)
+
+        def parse(self, signature, completion):
+            return dict(part.split("=") for part in completion.split("!!"))
+
+    with dspy.context(lm=mock_lm(), adapter=Shouting()):
+        said = dspy.Predict("question -> answer, reason")(question="hi")
+    assert said.answer.startswith("mock answer ")
+    assert said.reason.startswith("mock reason ")
+
+
+def test_an_adapter_around_another_is_answered_in_the_inner_ones_format(mock_lm):
+    class Around(dspy.Adapter):
+        def __call__(self, lm, lm_kwargs, signature, demos, inputs):
+            return dspy.XMLAdapter()(lm, lm_kwargs, signature, demos, inputs)
+
+    with dspy.context(lm=mock_lm(), adapter=Around()):
+        assert dspy.Predict("question -> answer")(question="hi").answer.startswith("mock answer ")
+
+
+def test_the_second_attempt_as_json_is_answered_as_json():
+    class Broken(dspy.ChatAdapter):
+        def parse(self, signature, completion):
+            return super().parse(signature, "nothing of use")
+
+    engine = MockEngine()
+    with dspy.context(lm=dspy.LM("mock", engine=engine, cache=False), adapter=Broken()):
+        said = dspy.Predict("question -> answer")(question="hi")
+    assert said.answer.startswith("mock answer ")
+    assert [call.reply[:1] for call in engine.calls] == ["[", "{"]
