@@ -4,8 +4,8 @@ Each name is loaded when it is first used, so that importing this package costs 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # `typing` would cost as much as all the rest
 if TYPE_CHECKING:
     from dspy_profiles.activation import (
         Configured,
@@ -51,11 +51,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
-        value: Any = version("dspy-profiles")
+        value: object = version("dspy-profiles")
     elif name in __all__:
         value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'activation')}"), name)
     else:

@@ -167,7 +167,7 @@ def _imported(profile: ResolvedProfile, section: str, path: str) -> Callable[...
 
 def _settings(profile: ResolvedProfile, given: Mapping[str, Any]) -> dict[str, Any]:
     defaults = dspy_internals.own_defaults()
-    known = {*dspy.settings.config, *defaults}
+    known = {*(dspy_internals.base_config() or {}), *defaults}
     values: dict[str, Any] = {}
     for name, value in given.items():
         where = profile.place("settings", name)

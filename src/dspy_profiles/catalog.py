@@ -82,6 +82,16 @@ class Catalog:
             )
         return found
 
+    def documents_behind(self, names: tuple[str, ...]) -> tuple[Document, ...]:
+        """The files in which a change may change what a profile with this lineage comes to.
+
+        A layer below the lowest definition has no say: the nearer one shadows it whole.
+        """
+        ranks = [found.rank for name in names if (found := self.find(name)) is not None]
+        if len(set(names)) < len(names):  # one extends its own name, in a layer below
+            ranks.append(len(self.documents))
+        return tuple(doc for _, doc in self.documents[: max(ranks, default=0) + 1])
+
     def effective(self, top: Definition) -> tuple[Node, tuple[str, ...]]:
         """What a definition and all that it extends come to, and the parents in order."""
         return self._effective(top, (), {})

@@ -15,8 +15,16 @@ def content(value: Any) -> Hashable:
     if value is None or isinstance(value, str | int | float | bool):
         return (type(value).__name__, value)  # 1, 1.0 and True are not the same
     if isinstance(value, Hashable) and type(value).__eq__ is not object.__eq__:
-        return value
+        return value if _can_be_hashed(value) else _Itself(value)
     return _Itself(value)
+
+
+def _can_be_hashed(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:  # a frozen dataclass says that it can, and may hold a list
+        return False
+    return True
 
 
 class _Itself:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dspy_profiles.errors import InvalidFile
+
 __all__ = ["Layer", "Locations", "current", "find", "pin", "unpin"]
 
 PROFILES = "profiles.toml"
@@ -55,19 +57,19 @@ def find(
 ) -> Locations:
     """Look from a working directory, this process's unless another is given."""
     environ = os.environ if environ is None else environ
-    cwd = Path.cwd() if cwd is None else cwd
+    cwd = _working_directory() if cwd is None else cwd
     home = _home(environ)
     user_file, hidden_file = _user_file(PROFILES, home, environ)
     user_config, hidden_config = _user_file(CONFIG, home, environ)
     folders = tuple(_upwards(cwd, home))
-    project = next((f / PROFILES for f in folders if (f / PROFILES).exists()), None)
-    git = next((f for f in folders if (f / ".git").exists()), None)
+    project = next((f / PROFILES for f in folders if _is_there(f / PROFILES)), None)
+    git = next((f for f in folders if _is_there(f / ".git")), None)
     root = project.parent if project is not None else git or cwd
-    named = file or _named(environ)
-    if named is not None:
-        layers = [Layer("file", cwd / named)]
+    named = str(file or environ.get(PATH_VARIABLE) or "")
+    if named:
+        layers = [Layer("file", cwd / expanded(named, home))]
     else:
-        layers = [Layer("user", user_file)] if user_file.exists() else []
+        layers = [Layer("user", user_file)] if _is_there(user_file) else []
         if project is not None and not _same(project, user_file):
             layers.insert(0, Layer("project", project))
     return Locations(
@@ -76,7 +78,7 @@ def find(
         layers=tuple(layers),
         user_file=user_file,
         user_config=user_config,
-        pyprojects=tuple(f / "pyproject.toml" for f in folders if (f / "pyproject.toml").is_file()),
+        pyprojects=tuple(p for p in (f / "pyproject.toml" for f in folders) if os.path.isfile(p)),  # noqa: PTH113 - as _is_there
         env_files=_distinct(cwd / ".env", root / ".env", home / ".dspy" / ".env"),
         hidden=(*hidden_file, *hidden_config),
     )
@@ -103,6 +105,23 @@ def pinned() -> bool:
     return _pinned is not None
 
 
+def expanded(text: str, home: Path | None = None) -> Path:
+    """A path with `~` filled in; a `~somebody` who does not exist stays as it is written."""
+    if home is not None and (text == "~" or text.startswith(("~/", f"~{os.sep}"))):
+        return home / text[2:]
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for the latter
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        raise InvalidFile(
+            "the working directory is gone or may not be read",
+            hint="change to a folder that is there",
+        ) from None
+
+
 def _home(environ: Mapping[str, str]) -> Path:
     home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises
     return home if home.is_absolute() else Path(home.anchor or "/")
@@ -115,9 +134,9 @@ def _user_file(name: str, home: Path, environ: Mapping[str, str]) -> tuple[Path,
     if not xdg.is_absolute():  # unset, or relative, which the XDG rules say to ignore
         return plain, ()
     first = xdg / "dspy" / name
-    if first.exists():
-        return first, (plain,) if plain.exists() and not _same(first, plain) else ()
-    return (plain, ()) if plain.exists() else (first, ())
+    if _is_there(first):
+        return first, (plain,) if _is_there(plain) and not _same(first, plain) else ()
+    return (plain, ()) if _is_there(plain) else (first, ())
 
 
 def _upwards(cwd: Path, home: Path) -> Iterator[Path]:
@@ -127,13 +146,14 @@ def _upwards(cwd: Path, home: Path) -> Iterator[Path]:
         if os.path.realpath(folder) == real_home:
             return
         yield folder
-        if (folder / ".git").exists():
+        if _is_there(folder / ".git"):
             return
 
 
-def _named(environ: Mapping[str, str]) -> Path | None:
-    value = environ.get(PATH_VARIABLE)
-    return Path(value).expanduser() if value else None
+def _is_there(path: Path) -> bool:
+    # What may not even be looked at, as another user's home, is not there for us; Path.exists
+    # would raise.
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _same(one: Path, other: Path) -> bool:

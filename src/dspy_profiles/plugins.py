@@ -25,6 +25,9 @@ class Manager(pluggy.PluginManager):
     def register(self, plugin: object, name: str | None = None) -> str | None:
         known = super().register(plugin, name)
         self._count()
+        for rules in self.hook.dspy_profiles_redaction_rules():
+            for rule in rules:
+                secrets.add_rule(rule)
         return known
 
     def unregister(self, plugin: object = None, name: str | None = None) -> object:
@@ -62,14 +65,12 @@ def manager() -> Manager:
             try:
                 made.load_setuptools_entrypoints("dspy_profiles")
                 made.check_pending()
-                for rules in made.hook.dspy_profiles_redaction_rules():
-                    for rule in rules:
-                        secrets.add_rule(rule)
             except Exception as error:  # whatever a plugin's import raises
+                said, cause = secrets.retold(error)
                 raise ProviderError(
-                    f"a plugin of dspy-profiles cannot be loaded: {secrets.redact(str(error))}",
+                    f"a plugin of dspy-profiles cannot be loaded: {said}",
                     hint="mend or uninstall the package that registers it",
-                ) from error
+                ) from cause
             _manager = made
         return _manager
 
@@ -85,8 +86,16 @@ def secret_schemes() -> dict[str, secrets.Fetch]:
 
 
 def _merged(hook: str) -> dict[str, Any]:
+    asked = manager()
     merged: dict[str, Any] = {}
-    for table in getattr(manager().hook, hook)():  # the last registered answers first
-        for name, value in table.items():
-            merged.setdefault(name, value)
+    try:
+        for table in getattr(asked.hook, hook)():  # the last registered answers first
+            for name, value in table.items():
+                merged.setdefault(name, value)
+    except Exception as error:  # a plugin raises what it likes, and gives what it likes
+        said, cause = secrets.retold(error)
+        raise ProviderError(
+            f"a plugin of dspy-profiles fails in {hook}: {said}",
+            hint="mend or uninstall the package that registers it",
+        ) from cause
     return merged

@@ -12,6 +12,7 @@ from dspy_profiles.errors import InvalidProfile, Place, did_you_mean
 
 __all__ = [
     "ACTIVE",
+    "Items",
     "KeyPath",
     "Origin",
     "ResolvedProfile",
@@ -77,12 +78,23 @@ class Source(NamedTuple):
         return Origin(self.document.path, self.document.line(self.key), self.layer, self.profile)
 
 
+def _refuse(_self: object, *_args: object, **_kwargs: object) -> NoReturn:
+    msg = "a resolved profile cannot be changed; pass overrides to profile() instead"
+    raise TypeError(msg)
+
+
+class Items(list[Any]):
+    """A list that cannot be changed: it is shared as the table is that holds it."""
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+
+    def __reduce__(self) -> tuple[type["Items"], tuple[list[Any]]]:
+        return Items, (list(self),)
+
+
 class Table(dict[str, Any]):
     """A dictionary that cannot be changed: resolved profiles are shared between activations."""
-
-    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
-        msg = "a resolved profile cannot be changed; pass overrides to profile() instead"
-        raise TypeError(msg)
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
@@ -93,7 +105,13 @@ class Table(dict[str, Any]):
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> "Table":
         """The same tables all the way down, each of them frozen."""
-        return cls({k: cls.of(v) if isinstance(v, Mapping) else v for k, v in value.items()})
+        return cls({name: _frozen(item) for name, item in value.items()})
+
+
+def _frozen(value: object) -> object:
+    if isinstance(value, Mapping):
+        return Table.of(value)
+    return Items(map(_frozen, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -201,22 +219,30 @@ def leaves(table: Mapping[str, Any], prefix: KeyPath = ()) -> Iterator[tuple[Key
 
 def split_key(dotted: str) -> KeyPath:
     """A key as TOML writes it: `lm.model`, `lm.extra_headers."x.y"`."""
+    # With two values, since `lm.model = 0 #` would bring one of its own.
+    zero, one = _path_to(f"{dotted} = 0"), _path_to(f"{dotted} = 1")
+    if zero is None or one is None or (zero[1], one[1]) != (0, 1) or "\n" in dotted:
+        raise InvalidProfile(f'"{dotted}" is not a key', hint="write section.key, as in lm.model")
+    return zero[0]
+
+
+def _path_to(statement: str) -> tuple[KeyPath, object] | None:
+    """What one statement sets, and to what."""
     try:
-        node: Any = tomli.loads(f"{dotted} = 0")
-    except tomli.TOMLDecodeError:
-        node = None
+        node: Any = tomli.loads(statement)
+    except (ValueError, RecursionError):  # no TOML, or more than TOML's reader takes
+        return None
     path: list[str] = []
     while isinstance(node, dict) and len(node) == 1:
         ((key, node),) = node.items()
         path.append(key)
-    if node != 0 or "\n" in dotted:
-        raise InvalidProfile(f'"{dotted}" is not a key', hint="write section.key, as in lm.model")
-    return tuple(path)
+    return tuple(path), node
 
 
 def join_key(path: KeyPath) -> str:
     """The reverse of `split_key`."""
-    return ".".join(part if _is_bare(part) else _quoted(part) for part in path)
+    # An override may have keys that are no text, as {"logit_bias": {50256: -100}}.
+    return ".".join(part if _is_bare(part) else _quoted(part) for part in map(str, path))
 
 
 def _is_bare(part: str) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
+from dspy_profiles.locations import expanded
+from dspy_profiles.redaction import MASK, add_rule, is_plaintext, redact, remember, retold
 
 __all__ = [
     "MASK",
@@ -19,12 +21,11 @@ __all__ = [
     "add_rule",
     "expand",
     "has_reference",
+    "is_plaintext",
     "redact",
     "remember",
     "retold",
 ]
-
-MASK = "********"
 
 SECRET_KEYS = (
     "api_key",
@@ -54,10 +55,7 @@ NOT_SECRET = (
     # the special tokens of language models
     *(f"{name}_token" for name in ("bos", "cls", "eos", "image", "mask", "pad", "sep", "unk")),
     "stop_token",
-)
-# What people write where a library insists on a key and the server does not.
-GAP_FILLERS = frozenset(
-    {"", "none", "empty", "dummy", "ollama", "not-needed", "sk-no-key-required"}
+    "*_per_token",  # a price
 )
 
 # `$${` is a literal `${`; the second alternative of the name part catches what is malformed.
@@ -133,20 +131,35 @@ class Names:
         return not _matches(key, self.plain) and _matches(key, self.secret)
 
 
+WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
 def _spelled(key: str) -> str:
-    return key.lower().replace("-", "_")
+    return WORDS.sub("_", str(key)).lower().replace("-", "_")  # accessToken, Access-Token
 
 
 def _matches(key: str, patterns: tuple[str, ...]) -> bool:
-    return key in patterns or any("*" in p and fnmatchcase(key, p) for p in patterns)
+    return any(_matches_one(key, pattern) for pattern in patterns)
 
 
-def is_plaintext(text: str) -> bool:
-    """Whether a value under a secret's name is the secret itself."""
-    return text.strip().lower() not in GAP_FILLERS
+def _matches_one(key: str, pattern: str) -> bool:
+    # Nearly all patterns are a name or an ending: making regular expressions of them would cost
+    # more than all the rest of a first resolution.
+    name, star, ending = pattern.partition("*")
+    if not star or "*" in ending or "[" in pattern or "?" in pattern:
+        return fnmatchcase(key, pattern) if star else key == pattern
+    return key.startswith(name) and key.endswith(ending) and len(key) >= len(pattern) - 1
 
 
-Fetch = Callable[[str], str | None]
+@dataclass(frozen=True)
+class Missing:
+    """A reference that leads nowhere, in words: "OPENAI_API_KEY is not set"."""
+
+    name: str
+    reason: str
+
+
+Fetch = Callable[[str], str | Missing | None]
 Schemes = Mapping[str, Fetch]
 
 
@@ -194,21 +207,13 @@ def _templates(text: str) -> list[re.Match[str]]:
     return found
 
 
-@dataclass(frozen=True)
-class Missing:
-    """A reference that leads nowhere, in words: "OPENAI_API_KEY is not set"."""
-
-    name: str
-    reason: str
-
-
 def expand(text: str, schemes: Schemes) -> str | Missing:
     """The text with every reference replaced by what it stands for."""
     by_scheme = split_scheme(text, schemes)
     if by_scheme is not None:
         scheme, rest = by_scheme
-        value = schemes[scheme](rest)
-        return value if value is not None else Missing(rest, _REASONS.get(scheme, "is not there"))
+        found = schemes[scheme](rest)
+        return found if found is not None else Missing(rest, _REASONS.get(scheme, "is not there"))
     if "${" not in text:
         return text
     parts: list[str] = []
@@ -243,18 +248,24 @@ def from_environment(name: str) -> str | None:
     return os.environ.get(name)
 
 
-def from_file(rest: str) -> str | None:
-    path = Path(rest).expanduser()
+def from_file(rest: str, folder: Path | None = None) -> str | Missing | None:
+    path = secret_file(rest, folder)
     try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
+        return path.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise MissingSecret(f"the secret file {path} cannot be read: {reason}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        return Missing(rest, f"cannot be read: {reason}")
 
 
-def from_keyring(rest: str) -> str | None:
+def secret_file(rest: str, folder: Path | None = None) -> Path:
+    """The file of `file:…`; a relative one lies beside the profiles file that refers to it."""
+    path = expanded(rest)
+    return path if folder is None else folder / path
+
+
+def from_keyring(rest: str) -> str | Missing | None:
     service, _, user = rest.partition("/")
     try:
         import keyring
@@ -266,7 +277,7 @@ def from_keyring(rest: str) -> str | None:
     try:
         return keyring.get_password(service, user)
     except Exception as error:  # noqa: BLE001 - backends raise what they like
-        raise MissingSecret(f"the keyring does not answer: {type(error).__name__}") from None
+        return Missing(rest, f"cannot be had: the keyring failed with {type(error).__name__}")
 
 
 BUILT_IN_SCHEMES: Schemes = {
@@ -274,39 +285,3 @@ BUILT_IN_SCHEMES: Schemes = {
     "file": from_file,
     "keyring": from_keyring,
 }
-
-# Values that were resolved, and what is shown in their place; and the rules of plugins.
-_known: dict[str, str] = {}
-_rules: list[re.Pattern[str]] = []
-SHORTEST = 4  # what is shorter cannot be told from ordinary text
-
-
-def remember(value: str, source: str) -> None:
-    """From now on `redact` replaces this value wherever it appears."""
-    if len(value) >= SHORTEST and is_plaintext(value):
-        _known.setdefault(value, source)
-
-
-def add_rule(pattern: str) -> None:
-    """From now on `redact` masks what matches this regular expression."""
-    _rules.append(re.compile(pattern))
-
-
-def redact(text: str) -> str:
-    """The text without any secret that was resolved in this process."""
-    for value in sorted(_known, key=len, reverse=True):
-        if value in text:
-            text = text.replace(value, _known[value])
-    for rule in _rules:
-        text = rule.sub(MASK, text)
-    return text
-
-
-def retold(error: Exception) -> tuple[str, Exception | None]:
-    """What an error of somebody else's says, redacted, and the error itself if it was clean.
-
-    A traceback shows a cause in full, so one that holds a secret must not become a cause.
-    """
-    said = f"{type(error).__name__}: {error}"
-    shown = redact(said)
-    return shown, error if shown == said else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from dspy_profiles import document
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
-from dspy_profiles.locations import Locations
+from dspy_profiles.locations import Locations, expanded
 
 __all__ = ["SETTINGS", "Setting", "SettingValue", "Settings", "load"]
 
@@ -91,7 +91,7 @@ class Settings:
 
     def paths(self, name: str) -> tuple[Path, ...]:
         folder = self.values[name].folder
-        return tuple(folder / Path(text).expanduser() for text in self.texts(name))
+        return tuple(folder / expanded(text) for text in self.texts(name))
 
 
 def load(
@@ -106,17 +106,18 @@ def load(
     """
     environ = os.environ if environ is None else environ
     values = {s.name: SettingValue(s.default, "built-in", locations.cwd) for s in SETTINGS}
-    user = document.read(locations.user_config)
-    values.update(_from_table(user, user.data, ()))
+    # A home that may not be looked into, as root's for a service, has no settings for us.
+    if os.path.exists(locations.user_config):  # noqa: PTH110 - Path.exists would raise
+        user = document.read(locations.user_config)
+        values.update(_from_table(user, user.data, ()))
     project = _project_config(locations)
     if project is not None:
         values.update(_from_table(project, project.data["tool"]["dspy-profiles"], TOOL))
     for setting in SETTINGS:
         given = environ.get(setting.env)
         if given and setting.name != "default":
-            value: Value = (
-                tuple(part.strip() for part in given.split(",")) if setting.many else given
-            )
+            parts = tuple(part.strip() for part in given.split(",") if part.strip())
+            value: Value = parts if setting.many else given
             values[setting.name] = SettingValue(value, setting.env, locations.cwd)
     for name, value in (flags or {}).items():
         values[name] = SettingValue(value, BY_NAME[name].flag, locations.cwd)

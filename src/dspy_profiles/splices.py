@@ -243,7 +243,7 @@ def _with_entry(text: str, owner: Statement, entry: str) -> str:
     if entries:
         at = entries[-1].end
         return f"{text[:at]}, {entry}{text[at:]}"
-    at = owner.end - 1 if owner.value is None else owner.value + 1
+    at = text.index("{", owner.parts[-1][1]) + 1
     return f"{text[:at]} {entry}{' ' if text[at] == '}' else ''}{text[at:]}"
 
 

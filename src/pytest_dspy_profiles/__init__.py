@@ -1,1 +1,1 @@
-"""dspy-profiles."""
+"""The pytest plugin of dspy-profiles."""

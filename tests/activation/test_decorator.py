@@ -65,9 +65,7 @@ def test_a_coroutine_runs_under_the_profile() -> None:
 
 
 def test_the_one_who_iterates_never_sees_a_generators_profile() -> None:
-    seen = []
-    for inside in generator(3):
-        seen.append((inside, active()))
+    seen = [(inside, active()) for inside in generator(3)]
     assert seen == [("mock", None)] * 3
 
 
@@ -116,9 +114,7 @@ def test_a_generator_may_open_a_context_between_its_steps() -> None:
             yield dspy.settings.num_threads
         yield dspy.settings.num_threads
 
-    found = []
-    for inside in steps():
-        found.append((inside, dspy.settings.num_threads))
+    found = [(inside, dspy.settings.num_threads) for inside in steps()]
     assert found == [(1, 8), (1, 8), (8, 8)]
 
 

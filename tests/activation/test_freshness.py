@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(watch, "time", clock)
-    yield clock
+    return clock
 
 
 def mock(model: str, more: str = "") -> str:
@@ -65,6 +65,22 @@ def test_a_nearer_file_that_newly_appears_is_seen_within_a_second(
     write(inner / "profiles.toml", mock("near"))
     clock.now += 1.01
     assert model() == "near"
+
+
+def test_a_layer_that_comes_to_have_a_say_is_seen_at_the_next_activation(
+    write: Any, project: Path, home: Path
+) -> None:
+    write(home / ".dspy" / "profiles.toml", mock("users"))
+    write(project / "profiles.toml", "[other]\n")
+    assert model() == "users"
+    write(project / "profiles.toml", mock("projects"))
+    assert model() == "projects"
+    write(home / ".dspy" / "profiles.toml", mock("users, changed"))
+    assert model() == "projects"
+    write(project / "profiles.toml", '[p]\nextends = "p"\n')
+    assert model() == "users, changed"
+    write(home / ".dspy" / "profiles.toml", mock("users, again"))
+    assert model() == "users, again"
 
 
 def test_another_working_directory_is_another_project(write: Any, project: Path) -> None:
@@ -143,7 +159,9 @@ def test_a_file_broken_meanwhile_keeps_the_last_good_one_with_one_warning(
         assert model() == "mended"
 
 
-@pytest.mark.parametrize("fault", ["[p.lmm]\n", '[p.settings]\nnum_thread = "x"\n', "[p]\nlm = 3\n"])
+@pytest.mark.parametrize(
+    "fault", ["[p.lmm]\n", '[p.settings]\nnum_thread = "x"\n', "[p]\nlm = 3\n"]
+)
 def test_a_profile_made_invalid_meanwhile_stays_as_it_was(
     write: Any, project: Path, fault: str
 ) -> None:

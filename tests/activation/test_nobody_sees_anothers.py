@@ -117,7 +117,9 @@ def test_parallel_from_several_threads_at_once() -> None:
     def work(name: str) -> list[str]:
         with profile(name):
             run = dspy.Parallel(num_threads=4, disable_progress_bar=True)
-            return [p.answer for p in run([(dspy.Predict("question -> answer"), {"question": "?"})] * 6)]
+            return [
+                p.answer for p in run([(dspy.Predict("question -> answer"), {"question": "?"})] * 6)
+            ]
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, NAMES)) == [[name] * 6 for name in NAMES]

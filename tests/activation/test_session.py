@@ -1,4 +1,4 @@
-"""A session's profile is pinned: every thread sees it, and no spelling of configure displaces it."""
+"""A session's profile is pinned: every thread sees it, no spelling of configure displaces it."""
 
 import asyncio
 import sys

@@ -27,6 +27,13 @@ rm = { url = "http://x", k = 3 }
 """
 
 
+def reads_long_inline_tables():
+    try:
+        return bool(tomli.loads("a = {\n b = 1,\n}"))
+    except tomli.TOMLDecodeError:
+        return False
+
+
 def edited(tmp_path, text, change):
     path = tmp_path / "profiles.toml"
     path.write_bytes(text.encode())
@@ -86,6 +93,18 @@ def test_an_empty_inline_table_takes_its_first_key_and_gives_it_back(tmp_path):
     assert edited(tmp_path, "a = {b = 1}\n", lambda e: e.unset(("a", "b"))) == "a = {}\n"
     assert edited(tmp_path, "a = {b.c = 1}\n", lambda e: e.unset(("a", "b", "c"))) == (
         "a = {b = {}}\n"
+    )
+
+
+LONG = "a = { # one\n  b = 1, # two\n  # three\n  c = 2,\n}\n"
+
+
+@pytest.mark.skipif(not reads_long_inline_tables(), reason="this tomli reads TOML 1.0 alone")
+def test_an_inline_table_of_several_lines_keeps_its_comments(tmp_path):
+    assert edited(tmp_path, LONG, lambda e: e.unset(("a", "b"))) == LONG.replace("b = 1, ", "")
+    assert edited(tmp_path, LONG, lambda e: e.unset(("a", "c"))) == LONG.replace("c = 2,", "")
+    assert edited(tmp_path, LONG, lambda e: e.set(("a", "d"), 3)) == LONG.replace(
+        "c = 2,", "c = 2, d = 3,"
     )
 
 

@@ -75,7 +75,7 @@ class Made:
     def table(self, name):
         kind = self.draw(st.sampled_from(["table", "sections", "both", "array", "turned"]))
         subs = self.draw(
-            st.lists(NAMES.map(lambda s: f"{s}!"), min_size=1, max_size=2, unique=True)
+            st.lists(NAMES.map(lambda s: f"{s}~section"), min_size=1, max_size=2, unique=True)
         )
         if kind == "array":
             for _ in subs:

@@ -61,7 +61,7 @@ for number in range(1, rounds + 1):
         write(number, says)
         os._exit(0)
     assert os.read(hears, 1) == b"."
-    for _ in range(int(2 ** random.uniform(0, 17))):
+    for _ in range(int(2 ** random.uniform(6, 21))):
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -189,14 +189,13 @@ def test_a_folder_a_loop_and_a_device_are_refused(tmp_path):
 
 
 def test_somebody_elses_change_during_the_edit_is_not_overwritten(profiles):
-    with (
-        pytest.raises(WriteFailed, match="changed by somebody else") as caught,
-        editing(profiles) as edit,
-    ):
-        edit.set(("a",), 2)
+    def overwrite():
         times = (profiles.stat().st_atime_ns, profiles.stat().st_mtime_ns)
         profiles.write_text("a = 9\n")
         os.utime(profiles, ns=times)  # as if both were written within one tick of the clock
+
+    with pytest.raises(WriteFailed, match="changed by somebody else") as caught:
+        edit_during(profiles, overwrite)
 
     assert "run it again" in caught.value.hint
     assert profiles.read_text() == "a = 9\n"

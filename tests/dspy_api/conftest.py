@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from dspy_profiles import dspy_api
-from dspy_profiles.profile import Origin, ResolvedProfile, Table, leaves
+from dspy_profiles.resolved import Origin, ResolvedProfile, Table, leaves
 
 
 @pytest.fixture(scope="session")
 def installed():
     """The installed DSPy, described afresh."""
     spec = importlib.util.find_spec("dspy")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return dspy_api.describe(Path(spec.origin).parents[1])
 
 
@@ -27,18 +28,18 @@ def profile():
             for line, (path, _) in enumerate(leaves(values), 2)
         }
         return ResolvedProfile(
-            name, Table.of(values), "from the argument", (), (Path(file),), sources
+            name, Table.of(values), "from the argument", files=(Path(file),), sources=sources
         )
 
     return make
 
 
 @pytest.fixture
-def write(tmp_path):
+def files(tmp_path):
     """Write the files of a package, given as path -> text, and tell the folder."""
 
-    def make(files, folder="."):
-        for name, text in files.items():
+    def make(texts, folder="."):
+        for name, text in texts.items():
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

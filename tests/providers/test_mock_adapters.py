@@ -43,6 +43,7 @@ class Person(BaseModel):
     name: str
     age: int = Field(ge=18, lt=120)
     address: Address | None
+    post_boxes: list[str] = Field(alias="postBoxes")
     nicknames: list[str] = []
     scores: dict[str, float] = Field(default_factory=dict)
 
@@ -102,8 +103,10 @@ def adapter_called(name, lm):
     kind = ADAPTERS[name]
     if kind is dspy.TwoStepAdapter:
         return kind(lm)
-    # No second attempt as JSON: the first answer has to do.
-    return kind(use_json_adapter_fallback=False) if kind is dspy.ChatAdapter else kind()
+    if kind in (dspy.ChatAdapter, dspy.XMLAdapter):
+        # No second attempt as JSON: the first answer has to do.
+        return kind(use_json_adapter_fallback=False)
+    return kind()
 
 
 def signature_of(kind):

@@ -142,11 +142,15 @@ def test_the_same_part_of_the_calls_fails_every_time(mock_lm):
     assert first != outcomes(mock_lm(failure_rate=0.5, seed=1))
 
 
-def test_a_retry_may_succeed_and_does_not_wait(mock):
+def test_a_retry_may_succeed_and_does_not_wait(monkeypatch):
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
     engine = MockEngine(failure_rate=0.5, failure="rate_limit")
     lm = dspy.LM("mock", engine=engine, cache=False, num_retries=20)
     assert all(ask(lm, f"q{n}").answer.startswith("mock answer ") for n in range(20))
     assert any(call.error for call in engine.calls)
+    assert slept
+    assert not any(slept)
 
 
 def test_a_failing_call_does_not_use_up_the_script(mock_lm):

@@ -79,7 +79,7 @@ def test_an_agents_scripted_result_may_be_an_object(mocked):
     mocked.answer(place=Place(city="Paris"))
     agent = ReActV2(dspy.Signature("question -> place: Place", custom_types={"Place": Place}), [])
     with dspy.context(adapter=dspy.JSONAdapter()):
-        assert agent(**QUESTION).place["city"] == "Paris"
+        assert agent(**QUESTION).place == Place(city="Paris")
 
 
 class CallsTools(dspy.Signature):

@@ -57,13 +57,13 @@ def test_a_plain_text_is_the_whole_completion(mock_lm):
         ask(lm, "q", adapter=dspy.ChatAdapter(use_json_adapter_fallback=False))
 
 
-@pytest.mark.asyncio
-async def test_a_completion_may_be_empty(mocked):
-    mocked.answer("")
-    mocked.answer("")
-    assert dspy.settings.lm("hi") == [""]
-    streamed = dspy.streamify(lambda: dspy.settings.lm("hi"), is_async_program=False)
-    assert [item async for item in streamed()][-1] == [""]
+def test_a_completion_may_be_empty(mock, mock_lm):
+    mock.answer("")
+    assert mock_lm(mock)("hi") == [""]
+    mock.answer("")
+    request = dspy.lm15.Request(model="mock", messages=(dspy.lm15.Message.user("hi"),))
+    streamed = dspy.lm15.materialize_response(mock.stream(request), request)
+    assert streamed.message == mock_lm(answers=[""])(request).message
 
 
 def test_a_value_of_a_wrong_type_reaches_the_adapter(mock_lm):

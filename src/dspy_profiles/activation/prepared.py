@@ -131,7 +131,7 @@ def watch_of(profile: ResolvedProfile, scene: resolver.Scene) -> Watch:
             *(setting.env for setting in settings.SETTINGS),
             *(name for text in texts for name in secrets.variables(text)),
         ),
-        files=(layer.path for layer in scene.locations.layers),
+        documents=scene.catalog.documents_behind((profile.name, *profile.parents)),
         others=(
             *scene.env_files,
             *scene.settings.files,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dspy_profiles import document, locations
-from dspy_profiles.document import Stamp
+from dspy_profiles.document import Document, Stamp
 from dspy_profiles.locations import Locations
 
 __all__ = ["Watch"]
@@ -19,28 +19,40 @@ Stamps = tuple[tuple[Path, Stamp | None], ...]
 class Watch:
     """The state of the world that one activation was made from.
 
-    Environment, working directory and the files that fed it are compared every time; files that
-    may newly appear, `.env`, suite settings and files of secrets once a second.
+    Environment, working directory and the files that have a say in it are compared every time;
+    files that may newly appear, `.env`, suite settings and files of secrets once a second.
     """
 
-    __slots__ = ("_cwd", "_files", "_keys", "_locations", "_next_look", "_others", "_values")
+    __slots__ = (
+        "_cwd",
+        "_files",
+        "_keys",
+        "_locations",
+        "_next_look",
+        "_others",
+        "_values",
+        "_young",
+    )
 
     def __init__(
         self,
         found: Locations,
         *,
         variables: Iterable[str],
-        files: Iterable[Path],
+        documents: Iterable[Document],
         others: Iterable[Path],
     ) -> None:
         self._keys = tuple(map(_encode, dict.fromkeys(variables)))
         self._values = tuple(map(_variable, self._keys))
         self._locations = found
         self._cwd = None if locations.pinned() else os.getcwd()  # noqa: PTH109 - pathlib is slow
-        there = _stamps(files)
+        documents = tuple(documents)
         # Flat and with the path as text: this is compared at every activation.
-        self._files = tuple((str(path), *stamp) for path, stamp in there if stamp is not None)
-        self._others: Stamps = _stamps((*others, *(path for path, stamp in there if not stamp)))
+        self._files = tuple((str(d.path), *d.stamp) for d in documents if d.stamp is not None)
+        # A file that was written a moment ago may change once more without a new stamp.
+        self._young = tuple(d for d in documents if not d.settled)
+        absent = (d.path for d in documents if d.stamp is None)
+        self._others: Stamps = _stamps((*others, *absent))
         self._next_look = time.monotonic() + LOOK_EVERY
 
     def is_fresh(self) -> bool:
@@ -56,6 +68,7 @@ class Watch:
             return True
         if self._is_elsewhere_unchanged():
             self._next_look = now + LOOK_EVERY
+            self._young = ()
             return True
         return False
 
@@ -72,7 +85,7 @@ class Watch:
                     return False
         except OSError:
             return False
-        return True
+        return not self._young or all(document.unchanged() for document in self._young)
 
 
 def _stamps(paths: Iterable[Path]) -> Stamps:

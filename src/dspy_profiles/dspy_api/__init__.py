@@ -5,7 +5,8 @@
 'model'
 """
 
-from dspy_profiles.dspy_api._cache import SCHEMA_VERSION, descriptor
+from dspy_profiles.dspy_api._cache import descriptor
+from dspy_profiles.dspy_api._stamps import SCHEMA_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # each is loaded when it is first asked for: a cached read needs none of them

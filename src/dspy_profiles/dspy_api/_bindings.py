@@ -20,10 +20,12 @@ class Module:
         self.name = name
         self.location = location
         self.source = ""
+        self._content = b""
         self.reason = location.reason
         self.stars: list[tuple[int, ast.ImportFrom]] = []
         self.exports: frozenset[str] | None = None
-        self.dynamic = False
+        self.dynamic = False  # anything may be a name of it
+        self.late: set[str] = set()  # names that it makes when they are asked for
         self._bound: dict[str, tuple[int, ast.AST]] | None = None
         self._fallbacks: dict[str, ast.AST] = {}  # of `except` and `else`: the second choice
         self._lines: list[str] | None = None
@@ -63,6 +65,17 @@ class Module:
         after = self.source.partition(f"\nclass {name}")[2][:1]
         return after in {"(", ":"}
 
+    def whole(self, path: str) -> ast.AST | None:
+        """The function at `path` with its signature, which the lean source does not hold."""
+        try:
+            node: ast.AST | None = ast.parse(self._content)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        for name in path.split("."):
+            inner = [n for n in getattr(node, "body", []) if getattr(n, "name", None) == name]
+            node = inner[-1] if inner else None
+        return node
+
     def text(self, node: ast.expr) -> str:
         """An expression as it is written."""
         if self._lines is None:
@@ -76,7 +89,7 @@ class Module:
     def _load(self, path: str) -> None:
         try:
             with open(path, "rb") as file:
-                content = file.read()
+                content = self._content = file.read()
         except OSError as fault:
             self.reason = f"cannot be read: {fault.strerror}"
             return
@@ -121,11 +134,14 @@ def _bind(module: Module, body: list[ast.stmt], *, fallback: bool) -> None:
     for node in body:
         if isinstance(node, ast.ClassDef | Function):
             module.bind(node.name, node, fallback=fallback)
-            module.dynamic |= node.name == "__getattr__"
+            if node.name == "__getattr__":
+                _make_late(module, node)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             _import(module, node, fallback=fallback)
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             _assign(module, node, fallback=fallback)
+        elif type(node).__name__ == "TypeAlias":  # Python 3.12 and later
+            module.bind(ast.unparse(node.name), node.value, fallback=fallback)  # type: ignore[attr-defined]
         elif isinstance(node, ast.If | ast.Try | ast.With):
             _bind(module, node.body, fallback=fallback)
             for handler in getattr(node, "handlers", []):
@@ -133,6 +149,16 @@ def _bind(module: Module, body: list[ast.stmt], *, fallback: bool) -> None:
             otherwise = fallback or isinstance(node, ast.If)
             _bind(module, getattr(node, "orelse", []), fallback=otherwise)
             _bind(module, getattr(node, "finalbody", []), fallback=fallback)
+
+
+def _make_late(module: Module, node: ast.AST) -> None:
+    """Which names a module's `__getattr__` knows, where it compares with constants alone."""
+    for branch in getattr(node, "body", []):
+        test = branch.test if isinstance(branch, ast.If) else None
+        if isinstance(test, ast.Compare) and isinstance(test.comparators[0], ast.Constant):
+            module.late.add(str(test.comparators[0].value))
+        elif not isinstance(branch, ast.Raise | ast.Expr | ast.Import | ast.ImportFrom):
+            module.dynamic = True
 
 
 def _import(module: Module, node: ast.Import | ast.ImportFrom, *, fallback: bool) -> None:

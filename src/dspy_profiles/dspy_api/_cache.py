@@ -5,7 +5,7 @@ as all of a cached read may take. A checksum tells a torn file from a whole one.
 """
 
 # pathlib takes longer to import than a cached read takes in all.
-# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH111, PTH116, PTH117, PTH118, PTH120, PTH123
+# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH111, PTH117, PTH118, PTH120, PTH123
 
 import marshal
 import os
@@ -13,21 +13,19 @@ import sys
 from binascii import crc32
 
 from dspy_profiles.dspy_api import _locate
+from dspy_profiles.dspy_api._stamps import SCHEMA_VERSION, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing takes longer to import than the descriptor takes to read
-    from collections.abc import Iterable
     from typing import Any
 
-__all__ = ["SCHEMA_VERSION", "cache_folder", "descriptor", "stamps"]
+    from dspy_profiles.dspy_api._stamps import Stamp
 
-SCHEMA_VERSION = 1
+__all__ = ["cache_folder", "descriptor"]
+
 _MAGIC = b"dspy-profiles descriptor %d\n" % SCHEMA_VERSION
 
 _known: "dict[str, tuple[list[Stamp], dict[str, Any]]]" = {}
-
-if TYPE_CHECKING:
-    Stamp = tuple[str, int, int]
 
 
 def descriptor() -> "dict[str, Any]":
@@ -37,8 +35,8 @@ def descriptor() -> "dict[str, Any]":
     why. The same object is handed to every caller: do not change it.
     """
     found, _ = _locate.locate("dspy")
-    if found.file is None:
-        return _describe(None, found.reason)[0]
+    if found.file is None or not found.folders:
+        return _describe(None, _locate.why_not(found))[0]
     root = os.path.dirname(os.path.dirname(os.path.abspath(found.file)))
     distribution = _locate.distribution("dspy", [root, *sys.path])
     held = _known.get(root) or _load(root)
@@ -46,7 +44,7 @@ def descriptor() -> "dict[str, Any]":
         _known[root] = held
         return held[1]
     made, looked = _describe(root, None)
-    before = stamps(looked)
+    before = list(dict.fromkeys(looked))
     _known[root] = before, made
     if not made["open"]:
         _store(root, before, made)
@@ -67,28 +65,15 @@ def cache_folder() -> str | None:
     return os.path.join(base, "dspy-profiles")
 
 
-def stamps(paths: "Iterable[str]") -> "list[Stamp]":
-    """Path, size and time of each; a path that is not there has a stamp as well."""
-    return [_stamp(path) for path in dict.fromkeys(paths)]
-
-
-def _stamp(path: str) -> "Stamp":
-    try:
-        status = os.stat(path)
-    except OSError:
-        return path, -1, 0
-    return path, status.st_size, status.st_mtime_ns
-
-
 def _fits(made: "dict[str, Any]", version: str | None) -> bool:
     return version is None or made["version"] == version
 
 
 def _unchanged(before: "list[Stamp]") -> bool:
-    return all(_stamp(stamp[0]) == stamp for stamp in before)
+    return all(stamp(held[0]) == held for held in before)
 
 
-def _describe(root: str | None, reason: str | None) -> "tuple[dict[str, Any], list[str]]":
+def _describe(root: str | None, reason: str | None) -> "tuple[dict[str, Any], list[Stamp]]":
     from dspy_profiles.dspy_api._describe import describe_installed
 
     return describe_installed(root, reason)

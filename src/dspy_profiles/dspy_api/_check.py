@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles.dspy_api._findings import Finding, Findings, Severity
-from dspy_profiles.dspy_api._sections import SECTIONS, Shape, near_miss, shape_of
+from dspy_profiles.dspy_api._sections import Shape, near_miss, shape_of
 from dspy_profiles.dspy_api._values import (
     check_value,
     is_reference,
@@ -14,7 +14,8 @@ from dspy_profiles.dspy_api._values import (
     without_references,
 )
 from dspy_profiles.errors import did_you_mean
-from dspy_profiles.profile import KeyPath, ResolvedProfile
+from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.sections import SECTIONS
 
 __all__ = ["check"]
 
@@ -117,7 +118,7 @@ class _Check:
                 ("rm", "class_name"), "says another class than `class`", "keep one of them"
             )
         key = "class_name" if "class" not in table and "class_name" in table else "class"
-        name = table.get(key, self.descriptor["retrievers"][:1] and "dspy.ColBERTv2")
+        name = table.get(key, "dspy.ColBERTv2")
         self._made(("rm",), key, name, table, "a retriever", ("adapters", "optimizers"))
 
     def _adapter(self, table: Mapping[str, Any]) -> None:
@@ -180,7 +181,7 @@ class _Check:
         wanted: str,
         wrong: tuple[str, ...],
     ) -> None:
-        if name and not self._class_value((*path, key), name):
+        if not self._class_value((*path, key), name):
             return
         description = self._described(name)
         if description is None:
@@ -209,6 +210,8 @@ class _Check:
     def _described(self, name: object) -> Descriptor | None:
         """The description of a class; None where the name leads to none, or not yet."""
         if not isinstance(name, str) or is_reference(name, self.prefixes) or not _dotted(name):
+            return None
+        if self.descriptor["open"] and name.startswith("dspy."):
             return None
         classes = self.descriptor["classes"]
         known = self.descriptor["names"].get(name.replace(":", "."), name)
@@ -251,8 +254,13 @@ class _Check:
             if key not in passed_over:
                 self._key(path, shape, key, value)
         for name, parameter in shape.known.items() if required else ():
-            if parameter["required"] and name not in table:
+            if parameter["required"] and name not in table and not self._filled(shape, name):
                 self.findings.fail((*path, name), f"is missing: {shape.title} needs it")
+
+    def _filled(self, shape: Shape, name: str) -> bool:
+        """Whether a parameter that is left out is given the profile's own LM."""
+        has_lm = "lm" in self.profile.values or "provider" in self.profile.values
+        return has_lm and (shape.title, name) == ("dspy.TwoStepAdapter", "extraction_model")
 
     def _key(self, section: KeyPath, shape: Shape, key: str, value: object) -> None:
         path = (*section, key)
@@ -268,7 +276,8 @@ class _Check:
             self.findings.fail(path, f"names no role of [{self.profile.name}.lms]", hint)
 
     def _is_role(self, value: str) -> bool:
-        return value in self.profile.lms or is_reference(value, self.prefixes)
+        any_role = "provider" in self.profile.values  # which may answer for any
+        return any_role or value in self.profile.lms or is_reference(value, self.prefixes)
 
     def _unknown(self, path: KeyPath, shape: Shape, key: str) -> None:
         slip = near_miss(key, shape.names())
@@ -287,6 +296,7 @@ class _Check:
         self, path: KeyPath, kind: Mapping[str, Any], value: object, hint: str | None = None
     ) -> None:
         secret = any(is_secret_name(part) for part in path[1:])
+        secret |= any(key[: len(path)] == path for key in self.profile.secret_keys)
         said = check_value(kind, without_references(value, self.prefixes), secret=secret)
         if said:
             self.findings.fail(path, said, hint)

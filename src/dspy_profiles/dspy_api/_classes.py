@@ -49,10 +49,12 @@ def describe_target(reader: Reader, target: Target, name: str) -> "Description":
         order = lineage(reader, target)
         signature = constructor(reader, order, 0)
         doc = _docs.docstring(order[0].node) if isinstance(order[0].node, ast.ClassDef) else ""
+        signature.reason = signature.reason or _metaclass(reader, order)
         made["bases"] = [base.path for base in order[1:]]
         made["deprecated"] = _class_deprecation(order[0], doc)
-    elif target.kind == "function" and target.module is not None and target.node is not None:
-        signature = _taken(reader, target, target.node, [], bound=False)
+    elif target.kind == "function" and target.module is not None:
+        node = target.module.whole(target.name) or target.node
+        signature = _taken(reader, target, node, [], bound=False)
         doc = signature.doc
     else:
         reason = target.reason or f"{name} is made while the program runs"
@@ -103,6 +105,18 @@ def method(reader: Reader, target: Target, name: str) -> "list[Parameter] | None
     return None
 
 
+def _metaclass(reader: Reader, order: list[Target]) -> str | None:
+    """A metaclass that stands between the call and the constructor."""
+    for target in order:
+        node = target.node
+        for keyword in node.keywords if isinstance(node, ast.ClassDef) else []:
+            if keyword.arg == "metaclass" and target.module is not None:
+                meta = reader.expression(target.module, keyword.value)
+                if isinstance(meta.node, ast.ClassDef) and _method(meta.node, "__call__"):
+                    return f"{target.path} is made by its metaclass {meta.name}"
+    return None
+
+
 def inherits(description: "Description", base: str) -> bool:
     """Whether the described class is `base` or one of its subclasses."""
     return description["target"] == base or base in description["bases"]
@@ -116,7 +130,7 @@ def _method(owner: ast.ClassDef, name: str) -> Function | None:
 
 
 def _taken(
-    reader: Reader, target: Target, node: ast.AST, above: list[Target], *, bound: bool
+    reader: Reader, target: Target, node: ast.AST | None, above: list[Target], *, bound: bool
 ) -> Signature:
     if target.module is None or not isinstance(node, Function):
         return _unread(target.reason or f"{target.path} is not read")

@@ -8,7 +8,7 @@ A descriptor is plain JSON. One of DSPy has
 | `distribution`, `version`, `fingerprint` | of what was read |
 | `open`, `reason` | true where DSPy could not be read at all, and why |
 | `classes` | public name -> description of a class |
-| `names` | every other path of these classes -> public name |
+| `names` | other paths of these classes -> public name |
 | `lm`, `embedder`, `retrievers`, `adapters`, `optimizers` | public names |
 | `settings` | key -> parameter, with `internal` |
 | `settings_open` | why unknown settings cannot be told, or null |
@@ -24,16 +24,18 @@ import sys
 
 from dspy_profiles.dspy_api import _locate
 from dspy_profiles.dspy_api._bindings import Module
-from dspy_profiles.dspy_api._cache import SCHEMA_VERSION, stamps
 from dspy_profiles.dspy_api._classes import describe_target, inherits, method
 from dspy_profiles.dspy_api._modules import Reader, Target
 from dspy_profiles.dspy_api._settings import settings
+from dspy_profiles.dspy_api._stamps import SCHEMA_VERSION, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import Any
+
+    from dspy_profiles.dspy_api._stamps import Stamp
 
     Descriptor = dict[str, Any]
 
@@ -43,18 +45,19 @@ _RETRIEVERS = (
     "dspy.dsp.colbertv2:ColBERTv2RetrieverLocal",
     "dspy.dsp.colbertv2:ColBERTv2RerankerLocal",
 )
+_TOO_DEEP = "its source nests too deeply to be followed"
 
 
 def describe(root: "Path | str") -> "Descriptor":
     """What the DSPy in the folder `root` takes (the folder that holds `dspy/`); not cached."""
     found, _ = _locate.locate("dspy", [str(root)])
-    if found.file is None:
-        return describe_installed(None, found.reason)[0]
+    if not found.folders or found.file is None:
+        return describe_installed(None, _locate.why_not(found))[0]
     return describe_installed(str(root), None)[0]
 
 
-def describe_installed(root: str | None, reason: str | None) -> "tuple[Descriptor, list[str]]":
-    """The descriptor of the DSPy in `root`, and every path that had a say in it."""
+def describe_installed(root: str | None, reason: str | None) -> "tuple[Descriptor, list[Stamp]]":
+    """The descriptor of the DSPy in `root`, and the state of every path that had a say."""
     if root is None:
         return _blank(f"DSPy {reason}"), []
     name, version = _locate.distribution("dspy", [root, *sys.path])
@@ -62,13 +65,17 @@ def describe_installed(root: str | None, reason: str | None) -> "tuple[Descripto
     gc.disable()  # a hundred thousand nodes, none of them garbage yet: a fifth of the time
     try:
         return _described(root, name, version)
+    except RecursionError:
+        return _blank(_TOO_DEEP), []
     finally:
         if collecting:
             gc.enable()
 
 
-def _described(root: str, name: str | None, version: str | None) -> "tuple[Descriptor, list[str]]":
-    reader = Reader([root])
+def _described(
+    root: str, name: str | None, version: str | None
+) -> "tuple[Descriptor, list[Stamp]]":
+    reader = Reader([root, *sys.path])
     dspy = reader.module("dspy")
     dspy.bindings()
     made = _blank(None if dspy.reason is None else f"dspy {dspy.reason}")
@@ -90,13 +97,16 @@ def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descripto
     if not _is_path(path):
         target = Target("missing", path, reason=f'"{path}" is not an import path')
     else:
-        target = reader.find(path)
+        target = _find(reader, path)
         if target.kind in {"module", "value"}:
             reason = f"{path} is made while the program runs"
             if target.kind == "module":
                 reason = f"{path} is a module, not a class"
             target = Target("opaque", path, reason=reason)
-    made = describe_target(reader, target, path)
+    try:
+        made = describe_target(reader, target, path)
+    except RecursionError:
+        made = describe_target(reader, Target("opaque", path, reason=_TOO_DEEP), path)
     top = path.replace(":", ".").partition(".")[0]
     name, version = _locate.distribution(top, [*map(str, search), *sys.path])
     return {
@@ -105,6 +115,13 @@ def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descripto
         "version": version,
         "fingerprint": _fingerprint("", reader.looked),
     } | made
+
+
+def _find(reader: Reader, path: str) -> Target:
+    try:
+        return reader.find(path)
+    except RecursionError:
+        return Target("opaque", path, reason=_TOO_DEEP)
 
 
 def _is_path(path: str) -> bool:
@@ -166,7 +183,7 @@ def _classes(reader: Reader, package: str, root: str | None = None) -> list[Targ
 
 def _submodules(reader: Reader, package: str) -> "Iterator[Module]":
     for folder in reader.module(package).location.folders:
-        reader.looked.append(folder)
+        reader.looked.append(stamp(folder))
         for entry in sorted(os.listdir(folder)):
             stem, dot, suffix = entry.rpartition(".")
             if dot and suffix == "py" and stem != "__init__":
@@ -199,7 +216,9 @@ def _add_public(
             continue
         description = describe_target(reader, target, target.path)
         if wanted(description):
-            names.append(_keep(made, description, _public(reader, target)))
+            public = _public(reader, target)
+            made["names"] |= dict.fromkeys(public, public[0])
+            names.append(_keep(made, description, public[0]))
     return names
 
 
@@ -213,14 +232,16 @@ def _keep(made: "Descriptor", description: "Descriptor", name: str) -> str:
     return name
 
 
-def _public(reader: Reader, target: Target) -> str:
-    """The shortest name that DSPy itself exports a class under."""
-    packages = target.path.split(".")
-    for count in (1, 2):
-        package = ".".join(packages[:count])
-        if reader.lookup(reader.module(package), target.name).path == target.path:
-            return f"{package}.{target.name}"
-    return target.path
+def _public(reader: Reader, target: Target) -> list[str]:
+    """The names that a class goes by, those that DSPy itself exports first."""
+    parts = target.path.split(".")
+    packages = [".".join(parts[:count]) for count in (1, 2)]
+    exported = [
+        f"{package}.{target.name}"
+        for package in packages
+        if reader.lookup(reader.module(package), target.name).path == target.path
+    ]
+    return [*exported, target.path]
 
 
 if TYPE_CHECKING:
@@ -246,8 +267,8 @@ def _written_version(reader: Reader) -> str | None:
     return str(found[1].value) if found and isinstance(found[1], ast.Constant) else None
 
 
-def _fingerprint(root: str, looked: list[str]) -> str:
+def _fingerprint(root: str, looked: "list[Stamp]") -> str:
     from hashlib import sha256
 
-    told = [(os.path.relpath(p, root) if root else p, s, t) for p, s, t in stamps(looked)]
+    told = {(os.path.relpath(p, root) if root else p, s, t) for p, s, t in looked}
     return sha256(repr(sorted(told)).encode()).hexdigest()[:32]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from dspy_profiles.profile import KeyPath, ResolvedProfile
+from dspy_profiles.resolved import KeyPath, ResolvedProfile
 
 __all__ = ["Change", "breaks", "describe_diff"]
 

@@ -38,7 +38,8 @@ def parameters(text: str) -> dict[str, str]:
     for number, line in enumerate(lines):
         section = _SECTION.match(line)
         if section:
-            said |= _entries(lines[number + 1 :], len(section.group(1)), _ENTRY)
+            outer = len(section.group(1)) if number else -1  # the first line has lost its indent
+            said |= _entries(lines[number + 1 :], outer, _ENTRY)
         elif line.strip() == "-" * 10 and lines[number - 1].strip() == "Parameters":
             said |= _entries(lines[number + 1 :], _indent(line) - 1, _NUMPY_ENTRY)
     return said

@@ -1,11 +1,10 @@
 """Faults found in a profile, each with its key and its place."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from dspy_profiles.errors import Place
-from dspy_profiles.profile import KeyPath, ResolvedProfile, join_key, leaves
+from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
 __all__ = ["Finding", "Findings", "Severity"]
 
@@ -47,18 +46,5 @@ class Findings(list[Finding]):
         near: bool = False,
     ) -> None:
         message = f"{join_key(path)}: {said}" if path else said
-        self.append(Finding(severity, path, message, hint, self._place(path), near))
-
-    def _place(self, path: KeyPath) -> Place | str | None:
-        """The line of the key; of one that is missing, that of the first key beside it."""
-        node: object = self._profile.values
-        held = 0
-        for part in path:
-            if not isinstance(node, Mapping) or part not in node:
-                break
-            node = node[part]
-            held += 1
-        path = path[:held]
-        if path and isinstance(node, Mapping):
-            path = next((inner for inner, _ in leaves(node, path)), path)
-        return self._profile.place(*path)
+        where = self._profile.place(*path)
+        self.append(Finding(severity, path, message, hint, where, near))

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # collections.abc takes longer to import than all of this to run
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Location", "distribution", "locate", "probe"]
+__all__ = ["Location", "distribution", "locate", "probe", "why_not"]
 
 NOT_FOUND = "is not installed"
 
@@ -62,7 +62,7 @@ def locate(name: str, search: "Iterable[str] | None" = None) -> tuple[Location, 
     """A top-level module as `import name` would find it, without importing it."""
     path = list(sys.path if search is None else search)
     found, looked = probe(path, name)
-    if found.missing or found.file is None:
+    if found.missing or (found.file is None and found.folders):  # a namespace comes last
         found = _by_finders(name, path, everywhere=search is None) or found
     return found, looked
 
@@ -85,6 +85,11 @@ def _by_finders(name: str, path: list[str], *, everywhere: bool) -> Location | N
             return Location(reason="lies in a zip file, which is not read")
         return Location(reason="has no source file")
     return None
+
+
+def why_not(found: Location) -> str:
+    """Why what was found in a package's place is not that package."""
+    return found.reason or f"is hidden by {found.file}, a file of the same name"
 
 
 def distribution(top: str, folders: "Iterable[str]") -> tuple[str | None, str | None]:

@@ -7,6 +7,11 @@ from collections.abc import Iterable
 
 from dspy_profiles.dspy_api._bindings import Function, Module
 from dspy_profiles.dspy_api._locate import Location, locate, probe
+from dspy_profiles.dspy_api._stamps import stamps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dspy_profiles.dspy_api._stamps import Stamp
 
 __all__ = ["Reader", "Target"]
 
@@ -44,7 +49,7 @@ class Reader:
     def __init__(self, search: Iterable[str] | None = None) -> None:
         self._search = None if search is None else list(search)
         self._modules: dict[str, Module] = {}
-        self.looked: list[str] = []
+        self.looked: list[Stamp] = []  # taken before reading: a change in between shows
 
     def module(self, name: str) -> Module:
         """The module of that name; its `reason` says why where it could not be read."""
@@ -62,7 +67,7 @@ class Reader:
             if not above.folders:
                 return Location(reason=above.reason or "is not installed")
             location, looked = probe(above.folders, last)
-        self.looked.extend(looked)
+        self.looked.extend(stamps(looked))
         return location
 
     def find(self, path: str) -> Target:
@@ -95,9 +100,7 @@ class Reader:
             elif target.kind == "class" and isinstance(target.node, ast.ClassDef):
                 target = _member(target, target.node, name)
             else:
-                reason = target.reason or f"{target.path} is no module or class"
-                kind = "external" if target.kind == "external" else "opaque"
-                target = Target(kind, f"{target.name}.{name}", reason=reason)
+                target = _beyond(target, name)
         return target
 
     def lookup(
@@ -127,7 +130,7 @@ class Reader:
         submodule = self._submodule(module, name)
         if submodule is not None:
             return submodule
-        if module.dynamic:
+        if module.dynamic or name in module.late:
             hazy = hazy or "makes names while it runs"
         if hazy is not None:
             return Target("opaque", name, module, reason=f"{module.name} {hazy}")
@@ -223,6 +226,15 @@ def _closed(name: str) -> bool:
 
 def _same_top(one: str, other: str) -> bool:
     return one.partition(".")[0] == other.partition(".")[0]
+
+
+def _beyond(target: Target, name: str) -> Target:
+    """An attribute of what is not looked into."""
+    path = f"{target.name}.{name}"
+    if target.kind == "external":
+        return Target("external", path)
+    kind = "missing" if target.kind == "missing" else "opaque"
+    return Target(kind, path, reason=target.reason or f"{target.path} is no module or class")
 
 
 def _member(outer: Target, node: ast.ClassDef, name: str) -> Target:

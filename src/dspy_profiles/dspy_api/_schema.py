@@ -6,6 +6,7 @@ from typing import Any
 
 from dspy_profiles.dspy_api._sections import Shape, shape_of
 from dspy_profiles.dspy_api._values import words
+from dspy_profiles.sections import SECTIONS
 
 __all__ = ["profiles_schema", "settings_schema"]
 
@@ -29,10 +30,10 @@ def profiles_schema(descriptor: Descriptor) -> Schema:
         "description": "How and where DSPy runs, under one name.",
         "properties": {
             "extends": {
-                "description": "The profile or profiles to start from, left to right.",
+                "description": SECTIONS["extends"].help,
                 "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
             },
-            "description": {"type": "string", "description": "One line for people."},
+            "description": {"type": "string", "description": SECTIONS["description"].help},
             "lm": {"$ref": "#/definitions/lm"},
             "rm": {"$ref": "#/definitions/rm"},
             "adapter": {"$ref": "#/definitions/adapter"},
@@ -40,13 +41,13 @@ def profiles_schema(descriptor: Descriptor) -> Schema:
             "settings": {"$ref": "#/definitions/settings"},
             "lms": {
                 "type": "object",
-                "description": "Further LMs by role.",
+                "description": SECTIONS["lms"].help,
                 "additionalProperties": {"$ref": "#/definitions/lm"},
             },
             "embedder": {"$ref": "#/definitions/embedder"},
             "env": {
                 "type": "object",
-                "description": "Environment variables, set once per process where unset.",
+                "description": SECTIONS["env"].help,
                 "additionalProperties": {"type": "string"},
             },
         },
@@ -62,11 +63,11 @@ def profiles_schema(descriptor: Descriptor) -> Schema:
             "profile": profile,
             "lm": _arguments(descriptor, descriptor["lm"], "lm"),
             "embedder": _arguments(descriptor, descriptor["embedder"], "embedder"),
-            "rm": _of_classes(descriptor, descriptor["retrievers"], "dspy.ColBERTv2"),
-            "adapter": _of_classes(descriptor, descriptor["adapters"], None),
+            "rm": _of_classes(descriptor, "rm", "retrievers", "dspy.ColBERTv2"),
+            "adapter": _of_classes(descriptor, "adapter", "adapters", None),
             "provider": {
                 "type": "object",
-                "description": "A class of one's own; the other keys are its arguments.",
+                "description": SECTIONS["provider"].help,
                 "properties": {"class": _class_name([])},
                 "required": ["class"],
                 "additionalProperties": True,
@@ -100,7 +101,7 @@ def _arguments(descriptor: Descriptor, name: str, section: str) -> Schema:
     shape = shape_of(description, name, section)
     return {
         "type": "object",
-        "description": f"Arguments of {name}. {(description or {}).get('doc') or ''}".strip(),
+        "description": f"{SECTIONS[section].help} {(description or {}).get('doc') or ''}".strip(),
         "properties": _properties(shape),
         "additionalProperties": shape.open,
     }
@@ -111,18 +112,18 @@ def _settings(descriptor: Descriptor) -> Schema:
     known = {k: p for k, p in own if not p["internal"] and k not in {"lm", "rm", "adapter"}}
     return {
         "type": "object",
-        "description": "Keys of dspy.settings.",
+        "description": SECTIONS["settings"].help,
         "properties": _properties(Shape("dspy.settings", known)),
         "additionalProperties": bool(descriptor["settings_open"]),
     }
 
 
-def _of_classes(descriptor: Descriptor, names: Iterable[str], default: str | None) -> Schema:
+def _of_classes(descriptor: Descriptor, section: str, group: str, default: str | None) -> Schema:
     """A section that is made of a class: every argument typed, the closed classes closed.
 
     Draft 4 has no `if`: "another class, or these keys alone" says the same.
     """
-    shapes = {n: shape_of(descriptor["classes"][n], n) for n in names}
+    shapes = {n: shape_of(descriptor["classes"][n], n) for n in descriptor[group]}
     properties: Schema = {}
     for shape in shapes.values():
         for key, schema in _properties(shape).items():
@@ -133,7 +134,7 @@ def _of_classes(descriptor: Descriptor, names: Iterable[str], default: str | Non
     closed = [_only(n, shape, default) for n, shape in shapes.items() if not shape.open]
     made: Schema = {
         "type": "object",
-        "description": f"Arguments of {default or 'the class'}, or of `class`.",
+        "description": SECTIONS[section].help,
         "properties": properties,
         "additionalProperties": True,
     }

@@ -4,23 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from dspy_profiles.dspy_api._cache import descriptor as installed
+from dspy_profiles.sections import SECTIONS
 
-__all__ = ["PASSED_ON", "SECTIONS", "Shape", "known_keys", "near", "near_miss", "shape_of"]
+__all__ = ["PASSED_ON", "Shape", "known_keys", "near", "near_miss", "shape_of"]
 
 Description = Mapping[str, Any]
-
-SECTIONS = (
-    "extends",
-    "description",
-    "lm",
-    "rm",
-    "adapter",
-    "provider",
-    "settings",
-    "lms",
-    "embedder",
-    "env",
-)
 
 _STRING = {"kind": "string"}
 _NUMBER = {"kind": "number"}

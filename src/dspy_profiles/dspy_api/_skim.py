@@ -8,7 +8,7 @@ import re
 
 __all__ = ["KEPT", "skim"]
 
-KEPT = frozenset({"__init__", "__new__", "compile"})
+KEPT = frozenset({"__getattr__", "__init__", "__new__", "compile"})
 
 # Whatever can hold a quote or a `def` that is not code. Only those over several lines matter
 # afterwards, but all have to be walked to know where one begins.
@@ -51,13 +51,20 @@ def skim(source: str) -> str:
             at = end
         elif not warns:
             head = _HEAD.match(veiled, found.end(), end)
-            if head is not None and (name == "compile" or "**" not in head.group()):
+            if head is not None and _is_dull(name, head.group()):
                 kept.append(veiled[at : head.end()])
                 kept.append(f"{head.group(1) or indent + ' '}...\n")
                 at = end
         found = _DEF.search(veiled, end)
     kept.append(veiled[at:])
     return "".join(kept).replace(_VEIL, "\n")
+
+
+def _is_dull(name: str, head: str) -> bool:
+    """Whether nothing can be learned from the body of a function that is kept."""
+    if name == "__getattr__":
+        return False
+    return name == "compile" or "**" not in head
 
 
 def _veil(source: str) -> str:

@@ -106,7 +106,7 @@ class Asked:
                 name=name,
                 field_info=info,
                 # XMLAdapter names elements after fields, the others follow pydantic's aliases.
-                by_alias=not isinstance(self.origin.adapter, dspy.XMLAdapter),
+                by_alias=True,
             ),
             info.annotation,
         )

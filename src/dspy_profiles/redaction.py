@@ -1,0 +1,64 @@
+"""No secret gets out: every value that was resolved is replaced wherever it appears."""
+
+import json
+import re
+from urllib.parse import quote
+
+__all__ = ["MASK", "add_rule", "is_plaintext", "redact", "remember", "retold"]
+
+MASK = "********"
+
+# What people write where a library insists on a key and the server does not.
+GAP_FILLERS = frozenset(
+    {"", "none", "empty", "dummy", "ollama", "not-needed", "sk-no-key-required"}
+)
+SHORTEST = 4  # what is shorter cannot be told from ordinary text
+
+# Values that were resolved, and what is shown in their place; and the rules of plugins.
+_known: dict[str, str] = {}
+_rules: dict[str, re.Pattern[str]] = {}
+
+
+def is_plaintext(text: str) -> bool:
+    """Whether a value under a secret's name is the secret itself."""
+    return text.strip().lower() not in GAP_FILLERS
+
+
+def remember(value: str, source: str) -> None:
+    """From now on `redact` replaces this value wherever it appears."""
+    for spelled in _spellings(value.strip()):
+        if len(spelled) >= SHORTEST and is_plaintext(spelled):
+            _known.setdefault(spelled, source)
+
+
+def _spellings(value: str) -> set[str]:
+    """A value as text shows it, and as `repr`, JSON and addresses do: a key may have many lines."""
+    if value.isalnum():
+        return {value}
+    address = quote(value, safe="", errors="replace")
+    return {value, repr(value)[1:-1], json.dumps(value)[1:-1], address}
+
+
+def add_rule(pattern: str) -> None:
+    """From now on `redact` masks what matches this regular expression."""
+    _rules.setdefault(pattern, re.compile(pattern))
+
+
+def redact(text: str) -> str:
+    """The text without any secret that was resolved in this process."""
+    for value in sorted(_known, key=len, reverse=True):
+        if value in text:
+            text = text.replace(value, _known[value])
+    for rule in list(_rules.values()):
+        text = rule.sub(MASK, text)
+    return text
+
+
+def retold(error: Exception) -> tuple[str, Exception | None]:
+    """What an error of somebody else's says, redacted, and the error itself if it was clean.
+
+    A traceback shows a cause in full, so one that holds a secret must not become a cause.
+    """
+    said = f"{type(error).__name__}: {error}"
+    shown = redact(said)
+    return shown, error if shown == said else None

@@ -1,0 +1,77 @@
+"""A clean world for every test: an empty home, an empty project, nothing of ours remembered.
+
+This must stay light: it is loaded for every test, also where no test needs DSPy.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from dspy_profiles import environment, locations, secrets
+
+# Whatever a developer may have set for their own work.
+FOREIGN = ("DSPY_*", "XDG_*", "*_API_KEY", "OPENAI_*")
+
+
+@dataclass(frozen=True)
+class World:
+    home: Path
+    project: Path
+
+
+@pytest.fixture(autouse=True)
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A home and, in it, a project to stand in. What the test changes is put back after it."""
+    environ, cwd = dict(os.environ), Path.cwd()
+    home = tmp_path_factory.mktemp("home")
+    project = home / "project"
+    (project / ".git").mkdir(parents=True)  # so that nothing above counts
+    for name in [name for name in environ if any(fnmatchcase(name, p) for p in FOREIGN)]:
+        del os.environ[name]
+    os.environ["HOME"] = os.environ["USERPROFILE"] = str(home)
+    os.chdir(project)
+    _forget()
+    yield World(home, project)
+    _forget()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environ)
+
+
+@pytest.fixture
+def home(world: World) -> Path:
+    """The user's home folder."""
+    return world.home
+
+
+@pytest.fixture
+def project(world: World) -> Path:
+    """The working directory; it has a `.git` folder and nothing else."""
+    return world.project
+
+
+@pytest.fixture
+def write(project: Path) -> Callable[[Path | str, str], Path]:
+    """Writes a text, dedented, to a path; a relative one starts at the project."""
+
+    def written(path: Path | str, text: str) -> Path:
+        target = project / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(dedent(text).removeprefix("\n").encode())
+        return target
+
+    return written
+
+
+def _forget() -> None:
+    """Empty what lives as long as the process; all private names that tests reset stand here."""
+    locations.unpin()
+    secrets._known.clear()
+    secrets._rules.clear()
+    environment._from_files.clear()
+    environment._from_profiles.clear()

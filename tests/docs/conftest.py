@@ -1,0 +1,101 @@
+"""The pages under docs/ as the tests read them: what stands in which block, on which line."""
+
+import re
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+FENCE = re.compile(r"(?P<ticks>`{3,})(?P<language>[\w-]*)[ \t]*(?P<rest>.*)")
+TITLE = re.compile(r'title="([^"]+)"')
+# A comment on a line of its own, above a block, says what the block is.
+COMMENT = re.compile(r"<!-- (?P<kind>[a-z ]+?)(?:: (?P<value>.+?))? -->")
+MARKS = ("file", "output", "not run", "refused")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block; `line` is the page's line on which its text begins."""
+
+    language: str
+    text: str
+    line: int
+    file: str | None = None  # what it is written to
+    marks: frozenset[str] = frozenset()
+
+    @property
+    def is_profiles(self) -> bool:
+        """Whether this is a profiles file, or a piece of one."""
+        if self.language != "toml":
+            return False
+        if self.file is None:
+            return "[tool." not in self.text
+        return Path(self.file).name not in ("pyproject.toml", "config.toml")
+
+
+@dataclass(frozen=True)
+class Page:
+    path: Path
+    lines: list[str] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(DOCS).as_posix()
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        return list(self._blocks())
+
+    @cached_property
+    def prose(self) -> list[tuple[int, str]]:
+        """The lines outside of all blocks, with their numbers."""
+        inside = {n for b in self.blocks for n in range(b.line - 1, b.line + b.text.count("\n") + 1)}
+        return [(n, line) for n, line in enumerate(self.lines, 1) if n not in inside]
+
+    def _blocks(self):
+        marks: dict[str, str] = {}
+        number = 0
+        while number < len(self.lines):
+            line = self.lines[number]
+            number += 1
+            comment, fence = COMMENT.fullmatch(line), FENCE.fullmatch(line)
+            if comment and comment["kind"] in MARKS:
+                marks[comment["kind"]] = comment["value"] or ""
+            elif fence:
+                end = self.lines.index(fence["ticks"], number)
+                title = TITLE.search(fence["rest"])
+                yield Block(
+                    fence["language"],
+                    "".join(f"{row}\n" for row in self.lines[number:end]),
+                    number + 1,
+                    title[1] if title else marks.get("file"),
+                    frozenset(marks),
+                )
+                number, marks = end + 1, {}
+            elif line.strip():
+                if marks:
+                    raise ValueError(f"{self.name}:{number}: a comment that marks no block")
+
+
+@cache
+def pages() -> list[Page]:
+    return [Page(path, path.read_text("utf-8").splitlines()) for path in sorted(DOCS.rglob("*.md"))]
+
+
+@pytest.fixture(scope="session")
+def docs() -> Path:
+    return DOCS
+
+
+@pytest.fixture(scope="session")
+def all_pages() -> list[Page]:
+    return pages()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for `page` runs for every page."""
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", pages(), ids=lambda page: page.name)

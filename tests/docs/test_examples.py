@@ -1,0 +1,94 @@
+"""Every example of every page does what the page says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+
+from dspy_profiles import ProfileError, list_profiles, resolve
+
+RUN_PAGE = Path(__file__).with_name("run_page.py")
+
+
+def run(page, root):
+    """What is wrong with the examples of a page, each with the page and the line."""
+    folder = root / "home" / "you" / "project"
+    folder.mkdir(parents=True)
+    steps = [
+        {"text": b.text, "line": b.line, "file": b.file, "marks": sorted(b.marks)}
+        for b in page.blocks
+        if b.language == "python" or b.file is not None or "output" in b.marks
+    ]
+    job = {"page": page.name, "path": str(page.path), "root": str(root), "blocks": steps}
+    home = str(folder.parent)
+    found = root / "faults"
+    found.touch()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(RUN_PAGE), str(found)],
+        cwd=folder,
+        env={
+            "HOME": home,
+            "USERPROFILE": home,
+            "PATH": os.environ.get("PATH", os.defpath),
+            "SYSTEMROOT": os.environ.get("SYSTEMROOT", ""),
+            "TEMP": str(root),
+            "PYTHONUTF8": "1",
+        },
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    faults = [json.loads(line) for line in found.read_text("utf-8").splitlines()]
+    if done.returncode or done.stderr:
+        faults.append(f"docs/{page.name}: ended with {done.returncode} and said\n{done.stderr}")
+    return faults
+
+
+def test_every_example_runs_and_prints_what_the_page_says(page, tmp_path) -> None:
+    faults = run(page, tmp_path)
+    assert not faults, "\n\n".join(faults)
+
+
+def test_every_toml_block_can_be_read(page) -> None:
+    for block in page.blocks:
+        if block.language == "toml" and "refused" not in block.marks:
+            try:
+                tomli.loads(block.text)
+            except tomli.TOMLDecodeError as error:
+                pytest.fail(f"docs/{page.name}:{block.line}: {error}")
+
+
+def test_every_profile_resolves_and_what_is_marked_as_refused_is(
+    page, tmp_path, monkeypatch
+) -> None:
+    folder = tmp_path / "home" / "you" / "project"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("DSPY_PROFILES_PATH", raising=False)
+    monkeypatch.chdir(folder)
+    for block in page.blocks:
+        if block.language != "toml":
+            continue
+        file = Path(block.file or "a-piece.toml").expanduser()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+        if not block.is_profiles:
+            continue
+        alone = None if file.name == "profiles.toml" else file
+        refused = None
+        try:
+            own = tomli.loads(block.text)
+            for name in (name for name in list_profiles(file=alone) if name in own):
+                resolve(name, file=alone)
+        except (ProfileError, tomli.TOMLDecodeError) as error:
+            refused = error
+        if ("refused" in block.marks) is (refused is None):
+            pytest.fail(f"docs/{page.name}:{block.line}: {refused or 'nothing refuses it'}")

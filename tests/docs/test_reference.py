@@ -1,0 +1,72 @@
+"""The reference leaves nothing out, and its generated parts are what the code says now."""
+
+import importlib.util
+import inspect
+import re
+
+import pytest
+
+import dspy_profiles
+from dspy_profiles import errors, hookspecs
+from dspy_profiles.sections import SECTIONS
+from dspy_profiles.settings import SETTINGS
+
+
+@pytest.fixture(scope="module")
+def generate(docs):
+    spec = importlib.util.spec_from_file_location("docs_generate", docs / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def headings(all_pages):
+    """The headings of one page of the reference."""
+
+    def of(name):
+        page = next(page for page in all_pages if page.name == f"reference/{name}.md")
+        return [line for _, line in page.prose if line.startswith("#")]
+
+    return of
+
+
+def test_generated_parts_are_current(page, generate) -> None:
+    text = page.path.read_text("utf-8")
+    assert text == generate.current(text), (
+        f"docs/{page.name} is not what the code says now; mend it by: python docs/generate.py"
+    )
+
+
+def test_every_marker_of_a_generated_part_has_its_end(page) -> None:
+    lines = "\n".join(page.lines)
+    begins, ends = lines.count("<!-- generated: "), lines.count("<!-- /generated -->")
+    assert begins == ends
+
+
+@pytest.mark.parametrize("name", dspy_profiles.__all__)
+def test_every_public_name_has_a_heading(name, headings) -> None:
+    assert any(f"`{name}`" in line for line in headings("python"))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, e in vars(errors).items() if inspect.isclass(e) and issubclass(e, Exception)]
+)
+def test_every_error_has_a_heading(name, headings) -> None:
+    assert f"### `{name}`" in headings("errors")
+
+
+@pytest.mark.parametrize("name", [n for n in vars(hookspecs) if n.startswith("dspy_profiles_")])
+def test_every_hook_has_a_heading(name, headings) -> None:
+    assert f"## `{name}`" in headings("hooks")
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_section_has_a_heading(name, headings) -> None:
+    assert f"### `{name}`" in headings("file")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_is_named_with_its_variable(setting, docs) -> None:
+    text = (docs / "reference" / "file.md").read_text("utf-8")
+    assert re.search(rf"^\| `{setting.name}` \|.*`{setting.env}`", text, re.MULTILINE)
