@@ -106,7 +106,7 @@ class Asked:
                 name=name,
                 field_info=info,
                 # XMLAdapter names elements after fields, the others follow pydantic's aliases.
-                by_alias=True,
+                by_alias=not isinstance(self.origin.adapter, dspy.XMLAdapter),
             ),
             info.annotation,
         )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 import uuid
 from collections.abc import Callable, Mapping
@@ -219,7 +220,8 @@ def _text(schema: Schema, place: _Place) -> str:
 
 
 def _words(place: _Place) -> str:
-    return place.name.replace("_", " ").strip() or "value"
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", place.name)
+    return spaced.strip().lower() or "value"
 
 
 def _day(_schema: Schema, place: _Place) -> str:
