@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script among pages is no package
 """Writes the parts of these pages that the code knows better: `python docs/generate.py`.
 
 A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`. Tests hold every part
@@ -6,11 +7,11 @@ to what this would write.
 
 import ast
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import dspy_profiles
-from dspy_profiles import errors, secrets
+from dspy_profiles import errors, redaction, secrets
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles.settings import SETTINGS
 
@@ -63,7 +64,7 @@ def not_secret_names() -> str:
 
 
 def gap_fillers() -> str:
-    return names(f'"{text}"' for text in sorted(secrets.GAP_FILLERS))
+    return names(f'"{text}"' for text in sorted(redaction.GAP_FILLERS))
 
 
 def names(found: Iterable[str]) -> str:
@@ -73,39 +74,59 @@ def names(found: Iterable[str]) -> str:
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [tuple(head), *rows]
     lines.insert(1, tuple("---" for _ in lines[0]))
-    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n" for row in lines)
+    return "".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n" for row in lines
+    )
 
 
 def signature(path: str) -> str:
     """How something is called, read from the source: `activation/block.py profile`."""
-    file, _, dotted = path.partition(" ")
-    node: ast.AST = ast.parse((CODE / file).read_text("utf-8"))
-    for name in dotted.split("."):
-        node = next(n for n in ast.iter_child_nodes(node) if getattr(n, "name", None) == name)
-    name = dotted.rpartition(".")[2]
+    file, _, name = path.partition(" ")
+    node = named(ast.parse((CODE / file).read_text("utf-8")), name)
     if isinstance(node, ast.ClassDef):
-        own = next(n for n in node.body if getattr(n, "name", None) == "__init__")
-        return stub(f"class {name}", own)
-    return stub(f"def {name}", node)
+        text = f"class {name}:\n{indented(stub(named(node, '__init__')))}"
+    else:
+        text = stub(node)
+    return f"<!-- not run -->\n```python\n{text}```\n"
 
 
-def stub(start: str, node: ast.AST) -> str:
+def named(node: ast.AST, name: str) -> ast.AST:
+    return next(n for n in ast.iter_child_nodes(node) if getattr(n, "name", None) == name)
+
+
+def stub(node: ast.AST) -> str:
     assert isinstance(node, ast.FunctionDef)  # noqa: S101 - a page asks for what is there
-    arguments = [part for part in split(ast.unparse(node.args)) if part != "self"]
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns and start[:3] == "def" else ""
-    line = f"{start}({', '.join(arguments)}){returns}: ..."
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    parameters = list(parameters_of(node.args))
+    line = f"def {node.name}({', '.join(parameters)}){returns}: ..."
     if len(line) > WIDTH:
-        inner = "".join(f"    {argument},\n" for argument in arguments)
-        line = f"{start}(\n{inner}){returns}: ..."
-    return f"<!-- not run -->\n```python\n{line}\n```\n"
+        inner = "".join(f"    {parameter},\n" for parameter in parameters)
+        line = f"def {node.name}(\n{inner}){returns}: ..."
+    return f"{line}\n"
 
 
 WIDTH = 88
 
 
-def split(arguments: str) -> list[str]:
-    """The arguments one by one; a comma within brackets parts nothing."""
-    return [part.strip() for part in re.findall(r"(?:[^,\[]|\[[^\]]*\]+)+", arguments)]
+def parameters_of(arguments: ast.arguments) -> Iterator[str]:
+    """Each parameter as it is written, with the spaces that `ast.unparse` leaves out."""
+    required = len(arguments.args) - len(arguments.defaults)
+    defaults = [None] * required + list(arguments.defaults)
+    yield from map(parameter, arguments.args, defaults)
+    if arguments.kwonlyargs:
+        yield "*"
+    yield from map(parameter, arguments.kwonlyargs, arguments.kw_defaults)
+    if arguments.kwarg:
+        yield f"**{parameter(arguments.kwarg, None)}"
+
+
+def parameter(argument: ast.arg, default: ast.expr | None) -> str:
+    said = ast.unparse(argument)
+    return said if default is None else f"{said} = {ast.unparse(default)}".replace("'", '"')
+
+
+def indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -7,13 +7,15 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import count
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from dspy_profiles import environment, locations, secrets
+from dspy_profiles import environment, locations, redaction
 
+NUMBERS = count()
 # Whatever a developer may have set for their own work.
 FOREIGN = ("DSPY_*", "XDG_*", "*_API_KEY", "OPENAI_*")
 
@@ -28,7 +30,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A home and, in it, a project to stand in. What the test changes is put back after it."""
     environ, cwd = dict(os.environ), Path.cwd()
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.getbasetemp() / f"home{next(NUMBERS)}"  # mktemp gets slow with many
     project = home / "project"
     (project / ".git").mkdir(parents=True)  # so that nothing above counts
     for name in [name for name in environ if any(fnmatchcase(name, p) for p in FOREIGN)]:
@@ -71,7 +73,7 @@ def write(project: Path) -> Callable[[Path | str, str], Path]:
 def _forget() -> None:
     """Empty what lives as long as the process; all private names that tests reset stand here."""
     locations.unpin()
-    secrets._known.clear()
-    secrets._rules.clear()
+    redaction._known.clear()
+    redaction._rules.clear()
     environment._from_files.clear()
     environment._from_profiles.clear()

@@ -20,7 +20,7 @@ from dspy_profiles.errors import InvalidProfile, did_you_mean
 from dspy_profiles.fetching import Fetched, fetch
 from dspy_profiles.imports import import_path
 from dspy_profiles.provider_kinds import Provider
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
 __all__ = ["Built", "build", "build_embedder", "build_lm"]
 
@@ -60,7 +60,11 @@ def build_lm(profile: ResolvedProfile, role: str | None = None) -> Any:
         if "lm" in offered:
             return offered["lm"]
         if not profile.lm and not provider.makes_lm:
-            raise InvalidProfile(f'profile "{profile.name}" has no LM', where=profile.place())
+            raise InvalidProfile(
+                f'profile "{profile.name}" has no LM',
+                hint=f"write [{profile.name}.lm] with a model",
+                where=profile.place(),
+            )
         arguments = fetch(profile, "lm", skip=provider.ignores).get("lm", {})
         return _lm(profile, provider, ("lm",), arguments)
     if role not in profile.lms and not provider.answers_any_role:
@@ -113,6 +117,7 @@ def _lm(
         given = dict(arguments)
         if "callbacks" in given:
             given["callbacks"] = _callbacks(profile, (*key, "callbacks"), given["callbacks"])
+        _refuse_client_settings(profile, provider, key, given)
         cls, more = provider.lm_class()
         given = {**provider.lm_defaults(key), **given, **more}
         if "model" not in given and cls is dspy.LM:
@@ -126,6 +131,20 @@ def _lm(
     # The provider is kept with the LM: what one role's LM is told to answer, the others' know.
     kept = (profile.name, profile.files, key, provider, content(arguments))
     return _kept(kept, make)
+
+
+def _refuse_client_settings(
+    profile: ResolvedProfile, provider: Provider, key: KeyPath, given: Mapping[str, Any]
+) -> None:
+    """An engine has a connection of its own, and DSPy hands it nothing of one."""
+    misplaced = sorted(dspy_internals.client_keys() & given.keys())
+    if provider.engine is not None and misplaced:
+        raise InvalidProfile(
+            f'{", ".join(misplaced)} in {join_key(key)} of "{profile.name}" cannot reach '
+            f"the engine {provider.name}",
+            hint=f"write what configures its connection under [{profile.name}.provider]",
+            where=profile.place(*key, misplaced[0]),
+        )
 
 
 def _by_class(

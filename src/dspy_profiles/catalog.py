@@ -1,20 +1,20 @@
 """Every profile that is defined, by layer: who shadows whom, and what `extends` adds up to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dspy_profiles import document
 from dspy_profiles.document import Document
 from dspy_profiles.errors import InvalidProfile, Place, ProfileNotFound, did_you_mean
 from dspy_profiles.locations import Locations
-from dspy_profiles.resolved import Origin, Source
+from dspy_profiles.resolved import Origin, Source, join_key
 from dspy_profiles.sections import check_shape
 
-__all__ = ["Catalog", "Definition", "Leaf", "Node", "merge", "node"]
+__all__ = ["DEEPEST", "Catalog", "Definition", "Leaf", "Node", "merge", "node", "sections"]
 
 BUILT_IN = {"mock": {"description": "built in, offline", "provider": {"class": "mock"}}}
-DEEPEST = 100  # levels of `extends`; more is a mistake, and would exhaust the stack
+DEEPEST = 100  # levels of `extends` and of tables; more is a mistake, and would exhaust the stack
 
 
 class Leaf(NamedTuple):
@@ -22,6 +22,10 @@ class Leaf(NamedTuple):
 
     value: Any
     source: Source | Origin
+
+    def __repr__(self) -> str:
+        # An error's frames are printed by some, and a file may hold a secret in clear.
+        return f"Leaf({join_key(self.source.key)})" if isinstance(self.source, Source) else "Leaf"
 
 
 Node = dict[str, "Node | Leaf"]
@@ -34,7 +38,7 @@ class Definition:
     name: str
     layer: str
     rank: int  # 0 is nearest
-    table: Mapping[str, Any]
+    table: Mapping[str, Any] = field(repr=False)
     document: Document | None
 
     def place(self, *path: str) -> Place | str:
@@ -148,25 +152,29 @@ class Catalog:
         return "; ".join([f"{near} ({known})" if near else known, *absent])
 
     def _definition(self, name: str, layer: str, rank: int, doc: Document) -> Definition:
-        table = doc.data[name]
-        if not isinstance(table, dict):
+        if not isinstance(doc.data[name], dict):
             raise InvalidProfile(
                 f'"{name}" is not a profile: a profile is a table',
-                hint=f"write [{name}.lm] and its keys below it",
+                hint=f"write [{join_key((name, 'lm'))}] and its keys below it",
                 where=Place(doc.path, doc.line((name,))),
             )
-        return Definition(name, layer, rank, table, doc)
+        return Definition(name, layer, rank, doc.data[name], doc)
 
 
 def _check(definition: Definition) -> None:
-    for name, value in definition.table.items():
-        check_shape(definition.name, name, value, definition.place)
+    for name in definition.table:
+        check_shape(definition.name, name, definition.table[name], definition.place)
 
 
 def _own(definition: Definition) -> Node:
     own = {k: v for k, v in definition.table.items() if k != "extends"}
     source = Source(definition.layer, definition.name, definition.document, (definition.name,))
-    values = node(own, source)
+    return sections(own, source)
+
+
+def sections(table: Mapping[str, Any], source: Source) -> Node:
+    """The sections of a profile, or what is to override them, with the origin of each value."""
+    values = node(table, source)
     rm = values.get("rm")
     if isinstance(rm, dict) and "class_name" in rm:  # the older spelling
         rm.setdefault("class", rm["class_name"])
@@ -179,8 +187,10 @@ def node(table: Mapping[str, Any], source: Source) -> Node:
     out: Node = {}
     for key, value in table.items():
         here = source._replace(key=(*source.key, key))
-        # An empty table is a value too: nothing would be left of it otherwise.
-        out[key] = node(value, here) if isinstance(value, Mapping) and value else Leaf(value, here)
+        # An empty table is a value too: nothing would be left of it otherwise. One that is too
+        # deep is told when it is frozen.
+        deeper = isinstance(value, Mapping) and value and len(here.key) <= DEEPEST
+        out[key] = node(value, here) if deeper else Leaf(value, here)
     return out
 
 

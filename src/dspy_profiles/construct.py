@@ -6,6 +6,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Union
 
+from dspy_profiles.dspy_api import PASSED_ON
 from dspy_profiles.errors import InvalidProfile, ProfileError, did_you_mean
 from dspy_profiles.fetching import Fetched
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
@@ -13,19 +14,7 @@ from dspy_profiles.secrets import Secret, retold
 
 __all__ = ["as_number", "construct", "plain"]
 
-# What LMs take beyond dspy.LM's own parameters, and as which type a reference should arrive.
-PASSED_ON: Mapping[str, type] = {
-    "frequency_penalty": float,
-    "max_completion_tokens": int,
-    "n": int,
-    "presence_penalty": float,
-    "rollout_id": int,
-    "seed": int,
-    "timeout": float,
-    "top_k": int,
-    "top_logprobs": int,
-    "top_p": float,
-}
+PYTHON_TYPES = {"integer": int, "number": float, "boolean": bool}
 
 Convert = Callable[[str, object, object], object]
 
@@ -53,13 +42,14 @@ def construct(
                 or f"it takes {', '.join(parameters) or 'none'}",
                 where=profile.place(*key, name),
             )
-        kind = hints.get(name, PASSED_ON.get(name, object))
+        kind = hints[name] if name in hints else _passed_on(key[0], name)
         ready[name] = _ready(value, kind, profile, (*key, name))
         if convert is not None:
             ready[name] = convert(name, ready[name], kind)
     try:
         return cls(**_Revealed(ready))
-    except ProfileError:
+    except ProfileError as error:
+        error.where = error.where or profile.place(*key)
         raise
     except Exception as error:  # noqa: BLE001 - a constructor raises what it likes
         said, cause = retold(error)
@@ -145,6 +135,12 @@ def _parameters(
     except Exception:  # noqa: BLE001 - an annotation may name what is not there
         hints = {name: p.annotation for name, p in parameters.items()}
     return parameters, hints
+
+
+def _passed_on(section: str, name: str) -> object:
+    """The type of an argument that the class only hands on, as far as it is known."""
+    known = PASSED_ON.get("lm" if section == "lms" else section, {}).get(name, {})
+    return PYTHON_TYPES.get(known.get("kind", ""), object)
 
 
 def _name(cls: Callable[..., Any]) -> str:

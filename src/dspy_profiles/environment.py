@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dspy_profiles.errors import InvalidFile, Place
+from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 
-__all__ = ["load_env_files", "set_once"]
+__all__ = ["load_env_files", "names_in", "set_once"]
 
 _lock = threading.Lock()
 _from_files: dict[str, str] = {}
@@ -35,36 +35,58 @@ def load_env_files(files: Iterable[Path]) -> None:
                 os.environ[name] = _from_files[name] = value
 
 
+def names_in(files: Iterable[Path]) -> set[str]:
+    """The names that these files give a value to, and nothing of the values."""
+    return {name for file in files for name in _read(file)}
+
+
 def set_once(profile: str, variables: Mapping[str, str]) -> None:
     """Set what is not set, for good. Two profiles that disagree are told so."""
+    refused = [name for name, value in variables.items() if not _set_one(profile, name, value)]
+    differing = [
+        (name, _from_profiles[name][1])
+        for name, value in variables.items()
+        if name in _from_profiles and _from_profiles[name][0] != value
+    ]
+    del variables  # an error's frames are printed by some, and this may hold secrets
+    if refused:
+        raise InvalidProfile(
+            f'profile "{profile}" cannot set {", ".join(refused)}: no environment can hold that'
+        )
+    for name, giver in differing:
+        if giver != profile:
+            warnings.warn(
+                f'profile "{profile}" wants another {name} than "{giver}", which came first; '
+                "an environment variable is set once per process",
+                stacklevel=2,
+            )
+
+
+def _set_one(profile: str, name: str, value: str) -> bool:
     with _lock:
-        for name, value in variables.items():
-            if name not in os.environ:
+        if name not in os.environ:
+            try:
                 os.environ[name] = value
-                _from_profiles[name] = (value, profile)
-                continue
-            before, giver = _from_profiles.get(name, (None, ""))
-            if before is not None and before != value and giver != profile:
-                warnings.warn(
-                    f'profile "{profile}" wants another {name} than "{giver}", which came first; '
-                    "an environment variable is set once per process",
-                    stacklevel=2,
-                )
+            except (OSError, ValueError):  # a NUL character, a text that has no bytes
+                return False
+            _from_profiles[name] = (value, profile)
+    return True
 
 
 def _read(file: Path) -> dict[str, str]:
-    # A folder called .env is somebody's virtual environment.
-    if not file.is_file():
+    # A folder called .env is somebody's virtual environment, and what lies in a home that may not
+    # be looked into is not for us: Path.is_file would raise.
+    if not os.path.isfile(file):  # noqa: PTH113
         return {}
     from dotenv import dotenv_values
 
     try:
         values = dotenv_values(file, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidFile(f"cannot read {file.name}: {reason}", where=Place(file)) from None
     return {
         name: value
         for name, value in values.items()
-        if value is not None and "\0" not in value and "\0" not in name
+        if value is not None and "\0" not in name + value and "=" not in name
     }

@@ -1,14 +1,15 @@
 """From references to what they stand for. The secrets among them stay wrapped."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from dspy_profiles import plugins, secrets
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
-__all__ = ["Fetched", "MissingReference", "fetch", "missing"]
+__all__ = ["Fetched", "MissingReference", "fetch", "missing", "secret_files"]
 
 Skip = Callable[[KeyPath], bool]
 
@@ -71,11 +72,8 @@ class _Fetcher:
         return value
 
     def _reference(self, key: KeyPath, reference: secrets.Reference) -> Any:
-        schemes = secrets.BUILT_IN_SCHEMES
-        if secrets.split_scheme(reference, schemes) is None and "${" not in reference:
-            schemes = plugins.secret_schemes()
         try:
-            found = secrets.expand(reference, schemes)
+            found = self._found(key, reference)
         except ProfileError as error:
             error.where = error.where or self.profile.place(*key)
             raise
@@ -88,16 +86,70 @@ class _Fetcher:
             place = self.profile.place(*key)
             self.missing.append(MissingReference(key, found.name, found.reason, place))
             return reference
-        if key not in self.profile.secret_keys:
-            return Fetched(found)
-        secrets.remember(found, str(reference))
+        if isinstance(found, Fetched):
+            return found
         for name in secrets.variables(reference):  # in "Bearer ${TOKEN}", the token alone
             secrets.remember(secrets.from_environment(name) or "", f"${{{name}}}")
-        return secrets.Secret(found, str(reference))
+        secrets.remember(found.reveal(), str(reference))
+        return found
+
+    def _found(
+        self, key: KeyPath, reference: secrets.Reference
+    ) -> "Fetched | secrets.Secret | secrets.Missing":
+        """What stands there, wrapped at once: no frame that an error passes holds it in clear."""
+        schemes = secrets.BUILT_IN_SCHEMES
+        by_scheme = secrets.split_scheme(reference, schemes)
+        if by_scheme is None and "${" not in reference:
+            schemes = plugins.secret_schemes()
+        elif by_scheme is not None and by_scheme[0] == "file":
+            folder = _folder(self.profile, key)
+            schemes = {"file": lambda rest: secrets.from_file(rest, folder)}
+        is_secret = key in self.profile.secret_keys
+        empty = secrets.empty_variable(reference) if is_secret else None
+        if empty is not None:
+            return secrets.Missing(empty, "is set, but empty")
+        found = secrets.expand(reference, schemes)
+        if isinstance(found, secrets.Missing):
+            return found
+        if not isinstance(found, str):
+            found = None
+            raise TypeError("a secret scheme gives a text or None")
+        return secrets.Secret(found, str(reference)) if is_secret else Fetched(found)
+
+
+def secret_files(profile: ResolvedProfile) -> tuple[Path, ...]:
+    """The files that `file:` references of a profile name, there or not."""
+    named = (
+        (key, secrets.split_scheme(text, ("file",)))
+        for key, text in _references((), profile.values)
+    )
+    return tuple(
+        secrets.secret_file(by_scheme[1], _folder(profile, key))
+        for key, by_scheme in named
+        if by_scheme is not None
+    )
+
+
+def _references(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _references((*key, name), item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(key, item)
+    elif isinstance(value, secrets.Reference):
+        yield key, value
+
+
+def _folder(profile: ResolvedProfile, key: KeyPath) -> Path | None:
+    """Where a relative path under this key starts: beside the file that says it."""
+    place = profile.place(*key)
+    return place.file.parent if isinstance(place, Place) else None
 
 
 def _told(profile: ResolvedProfile, gone: list[MissingReference]) -> MissingSecret:
-    variables = list(dict.fromkeys(m.name for m in gone if m.reason == "is not set"))
+    unset = ("is not set", "is set, but empty")
+    variables = list(dict.fromkeys(m.name for m in gone if m.reason in unset))
     hint = f"export {' and '.join(variables)}, or put it into .env" if variables else None
     if len(gone) == 1:
         (one,) = gone

@@ -54,7 +54,7 @@ def _import(name: str, text: str) -> object:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise ProviderError(
                 f'"{text}" cannot be imported: there is no module "{error.name}"',
-                hint="install it, or run in the folder that holds it",
+                hint=_near_dspy(text) or "install it, or run in the folder that holds it",
             ) from None
         reason, cause = retold(error)
     except Exception as error:  # noqa: BLE001 - a module raises what it likes
@@ -63,6 +63,13 @@ def _import(name: str, text: str) -> object:
         f'"{text}" cannot be imported: {name} raised {reason}',
         hint=f"try: python -c 'import {name}'",
     ) from cause
+
+
+def _near_dspy(text: str) -> str | None:
+    """What DSPy has under a name that was written without its module."""
+    dspy = sys.modules.get("dspy")
+    found = "." not in text and dspy is not None and hasattr(dspy, text)
+    return f'did you mean "dspy.{text}"?' if found else None
 
 
 def _attribute(holder: object, name: str, text: str) -> object:

@@ -65,7 +65,7 @@ def manager() -> Manager:
             try:
                 made.load_setuptools_entrypoints("dspy_profiles")
                 made.check_pending()
-            except Exception as error:  # whatever a plugin's import raises
+            except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises
                 said, cause = secrets.retold(error)
                 raise ProviderError(
                     f"a plugin of dspy-profiles cannot be loaded: {said}",
@@ -92,7 +92,7 @@ def _merged(hook: str) -> dict[str, Any]:
         for table in getattr(asked.hook, hook)():  # the last registered answers first
             for name, value in table.items():
                 merged.setdefault(name, value)
-    except Exception as error:  # a plugin raises what it likes, and gives what it likes
+    except Exception as error:  # noqa: BLE001 - a plugin raises and gives what it likes
         said, cause = secrets.retold(error)
         raise ProviderError(
             f"a plugin of dspy-profiles fails in {hook}: {said}",

@@ -12,6 +12,7 @@ MASK = "********"
 GAP_FILLERS = frozenset(
     {"", "none", "empty", "dummy", "ollama", "not-needed", "sk-no-key-required"}
 )
+AUTH_SCHEME = re.compile(r"^\s*(basic|bearer|token)\s", re.IGNORECASE)
 SHORTEST = 4  # what is shorter cannot be told from ordinary text
 
 # Values that were resolved, and what is shown in their place; and the rules of plugins.
@@ -26,7 +27,7 @@ def is_plaintext(text: str) -> bool:
 
 def remember(value: str, source: str) -> None:
     """From now on `redact` replaces this value wherever it appears."""
-    for spelled in _spellings(value.strip()):
+    for spelled in _spellings(AUTH_SCHEME.sub("", value).strip()):
         if len(spelled) >= SHORTEST and is_plaintext(spelled):
             _known.setdefault(spelled, source)
 

@@ -178,6 +178,9 @@ class ResolvedProfile:
         found = self.sources.get(path)
         if found is None:
             known = [join_key(p) for p in self.sources]
+            inner = [join_key(p) for p in self.sources if p[: len(path)] == path]
+            if inner:
+                raise KeyError(f"{join_key(path)} is a table; ask for {', '.join(inner)}")
             hint = did_you_mean(join_key(path), known)
             raise KeyError(f"{self.name} has no {join_key(path)}" + (f"; {hint}" if hint else ""))
         return found.origin()

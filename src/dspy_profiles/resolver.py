@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dspy_profiles import locations, secrets, settings
-from dspy_profiles.catalog import Catalog, Leaf, Node, merge, node
-from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileNotFound, did_you_mean
+from dspy_profiles.catalog import Catalog, Leaf, Node, merge, sections
+from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.locations import Locations
-from dspy_profiles.resolved import KeyPath, Origin, ResolvedProfile, Source, Table, join_key
+from dspy_profiles.marking import OVERRIDE, Marks
+from dspy_profiles.resolved import KeyPath, ResolvedProfile, Source
 from dspy_profiles.sections import SECTIONS, check_shape
 from dspy_profiles.settings import Settings
 
@@ -18,7 +19,6 @@ __all__ = ["Choice", "Scene", "choose", "is_forced", "list_profiles", "resolve",
 
 NAME_VARIABLE = "DSPY_PROFILE"
 FORCE_VARIABLE = "DSPY_PROFILE_FORCE"
-OVERRIDE = "override"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def resolve(
     `file` names one profiles file to read in place of all others. Overrides are sections:
     `resolve("prod", lm={"temperature": 0})`.
     """
+    overrides = _Veiled(overrides)
     scene = Scene.now(None if file is None else Path(file))
     choice = choose(scene, name)
     return resolve_in(scene, choice, {} if is_forced() else overrides)
@@ -125,12 +126,14 @@ def resolve_in(
     allow_plaintext: bool = False,
 ) -> ResolvedProfile:
     """Work out one profile; with `allow_plaintext` a secret in clear is masked, not refused."""
+    overrides = _Veiled(overrides or {})
     top = scene.catalog.get(choice.name, choice.reason)
     tree, parents = scene.catalog.effective(top)
     if overrides:
         tree = merge(tree, _overrides(choice.name, overrides))
-    marks = _Marks(choice.name, _names(scene), allow_plaintext)
+    marks = Marks(choice.name, _names(scene), allow_plaintext)
     values = marks.freeze(tree)
+    marks.check()
     sources = marks.sources
     files = dict.fromkeys(
         s.document.path for s in sources.values() if isinstance(s, Source) and s.document
@@ -150,9 +153,11 @@ def resolve_in(
 
 def overridden(profile: ResolvedProfile, overrides: Mapping[str, Any]) -> ResolvedProfile:
     """A resolved profile with further overrides on top."""
-    marks = _Marks(profile.name, _names(Scene.now()), allow_plaintext=True)
+    overrides = _Veiled(overrides)
+    marks = Marks(profile.name, _names(Scene.now()), allow_plaintext=False)
     marks.secret_keys |= profile.secret_keys
     values = marks.freeze(merge(_tree(profile), _overrides(profile.name, overrides)))
+    marks.check()
     keys = frozenset(marks.secret_keys)
     return replace(profile, values=values, secret_keys=keys, sources=marks.sources)
 
@@ -174,93 +179,21 @@ def _names(scene: Scene) -> secrets.Names:
     return secrets.Names.extended(config.texts("secret-keys"), config.texts("not-secret"))
 
 
+class _Veiled(dict[str, Any]):
+    """Overrides, of which an error's frames show the sections and not what is in them."""
+
+    def __repr__(self) -> str:
+        return f"<overrides of {', '.join(map(str, self)) or 'nothing'}>"
+
+
 def _overrides(profile: str, overrides: Mapping[str, Any]) -> Node:
-    for section, value in overrides.items():
+    for section in overrides:
         if section not in SECTIONS and not did_you_mean(section, SECTIONS):
             raise InvalidProfile(
                 f'"{section}" is not a section of a profile',
                 hint=f"overrides are sections: lm={{{section!r}: …}}, settings={{{section!r}: …}}",
             )
-        check_shape(profile, section, value, lambda _: OVERRIDE)
+        check_shape(profile, section, overrides[section], lambda _: OVERRIDE)
         if section == "extends":
             raise InvalidProfile("extends cannot be overridden; it belongs into a profiles file")
-    return node(overrides, Source(OVERRIDE, profile))
-
-
-@dataclass
-class _Marks:
-    """The way from a tree to frozen values: what refers to something is marked on it.
-
-    A secret in clear stops the way, or is masked where that is allowed.
-    """
-
-    profile: str
-    names: secrets.Names
-    allow_plaintext: bool
-    sources: dict[KeyPath, Source | Origin] = field(default_factory=dict)
-    secret_keys: set[KeyPath] = field(default_factory=set)
-
-    def freeze(self, tree: Node, path: KeyPath = ()) -> Table:
-        values: dict[str, Any] = {}
-        for key, found in tree.items():
-            here = (*path, key)
-            if isinstance(found, Leaf):
-                self.sources[here] = found.source
-                values[key] = self._value(here, found.value, found.source)
-            else:
-                values[key] = self.freeze(found, here)
-        return Table(values)
-
-    def _value(self, path: KeyPath, value: object, source: Source | Origin) -> object:
-        if isinstance(value, Mapping):
-            return Table.of(value)
-        if isinstance(value, list):
-            return [self._value(path, item, source) for item in value]
-        if not isinstance(value, str) or isinstance(value, secrets.Reference):
-            return value
-        try:
-            refers = secrets.has_reference(value, _schemes(value))
-        except InvalidProfile as error:
-            message = f"{join_key(path)} of {self.profile} holds {error.message}"
-            raise InvalidProfile(message, error.hint, source.origin().place) from None
-        named = self._is_named(path)
-        if named and any(map(secrets.is_plaintext, secrets.in_clear(value, refers=refers))):
-            return self._in_clear(path, value, source)
-        if not refers:
-            return value
-        if named or secrets.leads_to_secret(value, self.names):
-            self.secret_keys.add(path)
-        return secrets.Reference(value)
-
-    def _is_named(self, path: KeyPath) -> bool:
-        """Whether the key's name, or that of a table around it, says that it is a secret."""
-        own = path[2:] if path[0] == "lms" else path[1:]
-        return any(map(self.names.is_secret, own))
-
-    def _in_clear(self, path: KeyPath, value: str, source: Source | Origin) -> object:
-        # Somebody's code may hand over a secret that it has; a file must not hold one.
-        if source.layer == OVERRIDE or self.allow_plaintext:
-            secrets.remember(value, secrets.MASK)
-            self.secret_keys.add(path)
-            return secrets.Secret(value, "in clear")
-        raise PlaintextSecret(
-            f'{join_key(path)} of "{self.profile}" is a secret in clear',
-            hint="put it into .env and write a reference, as in "
-            f'{join_key(path[-1:])} = "${{{_variable_name(path)}}}"; if it is no secret, '
-            "add its key to not-secret in [tool.dspy-profiles]",
-            where=source.origin().place,
-        )
-
-
-def _variable_name(path: KeyPath) -> str:
-    key = "".join(c if c.isalnum() and c.isascii() else "_" for c in path[-1].upper())
-    return key if "_" in key else f"MY_{key}"
-
-
-def _schemes(text: str) -> Mapping[str, object]:
-    match = secrets.SCHEME.fullmatch(text)
-    if match is None or match[1] in secrets.BUILT_IN_SCHEMES:
-        return secrets.BUILT_IN_SCHEMES
-    from dspy_profiles import plugins  # only for a text that a plugin may know
-
-    return plugins.secret_schemes()
+    return sections(overrides, Source(OVERRIDE, profile))

@@ -10,7 +10,15 @@ from typing import Self
 
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
 from dspy_profiles.locations import expanded
-from dspy_profiles.redaction import MASK, add_rule, is_plaintext, redact, remember, retold
+from dspy_profiles.redaction import (
+    AUTH_SCHEME,
+    MASK,
+    add_rule,
+    is_plaintext,
+    redact,
+    remember,
+    retold,
+)
 
 __all__ = [
     "MASK",
@@ -61,7 +69,6 @@ NOT_SECRET = (
 # `$${` is a literal `${`; the second alternative of the name part catches what is malformed.
 TEMPLATE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(:-([^{}]*))?\}|)", re.ASCII)
 SCHEME = re.compile(r"([a-z][a-z0-9_-]*):(?!//)(.+)", re.DOTALL)
-AUTH_SCHEME = re.compile(r"^\s*(basic|bearer|token)\s", re.IGNORECASE)
 LONG = 8  # what stands beside a reference and is shorter is a prefix, not a secret
 VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -107,10 +114,11 @@ class Secret:
     def __reduce__(self) -> tuple[type[Self], tuple[None, str]]:
         return type(self), (None, self.source)
 
-    def __deepcopy__(self, _memo: object) -> Self:
+    def __copy__(self) -> Self:
         return self
 
-    __copy__ = __deepcopy__
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,14 @@ def variables(text: str) -> list[str]:
     if scheme is not None:
         return [scheme[1]]
     return [match[1] for match in _templates(text) if match[1]] if "${" in text else []
+
+
+def empty_variable(text: str) -> str | None:
+    """A variable that is set to nothing, as CI does with a secret that it may not give."""
+    bare = [match[1] for match in _templates(text) if match[1] and not match[2]]
+    scheme = split_scheme(text, ("env",))
+    names = [scheme[1]] if scheme is not None else bare
+    return next((name for name in names if os.environ.get(name) == ""), None)
 
 
 def from_environment(name: str) -> str | None:

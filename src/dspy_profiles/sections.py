@@ -60,16 +60,33 @@ def check_shape(
     `where` finds the place of a section: a walk of the file that only an error is worth.
     """
     section = SECTIONS.get(name)
+    fits = section is not None and _fits(section.shape, value)
+    unusable = _unusable_variable(value) if fits and name == "env" else None
+    del value  # an error's frames are printed by some, and this may hold a secret in clear
     if section is None:
         raise InvalidProfile(
             f'profile "{profile}" has an unknown section "{name}"',
             hint=did_you_mean(name, SECTIONS) or f"sections are {', '.join(SECTIONS)}",
             where=where(name),
         )
-    if not _fits(section.shape, value):
+    if not fits:
         raise InvalidProfile(
             f'{name} of profile "{profile}" has to be {section.shape.value}', where=where(name)
         )
+    if unusable is not None:
+        raise InvalidProfile(
+            f'env of profile "{profile}" sets {unusable!r}, which no environment can hold',
+            hint="a name is not empty and holds no =, and no value holds a NUL character",
+            where=where(name),
+        )
+
+
+def _unusable_variable(env: object) -> str | None:
+    """The first name that no process's environment takes, or whose value it does not take."""
+    table = env if isinstance(env, Mapping) else {}
+    return next(
+        (name for name in table if not name or "=" in name or "\0" in name + table[name]), None
+    )
 
 
 def _fits(shape: Shape, value: object) -> bool:

@@ -10,7 +10,7 @@ from dspy_profiles import document
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
 from dspy_profiles.locations import Locations, expanded
 
-__all__ = ["SETTINGS", "Setting", "SettingValue", "Settings", "load"]
+__all__ = ["SETTINGS", "Setting", "SettingValue", "Settings", "home_of", "load"]
 
 Value = str | tuple[str, ...] | None
 
@@ -122,6 +122,22 @@ def load(
     for name, value in (flags or {}).items():
         values[name] = SettingValue(value, BY_NAME[name].flag, locations.cwd)
     return Settings(values, (locations.user_config, *locations.pyprojects))
+
+
+def home_of(
+    name: str, locations: Locations, *, user: bool = False
+) -> tuple[Path, tuple[str, ...]]:
+    """The file that a setting is to be written to, and its key there.
+
+    The project's pyproject.toml: the one that has the table, else the nearest; the user's
+    config.toml where there is none, or where it is asked for.
+    """
+    found = None if user else _project_config(locations)
+    if found is not None:
+        return found.path, (*TOOL, name)
+    if locations.pyprojects and not user:
+        return locations.pyprojects[0], (*TOOL, name)
+    return locations.user_config, (name,)
 
 
 TOOL = ("tool", "dspy-profiles")

@@ -52,7 +52,9 @@ class Page:
     @cached_property
     def prose(self) -> list[tuple[int, str]]:
         """The lines outside of all blocks, with their numbers."""
-        inside = {n for b in self.blocks for n in range(b.line - 1, b.line + b.text.count("\n") + 1)}
+        inside = {
+            n for b in self.blocks for n in range(b.line - 1, b.line + b.text.count("\n") + 1)
+        }
         return [(n, line) for n, line in enumerate(self.lines, 1) if n not in inside]
 
     def _blocks(self):
@@ -75,9 +77,8 @@ class Page:
                     frozenset(marks),
                 )
                 number, marks = end + 1, {}
-            elif line.strip():
-                if marks:
-                    raise ValueError(f"{self.name}:{number}: a comment that marks no block")
+            elif line.strip() and marks:
+                raise ValueError(f"{self.name}:{number}: a comment that marks no block")
 
 
 @cache
@@ -93,6 +94,12 @@ def docs() -> Path:
 @pytest.fixture(scope="session")
 def all_pages() -> list[Page]:
     return pages()
+
+
+@pytest.fixture
+def made_page():
+    """Makes a page of a text, as if it stood among the others."""
+    return lambda text: Page(DOCS / "made.md", text.splitlines())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

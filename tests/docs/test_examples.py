@@ -92,3 +92,73 @@ def test_every_profile_resolves_and_what_is_marked_as_refused_is(
             refused = error
         if ("refused" in block.marks) is (refused is None):
             pytest.fail(f"docs/{page.name}:{block.line}: {refused or 'nothing refuses it'}")
+
+
+WRONG = {
+    "an example that raises": (
+        ["text", "", "```python", "a = 1", "a / 0", "```"],
+        "docs/made.md:5: ",
+        "ZeroDivisionError",
+    ),
+    "an example that raises in what an earlier one defined": (
+        ["```python", "def f():", "    return 1 / 0", "```", "```python", "f()", "```"],
+        "docs/made.md:3: ",
+        "ZeroDivisionError",
+    ),
+    "an example that is no Python": (
+        ["<!-- not run -->", "```python", "a = 1", "a b", "```"],
+        "docs/made.md:4: ",
+        "SyntaxError",
+    ),
+    "an example that prints something else": (
+        ["```python", "print('a', 1)", "```", "<!-- output -->", "```text", "b …", "```"],
+        "docs/made.md:6: ",
+        "it prints\na 1",
+    ),
+    "an example that prints more": (
+        ["```python", "print('a\\nb')", "```", "<!-- output -->", "```text", "a…", "```"],
+        "docs/made.md:6: ",
+        "it prints\na\nb",
+    ),
+    "an example that warns": (
+        ["```python", "import warnings", "warnings.warn('old')", "```"],
+        "docs/made.md:3: ",
+        "UserWarning: old",
+    ),
+    "an example that swallows a fault of the network": (
+        [
+            "```python",
+            "import contextlib, socket",
+            "with contextlib.suppress(OSError), socket.socket() as s:",
+            "    s.connect(('127.0.0.1', 9))",
+            "```",
+        ],
+        "docs/made.md:2: ",
+        "reaches for the network",
+    ),
+    "an example that ends the process": (
+        ["```python", "import os", "os._exit(3)", "```"],
+        "docs/made.md: ",
+        "ended with 3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "place", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_told_with_its_page_and_line(
+    lines, place, said, made_page, tmp_path
+) -> None:
+    (fault,) = run(made_page("\n".join(lines)), tmp_path)
+    assert fault.startswith(place)
+    assert said in fault
+
+
+def test_an_example_finds_what_the_page_writes_to_files(made_page, tmp_path) -> None:
+    page = made_page(
+        "<!-- file: ~/.dspy/words.txt -->\n```dotenv\nhello\n```\n"
+        '```python title="inner/words.py"\nword = "there"\n```\n'
+        "```python\nfrom inner.words import word\nfrom pathlib import Path\n"
+        "print(Path('~/.dspy/words.txt').expanduser().read_text(), word, Path.cwd())\n```\n"
+        "<!-- output -->\n```text\nhello\n there /home/you/project\n```\n"
+    )
+    assert run(page, tmp_path) == []

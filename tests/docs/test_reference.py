@@ -38,6 +38,16 @@ def test_generated_parts_are_current(page, generate) -> None:
     )
 
 
+def test_generating_touches_nothing_outside_of_its_parts(generate) -> None:
+    empty = "<!-- generated: {} -->\n<!-- /generated -->\n"
+    made = generate.current(f"a\n{empty.format('sections')}b\n{empty.format('settings')}c\n")
+    outside = re.sub(r"<!-- generated.*?/generated -->\n", "|", made, flags=re.DOTALL)
+    assert outside == "a\n|b\n|c\n"
+    assert "`extends`" in made
+    assert "`env-file`" in made
+    assert generate.current(made) == made
+
+
 def test_every_marker_of_a_generated_part_has_its_end(page) -> None:
     lines = "\n".join(page.lines)
     begins, ends = lines.count("<!-- generated: "), lines.count("<!-- /generated -->")

@@ -649,6 +649,9 @@ def test_a_provider_that_is_an_lm_is_given_the_lm_section(installed, profile, fi
     values = {"lm": M | {"speed": "fast"}, "provider": {"class": "mine.Mine", "region": "eu"}}
     (finding,) = check(profile(values), installed, search=[folder])
     assert finding.message == 'lm.speed: expected a whole number, got the string "fast"'
+    values = {"lms": {"t": {"speed": "x"}}, "provider": {"class": "mine:Mine", "region": "eu"}}
+    (role, *_) = check(profile(values), installed, search=[folder])
+    assert role.message == 'lms.t.speed: expected a whole number, got the string "x"'
     (finding,) = check(
         profile({"lm": M, "provider": {"class": "mine.Mine"}}), installed, search=[folder]
     )

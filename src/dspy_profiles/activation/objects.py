@@ -6,7 +6,9 @@ from typing import Any
 from dspy_profiles import resolver
 from dspy_profiles.activation.block import current_profile
 from dspy_profiles.activation.prepared import prepared
+from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.resolved import ResolvedProfile
+from dspy_profiles.sections import SECTIONS
 
 __all__ = ["embedder", "lm"]
 
@@ -20,6 +22,12 @@ def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> An
     >>> lm("prod"), lm("prod", temperature=0), lm(role="teacher")  # doctest: +SKIP
     """
     sections: Mapping[str, Any] = {}
+    mistaken = [name for name in overrides if name in SECTIONS]
+    if mistaken:
+        raise InvalidProfile(
+            f"{mistaken[0]} is a section, and lm() takes arguments of dspy.LM",
+            hint='write lm("prod", temperature=0)',
+        )
     if overrides:
         sections = {"lm": overrides} if role is None else {"lms": {role: overrides}}
     found = _profile(name, sections)

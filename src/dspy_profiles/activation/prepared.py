@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dspy_profiles import environment, locations, plugins, resolver, secrets, settings
+from dspy_profiles import dspy_api, environment, locations, plugins, resolver, secrets, settings
 from dspy_profiles.activation.watch import Watch
 from dspy_profiles.content import content
 from dspy_profiles.errors import InvalidFile, InvalidProfile
@@ -108,6 +108,7 @@ def _prepare(name: str | None, overrides: Mapping[str, Any]) -> Prepared:
     choice = resolver.choose(scene, name)
     environment.load_env_files(scene.env_files)
     profile = resolver.resolve_in(scene, choice, {} if resolver.is_forced() else overrides)
+    _check(profile)
     watch = watch_of(profile, scene)
     variables = fetch(profile, "env").get("env", {})
     environment.set_once(
@@ -138,6 +139,17 @@ def watch_of(profile: ResolvedProfile, scene: resolver.Scene) -> Watch:
             *(Path(found[1]).expanduser() for found in files if found is not None),
         ),
     )
+
+
+def _check(profile: ResolvedProfile) -> None:
+    """Refuse what DSPy would take without a word, and fail on later: `temperature = "hot"`."""
+    faults = [f for f in dspy_api.check(profile, dspy_api.descriptor()) if f.severity == "error"]
+    if faults:
+        first, *more = faults
+        others = f" (and {len(more)} more faults)" if more else ""
+        raise InvalidProfile(
+            f'profile "{profile.name}": {first.message}{others}', first.hint, first.where
+        )
 
 
 def _last_good(last: Prepared | None, error: InvalidFile | InvalidProfile) -> Prepared:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:  # each is loaded when it is first asked for: a cached read ne
     from dspy_profiles.dspy_api._diff import Change, breaks, describe_diff
     from dspy_profiles.dspy_api._findings import Finding
     from dspy_profiles.dspy_api._schema import profiles_schema, settings_schema
-    from dspy_profiles.dspy_api._sections import known_keys, near
+    from dspy_profiles.dspy_api._sections import PASSED_ON, known_keys, near
     from dspy_profiles.dspy_api._values import check_value, is_reference
 
 __all__ = [
+    "PASSED_ON",
     "SCHEMA_VERSION",
     "Change",
     "Finding",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "PASSED_ON": "_sections",
     "Change": "_diff",
     "Finding": "_findings",
     "breaks": "_diff",

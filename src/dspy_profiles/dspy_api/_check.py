@@ -102,7 +102,7 @@ class _Check:
         description = self.descriptor["classes"].get(self.descriptor["lm"])
         shape = shape_of(description, "dspy.LM", "lm")
         custom = "provider" in self.profile.values
-        if self.provider is not None and path == ("lm",) and self._is_lm(self.provider):
+        if self.provider is not None and self._is_lm(self.provider):
             shape = shape_of(self.provider, self.provider["name"], "lm")
         self._keys(path, shape, table, required=False)
         if "model" not in table and not custom:

@@ -12,6 +12,22 @@ A descriptor is plain JSON. One of DSPy has
 | `lm`, `embedder`, `retrievers`, `adapters`, `optimizers` | public names |
 | `settings` | key -> parameter, with `internal` |
 | `settings_open` | why unknown settings cannot be told, or null |
+
+The description of a class (those of `describe_class` have the first three rows above as well) has
+
+| key | what |
+|---|---|
+| `name`, `target` | as it was asked for; the path of the module that defines it |
+| `kind`, `found` | "class" or "function", else why not; false where there is no such thing |
+| `parameters` | a list, in the order of the signature |
+| `open`, `reason` | whether other keys are taken too, and why |
+| `read` | false where the source does not tell every named parameter |
+| `bases`, `doc`, `deprecated` | paths in Python's order; a paragraph; what to use instead |
+| `methods` | of optimizers: "compile" -> parameters |
+
+A parameter has `name`, `kind` (as `inspect` calls it), `annotation` (as written), `type` (see
+`_annotations`), `required`, `default` (where it is plain JSON), `default_source` (as written),
+`doc`, `deprecated`, and `from`: the base class that takes it, where `**kwargs` hand it on.
 """
 
 # pathlib takes longer to import than a cached read takes in all.
@@ -184,12 +200,19 @@ def _classes(reader: Reader, package: str, root: str | None = None) -> list[Targ
 def _submodules(reader: Reader, package: str) -> "Iterator[Module]":
     for folder in reader.module(package).location.folders:
         reader.looked.append(stamp(folder))
-        for entry in sorted(os.listdir(folder)):
+        for entry in _entries(folder):
             stem, dot, suffix = entry.rpartition(".")
             if dot and suffix == "py" and stem != "__init__":
                 yield reader.module(f"{package}.{stem}")
             elif not dot and os.path.isfile(os.path.join(folder, entry, "__init__.py")):
                 yield from _submodules(reader, f"{package}.{entry}")
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def _deriving(modules: "list[Module]", root: str) -> "list[Module]":

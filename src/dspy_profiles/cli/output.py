@@ -1,0 +1,161 @@
+"""What commands print: results to stdout, everything else to stderr, no secret anywhere."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dspy_profiles.errors import Place, ProfileError
+from dspy_profiles.secrets import MASK, Secret, redact
+
+__all__ = [
+    "ACCENT",
+    "MUTED",
+    "as_json",
+    "columns",
+    "emit",
+    "fail",
+    "note",
+    "on_path",
+    "out",
+    "place",
+    "shown",
+    "use_color",
+    "warn",
+]
+
+JSON_VERSION = 1
+ACCENT = "cyan"
+MUTED = "bright_black"
+
+_plain = False
+
+
+def use_color(*, wanted: bool) -> None:
+    """Whether colours may be used at all; `NO_COLOR` and pipes say no by themselves."""
+    global _plain  # noqa: PLW0603 - one command line per process
+    _plain = not wanted
+    _console.cache_clear()
+
+
+def out(*lines: object) -> None:
+    """A result."""
+    console = _console(to_stderr=False)
+    for line in lines:
+        if isinstance(line, str | Text):
+            console.print(line, soft_wrap=True)
+            continue
+        with console.capture() as rendered:
+            console.print(line)
+        # A table fills its last column with blanks, which nobody wants in a pipe.
+        for text in rendered.get().splitlines():
+            console.file.write(text.rstrip() + "\n")
+
+
+def note(*lines: object) -> None:
+    """A word beside the result: hints, warnings, progress."""
+    for line in lines:
+        _console(to_stderr=True).print(line, soft_wrap=True)
+
+
+def emit(**payload: Any) -> None:
+    """A result for programs: one JSON object with the version of its shape."""
+    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=False)
+    sys.stdout.write(redact(text) + "\n")
+
+
+def fail(error: ProfileError) -> None:
+    """An error for people: what, where, what to do."""
+    first, *rest = redact(error.message).splitlines()
+    note(Text.assemble(("error: ", "bold red"), first), *(Text(line) for line in rest))
+    if error.where is not None:
+        note(Text(f"  at {place(error.where)}", style=MUTED))
+    if error.hint is not None:
+        note(Text(f"  {redact(error.hint)}"))
+
+
+def warn(message: str, hint: str | None = None) -> None:
+    """Something that stops nothing."""
+    note(Text.assemble(("warning: ", "bold yellow"), redact(message)))
+    if hint is not None:
+        note(Text(f"  {redact(hint)}"))
+
+
+def columns(
+    rows: Iterable[Sequence[str | Text]], header: Sequence[str] = (), *, gap: int = 3
+) -> Table:
+    """Aligned columns without lines."""
+    table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
+    for row in [[Text(title, style=MUTED) for title in header], *rows] if header else rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return table
+
+
+def shown(value: object) -> str:
+    """A value as people read it: text as it is, lists and tables as JSON, secrets masked."""
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON takes it, secrets masked."""
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def place(where: Place | str) -> str:
+    """A place as it is short from here."""
+    if isinstance(where, str):
+        return where
+    line = "" if where.line is None else f":{where.line}"
+    return f"{on_path(where.file)}{line}"
+
+
+def on_path(path: Path) -> str:
+    """A path from the working directory, or from the home folder, or in full."""
+    for start, mark in ((Path.cwd(), ""), (Path(os.path.expanduser("~")), "~/")):  # noqa: PTH111
+        if path.is_relative_to(start) and path != start:
+            return f"{mark}{path.relative_to(start)}"
+    return str(path)
+
+
+class _Redacting:
+    """A stream that lets no secret through that was resolved in this process."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(redact(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@cache
+def _console(*, to_stderr: bool) -> Console:
+    stream = sys.stderr if to_stderr else sys.stdout
+    wide = None if stream.isatty() or os.environ.get("COLUMNS") else 10_000  # a pipe has no width
+    return Console(
+        file=_Redacting(stream),  # type: ignore[arg-type]
+        width=wide,
+        no_color=True if _plain else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )

@@ -1,0 +1,42 @@
+"""Whether what a reference leads to is there: a look at names, never at values."""
+
+import os
+
+from dspy_profiles import environment, secrets
+from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.resolver import Scene
+
+__all__ = ["holds_plaintext", "presence"]
+
+
+def presence(scene: Scene, found: ResolvedProfile, key: KeyPath) -> str:
+    """Of a value that refers to something, whether that is there, in words."""
+    value = _value(found, key)
+    if isinstance(value, secrets.Secret):
+        return "a secret in clear: dspy-profiles secrets move"
+    if not isinstance(value, secrets.Reference):
+        return ""
+    names = secrets.variables(value)
+    if not names:
+        return ""
+    files = environment.names_in(scene.env_files)
+    missing = [
+        name
+        for name in names
+        if name not in os.environ and name not in files and f"${{{name}:-" not in value
+    ]
+    if missing:
+        return f"{', '.join(missing)} is not set"
+    return "set in the environment" if all(name in os.environ for name in names) else "set in .env"
+
+
+def holds_plaintext(found: ResolvedProfile) -> bool:
+    """Whether a secret stands in clear in one of the profile's files."""
+    return any(isinstance(_value(found, key), secrets.Secret) for key in found.secret_keys)
+
+
+def _value(found: ResolvedProfile, key: KeyPath) -> object:
+    value: object = found.values
+    for part in key:
+        value = value[part] if isinstance(value, dict) else None
+    return value

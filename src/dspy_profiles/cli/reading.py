@@ -1,0 +1,298 @@
+"""`list`, `show`, `get`, `which`, `diff`: they import no user code and follow no reference."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dspy_profiles import resolver
+from dspy_profiles.cli.options import AsJson, File, Name
+from dspy_profiles.cli.output import (
+    ACCENT,
+    MUTED,
+    as_json,
+    columns,
+    emit,
+    note,
+    on_path,
+    out,
+    place,
+    shown,
+)
+from dspy_profiles.cli.presence import holds_plaintext, presence
+from dspy_profiles.errors import ProfileError, ProfileNotFound, did_you_mean
+from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key, leaves, split_key
+from dspy_profiles.resolver import Choice, Scene
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into an app."""
+    app.command("list", epilog="Example: dspy-profiles list --json")(list_profiles)
+    app.command(epilog="Example: dspy-profiles show prod")(show)
+    app.command(epilog="Example: dspy-profiles get prod lm.model")(get)
+    app.command(epilog="Example: dspy-profiles which")(which)
+    app.command(epilog="Example: dspy-profiles diff dev prod")(diff)
+
+
+def list_profiles(*, file: File = None, json: AsJson = False) -> None:
+    """List every profile, its model, and the file that defines it; * marks the one that applies."""
+    scene = Scene.now(file)
+    active = _active(scene)
+    found = [_summary(scene, name, active) for name in scene.catalog.names()]
+    if json:
+        emit(profiles=found)
+        return
+    rows = []
+    for one in found:
+        chosen = Text("* ", style=ACCENT) if one["active"] else Text("  ")
+        model = "invalid" if one["error"] else one["model"] or one["description"] or ""
+        source = "" if one["file"] is None else on_path(one["file"])
+        why = one["reason"] if one["active"] else "holds a secret in clear" * one["plaintext"]
+        rows.append(
+            (
+                chosen + Text(one["name"], style="bold" if one["active"] else ""),
+                Text(model, style="red" if one["error"] else ""),
+                ", ".join(one["extends"]),
+                Text(source, style=MUTED),
+                Text(why, style="red" if one["plaintext"] and not one["active"] else MUTED),
+            )
+        )
+    out(columns(rows, ("  PROFILE", "MODEL", "EXTENDS", "FROM", "")))
+    for one in found:
+        if one["error"]:
+            note(Text(f"{one['name']}: {one['error']}", style="red"))
+
+
+def show(
+    name: Annotated[
+        str | None, typer.Argument(help="A profile; else the one that applies.")
+    ] = None,
+    *,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The profile's own lines, as written.")
+    ] = False,
+    file: File = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a profile comes to, and where each value was written."""
+    scene = Scene.now(file)
+    choice = _choice(scene, name)
+    if raw:
+        from dspy_profiles.cli.raw import own_lines
+
+        out(Text(own_lines(scene, choice.name)))
+        return
+    found = resolver.resolve_in(scene, choice, allow_plaintext=True)
+    active = _active(scene)
+    is_active = active is not None and active.name == found.name
+    if json:
+        emit(**_as_json(found), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
+        return
+    head = Text(found.name, style="bold")
+    head.append(f"  {found.description or ''}", style="")
+    if is_active:
+        head.append(f"   active: {active.reason}", style=ACCENT)  # type: ignore[union-attr]
+    else:
+        head.append(f"   active: no   (dspy-profiles use {found.name})", style=MUTED)
+    out(head, "")
+    rows = []
+    for key, value in leaves(found.values):
+        if key == ("description",):
+            continue
+        remarks = [_inherited(found, key), presence(scene, found, key)]
+        source = found.origin(key).place
+        rows.append(
+            (
+                join_key(key),
+                shown(value),
+                Text(place(source), style=MUTED),
+                Text(" · ".join(filter(None, remarks)), style=MUTED),
+            )
+        )
+    out(columns(rows) if rows else Text("nothing is set: DSPy's own defaults", style=MUTED))
+
+
+def get(
+    name: Name,
+    key: Annotated[str, typer.Argument(help="A key, as in lm.model; or a section.")],
+    *,
+    file: File = None,
+    json: AsJson = False,
+) -> None:
+    """Print one effective value, and nothing else."""
+    scene = Scene.now(file)
+    found = resolver.resolve_in(scene, _choice(scene, name), allow_plaintext=True)
+    path = split_key(key)
+    value: Any = found.values
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            known = [join_key(p) for p, _ in leaves(found.values)]
+            hint = did_you_mean(key, known) or f"it sets {', '.join(known) or 'nothing'}"
+            raise ProfileNotFound(f'profile "{name}" does not set {key}', hint)
+        value = value[part]
+    if json:
+        source = None if isinstance(value, Mapping) else _origin(found, path)
+        emit(profile=found.name, key=key, value=as_json(value), origin=source)
+    else:
+        out(Text(shown(as_json(value))))
+
+
+def which(*, file: File = None, json: AsJson = False) -> None:
+    """Show which profile applies, why, and every file that was looked at."""
+    scene = Scene.now(file)
+    active = _active(scene)
+    where = scene.locations
+    looked = [
+        *((layer.name, layer.path) for layer in where.layers),
+        *(
+            ("user", where.user_file)
+            for _ in [0]
+            if not any(la.name == "user" for la in where.layers)
+        ),
+        *(("pyproject", path) for path in where.pyprojects),
+        ("config", where.user_config),
+        *((".env", path) for path in scene.env_files),
+        *(("hidden", path) for path in where.hidden),
+    ]
+    if json:
+        emit(
+            profile=active.name if active else None,
+            reason=active.reason if active else None,
+            exists=active is not None and scene.catalog.find(active.name) is not None,
+            root=str(where.root),
+            files=[{"kind": k, "path": str(p), "exists": p.exists()} for k, p in looked],
+        )
+        return
+    if active is None:
+        out(Text("no profile applies", style="bold"))
+    else:
+        out(Text.assemble((active.name, "bold"), (f"   {active.reason}", ACCENT)))
+        scene.catalog.get(active.name, active.reason)  # a name that leads nowhere is an error
+    out("")
+    rows = [
+        (
+            Text(kind, style=MUTED),
+            Text(on_path(path), style="" if path.exists() else MUTED),
+            Text("" if path.exists() else "not there", style=MUTED),
+        )
+        for kind, path in looked
+    ]
+    out(columns(rows))
+
+
+def diff(
+    one: Annotated[str, typer.Argument(help="A profile.")],
+    other: Annotated[str, typer.Argument(help="Another one.")],
+    *,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 where they differ.")
+    ] = False,
+    file: File = None,
+    json: AsJson = False,
+) -> None:
+    """Show what two profiles come to, side by side, where they differ."""
+    scene = Scene.now(file)
+    left, right = (
+        dict(leaves(resolver.resolve_in(scene, _choice(scene, name), allow_plaintext=True).values))
+        for name in (one, other)
+    )
+    keys = list(dict.fromkeys((*left, *right)))
+    changed = [key for key in keys if left.get(key, _ABSENT) != right.get(key, _ABSENT)]
+    if json:
+        emit(
+            profiles=[one, other],
+            differences=[
+                {
+                    "key": join_key(key),
+                    "values": [as_json(side.get(key)) for side in (left, right)],
+                    "set": [key in side for side in (left, right)],
+                }
+                for key in changed
+            ],
+        )
+    elif changed:
+        rows = [
+            (join_key(key), *(shown(side[key]) if key in side else "" for side in (left, right)))
+            for key in changed
+        ]
+        out(columns(rows, ("", one, other)))
+    else:
+        note(Text(f"{one} and {other} come to the same", style=MUTED))
+    if changed and exit_code:
+        raise typer.Exit(1)
+
+
+_ABSENT = object()
+
+
+def _active(scene: Scene) -> Choice | None:
+    try:
+        return resolver.choose(scene, None)
+    except ProfileNotFound:
+        return None
+
+
+def _choice(scene: Scene, name: str | None) -> Choice:
+    return resolver.choose(scene, None) if name is None else Choice(name, "from the command line")
+
+
+def _summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
+    definition, found, error = None, None, None
+    try:
+        definition = scene.catalog.find(name)
+        found = resolver.resolve_in(scene, Choice(name, ""), allow_plaintext=True)
+    except ProfileError as fault:
+        error = " ".join(str(fault).split())
+    own = dict(definition.table) if definition else {}
+    is_active = active is not None and active.name == name
+    source = definition.place() if definition else None
+    model = shown(found.lm.get("model", "")) if found else ""
+    return {
+        "name": name,
+        "model": model or None,
+        "description": own.get("description") if isinstance(own.get("description"), str) else None,
+        "extends": list(definition.parents) if definition and not error else [],
+        "layer": definition.layer if definition else None,
+        "file": None if source is None or isinstance(source, str) else source.file,
+        "line": None if source is None or isinstance(source, str) else source.line,
+        "active": is_active,
+        "reason": active.reason if active is not None and is_active else None,
+        "plaintext": found is not None and holds_plaintext(found),
+        "error": error,
+    }
+
+
+def _origin(found: ResolvedProfile, key: KeyPath) -> dict[str, Any]:
+    origin = found.origin(key)
+    return {
+        "file": None if origin.file is None else str(origin.file),
+        "line": origin.line,
+        "layer": origin.layer,
+        "profile": origin.profile,
+    }
+
+
+def _as_json(found: ResolvedProfile) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "description": found.description,
+        "extends": list(found.parents),
+        "files": [str(path) for path in found.files],
+        "values": [
+            {
+                "key": join_key(key),
+                "value": as_json(value),
+                "secret": key in found.secret_keys,
+                "origin": _origin(found, key),
+            }
+            for key, value in leaves(found.values)
+        ],
+    }
+
+
+def _inherited(found: ResolvedProfile, key: KeyPath) -> str:
+    giver = found.origin(key).profile
+    return "" if giver == found.name else f"from {giver}"

@@ -1,0 +1,36 @@
+"""Values as they are typed on a command line: a number, a boolean, JSON, else text."""
+
+import json
+import math
+from typing import Any
+
+from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.resolved import KeyPath, split_key
+
+__all__ = ["assignment", "typed"]
+
+
+def typed(text: str) -> Any:
+    """0.7 is a number, true a boolean, [1, 2] and {"a": 1} JSON; anything else is text.
+
+    Text that looks like one of them is written in quotes: '"0.7"'.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if value is None:
+        raise InvalidProfile("TOML has no null", hint="unset removes a key")
+    if isinstance(value, float) and not math.isfinite(value):
+        return text  # NaN and Infinity are words, here
+    return value
+
+
+def assignment(text: str) -> tuple[KeyPath, Any]:
+    """`lm.model=openai/gpt-4o` as a key and a value."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidProfile(
+            f'"{text}" sets nothing', hint="write KEY=VALUE, as in lm.temperature=0.2"
+        )
+    return split_key(key.strip()), typed(value.strip())
