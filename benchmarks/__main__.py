@@ -7,10 +7,15 @@ import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import activation, start_up
+from benchmarks import activation, listing, start_up
 from benchmarks import resolve as resolving
 
-GROUPS = {"activation": activation.rows, "start-up": start_up.rows, "resolve": resolving.rows}
+GROUPS = {
+    "activation": activation.rows,
+    "list": listing.rows,
+    "start-up": start_up.rows,
+    "resolve": resolving.rows,
+}
 
 
 def main() -> None:

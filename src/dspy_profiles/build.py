@@ -209,8 +209,8 @@ def _settings(profile: ResolvedProfile, given: Mapping[str, Any]) -> dict[str, A
         elif isinstance(value, Fetched):
             values[name] = as_number(value, type(defaults[name]), profile, ("settings", name))
         else:
-            values[name] = plain(value)
-    return values
+            values[name] = value
+    return {name: plain(value) for name, value in values.items()}
 
 
 ELSEWHERE = {"cache_dir": "DSPy takes it from the environment: write DSPY_CACHEDIR under env"}

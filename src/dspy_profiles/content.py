@@ -3,26 +3,45 @@
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-__all__ = ["content"]
+__all__ = ["Content", "content"]
 
 
-def content(value: Any) -> Hashable:
+class Content:
+    """Equal to another where the content is; shows nothing of it, for it may hold a secret."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: Hashable) -> None:
+        self._content = content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+
+def content(value: Any) -> Content:
     """Something hashable that is equal where the content is: {} is content like any other."""
+    return Content(_content(value))
+
+
+def _content(value: Any) -> Hashable:
     if isinstance(value, Mapping):
-        return frozenset((name, content(item)) for name, item in value.items())
+        return frozenset((name, _content(item)) for name, item in value.items())
     if isinstance(value, list | tuple):
-        return (type(value).__name__, *map(content, value))
+        return (tuple if isinstance(value, tuple) else list, *map(_content, value))
     if value is None or isinstance(value, str | int | float | bool):
         return (type(value).__name__, value)  # 1, 1.0 and True are not the same
-    if isinstance(value, Hashable) and type(value).__eq__ is not object.__eq__:
-        return value if _can_be_hashed(value) else _Itself(value)
+    if type(value).__eq__ is not object.__eq__ and _is_hashable(value):
+        return (type(value), value)
     return _Itself(value)
 
 
-def _can_be_hashed(value: object) -> bool:
+def _is_hashable(value: object) -> bool:
     try:
         hash(value)
-    except TypeError:  # a frozen dataclass says that it can, and may hold a list
+    except TypeError:  # a frozen dataclass with a list in it
         return False
     return True
 

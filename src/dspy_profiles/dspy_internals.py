@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import dspy  # noqa: F401 - the module below is there once DSPy is
 
+from dspy_profiles import sections
+
 __all__ = ["base_config", "block_overrides", "client_keys", "own_defaults"]
 
 # `dspy.dsp.utils.settings` as an attribute is the settings object; the module is only here.
@@ -49,23 +51,5 @@ def client_keys() -> frozenset[str]:
     try:
         from dspy.clients.backend_selection import CLIENT_KEYS
     except ImportError:
-        return CLIENT_KEYS_OF_3_4
+        return sections.CLIENT_KEYS
     return frozenset(CLIENT_KEYS)
-
-
-CLIENT_KEYS_OF_3_4 = frozenset(
-    {
-        "api_base",
-        "api_key",
-        "api_version",
-        "azure_ad_token_provider",
-        "base_url",
-        "custom_llm_provider",
-        "extra_headers",
-        "extra_query",
-        "headers",
-        "organization",
-        "project",
-        "timeout",
-    }
-)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 
-__all__ = ["load_env_files", "names_in", "set_once"]
+__all__ = ["load_env_files", "names_in", "set_once", "value_in"]
+
+STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is asked for by name, when a profile is chosen
 
 _lock = threading.Lock()
 _from_files: dict[str, str] = {}
@@ -19,11 +21,14 @@ def load_env_files(files: Iterable[Path]) -> None:
     """Put what these files say into the environment; of several, the first that has a name wins.
 
     What the environment had before stays. What an earlier call put there follows the files, as
-    long as nobody else has changed it since.
+    long as nobody else has changed it since. What steers us is not taken from there: it would
+    change which files are read.
     """
     # All are read before any is named: an error's frames must hold no secret.
     read = [_read(file) for file in files]
     wanted = {name: value for table in reversed(read) for name, value in table.items()}
+    for name in [name for name in wanted if name.startswith(STEERING)]:
+        del wanted[name]
     with _lock:
         for name, value in list(_from_files.items()):
             if os.environ.get(name) != value:
@@ -33,6 +38,12 @@ def load_env_files(files: Iterable[Path]) -> None:
         for name, value in wanted.items():
             if name in _from_files or name not in os.environ:
                 os.environ[name] = _from_files[name] = value
+
+
+def value_in(name: str, files: Iterable[Path]) -> str | None:
+    """What these files say of one name, the first that has it."""
+    read = [_read(file) for file in files]  # all before any is named, as above
+    return next((table[name] for table in read if name in table), None)
 
 
 def names_in(files: Iterable[Path]) -> set[str]:

@@ -9,7 +9,15 @@ from dspy_profiles import plugins, secrets
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
-__all__ = ["Fetched", "MissingReference", "fetch", "missing", "secret_files"]
+__all__ = [
+    "Fetched",
+    "MissingReference",
+    "fetch",
+    "missing",
+    "references",
+    "refuse_missing",
+    "secret_files",
+]
 
 Skip = Callable[[KeyPath], bool]
 
@@ -37,9 +45,18 @@ def fetch(profile: ResolvedProfile, *sections: str, skip: Skip | None = None) ->
         for name in sections
         if name in profile.values
     }
-    if fetcher.missing:
-        raise _told(profile, fetcher.missing)
+    _refuse(profile, fetcher.missing)
     return values
+
+
+def refuse_missing(profile: ResolvedProfile, *, skip: Skip | None = None) -> None:
+    """Tell all that is missing at once, before anything is made of what is there."""
+    _refuse(profile, missing(profile, skip=skip))
+
+
+def _refuse(profile: ResolvedProfile, gone: list[MissingReference]) -> None:
+    if gone:
+        raise _told(profile, gone)
 
 
 def missing(profile: ResolvedProfile, *, skip: Skip | None = None) -> list[MissingReference]:
@@ -117,12 +134,14 @@ class _Fetcher:
         return secrets.Secret(found, str(reference)) if is_secret else Fetched(found)
 
 
+def references(profile: ResolvedProfile) -> list[tuple[KeyPath, secrets.Reference]]:
+    """Every reference of a profile and the key that it stands under, in lists too."""
+    return list(_references((), profile.values))
+
+
 def secret_files(profile: ResolvedProfile) -> tuple[Path, ...]:
     """The files that `file:` references of a profile name, there or not."""
-    named = (
-        (key, secrets.split_scheme(text, ("file",)))
-        for key, text in _references((), profile.values)
-    )
+    named = ((key, secrets.split_scheme(text, ("file",))) for key, text in references(profile))
     return tuple(
         secrets.secret_file(by_scheme[1], _folder(profile, key))
         for key, by_scheme in named
@@ -130,7 +149,7 @@ def secret_files(profile: ResolvedProfile) -> tuple[Path, ...]:
     )
 
 
-def _references(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, str]]:
+def _references(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, secrets.Reference]]:
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from _references((*key, name), item)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles import locations, secrets, settings
+from dspy_profiles import environment, locations, secrets, settings
 from dspy_profiles.catalog import Catalog, Leaf, Node, merge, sections
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.locations import Locations
@@ -15,7 +15,16 @@ from dspy_profiles.resolved import KeyPath, ResolvedProfile, Source
 from dspy_profiles.sections import SECTIONS, check_shape
 from dspy_profiles.settings import Settings
 
-__all__ = ["Choice", "Scene", "choose", "is_forced", "list_profiles", "resolve", "resolve_in"]
+__all__ = [
+    "Choice",
+    "Overrides",
+    "Scene",
+    "choose",
+    "is_forced",
+    "list_profiles",
+    "resolve",
+    "resolve_in",
+]
 
 NAME_VARIABLE = "DSPY_PROFILE"
 FORCE_VARIABLE = "DSPY_PROFILE_FORCE"
@@ -58,7 +67,7 @@ def resolve(
     `file` names one profiles file to read in place of all others. Overrides are sections:
     `resolve("prod", lm={"temperature": 0})`.
     """
-    overrides = _Veiled(overrides)
+    overrides = Overrides(overrides)
     scene = Scene.now(None if file is None else Path(file))
     choice = choose(scene, name)
     return resolve_in(scene, choice, {} if is_forced() else overrides)
@@ -85,6 +94,7 @@ def choose(
 
     `session` is the profile that this session is pinned to: what a forced name comes down to.
     """
+    check_name(name)
     choice = _given(scene, name, named_by, session)
     if choice is None:
         raise ProfileNotFound(
@@ -95,11 +105,19 @@ def choose(
     return choice
 
 
+def check_name(name: object) -> None:
+    """Refuse what cannot be the name of a profile."""
+    if name is not None and not isinstance(name, str):
+        raise InvalidProfile(
+            f"a profile is named by a string, not by {type(name).__name__}",
+            hint="a file is named by file=…" if isinstance(name, Path) else None,
+        )
+
+
 def _given(scene: Scene, name: str | None, named_by: str, session: str | None) -> Choice | None:
-    in_environment = os.environ.get(NAME_VARIABLE) or None
     if is_forced():
-        forced = session or in_environment
-        if forced is None:
+        forced = session or os.environ.get(NAME_VARIABLE)
+        if not forced:
             raise ProfileNotFound(
                 f"{FORCE_VARIABLE} is set, but this session has no profile to force",
                 hint=f"set {NAME_VARIABLE} as well",
@@ -107,8 +125,10 @@ def _given(scene: Scene, name: str | None, named_by: str, session: str | None) -
         return Choice(forced, f"from {FORCE_VARIABLE}")
     if name is not None:
         return Choice(name, f"from {named_by}")
-    if in_environment is not None:
+    if in_environment := os.environ.get(NAME_VARIABLE):
         return Choice(in_environment, f"from {NAME_VARIABLE}")
+    if in_file := environment.value_in(NAME_VARIABLE, scene.env_files):
+        return Choice(in_file, f"from {NAME_VARIABLE} in .env")
     default = scene.settings.text("default")
     if default:
         origin = scene.settings.values["default"].origin
@@ -126,7 +146,7 @@ def resolve_in(
     allow_plaintext: bool = False,
 ) -> ResolvedProfile:
     """Work out one profile; with `allow_plaintext` a secret in clear is masked, not refused."""
-    overrides = _Veiled(overrides or {})
+    overrides = Overrides(overrides or {})
     top = scene.catalog.get(choice.name, choice.reason)
     tree, parents = scene.catalog.effective(top)
     if overrides:
@@ -153,7 +173,7 @@ def resolve_in(
 
 def overridden(profile: ResolvedProfile, overrides: Mapping[str, Any]) -> ResolvedProfile:
     """A resolved profile with further overrides on top."""
-    overrides = _Veiled(overrides)
+    overrides = Overrides(overrides)
     marks = Marks(profile.name, _names(Scene.now()), allow_plaintext=False)
     marks.secret_keys |= profile.secret_keys
     values = marks.freeze(merge(_tree(profile), _overrides(profile.name, overrides)))
@@ -179,21 +199,39 @@ def _names(scene: Scene) -> secrets.Names:
     return secrets.Names.extended(config.texts("secret-keys"), config.texts("not-secret"))
 
 
-class _Veiled(dict[str, Any]):
+class Overrides(dict[str, Any]):
     """Overrides, of which an error's frames show the sections and not what is in them."""
 
     def __repr__(self) -> str:
         return f"<overrides of {', '.join(map(str, self)) or 'nothing'}>"
 
 
-def _overrides(profile: str, overrides: Mapping[str, Any]) -> Node:
+def check_overrides(overrides: Mapping[str, Any], profile: str = "") -> None:
+    """Whether these are sections, of the shape that sections have."""
+    overrides = Overrides(overrides)
     for section in overrides:
         if section not in SECTIONS and not did_you_mean(section, SECTIONS):
             raise InvalidProfile(
                 f'"{section}" is not a section of a profile',
                 hint=f"overrides are sections: lm={{{section!r}: …}}, settings={{{section!r}: …}}",
             )
-        check_shape(profile, section, overrides[section], lambda _: OVERRIDE)
         if section == "extends":
             raise InvalidProfile("extends cannot be overridden; it belongs into a profiles file")
+        if section in ("lm", "rm", "adapter") and not isinstance(overrides[section], Mapping):
+            raise InvalidProfile(
+                f"{_of(section, profile)} has to be a table, not "
+                f"{type(overrides[section]).__name__}",
+                hint=f"write {section}={{…}} with the arguments; "
+                f"an object goes by dspy.context({section}=…)",
+                where=OVERRIDE,
+            )
+        check_shape(profile, section, overrides[section], lambda _: OVERRIDE)
+
+
+def _of(section: str, profile: str) -> str:
+    return f'{section} of profile "{profile}"' if profile else section
+
+
+def _overrides(profile: str, overrides: Mapping[str, Any]) -> Node:
+    check_overrides(overrides, profile)
     return sections(overrides, Source(OVERRIDE, profile))

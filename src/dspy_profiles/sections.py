@@ -6,7 +6,7 @@ from enum import Enum
 
 from dspy_profiles.errors import InvalidProfile, Place, did_you_mean
 
-__all__ = ["SECTIONS", "Section", "Shape", "check_shape"]
+__all__ = ["CLIENT_KEYS", "SECTIONS", "Section", "Shape", "check_shape"]
 
 
 class Shape(Enum):
@@ -81,12 +81,14 @@ def check_shape(
         )
 
 
-def _unusable_variable(env: object) -> str | None:
+def _unusable_variable(env: object) -> object:
     """The first name that no process's environment takes, or whose value it does not take."""
-    table = env if isinstance(env, Mapping) else {}
-    return next(
-        (name for name in table if not name or "=" in name or "\0" in name + table[name]), None
-    )
+    table: Mapping[object, str] = env if isinstance(env, Mapping) else {}
+    return next((name for name, value in table.items() if not _is_usable(name, value)), None)
+
+
+def _is_usable(name: object, value: str) -> bool:
+    return isinstance(name, str) and name != "" and "=" not in name and "\0" not in name + value
 
 
 def _fits(shape: Shape, value: object) -> bool:
@@ -106,3 +108,22 @@ def _fits(shape: Shape, value: object) -> bool:
             return isinstance(value, Mapping) and all(
                 isinstance(text, str) for text in value.values()
             )
+
+
+# Arguments of an LM that configure its connection, as of DSPy 3.4. An engine has its own.
+CLIENT_KEYS = frozenset(
+    {
+        "api_base",
+        "api_key",
+        "api_version",
+        "azure_ad_token_provider",
+        "base_url",
+        "custom_llm_provider",
+        "extra_headers",
+        "extra_query",
+        "headers",
+        "organization",
+        "project",
+        "timeout",
+    }
+)

@@ -124,9 +124,7 @@ def load(
     return Settings(values, (locations.user_config, *locations.pyprojects))
 
 
-def home_of(
-    name: str, locations: Locations, *, user: bool = False
-) -> tuple[Path, tuple[str, ...]]:
+def home_of(name: str, locations: Locations, *, user: bool = False) -> tuple[Path, tuple[str, ...]]:
     """The file that a setting is to be written to, and its key there.
 
     The project's pyproject.toml: the one that has the table, else the nearest; the user's

@@ -9,7 +9,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import ProfileError, ProfileWarning, lm, profile
+from dspy_profiles import ProfileError, ProfileWarning, lm, profile, resolve
 from dspy_profiles.activation import watch
 
 
@@ -202,3 +202,34 @@ def test_an_unchanged_file_is_not_read_again(
     assert model() == "one"
     monkeypatch.setattr("dspy_profiles.document.read", lambda path: pytest.fail(f"read {path}"))
     assert model() == "one"
+
+
+def test_dspy_profile_in_an_env_file_names_the_profile_each_time(
+    write: Any, project: Path, clock: Clock
+) -> None:
+    write(project / "profiles.toml", mock("one") + '[q]\nextends = "p"\n[q.lm]\nmodel = "two"\n')
+    write(project / ".env", "DSPY_PROFILE=q\nDSPY_PROFILE_FORCE=1\nDSPY_PROFILES_PATH=/elsewhere\n")
+    for _ in range(2):
+        assert resolve().name == "q"
+        with profile() as active:
+            assert (active.name, active.reason) == ("q", "from DSPY_PROFILE in .env")
+        with profile("p") as active:
+            assert active.name == "p"
+    write(project / ".env", "DSPY_PROFILE=p")
+    clock.now += 1.01
+    with profile() as active:
+        assert active.name == "p"
+    assert "DSPY_PROFILE" not in os.environ
+
+
+def test_a_working_directory_that_is_gone_leaves_the_last_good_one_in_force(
+    write: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DSPY_PROFILES_PATH", str(write(project / "profiles.toml", mock("one"))))
+    gone = project / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    assert model() == "one"
+    gone.rmdir()
+    with pytest.warns(ProfileWarning, match="working directory is gone"):
+        assert model() == "one"

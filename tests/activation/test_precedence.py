@@ -7,7 +7,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import configure, current_profile, profile, with_profile
+from dspy_profiles import ProfileError, configure, current_profile, lm, profile, with_profile
 
 PROFILES = """
 [block.settings]
@@ -298,3 +298,32 @@ def test_the_current_profile_is_the_innermost_one() -> None:
         with dspy.context(num_threads=1):
             assert current_profile() is p
     assert current_profile().name == "block"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "advice"),
+    [
+        ({"temperature": 0}, 'lm={"temperature"'),
+        ({"lm": "openai/x"}, "write lm={…}"),
+        ({"lm": dspy.LM("openai/x")}, "dspy.context(lm=…)"),
+        ({"setings": {}}, 'did you mean "settings"'),
+        ({"extends": "p"}, "belongs into a profiles file"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_overrides_that_are_no_sections_are_refused_at_once(overrides: Any, advice: str) -> None:
+    for refuse in (profile, with_profile):
+        with pytest.raises(ProfileError) as error:
+            refuse("block", **overrides)
+        assert advice in str(error.value).replace("'", '"')
+
+
+@pytest.mark.parametrize("name", [3, ["block"], None.__class__])
+def test_a_name_that_is_no_string_is_refused_in_words(name: Any) -> None:
+    with pytest.raises(ProfileError, match="named by a string"), profile(name):
+        pass
+
+
+def test_lm_takes_arguments_and_says_so_when_it_is_given_sections() -> None:
+    with pytest.raises(ProfileError, match="lm is a section"):
+        lm("block", lm={"temperature": 0})

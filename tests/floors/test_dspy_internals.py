@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import dspy
 import pytest
 
-from dspy_profiles import current_profile, dspy_internals, profile
+from dspy_profiles import current_profile, dspy_internals, profile, sections
 from dspy_profiles.activation import block, session
 from dspy_profiles.activation.prepared import prepared
 from dspy_profiles.errors import ProfileError
@@ -33,7 +33,7 @@ def test_the_default_profile_fills_what_stands_at_dspys_defaults() -> None:
 
 
 def test_the_list_of_client_keys_is_dspys_own() -> None:
-    assert dspy_internals.client_keys() == dspy_internals.CLIENT_KEYS_OF_3_4
+    assert dspy_internals.client_keys() == sections.CLIENT_KEYS
 
 
 def test_without_the_variable_blocks_go_through_dspy_context(

@@ -18,7 +18,7 @@ from dspy_profiles import environment, plugins
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.fetching import fetch, missing
 from dspy_profiles.redaction import add_rule, redact, remember
-from dspy_profiles.resolver import Scene, resolve
+from dspy_profiles.resolver import Scene, check_overrides, resolve
 from dspy_profiles.secrets import Secret
 
 CANARY = "sk-canary-7f3a9c"
@@ -200,6 +200,23 @@ def test_an_error_about_an_env_file_shows_nothing_of_the_others(project, write):
         environment.load_env_files([project / "a.env", project / "b.env"])
     error = caught.value
     assert CANARY not in "\n".join([*traceback.format_exception(error), frames(error)])
+
+
+@pytest.mark.parametrize(
+    "more", [{"rmm": {}}, {"temperature": 0}, {"extends": "x"}, {"lm": CANARY}]
+)
+def test_an_error_about_overrides_shows_nothing_of_them(more):
+    with pytest.raises(ProfileError) as caught:
+        check_overrides({"rm": {"token": CANARY}, **more})
+    assert CANARY not in frames(caught.value)
+
+
+def test_an_error_of_looking_for_one_name_shows_nothing_of_the_others(home, project, write):
+    write(".env", f"X={CANARY}\n")
+    write(home / ".dspy/.env", "").write_bytes(b"Y=\xff\n")
+    with pytest.raises(ProfileError) as caught:
+        resolve()
+    assert CANARY not in frames(caught.value)
 
 
 def test_an_error_about_a_variable_shows_no_other(project):

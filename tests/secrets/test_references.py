@@ -10,7 +10,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
-from dspy_profiles.fetching import Fetched, fetch, missing, secret_files
+from dspy_profiles.fetching import Fetched, fetch, missing, references, secret_files
 from dspy_profiles.resolver import resolve
 from dspy_profiles.secrets import Secret
 
@@ -141,6 +141,10 @@ def test_a_relative_file_lies_beside_the_profiles_file_that_names_it(
     profile = resolve("p")
     lm = fetch(profile, "lm")["lm"]
     assert [lm[k].reveal() for k in ("api_key", "token")] == ["sk-project", "sk-user"]
+    assert dict(references(profile)) == {
+        ("lm", "token"): "file:b.txt",
+        ("lm", "api_key"): "file:keys/a.txt",
+    }
     assert set(secret_files(profile)) == {project / "keys/a.txt", home / ".dspy/b.txt"}
 
 

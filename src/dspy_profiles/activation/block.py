@@ -11,6 +11,7 @@ from typing import Any
 from dspy_profiles import plugins
 from dspy_profiles.activation.prepared import Prepared, prepared
 from dspy_profiles.resolved import ACTIVE, ResolvedProfile
+from dspy_profiles.resolver import Overrides, check_overrides
 
 __all__ = ["Overlay", "current_profile", "overlay", "profile"]
 
@@ -28,6 +29,11 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
     __slots__ = ("_entered", "_name", "_overrides")
 
     def __init__(self, name: str | None = None, **overrides: Mapping[str, Any]) -> None:
+        overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
+        if overrides:
+            check_overrides(
+                overrides, name or ""
+            )  # at a decoration already, not only at the first call
         self._name = name
         self._overrides = overrides
         self._entered: list[Overlay] = []

@@ -8,6 +8,7 @@ from dspy_profiles.activation import session
 from dspy_profiles.activation.prepared import Prepared, prepared
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.resolved import ACTIVE, ResolvedProfile
+from dspy_profiles.resolver import Overrides
 
 __all__ = ["Configured", "configure"]
 
@@ -44,7 +45,7 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     profile fills only the keys that nobody has set: the program's own `dspy.configure` wins,
     before as well as after.
     """
-    ready = prepared(name, overrides)
+    ready = prepared(name, Overrides(overrides))
     if session.innermost() is not None:  # our own doors pass the pin
         handle = Configured(ready, {}, {})
         handle._pin = session.pin(ready)  # noqa: SLF001

@@ -30,6 +30,8 @@ def with_profile(name: str | None = None, **overrides: Mapping[str, Any]) -> Cal
     if name is not None and not isinstance(name, str):  # @with_profile, without parentheses
         return cast("Callable[[F], F]", with_profile()(name))
 
+    profile(name, **overrides)  # what is wrong with the overrides is told here and now
+
     def block() -> profile:
         return profile(name, **overrides)
 

@@ -21,7 +21,8 @@ def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> An
 
     >>> lm("prod"), lm("prod", temperature=0), lm(role="teacher")  # doctest: +SKIP
     """
-    sections: Mapping[str, Any] = {}
+    overrides = resolver.Overrides(overrides)
+    sections = resolver.Overrides()
     mistaken = [name for name in overrides if name in SECTIONS]
     if mistaken:
         raise InvalidProfile(
@@ -29,7 +30,7 @@ def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> An
             hint='write lm("prod", temperature=0)',
         )
     if overrides:
-        sections = {"lm": overrides} if role is None else {"lms": {role: overrides}}
+        sections["lm" if role is None else "lms"] = overrides if role is None else {role: overrides}
     found = _profile(name, sections)
     from dspy_profiles.build import build_lm  # imports DSPy
 
@@ -41,7 +42,8 @@ def embedder(name: str | None = None, **overrides: Any) -> Any:
 
     >>> embedder("prod")(["a text"])  # doctest: +SKIP
     """
-    found = _profile(name, {"embedder": overrides} if overrides else {})
+    overrides = resolver.Overrides(overrides)
+    found = _profile(name, resolver.Overrides(embedder=overrides) if overrides else {})
     from dspy_profiles.build import build_embedder
 
     return build_embedder(found)

@@ -3,19 +3,19 @@
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dspy_profiles import dspy_api, environment, locations, plugins, resolver, secrets, settings
 from dspy_profiles.activation.watch import Watch
 from dspy_profiles.content import content
 from dspy_profiles.errors import InvalidFile, InvalidProfile
-from dspy_profiles.fetching import fetch
+from dspy_profiles.fetching import fetch, references, refuse_missing, secret_files
 from dspy_profiles.imports import make_importable
-from dspy_profiles.resolved import ACTIVE, ResolvedProfile, leaves
+from dspy_profiles.resolved import ACTIVE, KeyPath, ResolvedProfile
+from dspy_profiles.sections import CLIENT_KEYS
 
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
@@ -71,7 +71,11 @@ def set_session(pinned: Prepared | None) -> None:
 def prepared(name: str | None, overrides: Mapping[str, Any], *, build: bool = True) -> Prepared:
     """The profile, as good as its files are now. Quick when nothing has changed."""
     key: Hashable = (name, content(overrides)) if overrides else name
-    ready = _ready.get(key)
+    try:
+        ready = _ready.get(key)
+    except TypeError:  # a list, or the like
+        resolver.check_name(name)
+        raise
     if ready is not None and ready.watch.is_fresh() and (not build or "built" in ready.__dict__):
         return ready
     with _lock:
@@ -88,7 +92,7 @@ def _renewed(
         made = last  # another thread was quicker, or it only has to be built
     else:
         try:
-            made = _prepare(name, overrides)
+            made = _prepare(name, overrides, build=build)
         except (InvalidFile, InvalidProfile) as error:
             return _last_good(last, error)
     if build:
@@ -103,12 +107,14 @@ def _renewed(
     return made
 
 
-def _prepare(name: str | None, overrides: Mapping[str, Any]) -> Prepared:
+def _prepare(name: str | None, overrides: Mapping[str, Any], *, build: bool) -> Prepared:
     scene = resolver.Scene.now()
     choice = resolver.choose(scene, name)
     environment.load_env_files(scene.env_files)
     profile = resolver.resolve_in(scene, choice, {} if resolver.is_forced() else overrides)
     _check(profile)
+    if build:
+        refuse_missing(profile, skip=_is_not_needed(profile))
     watch = watch_of(profile, scene)
     variables = fetch(profile, "env").get("env", {})
     environment.set_once(
@@ -119,10 +125,20 @@ def _prepare(name: str | None, overrides: Mapping[str, Any]) -> Prepared:
     return Prepared(profile, choice.is_default, watch)
 
 
+def _is_not_needed(profile: ResolvedProfile) -> Callable[[KeyPath], bool]:
+    """What no block needs; and what its provider may do without is left to `build` to say."""
+
+    def skip(key: KeyPath) -> bool:
+        if key[0] in ("lms", "embedder"):
+            return True
+        return key[0] == "lm" and key[-1] in CLIENT_KEYS and bool(profile.provider)
+
+    return skip
+
+
 def watch_of(profile: ResolvedProfile, scene: resolver.Scene) -> Watch:
     """Everything that, once changed, may make another profile of this one."""
-    texts = [v for _, v in leaves(profile.values) if isinstance(v, secrets.Reference)]
-    files = [secrets.split_scheme(text, ("file",)) for text in texts]
+    texts = [text for _, text in references(profile)]
     return Watch(
         scene.locations,
         variables=(
@@ -136,7 +152,7 @@ def watch_of(profile: ResolvedProfile, scene: resolver.Scene) -> Watch:
         others=(
             *scene.env_files,
             *scene.settings.files,
-            *(Path(found[1]).expanduser() for found in files if found is not None),
+            *secret_files(profile),
         ),
     )
 

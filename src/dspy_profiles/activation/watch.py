@@ -45,7 +45,7 @@ class Watch:
         self._keys = tuple(map(_encode, dict.fromkeys(variables)))
         self._values = tuple(map(_variable, self._keys))
         self._locations = found
-        self._cwd = None if locations.pinned() else os.getcwd()  # noqa: PTH109 - pathlib is slow
+        self._cwd = None if locations.pinned() else _cwd()
         documents = tuple(documents)
         # Flat and with the path as text: this is compared at every activation.
         self._files = tuple((str(d.path), *d.stamp) for d in documents if d.stamp is not None)
@@ -59,7 +59,7 @@ class Watch:
         """Whether nothing has changed since."""
         if tuple(map(_variable, self._keys)) != self._values:
             return False
-        if self._cwd is not None and os.getcwd() != self._cwd:  # noqa: PTH109
+        if self._cwd is not None and _cwd() != self._cwd:
             return False
         if not self._are_files_unchanged():
             return False
@@ -86,6 +86,13 @@ class Watch:
         except OSError:
             return False
         return not self._young or all(document.unchanged() for document in self._young)
+
+
+def _cwd() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - pathlib is slow
+    except OSError:  # somebody has removed it
+        return ""
 
 
 def _stamps(paths: Iterable[Path]) -> Stamps:

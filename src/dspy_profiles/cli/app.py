@@ -1,31 +1,60 @@
-"""The app itself: what holds for every command, and the commands."""
+"""The app itself: what holds for every command. A command's own room is imported when it runs."""
 
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import dspy_profiles
-from dspy_profiles.cli import changing, output, reading
-from dspy_profiles.cli.demo import demo
+from dspy_profiles.cli import output
+from dspy_profiles.cli.quick import read_plainly, without_pydantic
 from dspy_profiles.errors import ProfileError
 
-__all__ = ["app"]
+__all__ = ["COMMANDS", "app"]
 
 INTERRUPTED = 130
+
+# In the order of `--help`; each room adds its commands by `add_to`.
+COMMANDS = {
+    "list": "reading",
+    "show": "reading",
+    "get": "reading",
+    "which": "reading",
+    "diff": "reading",
+    "set": "changing",
+    "unset": "changing",
+    "copy": "changing",
+    "rename": "changing",
+    "delete": "changing",
+    "use": "changing",
+    "demo": "demo",
+}
 
 
 class Commands(TyperGroup):
     """Ends every command as the contract says: one red line and a code, never a traceback."""
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        room = typer.Typer(rich_markup_mode=None, add_completion=False)
+        import_module(f"dspy_profiles.cli.{COMMANDS[cmd_name]}").add_to(room)
+        room.callback()(lambda: None)  # without one, Typer makes a single command the app itself
+        return without_pydantic(typer.main.get_group(room).commands[cmd_name])
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # Options for every command may stand behind it, where one thinks of them.
-        ours, dashes, childs = _split(args)
+        read_plainly(self.get_params(ctx))
+        ours, others = _split(args)
         ctx.obj = {"debug": "--debug" in ours}
         output.use_color(wanted="--no-color" not in ours)
         ours = [word for word in ours if word not in ("--debug", "--no-color")]
-        return super().parse_args(ctx, [*ours, *dashes, *childs])
+        return super().parse_args(ctx, [*ours, *others])
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -40,12 +69,12 @@ class Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _split(args: list[str]) -> tuple[list[str], list[str], list[str]]:
+def _split(args: list[str]) -> tuple[list[str], list[str]]:
     """What is ours, and what a child of `run` gets untouched."""
-    if "--" in args:
-        at = args.index("--")
-        return args[:at], ["--"], args[at + 1 :]
-    return args, [], []
+    command = next((word for word in args if not word.startswith("-")), None)
+    end = "run" if command == "run" else "--"
+    at = args.index(end) if end in args else len(args)
+    return args[:at], args[at:]
 
 
 def _version(wanted: bool) -> None:
@@ -76,10 +105,6 @@ def main(
 ) -> None:
     """Named configuration profiles for DSPy: in tests, notebooks and the terminal."""
 
-
-for group in (reading, changing):
-    group.add_to(app)
-app.command()(demo)
 
 if sys.platform == "win32":  # a pipe's encoding there may know neither … nor ✓
     for stream in (sys.stdout, sys.stderr):

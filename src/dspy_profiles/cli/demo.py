@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 
-__all__ = ["demo"]
+__all__ = ["add_to"]
 
 PROFILES = """\
 [base]
@@ -36,11 +37,13 @@ with profile("demo"):
 """
 
 
-def demo() -> None:
-    """Show the whole loop offline: a profile, a program, what it says.
+def add_to(app: typer.Typer) -> None:
+    """Put this command into an app."""
+    app.command(epilog="Example: dspy-profiles demo")(demo)
 
-    Example: dspy-profiles demo
-    """
+
+def demo() -> None:
+    """Show the whole loop offline: a profile, a program, what it says."""
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder, _world_of_its_own(Path(folder)):
         Path(folder, "profiles.toml").write_text(PROFILES, encoding="utf-8")

@@ -1,0 +1,101 @@
+"""`run`: a program on a profile, with not a line of it changed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from dspy_profiles.cli.options import File, Profile
+from dspy_profiles.cli.output import note, use_color
+from dspy_profiles.cli.values import assignment
+from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.launcher.commands import is_pythons, program_words
+from dspy_profiles.launcher.launching import launch
+from dspy_profiles.launcher.processes import become
+from dspy_profiles.resolved import KeyPath, join_key
+
+__all__ = ["add_to", "own_words"]
+
+NAME = "run"
+FOR_EVERY_COMMAND = frozenset({"--debug", "--no-color"})  # these are ours only up to the child
+WITH_VALUE = frozenset({"--profile", "-p", "--file", "--set"})
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the command into an app."""
+    app.command(
+        NAME, cls=Run, epilog="Example: dspy-profiles run --profile prod -- python my_program.py"
+    )(run)
+
+
+def own_words(words: Sequence[str]) -> int:
+    """How many of the words behind `run` are run's own; the child gets the rest untouched."""
+    at = 0
+    while at < len(words) and words[at] != "--":
+        word = words[at]
+        if not word.startswith("-") or is_pythons(word):
+            return at
+        at += 2 if word in WITH_VALUE else 1
+    return min(at, len(words))
+
+
+class Run(TyperCommand):
+    """A command that ends its own options where the child's words begin."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        at = own_words(args)
+        own, childs = args[:at], args[at:]
+        if "--debug" in own:
+            ctx.ensure_object(dict)["debug"] = True
+        if "--no-color" in own:
+            use_color(wanted=False)
+        own = [word for word in own if word not in FOR_EVERY_COMMAND]
+        dashes = ["--"] if childs[:1] != ["--"] else []
+        return super().parse_args(ctx, [*own, *dashes, *childs])
+
+
+def run(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[--] CMD…", help="A script, -m module, -c code, or any command."),
+    ],
+    *,
+    profile: Profile = None,
+    file: File = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a value, for this run alone."),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Have every profile that the program names mean this one."),
+    ] = False,
+) -> None:
+    """Run a program on a profile, with not a line of it changed.
+
+    The program keeps the terminal, its input, output and exit code. DSPy is on the profile from
+    its import on, on every thread; what the program itself configures does not displace it.
+    """
+    launched = launch(profile, file, _nested(overrides or ()), force=force)
+    if launched.profile is None:
+        note("no profile applies, and none is named by --profile; the program runs without one")
+    code = become(program_words(words), launched.environ)
+    raise typer.Exit(code)
+
+
+def _nested(assignments: Sequence[str]) -> dict[str, Any]:
+    """Overrides as the tables that they would be in a file."""
+    tables: dict[str, Any] = {}
+    for key, value in map(assignment, assignments):
+        _put(tables, key, value)
+    return tables
+
+
+def _put(tables: dict[str, Any], key: KeyPath, value: Any) -> None:
+    inner = tables
+    for part in key[:-1]:
+        inner = inner.setdefault(part, {})
+        if not isinstance(inner, Mapping):
+            raise InvalidProfile(f"--set gives {join_key(key)} a value and makes it a table, too")
+    inner[key[-1]] = value

@@ -1,0 +1,1 @@
+"""Whether profiles are sound, and whether they work: what `validate` and `doctor` know."""

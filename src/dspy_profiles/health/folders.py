@@ -1,0 +1,42 @@
+"""Whether the caches can be written to: DSPy's own, and ours."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dspy_profiles.dspy_api._cache import cache_folder
+from dspy_profiles.health.faults import Fault
+from dspy_profiles.locations import expanded
+from dspy_profiles.resolved import ResolvedProfile
+
+__all__ = ["unwritable"]
+
+CACHE_VARIABLE = "DSPY_CACHEDIR"
+
+
+def unwritable(profile: ResolvedProfile) -> Iterator[Fault]:
+    """A warning for each: both go on without, DSPy with a cache that ends with the process."""
+    own = profile.env.get(CACHE_VARIABLE)
+    named = os.environ.get(CACHE_VARIABLE) or (own if isinstance(own, str) else None)
+    folders = {"DSPy's cache": Path(named) if named else expanded("~/.dspy_cache")}
+    ours = cache_folder()
+    if ours is not None:
+        folders["the cache of dspy-profiles"] = Path(ours)
+    for whose, folder in folders.items():
+        if "${" not in str(folder) and not _is_writable(folder):
+            hint = f"give yourself the right to, or name another folder in {CACHE_VARIABLE}"
+            yield Fault(
+                "warning",
+                f"{whose} cannot be written to: {folder}",
+                hint if whose.startswith("DSPy") else "give yourself the right to",
+                None,
+                profile.name,
+            )
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether it is a folder to write to, or could be made. Nothing is made to find out."""
+    for path in (folder, *folder.parents):
+        if os.path.lexists(path):
+            return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+    return False

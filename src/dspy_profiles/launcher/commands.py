@@ -1,0 +1,56 @@
+"""From the words behind `run` to a program and its arguments."""
+
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dspy_profiles.errors import ProfileError
+
+__all__ = ["CommandNotFound", "NotExecutable", "find_program", "is_pythons", "program_words"]
+
+
+class CommandNotFound(ProfileError):
+    """There is no such command, in a shell's sense."""
+
+    exit_code = 127
+
+
+class NotExecutable(ProfileError):
+    """There is such a file, but the system does not run it."""
+
+    exit_code = 126
+
+
+def is_pythons(word: str) -> bool:
+    """Whether a program that starts with this word is one for Python: `-m`, `-c`, a script."""
+    return word.startswith(("-m", "-c")) or word.endswith(".py")
+
+
+def program_words(words: Sequence[str]) -> list[str]:
+    """The words to run; scripts, `-m` and `-c` with the Python that runs us."""
+    return [sys.executable, *words] if is_pythons(words[0]) else list(words)
+
+
+def find_program(command: str, environ: Mapping[str, str]) -> str:
+    """The file that a shell would run for a command."""
+    path = environ.get("PATH")
+    found = shutil.which(command, path=path)
+    if found is not None:
+        return found
+    folders = [""] if os.path.dirname(command) else (path or os.defpath).split(os.pathsep)  # noqa: PTH120 - "./x" has a folder
+    there = [file for file in (os.path.join(f, command) for f in folders) if os.path.exists(file)]  # noqa: PTH110, PTH118
+    if command and there:
+        is_folder = os.path.isdir(there[0])  # noqa: PTH112 - as above
+        raise NotExecutable(
+            f'"{command}" cannot be run: {os.strerror(errno.EISDIR if is_folder else errno.EACCES)}'
+        )
+    own = Path(sys.executable).with_name(command) if command and not os.path.dirname(command) else None  # noqa: PTH120, E501
+    raise CommandNotFound(
+        f'there is no command "{command}"',
+        hint=f"{own} is not on PATH: write its path, or -m and a module"
+        if own is not None and own.exists()
+        else None,
+    )

@@ -1,0 +1,81 @@
+"""In the parent: which profile, whether it is sound, and the environment that carries it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dspy_profiles.errors import ProfileNotFound
+from dspy_profiles.launcher import readiness
+from dspy_profiles.launcher.session import SESSION_VARIABLE, Session
+from dspy_profiles.locations import PATH_VARIABLE
+from dspy_profiles.resolved import ResolvedProfile
+from dspy_profiles.resolver import FORCE_VARIABLE, NAME_VARIABLE, Choice, Scene, choose
+
+__all__ = ["Launch", "launch"]
+
+SITE = Path(__file__).parent / "site"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a child is started with; without a profile where none applies."""
+
+    profile: ResolvedProfile | None
+    environ: Mapping[str, str]
+
+
+def launch(
+    name: str | None, file: Path | None, overrides: Mapping[str, Any], *, force: bool
+) -> Launch:
+    """Resolve the profile that applies, refuse a bad one, and write it into an environment."""
+    scene = Scene.now(file)
+    try:
+        choice = _choice(scene, name)
+    except ProfileNotFound:
+        if force or overrides:
+            raise
+        return Launch(None, {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE})
+    profile = readiness.resolve(scene, choice, overrides)
+    readiness.refuse_plaintext(profile)
+    readiness.refuse_missing(profile)
+    readiness.set_variables(profile)
+    environ = dict(os.environ)
+    path = _file_to_export(scene, choice)
+    if path is not None:
+        environ[PATH_VARIABLE] = path
+    if force:
+        environ[FORCE_VARIABLE] = "1"
+    environ[NAME_VARIABLE] = profile.name
+    environ[SESSION_VARIABLE] = Session(
+        cwd=scene.locations.cwd,
+        path=environ.get(PATH_VARIABLE),
+        named=scene.locations.named_file is not None,
+        profile=profile.name,
+        reason=choice.reason,
+        overrides=overrides,
+    ).to_text()
+    environ["PYTHONPATH"] = _with_our_site(environ.get("PYTHONPATH", ""))
+    return Launch(profile, environ)
+
+
+def _choice(scene: Scene, name: str | None) -> Choice:
+    # A forced name stands for those in programs; one that is given to us begins another session.
+    return choose(scene, None) if name is None else Choice(name, "from --profile")
+
+
+def _file_to_export(scene: Scene, choice: Choice) -> str | None:
+    """The one file that was named, else the one that defines the profile, if any does."""
+    named = scene.locations.named_file
+    if named is not None:
+        return str(named)
+    document = scene.catalog.get(choice.name, choice.reason).document
+    return None if document is None else str(document.path)
+
+
+def _with_our_site(search: str) -> str:
+    """`PYTHONPATH` with our folder in front; that of a `run` around this one is left out."""
+    ours = os.path.join(*SITE.parts[-3:])  # noqa: PTH118 - to compare with texts
+    others = [folder for folder in search.split(os.pathsep) if not folder.endswith(ours)]
+    return os.pathsep.join([str(SITE), *others] if any(others) else [str(SITE)])

@@ -1,0 +1,75 @@
+"""Whether a profile is fit to be activated, told without DSPy. Parent and child ask the same."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dspy_profiles import dspy_api, environment, resolver, secrets
+from dspy_profiles.errors import InvalidProfile, PlaintextSecret
+from dspy_profiles.fetching import fetch
+from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
+from dspy_profiles.resolver import Choice, Scene
+
+__all__ = ["refuse_missing", "resolve", "set_variables"]
+
+# Short names of providers that ask nobody, and so need no key.
+OFFLINE = frozenset({"mock"})
+# What an activation fetches; roles and embedders fetch theirs when they are asked for.
+ACTIVATED = ("provider", "lm", "rm", "adapter", "settings", "env")
+
+
+def resolve(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> ResolvedProfile:
+    """The profile, sound as far as can be told from DSPy's source; `.env` is loaded for it."""
+    environment.load_env_files(scene.env_files)
+    profile = resolver.resolve_in(scene, choice, overrides)
+    search = (scene.locations.cwd, scene.locations.root)
+    findings = dspy_api.check(profile, dspy_api.descriptor(), search=search)
+    faults = [f for f in findings if f.severity == "error"]
+    if faults:
+        first, *more = faults
+        others = "".join(f"\n  and {fault.message} at {fault.where}" for fault in more)
+        raise InvalidProfile(
+            f'profile "{profile.name}": {first.message}{others}', first.hint, first.where
+        )
+    return profile
+
+
+def refuse_plaintext(profile: ResolvedProfile) -> None:
+    """Refuse an override with a secret in clear: an environment and `ps` show it to others."""
+    found = [key for key, value in _values((), profile.values) if isinstance(value, secrets.Secret)]
+    if found:
+        keys = ", ".join(map(join_key, found))
+        raise PlaintextSecret(
+            f"{keys} is a secret, given in clear",
+            hint=f"put it into .env and give a reference: --set '{join_key(found[0])}=${{NAME}}'",
+            where="--set",
+        )
+
+
+def refuse_missing(profile: ResolvedProfile) -> None:
+    """Refuse a profile of which a reference leads nowhere, all of them at once."""
+    is_offline = profile.provider.get("class") in OFFLINE
+
+    def skip(key: KeyPath) -> bool:
+        return is_offline and key[0] == "lm" and key[-1] in dspy_api.PASSED_ON["lm"]
+
+    fetch(profile, *ACTIVATED, skip=skip)
+
+
+def set_variables(profile: ResolvedProfile) -> None:
+    """Put what `[x.env]` says into this process's environment, where it is unset."""
+    variables = fetch(profile, "env").get("env", {})
+    environment.set_once(
+        profile.name,
+        {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
+    )
+
+
+def _values(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _values((*key, name), item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _values(key, item)
+    else:
+        yield key, value

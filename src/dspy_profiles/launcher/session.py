@@ -1,0 +1,62 @@
+"""What `run` tells the Python processes below it, in one environment variable."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from dspy_profiles.errors import InvalidProfile
+
+__all__ = ["SESSION_VARIABLE", "Session"]
+
+SESSION_VARIABLE = "DSPY_PROFILES_SESSION"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Session:
+    """One `run`: which profile, why, and where it was looked for. It holds no secret."""
+
+    cwd: Path
+    path: str | None  # the profiles file that was exported, if one was
+    named: bool  # whether the user named that file; else it only happens to define the profile
+    profile: str
+    reason: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        return json.dumps(
+            {
+                "version": VERSION,
+                "cwd": str(self.cwd),
+                "path": self.path,
+                "named": self.named,
+                "profile": self.profile,
+                "reason": self.reason,
+                "set": self.overrides,
+            }
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        try:
+            found = json.loads(text)
+            if found["version"] != VERSION:
+                raise InvalidProfile(
+                    f"{SESSION_VARIABLE} was written by another version of dspy-profiles",
+                    hint="install the same version in both environments",
+                )
+            return cls(
+                Path(found["cwd"]),
+                found["path"],
+                found["named"],
+                found["profile"],
+                found["reason"],
+                dict(found["set"]),
+            )
+        except (ValueError, TypeError, KeyError):
+            raise InvalidProfile(
+                f"{SESSION_VARIABLE} is not what `dspy-profiles run` writes",
+                hint=f"unset {SESSION_VARIABLE}, or run the program by `dspy-profiles run`",
+            ) from None
