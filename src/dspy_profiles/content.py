@@ -33,7 +33,8 @@ def _content(value: Any) -> Hashable:
         return (tuple if isinstance(value, tuple) else list, *map(_content, value))
     if value is None or isinstance(value, str | int | float | bool):
         return (type(value).__name__, value)  # 1, 1.0 and True are not the same
-    if type(value).__eq__ is not object.__eq__ and _is_hashable(value):
+    compare: Any = type(value).__eq__
+    if compare is not object.__eq__ and _is_hashable(value):
         return (type(value), value)
     return _Itself(value)
 

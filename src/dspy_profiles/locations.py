@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dspy_profiles.errors import InvalidFile
 
@@ -12,8 +13,9 @@ __all__ = ["Layer", "Locations", "current", "find", "pin", "unpin"]
 PROFILES = "profiles.toml"
 CONFIG = "config.toml"
 PATH_VARIABLE = "DSPY_PROFILES_PATH"
+SESSION_VARIABLE = "DSPY_PROFILES_SESSION"  # what `run` tells the processes below it, as JSON
 # Whatever in the environment decides which files are read.
-VARIABLES = (PATH_VARIABLE, "XDG_CONFIG_HOME", "HOME", "USERPROFILE")
+VARIABLES = (PATH_VARIABLE, SESSION_VARIABLE, "XDG_CONFIG_HOME", "HOME", "USERPROFILE")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,11 @@ def find(
 ) -> Locations:
     """Look from a working directory, this process's unless another is given."""
     environ = os.environ if environ is None else environ
-    cwd = _working_directory() if cwd is None else cwd
+    named = str(file or environ.get(PATH_VARIABLE) or "")
+    if cwd is None:
+        session = None if file else _session(environ)
+        cwd = Path(session["cwd"]) if session else _working_directory()
+        named = "" if session and not session["named"] else named
     home = _home(environ)
     user_file, hidden_file = _user_file(PROFILES, home, environ)
     user_config, hidden_config = _user_file(CONFIG, home, environ)
@@ -65,7 +71,6 @@ def find(
     project = next((f / PROFILES for f in folders if _is_there(f / PROFILES)), None)
     git = next((f for f in folders if _is_there(f / ".git")), None)
     root = project.parent if project is not None else git or cwd
-    named = str(file or environ.get(PATH_VARIABLE) or "")
     if named:
         layers = [Layer("file", cwd / expanded(named, home))]
     else:
@@ -110,6 +115,28 @@ def expanded(text: str, home: Path | None = None) -> Path:
     if home is not None and (text == "~" or text.startswith(("~/", f"~{os.sep}"))):
         return home / text[2:]
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for the latter
+
+
+def _session(environ: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """What the `run` above this process pinned, unless somebody has named another file since.
+
+    The file that `run` exports is only the one that defines its profile; the others count too.
+    """
+    text = environ.get(SESSION_VARIABLE)
+    if not text:
+        return None
+    import json
+
+    try:
+        session: Mapping[str, Any] = json.loads(text)
+        exported, is_named = session["path"], bool(session["named"])
+        is_ours = (environ.get(PATH_VARIABLE) or None) == exported and Path(session["cwd"])
+    except (ValueError, TypeError, KeyError):
+        raise InvalidFile(
+            f"{SESSION_VARIABLE} is not what `dspy-profiles run` writes",
+            hint=f"unset {SESSION_VARIABLE}",
+        ) from None
+    return {"cwd": session["cwd"], "named": is_named} if is_ours else None
 
 
 def _working_directory() -> Path:

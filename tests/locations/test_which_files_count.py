@@ -1,9 +1,11 @@
 """From a working directory and an environment to the files that are read."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -258,3 +260,53 @@ def test_a_working_directory_that_is_gone_is_an_error_of_ours(tmp_path):
         [sys.executable, "-c", code], cwd=gone, capture_output=True, text=True, check=True
     )
     assert "working directory is gone" in ran.stdout
+
+
+def session(monkeypatch: pytest.MonkeyPatch, cwd: Path, path: Path | None, *, named: bool) -> None:
+    told = {"version": 1, "cwd": str(cwd), "path": path and str(path), "named": named}
+    monkeypatch.setenv("DSPY_PROFILES_SESSION", json.dumps(told))
+    if path is not None:
+        monkeypatch.setenv("DSPY_PROFILES_PATH", str(path))
+
+
+def test_below_a_run_its_working_directory_and_all_of_its_files_count(
+    home: Path, project: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = write(home / ".dspy" / "profiles.toml", "")
+    projects = write("profiles.toml", "")
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    session(monkeypatch, project, projects, named=False)
+    os.chdir(elsewhere)
+    found = locations.find()
+    assert [(la.name, la.path) for la in found.layers] == [("project", projects), ("user", users)]
+    assert found.cwd == project
+
+
+def test_below_a_run_a_file_that_its_user_named_is_the_only_one(
+    project: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("profiles.toml", "")
+    named = write("other.toml", "")
+    session(monkeypatch, project, named, named=True)
+    assert [(la.name, la.path) for la in locations.find().layers] == [("file", named)]
+
+
+def test_below_a_run_another_file_named_since_wins(
+    home: Path, project: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session(monkeypatch, home, write("profiles.toml", ""), named=False)
+    later = write("later.toml", "")
+    monkeypatch.setenv("DSPY_PROFILES_PATH", str(later))
+    found = locations.find()
+    assert [(la.name, la.path) for la in found.layers] == [("file", later)]
+    assert found.cwd == project
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '"x"', '{"path": null, "named": 1, "cwd": 3}'])
+def test_a_session_variable_that_run_never_wrote_is_told(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DSPY_PROFILES_SESSION", text)
+    with pytest.raises(InvalidFile, match="DSPY_PROFILES_SESSION is not what"):
+        locations.find()
