@@ -28,7 +28,7 @@ def test_the_demo_shows_the_loop_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
     assert "Paris" in done.stdout
     assert "mock answer" in done.stdout
-    assert "profiles.toml:3" in done.stdout
+    assert "profiles.toml:2" in done.stdout
     assert "\x1b" not in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -7,24 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.padding import Padding
-from rich.syntax import Syntax
-from rich.table import Table
+from rich.text import Text
+
+from dspy_profiles.cli.output import ACCENT, MUTED, columns, on_path, out, shown
 
 __all__ = ["add_to"]
 
 PROFILES = """\
 [base]
-description = "what all share"
 settings.num_threads = 4
 
 [demo]
 extends = "base"
-description = "offline: answers are made up, and the same each time"
 
 [demo.provider]
-class = "mock"
+class = "mock"                # offline: made-up answers, the same each time
 answers = [{ when = "capital of France", answer = "Paris" }]
 """
 
@@ -36,6 +33,12 @@ with profile("demo"):
     print(ask(question="What is the meaning of life?").answer)
 """
 
+GO_ON = (
+    ("dspy-profiles init", "make a profile of your own"),
+    ("dspy-profiles list", "see what there is, and which one applies"),
+    ("dspy-profiles run app.py", "run a program under it, unchanged"),
+)
+
 
 def add_to(app: typer.Typer) -> None:
     """Put this command into an app."""
@@ -44,47 +47,47 @@ def add_to(app: typer.Typer) -> None:
 
 def demo() -> None:
     """Show the whole loop offline: a profile, a program, what it says."""
-    console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder, _world_of_its_own(Path(folder)):
-        Path(folder, "profiles.toml").write_text(PROFILES, encoding="utf-8")
-        _step(console, 1, "Profiles stand in a file, profiles.toml:")
-        console.print(Padding(Syntax(PROFILES.rstrip(), "toml", theme="ansi_dark"), (0, 4)))
-        _step(console, 2, "A name becomes values, and each knows where it was written:")
-        console.print(Padding(_values("demo"), (0, 4)))
-        _step(console, 3, "A program runs under it:")
-        console.print(Padding(Syntax(PROGRAM.rstrip(), "python", theme="ansi_dark"), (0, 4)))
-        console.print()
+        Path("profiles.toml").write_text(PROFILES, encoding="utf-8")
+        _step("1", "Profiles are names for configurations. They stand in profiles.toml:")
+        _code(PROFILES, "toml")
+        _step("2", "A name comes to values, and each knows where it was written:")
+        _values("demo")
+        _step("3", "A program runs under the name:")
+        _code(PROGRAM, "python")
+        out("")
         for line in _run():
-            console.print(f"    [green]{line}[/green]")
-    _step(console, 4, "Now with your own model. Put this into profiles.toml of your project:")
-    console.print(Padding(Syntax(OWN.rstrip(), "toml", theme="ansi_dark"), (0, 4)))
-    console.print('\n    and in your code:  [bold]with profile("prod"): …[/bold]\n')
+            out(Text.assemble(("     ", ""), (line, "green")))
+    _step("→", "Go on with")
+    out(columns([(f"     {command}", Text(why, style=MUTED)) for command, why in GO_ON]), "")
 
 
-OWN = """\
-[prod.lm]
-model = "openai/gpt-4o-mini"
-api_key = "${OPENAI_API_KEY}"     # a reference: the key itself stays in .env
-"""
+def _step(mark: str, text: str) -> None:
+    out("", Text.assemble((f" {mark}", f"bold {ACCENT}"), f"   {text}"), "")
 
 
-def _step(console: Console, number: int, text: str) -> None:
-    console.print(f"\n[bold cyan]{number}[/bold cyan]  {text}\n")
+def _code(code: str, language: str) -> None:
+    from rich.syntax import Syntax
+
+    for line in Syntax("", language, theme="ansi_dark").highlight(code.rstrip()).split():
+        out(Text.assemble("     ", line))
 
 
-def _values(name: str) -> Table:
+def _values(name: str) -> None:
     from dspy_profiles import resolve
     from dspy_profiles.resolved import join_key, leaves
 
     resolved = resolve(name)
-    table = Table.grid(padding=(0, 3))
+    rows = []
     for key, value in leaves(resolved.values):
         origin = resolved.origin(key)
-        source = "" if origin.profile == name else f"from {origin.profile}"
-        shown = value if isinstance(value, str) else str(value)
-        file = origin.file.name if origin.file else origin.layer
-        table.add_row(join_key(key), shown, f"[dim]{file}:{origin.line}[/dim]", source)
-    return table
+        at = origin.layer if origin.file is None else f"{on_path(origin.file)}:{origin.line}"
+        giver = "" if origin.profile == name else f"from {origin.profile}"
+        if key != ("provider", "answers"):
+            rows.append(
+                (f"     {join_key(key)}", shown(value), Text(f"{at}   {giver}", style=MUTED))
+            )
+    out(columns(rows))
 
 
 def _run() -> Iterator[str]:
