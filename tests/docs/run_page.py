@@ -1,4 +1,6 @@
-"""Runs the blocks of one page, as a reader would: in order, in one namespace, offline.
+"""Runs the blocks of one page, as a reader would: in order, offline, in one folder.
+
+Python in one namespace, `console` blocks in one shell.
 
 A process of its own: the page comes as JSON on the standard input, and what is wrong goes into the
 file that is named, one JSON text a line. Needs nothing but the standard library.
@@ -7,11 +9,13 @@ file that is named, one JSON text a line. Needs nothing but the standard library
 import contextlib
 import io
 import json
-import re
 import sys
 import traceback
 import types
+from functools import cached_property
 from pathlib import Path
+
+from page_shell import Shell, Step, matches, steps
 
 NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 network: list[str] = []
@@ -23,58 +27,90 @@ def refuse_network(event: str, arguments: tuple) -> None:
         raise OSError(f"no network here: {network[-1]}")
 
 
+class Reader:
+    """Follows a page from top to bottom."""
+
+    def __init__(self, path: str, root: str) -> None:
+        self.path, self.root = path, root
+        self.printed = ""  # by the last block of Python
+        self.names = sys.modules["__main__"] = types.ModuleType("__main__")
+
+    @cached_property
+    def shell(self) -> Shell:
+        return Shell(Path(self.root), NETWORK)
+
+    def writes(self, file: str, text: str) -> None:
+        path = Path(file).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def runs_python(self, text: str, line: int, *, only_compiles: bool) -> tuple[int, str] | None:
+        """What is wrong with a block of Python, and on which line."""
+        try:
+            # Lines are counted from the top of the page, so that a traceback names its lines.
+            code = compile("\n" * (line - 1) + text, self.path, "exec")
+            if only_compiles:
+                return None
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec(code, self.names.__dict__)
+            self.printed = out.getvalue().replace(self.root, "")
+        except BaseException as error:  # noqa: BLE001 - an example may raise what it likes
+            rows = traceback.extract_tb(error.__traceback__)
+            at = [row.lineno for row in rows if row.filename == self.path]
+            if isinstance(error, SyntaxError) and error.filename == self.path:
+                at = [error.lineno]
+            return at[-1] if at else line, traceback.format_exc()
+        return (line, f"it reaches for the network: {network}") if network else None
+
+    def runs_console(self, text: str, line: int) -> tuple[int, str] | None:
+        """What is wrong with a block of commands, and on which line."""
+        for step in steps(text, line):
+            if said := wrong(step, self.shell, self.root):
+                return step.line, said
+        return None
+
+
 def main(faults: Path) -> None:
     job = json.load(sys.stdin)
-    page, path = job["page"], job["path"]
 
-    def fault(line: int, said: str) -> None:
+    def tell(line: int, said: str) -> None:
         with faults.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(f"docs/{page}:{line}: {said}") + "\n")
+            file.write(json.dumps(f"docs/{job['page']}:{line}: {said}") + "\n")
 
     # The readers' folder and not this file's is where their imports begin.
     sys.path[0] = ""
     sys.addaudithook(refuse_network)
-    reader = sys.modules["__main__"] = types.ModuleType("__main__")
-    printed = ""
+    reader = Reader(job["path"], job["root"])
     for block in job["blocks"]:
-        line, text = block["line"], block["text"]
+        line, text, marks = block["line"], block["text"], block["marks"]
+        fault = None
         if block["file"] is not None:
-            file = Path(block["file"]).expanduser()
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-            continue
-        if "output" in block["marks"]:
-            if not matches(text, printed):
-                fault(line, f"it prints\n{printed}\nand not\n{text}")
-            continue
-        try:
-            # Lines are counted from the top of the page, so that a traceback names its lines.
-            code = compile("\n" * (line - 1) + text, path, "exec")
-            if "not run" in block["marks"]:
-                continue
-            out = io.StringIO()
-            with contextlib.redirect_stdout(out):
-                exec(code, reader.__dict__)
-            printed = out.getvalue().replace(job["root"], "")
-        except BaseException as error:  # noqa: BLE001 - an example may raise what it likes
-            rows = traceback.extract_tb(error.__traceback__)
-            at = [row.lineno for row in rows if row.filename == path]
-            if isinstance(error, SyntaxError) and error.filename == path:
-                at = [error.lineno]
-            fault(at[-1] if at else line, traceback.format_exc())
-            return
-        if network:
-            fault(line, f"it reaches for the network: {network}")
+            reader.writes(block["file"], text)
+        elif "output" in marks:
+            if not matches(text, reader.printed):
+                tell(line, f"it prints\n{reader.printed}\nand not\n{text}")
+        elif block["language"] == "python":
+            fault = reader.runs_python(text, line, only_compiles="not run" in marks)
+        elif "not run" not in marks:
+            fault = reader.runs_console(text, line)
+        if fault:
+            tell(*fault)
             return
 
 
-def matches(wanted: str, printed: str) -> bool:
-    """Whether this was printed; … stands for anything up to the end of its line."""
-    pattern = "".join(
-        re.escape(row.partition("…")[0]) + (".*" if "…" in row else "") + r"\n"
-        for row in wanted.splitlines()
-    )
-    return re.fullmatch(pattern, printed) is not None
+def wrong(step: Step, shell: Shell, root: str) -> str | None:
+    """What is wrong with one command of the page."""
+    if not step.command:
+        return "a console block begins with a command: $ …"
+    printed, code = shell.run(step.command)
+    printed = printed.replace(root, "")
+    if not matches(step.wanted, printed):
+        return f"{step.command}\nends with {code} and prints\n{printed}\nand not\n{step.wanted}"
+    if code and not step.wanted:
+        return f"{step.command}\nends with {code}, and the page does not show why"
+    asked = shell.network()
+    return f"{step.command}\nreaches for the network: {asked}" if asked else None
 
 
 main(Path(sys.argv[1]))

@@ -19,9 +19,15 @@ def run(page, root):
     folder = root / "home" / "you" / "project"
     folder.mkdir(parents=True)
     steps = [
-        {"text": b.text, "line": b.line, "file": b.file, "marks": sorted(b.marks)}
+        {
+            "text": b.text,
+            "line": b.line,
+            "file": b.file,
+            "language": b.language,
+            "marks": sorted(b.marks),
+        }
         for b in page.blocks
-        if b.language == "python" or b.file is not None or "output" in b.marks
+        if b.language in ("python", "console") or b.file is not None or "output" in b.marks
     ]
     job = {"page": page.name, "path": str(page.path), "root": str(root), "blocks": steps}
     home = str(folder.parent)
@@ -42,7 +48,7 @@ def run(page, root):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=200,
         check=False,
     )
     faults = [json.loads(line) for line in found.read_text("utf-8").splitlines()]
@@ -141,6 +147,46 @@ WRONG = {
         "docs/made.md: ",
         "ended with 3",
     ),
+    "a command that prints something else": (
+        ["```console", "$ echo a", "a", "$ echo b", "c", "```"],
+        "docs/made.md:4: ",
+        "prints\nb\n\nand not\nc",
+    ),
+    "a command that prints more": (
+        ["```console", "$ echo a; echo b >&2", "a", "```"],
+        "docs/made.md:2: ",
+        "prints\na\nb\n",
+    ),
+    "a command that fails in silence": (
+        ["```console", "$ true", "$ false", "```"],
+        "docs/made.md:3: ",
+        "ends with 1, and the page does not show why",
+    ),
+    "a command that ends the shell": (
+        ["```console", "$ echo 'a", "a", "$ true", "```"],
+        "docs/made.md:2: ",
+        "the shell has ended",
+    ),
+    "a console without a command": (
+        ["```console", "dspy-profiles list", "```"],
+        "docs/made.md:2: ",
+        "begins with a command",
+    ),
+    "a command that swallows a fault of the network": (
+        [
+            "```python",
+            "file = open('connect.py', 'w')",
+            "_ = file.write('import socket\\ns = socket.socket()\\n')",
+            "_ = file.write('try: s.connect((\"127.0.0.1\", 9))\\nexcept OSError: pass\\n')",
+            "file.close()",
+            "```",
+            "```console",
+            "$ python connect.py",
+            "```",
+        ],
+        "docs/made.md:8: ",
+        "reaches for the network",
+    ),
 }
 
 
@@ -160,5 +206,28 @@ def test_an_example_finds_what_the_page_writes_to_files(made_page, tmp_path) -> 
         "```python\nfrom inner.words import word\nfrom pathlib import Path\n"
         "print(Path('~/.dspy/words.txt').expanduser().read_text(), word, Path.cwd())\n```\n"
         "<!-- output -->\n```text\nhello\n there /home/you/project\n```\n"
+    )
+    assert run(page, tmp_path) == []
+
+
+def test_commands_share_a_shell_and_the_folder_of_the_page(made_page, tmp_path) -> None:
+    page = made_page(
+        '```text title="words.txt"\nhello\n```\n'
+        "```console\n$ export WORD=there\n$ cd .. && pwd\n/home/you\n$ cd project\n```\n"
+        "```console\n$ cat words.txt; echo $WORD\nhello\nthere\n"
+        '$ (exit 3)\n…\n$ echo "ends with $?"\nends with 3\n'
+        "$ cat >more.txt <<end\n> one\n> two\n> end\n"
+        "$ printf '%s\\n' a b c d-e-f\na\n…\nd…f\n```\n"
+        "```python\nfrom pathlib import Path\nprint(Path('more.txt').read_text())\n```\n"
+        "<!-- output -->\n```text\none\ntwo\n\n```\n"
+    )
+    assert run(page, tmp_path) == []
+
+
+def test_commands_find_the_program_and_a_home_without_files(made_page, tmp_path) -> None:
+    page = made_page(
+        "```console\n$ dspy-profiles get mock provider.class\nmock\n"
+        "$ ls -A ~\nproject\n$ dspy-profiles get prod lm.model\nerror: …\n  …\n"
+        "$ echo $?\n3\n```\n"
     )
     assert run(page, tmp_path) == []

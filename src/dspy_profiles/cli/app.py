@@ -29,6 +29,9 @@ COMMANDS = {
     "rename": "changing",
     "delete": "changing",
     "use": "changing",
+    "validate": "checking",
+    "doctor": "checking",
+    "run": "running",
     "demo": "demo",
 }
 

@@ -58,7 +58,7 @@ class Run(TyperCommand):
 def run(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="[--] CMD…", help="A script, -m module, -c code, or any command."),
+        typer.Argument(metavar="CMD", help="A script, -m module, -c code, or any command."),
     ],
     *,
     profile: Profile = None,

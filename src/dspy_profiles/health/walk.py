@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dspy_profiles import dspy_api, environment, resolver, secrets
 from dspy_profiles.catalog import BUILT_IN, Definition
-from dspy_profiles.errors import PlaintextSecret, ProfileError, ProfileNotFound
+from dspy_profiles.errors import InvalidFile, PlaintextSecret, ProfileError, ProfileNotFound
 from dspy_profiles.fetching import fetch, missing
 from dspy_profiles.health import folders, packages
 from dspy_profiles.health.faults import Fault
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["STEPS", "Check", "Examination", "Examined", "examine"]
 
 STEPS = ("file", "profile", "secrets", "packages", "build", "cache")
+PASSED = ("ok", "warning")
 Status = Literal["ok", "warning", "error", "skipped"]
 UNSET = ("is not set", "is set, but empty")
 
@@ -60,7 +61,7 @@ class Examined:
 
     @property
     def is_sound(self) -> bool:
-        return all(check.status in ("ok", "warning") for check in self.checks)
+        return all(check.status in PASSED for check in self.checks)
 
     @property
     def faults(self) -> list[Fault]:
@@ -130,23 +131,22 @@ class _Walk:
 
     def names(self, asked: Sequence[str], *, every: bool) -> list[str]:
         catalog = self.found.scene.catalog
-        own = [name for name in catalog.names() if name not in BUILT_IN or _in_file(self, name)]
+        written = {name for _, doc in catalog.documents for name in doc.data}
+        own = [name for name in catalog.names() if name in written] or list(BUILT_IN)
         if every:
-            return own or list(BUILT_IN)
+            return own
+        reason = "from the command line"
         if not asked:
             try:
                 choice = resolver.choose(self.found.scene, None)
-            except ProfileNotFound:
-                return own or list(BUILT_IN)
+            except (InvalidFile, ProfileNotFound):
+                return own
             asked, reason = [choice.name], choice.reason
-        else:
-            reason = "from the command line"
-        names = list(dict.fromkeys(asked))
-        for name in names:
+        for name in asked:
             # It may stand in the file that cannot be read: then that is what is wrong.
             if name not in catalog.names() and not self.found.broken:
                 catalog.get(name, reason)
-        return names
+        return list(dict.fromkeys(asked))
 
     def examined(self, name: str, *, by_name: bool) -> Examined:
         catalog = self.found.scene.catalog
@@ -193,15 +193,19 @@ class _Walk:
 
     def _look(self, one: Examined) -> None:
         checks = {check.name: check for check in one.checks}
-        checks["profile"] = Check("profile", tuple(self._profile(one)))
+        said = self._profile(one)
         if one.profile is not None:
             fault = self.dspy_fault
-            imports = [fault] if fault else _imports(one.profile)
+            imports = [fault] if fault else _imports(one.profile, said)
+            # What could not be found by reading, and cannot be imported either, is told once.
+            told = {fault.key for fault in imports}
+            said = [fault for fault in said if fault.severity == "error" or fault.key not in told]
             checks["secrets"] = Check("secrets", tuple(_secrets(one.profile, can_import=not fault)))
             checks["packages"] = Check("packages", tuple(imports))
             checks["cache"] = Check("cache", tuple(folders.unwritable(one.profile)))
-            if all(check.status in ("ok", "warning") for check in checks.values()):
-                checks["build"] = Check("build", tuple(_build(one)))
+        checks["profile"] = Check("profile", tuple(said))
+        if one.profile is not None and all(c.status in PASSED for c in checks.values()):
+            checks["build"] = Check("build", tuple(_build(one)))
         one.checks = [checks.get(step) or Check(step, skipped=True) for step in STEPS]
 
     def _profile(self, one: Examined) -> list[Fault]:
@@ -217,17 +221,10 @@ class _Walk:
         except ProfileError as error:
             return [Fault.told(error, one.name)]
         where = scene.locations
-        found = dspy_api.check(
-            one.profile, dspy_api.descriptor(), search=(where.cwd, where.root)
-        )
+        found = dspy_api.check(one.profile, dspy_api.descriptor(), search=(where.cwd, where.root))
         return faults + [
             Fault(f.severity, f.message, f.hint, f.where, one.name, f.key) for f in found
         ]
-
-
-def _in_file(walk: _Walk, name: str) -> bool:
-    found = walk.found.scene.catalog.find(name)
-    return found is not None and found.document is not None
 
 
 def _skipped(after: str) -> list[Check]:
@@ -236,10 +233,7 @@ def _skipped(after: str) -> list[Check]:
 
 def _secrets(profile: ResolvedProfile, *, can_import: bool) -> list[Fault]:
     """Every reference that leads nowhere; those that the provider has no use for do not count."""
-
-    def skip(_key: KeyPath) -> bool:
-        return False
-
+    skip: Callable[[KeyPath], bool] | None = None
     if can_import and profile.provider:
         from dspy_profiles.provider_kinds import Provider
 
@@ -248,18 +242,19 @@ def _secrets(profile: ResolvedProfile, *, can_import: bool) -> list[Fault]:
         gone = missing(profile, skip=skip)
     except ProfileError as error:
         return [Fault.told(error, profile.name)]
-    found = {}
+    found: dict[str, Fault] = {}
     for one in gone:
         hint = "export it, or put it into .env" if one.reason in UNSET else None
         message = f"{one.name} {one.reason}"
-        found.setdefault(
-            message, Fault("error", message, hint, one.where, profile.name, one.key)
-        )
+        found.setdefault(message, Fault("error", message, hint, one.where, profile.name, one.key))
     return list(found.values())
 
 
-def _imports(profile: ResolvedProfile) -> list[Fault]:
-    sections = [name for name in ("provider", "adapter", "rm") if name in profile.values]
+def _imports(profile: ResolvedProfile, said: Sequence[Fault]) -> list[Fault]:
+    """The classes that cannot be imported, but for those of which the file's reader said so."""
+    wrong = {fault.key for fault in said if fault.severity == "error"}
+    given = [name for name in ("provider", "adapter", "rm") if name in profile.values]
+    sections = [name for name in given if (name, "class") not in wrong]
     faults = [packages.import_fault(profile, section) for section in sections]
     return [fault for fault in faults if fault is not None]
 

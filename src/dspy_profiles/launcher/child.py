@@ -9,7 +9,8 @@ from dspy_profiles.activation.session import pin
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.imports import make_importable
 from dspy_profiles.launcher import readiness
-from dspy_profiles.launcher.session import SESSION_VARIABLE, Session
+from dspy_profiles.launcher.session import Session
+from dspy_profiles.locations import SESSION_VARIABLE
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.secrets import redact, retold

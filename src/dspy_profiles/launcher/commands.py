@@ -36,21 +36,20 @@ def program_words(words: Sequence[str]) -> list[str]:
 
 def find_program(command: str, environ: Mapping[str, str]) -> str:
     """The file that a shell would run for a command."""
-    path = environ.get("PATH")
+    path = environ.get("PATH", os.defpath)
     found = shutil.which(command, path=path)
     if found is not None:
         return found
-    folders = [""] if os.path.dirname(command) else (path or os.defpath).split(os.pathsep)  # noqa: PTH120 - "./x" has a folder
-    there = [file for file in (os.path.join(f, command) for f in folders) if os.path.exists(file)]  # noqa: PTH110, PTH118
-    if command and there:
-        is_folder = os.path.isdir(there[0])  # noqa: PTH112 - as above
-        raise NotExecutable(
-            f'"{command}" cannot be run: {os.strerror(errno.EISDIR if is_folder else errno.EACCES)}'
-        )
-    own = Path(sys.executable).with_name(command) if command and not os.path.dirname(command) else None  # noqa: PTH120, E501
+    is_path = Path(command).name != command
+    folders = [""] if is_path else path.split(os.pathsep)
+    there = [file for folder in folders if command and (file := Path(folder, command)).exists()]
+    if there:
+        reason = os.strerror(errno.EISDIR if there[0].is_dir() else errno.EACCES)
+        raise NotExecutable(f'"{command}" cannot be run: {reason}')
+    own = Path(sys.executable).parent / (command or "nothing")
     raise CommandNotFound(
         f'there is no command "{command}"',
-        hint=f"{own} is not on PATH: write its path, or -m and a module"
-        if own is not None and own.exists()
+        hint=f"{own} is not on PATH: write its path, or -m and its module"
+        if not is_path and own.exists()
         else None,
     )

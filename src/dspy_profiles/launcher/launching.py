@@ -8,8 +8,8 @@ from typing import Any
 
 from dspy_profiles.errors import ProfileNotFound
 from dspy_profiles.launcher import readiness
-from dspy_profiles.launcher.session import SESSION_VARIABLE, Session
-from dspy_profiles.locations import PATH_VARIABLE
+from dspy_profiles.launcher.session import Session
+from dspy_profiles.locations import PATH_VARIABLE, SESSION_VARIABLE
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import FORCE_VARIABLE, NAME_VARIABLE, Choice, Scene, choose
 

@@ -12,10 +12,11 @@ __all__ = ["become"]
 
 
 def become(words: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Replace this process by a program; where that cannot be (Windows), the program's exit code."""
+    """Replace this process by a program; on Windows, wait for it and return its exit code."""
     program = find_program(words[0], environ)
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream is not None:  # it may be closed
+            stream.flush()
     try:
         if sys.platform == "win32":
             return wait_for([program, *words[1:]], environ)

@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dspy_profiles import dspy_api, environment, resolver, secrets
+from dspy_profiles import dspy_api, environment, fetching, resolver, secrets
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret
-from dspy_profiles.fetching import fetch
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 from dspy_profiles.resolver import Choice, Scene
+from dspy_profiles.sections import CLIENT_KEYS
 
-__all__ = ["refuse_missing", "resolve", "set_variables"]
+__all__ = ["refuse_missing", "refuse_plaintext", "resolve", "set_variables"]
 
 # Short names of providers that ask nobody, and so need no key.
 OFFLINE = frozenset({"mock"})
-# What an activation fetches; roles and embedders fetch theirs when they are asked for.
-ACTIVATED = ("provider", "lm", "rm", "adapter", "settings", "env")
+# These are made when a program asks for them, and ask for their secrets then.
+ON_DEMAND = frozenset({"lms", "embedder"})
 
 
 def resolve(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> ResolvedProfile:
@@ -50,14 +50,14 @@ def refuse_missing(profile: ResolvedProfile) -> None:
     is_offline = profile.provider.get("class") in OFFLINE
 
     def skip(key: KeyPath) -> bool:
-        return is_offline and key[0] == "lm" and key[-1] in dspy_api.PASSED_ON["lm"]
+        return key[0] in ON_DEMAND or (is_offline and key[0] == "lm" and key[-1] in CLIENT_KEYS)
 
-    fetch(profile, *ACTIVATED, skip=skip)
+    fetching.refuse_missing(profile, skip=skip)
 
 
 def set_variables(profile: ResolvedProfile) -> None:
     """Put what `[x.env]` says into this process's environment, where it is unset."""
-    variables = fetch(profile, "env").get("env", {})
+    variables = fetching.fetch(profile, "env").get("env", {})
     environment.set_once(
         profile.name,
         {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.locations import SESSION_VARIABLE
 
-__all__ = ["SESSION_VARIABLE", "Session"]
+__all__ = ["Session"]
 
-SESSION_VARIABLE = "DSPY_PROFILES_SESSION"
 VERSION = 1
 
 

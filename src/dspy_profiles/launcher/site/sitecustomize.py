@@ -39,8 +39,12 @@ class Finder:
         if not is_dspy and (not _is_ours(name) or DSPY in sys.modules):
             return None
         spec = self._found_by_others(name, path, target)
-        if spec is not None and spec.loader is not None:  # without one it is a folder of that name
-            _follow(spec.loader, self.dspy_was_executed if is_dspy else self.ours_was_executed)
+        if spec is None or spec.loader is None:  # no DSPy, or a folder that has its name
+            return spec
+        if is_dspy:
+            _follow(spec.loader, self.dspy_was_executed)
+        else:
+            _follow(spec.loader, self.ours_was_executed, or_failed=True)
         return spec
 
     def dspy_was_executed(self, module: "ModuleType") -> None:
@@ -61,7 +65,6 @@ class Finder:
         if self.activated is not None:  # imported anew: ours belongs to the DSPy that is gone
             for name in [name for name in sys.modules if _is_ours(name)]:
                 del sys.modules[name]
-        self.activated = module
         try:
             from dspy_profiles.launcher import child
         except Exception as error:  # noqa: BLE001 - going on without the profile would be worse
@@ -69,6 +72,7 @@ class Finder:
         fault = child.activate()
         if fault is not None:
             _end(*fault)
+        self.activated = module
 
     def _found_by_others(
         self, name: str, path: "Sequence[str] | None", target: "ModuleType | None"
@@ -81,7 +85,9 @@ class Finder:
         return None
 
 
-def _follow(loader: "Loader", then: "Callable[[ModuleType], None]") -> None:
+def _follow(
+    loader: "Loader", then: "Callable[[ModuleType], None]", or_failed: bool = False
+) -> None:
     """Have `then` called when this one loader has executed its module."""
     execute = loader.exec_module
 
@@ -89,7 +95,7 @@ def _follow(loader: "Loader", then: "Callable[[ModuleType], None]") -> None:
         try:
             execute(module)
         except BaseException:
-            if module.__name__ != DSPY:  # DSPY itself may well be there, and waited for
+            if or_failed:
                 then(module)
             raise
         then(module)
@@ -140,16 +146,16 @@ def _run_the_users_own() -> None:
     """The `sitecustomize` that would have been imported without us, if there is one."""
     here = os.path.dirname(__file__)  # noqa: PTH120 - pathlib would cost more than all the rest
     sys.path[:] = [folder for folder in sys.path if folder != here]
-    ours = sys.modules.pop("sitecustomize")
+    ours = sys.modules.pop(__name__)
     try:
-        __import__("sitecustomize")
+        __import__(__name__)
     except ImportError as error:
-        if error.name != "sitecustomize":
+        if error.name != __name__:
             raise
-        sys.modules["sitecustomize"] = ours
+        sys.modules[__name__] = ours
 
 
 if os.environ.get("DSPY_PROFILES_SESSION"):
     # Before the user's own, which may import DSPy, or fail.
-    sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Finder())
 _run_the_users_own()
