@@ -10,8 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 import dspy_profiles
 from dspy_profiles import errors, redaction, secrets
+from dspy_profiles.cli.app import app
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles.settings import SETTINGS
 
@@ -129,6 +132,19 @@ def indented(text: str) -> str:
     return "".join(f"    {line}\n" for line in text.splitlines())
 
 
+def help_of(words: str) -> str:
+    """What `--help` of a command says on a terminal of 80 columns."""
+    said = CliRunner().invoke(
+        app,
+        [*words.split(), "--help"],
+        prog_name="dspy-profiles",
+        color=False,
+        env={"NO_COLOR": "1", "COLUMNS": "80", "TERMINAL_WIDTH": "80"},
+    )
+    lines = (line.rstrip() for line in said.output.splitlines())
+    return f"```text\n{chr(10).join(lines)}\n```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "sections": sections,
     "settings": settings,
@@ -143,6 +159,8 @@ def part(name: str) -> str:
     """What belongs between the markers of that name."""
     if name.startswith("signature "):
         return signature(name.removeprefix("signature "))
+    if name.startswith("help"):
+        return help_of(name.removeprefix("help"))
     return PARTS[name]()
 
 

@@ -89,10 +89,10 @@ class Shell:
         """What a command prints, and what it ends with."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
-        out = shlex.quote(str(self._out))
-        self._shell.stdin.write(
-            f'(exit {self._code})\n{{ {command}\n}} >{out} 2>&1 </dev/null\necho "=$?"\n'
-        )
+        # By a file: what has no end, as an open quote, then ends with it.
+        self._command.write_text(f"(exit {self._code})\n{command}\n", encoding="utf-8")
+        file, out = shlex.quote(str(self._command)), shlex.quote(str(self._out))
+        self._shell.stdin.write(f'. {file} >{out} 2>&1 </dev/null\necho "=$?"\n')
         self._shell.stdin.flush()
         said = self._shell.stdout.readline()
         if not said.startswith("="):

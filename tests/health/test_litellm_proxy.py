@@ -38,7 +38,8 @@ def litellm() -> Path:
     if uv is None:
         pytest.skip("uv is not here to install LiteLLM's proxy with")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = Path(tempfile.gettempdir()) / f"dspy-profiles-litellm-{version}-{getattr(os, "getuid", int)()}"
+    whose = getattr(os, "getuid", int)()
+    folder = Path(tempfile.gettempdir()) / f"dspy-profiles-litellm-{version}-{whose}"
     program, done = folder / "bin/litellm", folder / "installed"
     with FileLock(f"{folder}.lock"):
         if not done.exists():

@@ -166,6 +166,22 @@ def test_what_has_no_model_and_is_there_to_be_extended_is_no_fault(write: Any) -
     assert not only("base").is_sound  # asked for by name, it has to work
 
 
+def test_a_profile_without_any_lm_is_looked_at_like_any_other(write: Any) -> None:
+    write(
+        "profiles.toml",
+        '[default.settings]\nnum_threads = 2\n[a]\nextends = "default"\nlm.model = "openai/x"\n',
+    )
+    assert [one.children for one in examine(every=True).profiles] == [(), ()]
+
+
+def test_the_profile_that_applies_has_to_work_even_if_others_extend_it(write: Any) -> None:
+    write(
+        "profiles.toml",
+        '[default.lm]\ntemperature = 0\n[a]\nextends = "default"\nlm.model = "openai/x"\n',
+    )
+    assert not only().is_sound
+
+
 def test_which_layer_shadows_which_is_known(write: Any, home: Path) -> None:
     write("profiles.toml", "[a]\n")
     below = write(home / ".dspy/profiles.toml", "# the user's\n[a]\n")

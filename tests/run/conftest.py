@@ -14,6 +14,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
 
 
+@pytest.fixture(autouse=True)
+def pythons_own_habits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a developer tells every Python: children here are asked how they behave alone."""
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def command() -> tuple[str, ...]:
     return COMMAND

@@ -71,7 +71,7 @@ def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run, write) ->
         "import dspy.predict",
         "from dspy.clients import LM; import dspy; dspy.settings.lm = LM('openai/x')",
         "import importlib.util as u; assert u.find_spec('dspy'); import dspy",
-        "import dspy, importlib; importlib.reload(dspy)",
+        "import dspy, importlib as i; lm = dspy.settings.lm; i.reload(dspy); assert lm is L()",
         "from dspy_profiles import profile; import dspy",
         "from dspy_profiles.activation import session; import dspy; assert session.innermost()",
         "from dspy_profiles.providers.mock import MockEngine; import dspy",
@@ -79,8 +79,22 @@ def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run, write) ->
     ],
 )
 def test_however_dspy_comes_in(run, code: str) -> None:
-    done = run(*ON_MOCK, "-c", f"{code}; print(dspy.settings.lm.model)")
+    code = f"L = lambda: dspy.settings.lm; {code}; print(L().model)"
+    done = run(*ON_MOCK, "-c", code)
     assert (done.stdout, done.returncode) == ("ours\n", 0), done.stderr
+
+
+def test_a_module_of_ours_that_fails_does_not_leave_dspy_without_it(run) -> None:
+    code = """if True:
+        import sys
+        sys.modules["dspy_profiles.activation.decorating"] = None  # imported after DSPy
+        try:
+            from dspy_profiles import profile
+        except ImportError:
+            import dspy
+            print(dspy.settings.lm.model)
+    """
+    assert run(*ON_MOCK, "-c", code).stdout == "ours\n"
 
 
 def test_threads_that_import_dspy_at_once_all_wait_for_the_profile(run, write) -> None:

@@ -2,16 +2,27 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from dspy_profiles import document, editing, settings
-from dspy_profiles.cli.options import File, Name, Profile, ToProject, ToUser
+from dspy_profiles import document, editing, resolver, settings
+from dspy_profiles.cli.adopting import adopt
+from dspy_profiles.cli.options import (
+    File,
+    Name,
+    Profile,
+    ToProject,
+    ToUser,
+    Yes,
+    words_of_set,
+    words_of_unset,
+)
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, on_path, out, shown
-from dspy_profiles.cli.targets import Target, changing, target
-from dspy_profiles.cli.values import assignment, typed
+from dspy_profiles.cli.targets import Target, changing, refuse_taken, target
+from dspy_profiles.cli.values import assignment
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
 from dspy_profiles.resolved import KeyPath, join_key, split_key
 from dspy_profiles.resolver import Scene
@@ -33,7 +44,12 @@ def add_to(app: typer.Typer) -> None:
 
 def set_(
     words: Annotated[
-        list[str], typer.Argument(metavar="[PROFILE] KEY VALUE | KEY=VALUE…", help="What to set.")
+        list[str],
+        typer.Argument(
+            metavar="[PROFILE] KEY VALUE | KEY=VALUE…",
+            help="What to set.",
+            autocompletion=words_of_set,
+        ),
     ],
     *,
     profile: Profile = None,
@@ -56,10 +72,14 @@ def set_(
 
 
 def unset(
-    words: Annotated[list[str], typer.Argument(metavar="[PROFILE] KEY…", help="What to remove.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROFILE] KEY…", help="What to remove.", autocompletion=words_of_unset
+        ),
+    ],
     *,
     profile: Profile = None,
-    force: Force = False,
     file: File = None,
     project: ToProject = False,
     user: ToUser = False,
@@ -71,8 +91,8 @@ def unset(
         raise typer.BadParameter("name a key: unset PROFILE KEY")
     where = target(name, file=file, project=project, user=user)
     before = _table(where, name)
-    with changing(where, name, paths, force=force) as edit:
-        for path in paths:
+    with changing(where, name, paths, force=True) as edit:  # what is missing now is told
+        for path in dict.fromkeys(paths):
             try:
                 edit.unset((name, *path))
             except KeyError:
@@ -93,17 +113,14 @@ def copy(
 ) -> None:
     """Copy a profile, as it is written, comments included."""
     where = _defined(name, file)
-    if project or user:
-        where_to = target(None, file=file, project=project, user=user)
-        with changing(where_to, new) as edit:
-            _refuse_taken(edit.data, new)
-            edit.set((new,), _table(where, name))
-        where = where_to
-    else:
-        with changing(where, new) as edit:
-            _refuse_taken(edit.data, new)
+    where_to = target(None, file=file, project=project, user=user) if project or user else where
+    with changing(where_to, new) as edit:
+        refuse_taken(edit.data, new)
+        if where_to.path == where.path:
             edit.copy((name,), (new,))
-    out(Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(where.path), MUTED)))
+        else:
+            adopt(edit, name, document.read(where.path), where_to.path.parent, new)
+    out(Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(where_to.path), MUTED)))
 
 
 def rename(
@@ -112,23 +129,22 @@ def rename(
     """Rename a profile, and mend every `extends` that points to it."""
     where = _defined(name, file)
     mended = []
-    for layer, other in where.scene.catalog.documents:
-        users = _extending(other.data, name)
-        if other.path != where.path and users and not _is_defined_elsewhere(where, name):
-            with editing.editing(other.path) as edit:
-                _mend(edit, users, name, new)
-            mended += [(user, Target(where.scene, other.path, layer)) for user in users]
-    with changing(where, new) as edit:
-        _refuse_taken(edit.data, new)
-        users = [] if _is_defined_elsewhere(where, name) else _extending(edit.data, name)
+    others = [doc.path for _, doc in where.scene.catalog.documents if doc.path != where.path]
+    is_elsewhere = _is_defined_elsewhere(where, name)
+    with ExitStack() as stack:  # the innermost is written first, and nothing if it is refused
+        for path in [] if is_elsewhere else others:
+            if _extending(document.read(path).data, name):
+                edit = stack.enter_context(editing.editing(path))
+                mended += [(user, path) for user in _mend(edit, name, new)]
+        edit = stack.enter_context(changing(where, new, was=name))
+        refuse_taken(edit.data, new)
         edit.rename((name,), (new,))
-        users = [new if user == name else user for user in users]
-        _mend(edit, users, name, new)
-    mended += [(user, where) for user in users]
+        if not is_elsewhere:
+            mended += [(user, where.path) for user in _mend(edit, name, new)]
     out(Text.assemble(name, " → ", (new, "bold"), "   ", (on_path(where.path), MUTED)))
-    for user, at in mended:
-        out(Text.assemble("  ", user, " extends it still   ", (on_path(at.path), MUTED)))
-    if where.scene.settings.text("default") == name:
+    for user, path in mended:
+        out(Text.assemble("  ", user, " extends it still   ", (on_path(path), MUTED)))
+    if where.scene.settings.text("default") == name and not is_elsewhere:
         origin = where.scene.settings.values["default"].origin
         note(Text(f"{origin} still says that {name} is the default: dspy-profiles use {new}"))
 
@@ -136,7 +152,7 @@ def rename(
 def delete(
     name: Name,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     file: File = None,
 ) -> None:
     """Delete a profile; refused while others extend it."""
@@ -154,10 +170,15 @@ def delete(
     if not yes:
         if not sys.stdin.isatty():
             raise typer.BadParameter("nobody can be asked here; --yes deletes without asking")
-        typer.confirm(f"Delete {name} from {on_path(where.path)}?", abort=True, err=True)
+        if not typer.confirm(f"Delete {name} from {on_path(where.path)}?", err=True):
+            note(f"{name} stays")
+            raise typer.Exit(1)
     with editing.editing(where.path) as edit:
         edit.unset((name,))
     out(Text.assemble(name, " is deleted   ", (on_path(where.path), MUTED)))
+    if where.scene.settings.text("default") == name and not _is_defined_elsewhere(where, name):
+        origin = where.scene.settings.values["default"].origin
+        note(Text(f"{origin} still says that {name} is the default"))
 
 
 def use(
@@ -175,6 +196,9 @@ def use(
         edit.set(key, name)
     whose = "you" if path == scene.locations.user_config else "this project"
     out(Text.assemble((name, "bold"), f" is the default of {whose}   ", (on_path(path), MUTED)))
+    applies = resolver.choose(Scene.now(), None)
+    if applies.name != name:
+        note(Text(f"here {applies.name} applies all the same: {applies.reason}"))
 
 
 _ABSENT = object()
@@ -186,7 +210,9 @@ def _assignments(words: list[str], profile: str | None) -> tuple[str, dict[KeyPa
             raise typer.BadParameter("write set PROFILE KEY VALUE, or set --profile P KEY=VALUE")
         profile, *words = words
     if len(words) == 2 and "=" not in words[0]:  # noqa: PLR2004 - KEY VALUE
-        return profile, {split_key(words[0]): typed(words[1])}
+        words = ["=".join(words)]
+    if not words:
+        raise typer.BadParameter("name a key and its value: set PROFILE KEY VALUE")
     return profile, dict(map(assignment, words))
 
 
@@ -230,11 +256,6 @@ def _print_changes(where: Target, name: str, changes: Mapping[KeyPath, tuple[Any
     out(columns(rows))
 
 
-def _refuse_taken(data: Mapping[str, Any], name: str) -> None:
-    if name in data:
-        raise InvalidProfile(f'there is a profile "{name}" already', hint="choose another name")
-
-
 def _extending(data: Mapping[str, Any], name: str) -> list[str]:
     """The profiles of one file that extend this one."""
     found = []
@@ -245,11 +266,14 @@ def _extending(data: Mapping[str, Any], name: str) -> list[str]:
     return found
 
 
-def _mend(edit: editing.Edit, users: list[str], name: str, new: str) -> None:
+def _mend(edit: editing.Edit, name: str, new: str) -> list[str]:
+    """Have those who extended the one extend the other; their names."""
+    users = _extending(edit.data, name)
     for user in users:
         given = edit.data[user]["extends"]
         mended = [new if one == name else one for one in given] if isinstance(given, list) else new
         edit.set((user, "extends"), mended)
+    return users
 
 
 def _is_defined_elsewhere(where: Target, name: str) -> bool:

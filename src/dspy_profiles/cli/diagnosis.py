@@ -13,8 +13,9 @@ from dspy_profiles.secrets import redact
 
 if TYPE_CHECKING:
     from dspy_profiles.catalog import Definition
+    from dspy_profiles.health.addresses import Route
     from dspy_profiles.health.faults import Fault
-    from dspy_profiles.health.verdicts import Answer, Route
+    from dspy_profiles.health.verdicts import Answer
     from dspy_profiles.health.walk import Check, Examined
 
 __all__ = ["Diagnosis", "counted", "fault_json", "fault_lines", "lines", "ways"]

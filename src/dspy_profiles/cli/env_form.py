@@ -4,16 +4,18 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from dspy_profiles import dspy_api, secrets
 from dspy_profiles.cli.values import typed
+from dspy_profiles.document import _load
 from dspy_profiles.dspy_api import check_value, known_keys
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
-from dspy_profiles.resolved import KeyPath, join_key
+from dspy_profiles.resolved import KeyPath
 from dspy_profiles.sections import SECTIONS
 
-__all__ = ["assigned", "read_variables", "variables"]
+__all__ = ["assigned", "raw_values", "read_variables", "variables"]
 
 PLAIN_KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 UNQUOTED = re.compile(r"[\w./:@%+,=-]+|\$\{\w+\}", re.ASCII)
@@ -54,6 +56,15 @@ def read_variables(
         else:
             found[key] = _value(key, name, table[name], names)
     return found, left_out
+
+
+def raw_values(path: Path) -> dict[str, str]:
+    """What a .env file says, with its own references as they are written."""
+    from dotenv import dotenv_values
+
+    text = _load(path).text
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def assigned(name: str, text: str) -> str:
@@ -179,5 +190,3 @@ def _kind(key: KeyPath) -> Mapping[str, Any] | None:
     passed_on = dspy_api.PASSED_ON["embedder" if key[0] == "embedder" else "lm"]
     kind: Mapping[str, Any] | None = own.get(key[-1]) or passed_on.get(key[-1])
     return kind
-
-

@@ -1,22 +1,93 @@
 """Arguments and options that several commands share, and what completes them."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.resolver import Scene
+from dspy_profiles.resolver import Choice, Scene, resolve_in
 
-__all__ = ["AsJson", "File", "Name", "Profile", "ToProject", "ToUser", "profile_names"]
+__all__ = [
+    "AsJson",
+    "File",
+    "Name",
+    "Profile",
+    "ToProject",
+    "ToUser",
+    "Yes",
+    "keys_of",
+    "profile_names",
+    "words_of_set",
+    "words_of_unset",
+]
 
 
 def profile_names(incomplete: str) -> list[str]:
     """The profiles whose names begin so; none, rather than an error, where a file is broken."""
+    return _starting(incomplete, _names())
+
+
+def keys_of(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The keys that the profile on the command line has."""
+    return _starting(incomplete, _keys(ctx.params.get("name")))
+
+
+def words_of_set(ctx: typer.Context, incomplete: str) -> list[str]:
+    """A profile first, then its keys and all that DSPy knows."""
+    profile, before = _profile_and_words(ctx)
+    if profile is None:
+        return _starting(incomplete, _names())
+    if before and "=" not in before[-1] and len(before) % 2:
+        return []  # a value is due
+    return _starting(incomplete, sorted({*_keys(profile), *_known_keys()}))
+
+
+def words_of_unset(ctx: typer.Context, incomplete: str) -> list[str]:
+    """A profile first, then its keys."""
+    profile, before = _profile_and_words(ctx)
+    if profile is None:
+        return _starting(incomplete, _names())
+    return _starting(incomplete, [key for key in _keys(profile) if key not in before])
+
+
+def _profile_and_words(ctx: typer.Context) -> tuple[str | None, list[str]]:
+    named: str | None = ctx.params.get("profile")
+    words = [str(word) for word in ctx.params.get("words") or ()]
+    if named is not None:
+        return named, words
+    return (words[0], words[1:]) if words else (None, [])
+
+
+def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def _names() -> list[str]:
     try:
-        return [name for name in Scene.now().catalog.names() if name.startswith(incomplete)]
+        return Scene.now().catalog.names()
     except ProfileError:
         return []
+
+
+def _keys(profile: Any) -> list[str]:
+    from dspy_profiles.resolved import join_key, leaves
+
+    try:
+        found = resolve_in(Scene.now(), Choice(str(profile), ""), allow_plaintext=True)
+    except ProfileError:
+        return []
+    return [join_key(key) for key, _ in leaves(found.values)]
+
+
+def _known_keys() -> list[str]:
+    from dspy_profiles.dspy_api import known_keys
+    from dspy_profiles.sections import SECTIONS, Shape
+
+    inner = [name for name, section in SECTIONS.items() if section.shape is Shape.TABLE]
+    plain = [name for name in SECTIONS if name in ("extends", "description")]
+    return [*plain, *(f"{section}.{key}" for section in inner for key in known_keys(section))]
 
 
 Name = Annotated[str, typer.Argument(help="A profile.", autocompletion=profile_names)]
@@ -30,3 +101,4 @@ File = Annotated[
 ToProject = Annotated[bool, typer.Option("--project", help="Write to the project's file.")]
 ToUser = Annotated[bool, typer.Option("--user", help="Write to the user's file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

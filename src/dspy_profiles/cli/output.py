@@ -1,6 +1,7 @@
 """What commands print: results to stdout, everything else to stderr, no secret anywhere."""
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ __all__ = [
     "note",
     "on_path",
     "out",
+    "out_raw",
     "place",
     "shown",
     "use_color",
@@ -50,7 +52,7 @@ def out(*lines: object) -> None:
     console = _console(to_stderr=False)
     for line in lines:
         if isinstance(line, str | Text):
-            console.print(line, soft_wrap=True)
+            console.print(_visible(line), soft_wrap=True)
             continue
         with console.capture() as rendered:
             console.print(line)
@@ -59,16 +61,24 @@ def out(*lines: object) -> None:
             console.file.write(text.rstrip() + "\n")
 
 
+def out_raw(text: str) -> None:
+    """A result to the letter, but for secrets."""
+    _Redacting(sys.stdout).write(text)
+
+
 def note(*lines: object) -> None:
     """A word beside the result: hints, warnings, progress."""
     for line in lines:
-        _console(to_stderr=True).print(line, soft_wrap=True)
+        shown_line = _visible(line) if isinstance(line, str | Text) else line
+        _console(to_stderr=True).print(shown_line, soft_wrap=True)
 
 
 def emit(**payload: Any) -> None:
     """A result for programs: one JSON object with the version of its shape."""
-    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=False)
-    sys.stdout.write(redact(text) + "\n")
+    # Where the output is no UTF-8, JSON has escapes.
+    escaped = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=escaped)
+    out_raw(f"{text}\n")
 
 
 def fail(error: ProfileError) -> None:
@@ -94,8 +104,23 @@ def columns(
     """Aligned columns without lines."""
     table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
     for row in [[Text(title, style=MUTED) for title in header], *rows] if header else rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        table.add_row(*map(_visible, row))
     return table
+
+
+def _visible(line: str | Text) -> Text:
+    """A line in which nothing steers the terminal: what a file says is only to be read."""
+    text = line.copy() if isinstance(line, Text) else Text(line)
+    text.plain = text.plain.translate(_STEERING)
+    return text
+
+
+# Escapes, and the signs that turn the direction of reading around.
+_STEERING = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: 0x2421,
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
+}
 
 
 def shown(value: object) -> str:
@@ -115,6 +140,8 @@ def as_json(value: Any) -> Any:
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such numbers
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
@@ -141,7 +168,12 @@ class _Redacting:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(redact(text))
+        text = redact(text)
+        try:
+            return self._stream.write(text)
+        except UnicodeEncodeError:
+            known = self._stream.encoding
+            return self._stream.write(text.encode(known, "replace").decode(known))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -1,13 +1,17 @@
-"""`list`, `show`, `get`, `which`, `diff`: they import no user code and follow no reference."""
+"""`list`, `show`, `get`, `which`: they import no user code and follow no reference."""
 
+import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from dspy_profiles import resolver
-from dspy_profiles.cli.options import AsJson, File, Name
+from dspy_profiles.cli.options import AsJson, File, Name, keys_of, profile_names
 from dspy_profiles.cli.output import (
     ACCENT,
     MUTED,
@@ -17,15 +21,16 @@ from dspy_profiles.cli.output import (
     note,
     on_path,
     out,
+    out_raw,
     place,
     shown,
 )
 from dspy_profiles.cli.presence import holds_plaintext, presence
 from dspy_profiles.errors import ProfileError, ProfileNotFound, did_you_mean
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key, leaves, split_key
+from dspy_profiles.resolved import KeyPath, Origin, ResolvedProfile, join_key, leaves, split_key
 from dspy_profiles.resolver import Choice, Scene
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "origin_json"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,12 +39,14 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: dspy-profiles show prod")(show)
     app.command(epilog="Example: dspy-profiles get prod lm.model")(get)
     app.command(epilog="Example: dspy-profiles which")(which)
-    app.command(epilog="Example: dspy-profiles diff dev prod")(diff)
 
 
 def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     """List every profile, its model, and the file that defines it; * marks the one that applies."""
     scene = Scene.now(file)
+    for _, doc in scene.catalog.documents:
+        if doc.stamp is None:
+            note(Text(f"{on_path(doc.path)} does not exist"))
     active = _active(scene)
     found = [_summary(scene, name, active) for name in scene.catalog.names()]
     if json:
@@ -49,7 +56,7 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     for one in found:
         chosen = Text("* ", style=ACCENT) if one["active"] else Text("  ")
         model = "invalid" if one["error"] else one["model"] or one["description"] or ""
-        source = "" if one["file"] is None else on_path(one["file"])
+        source = "" if one["file"] is None else on_path(Path(one["file"]))
         why = one["reason"] if one["active"] else "holds a secret in clear" * one["plaintext"]
         rows.append(
             (
@@ -68,7 +75,8 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
 
 def show(
     name: Annotated[
-        str | None, typer.Argument(help="A profile; else the one that applies.")
+        str | None,
+        typer.Argument(help="A profile; else the one that applies.", autocompletion=profile_names),
     ] = None,
     *,
     raw: Annotated[
@@ -83,7 +91,12 @@ def show(
     if raw:
         from dspy_profiles.cli.raw import own_lines
 
-        out(Text(own_lines(scene, choice.name)))
+        lines = own_lines(scene, choice.name)
+        if json:
+            place_of = scene.catalog.get(choice.name, choice.reason).place()
+            emit(name=choice.name, file=str(getattr(place_of, "file", "")), text=lines)
+        else:
+            out(Text(lines))
         return
     found = resolver.resolve_in(scene, choice, allow_plaintext=True)
     active = _active(scene)
@@ -117,7 +130,10 @@ def show(
 
 def get(
     name: Name,
-    key: Annotated[str, typer.Argument(help="A key, as in lm.model; or a section.")],
+    key: Annotated[
+        str,
+        typer.Argument(help="A key, as in lm.model; or a section.", autocompletion=keys_of),
+    ],
     *,
     file: File = None,
     json: AsJson = False,
@@ -134,10 +150,15 @@ def get(
             raise ProfileNotFound(f'profile "{name}" does not set {key}', hint)
         value = value[part]
     if json:
-        source = None if isinstance(value, Mapping) else _origin(found, path)
+        source = None if isinstance(value, Mapping) else origin_json(found.origin(path))
         emit(profile=found.name, key=key, value=as_json(value), origin=source)
     else:
-        out(Text(shown(as_json(value))))
+        text = shown(as_json(value))
+        # A terminal gets no control characters; a program gets the value to the letter.
+        if sys.stdout.isatty():
+            out(Text(text))
+        else:
+            out_raw(f"{text}\n")
 
 
 def which(*, file: File = None, json: AsJson = False) -> None:
@@ -163,69 +184,26 @@ def which(*, file: File = None, json: AsJson = False) -> None:
             reason=active.reason if active else None,
             exists=active is not None and scene.catalog.find(active.name) is not None,
             root=str(where.root),
-            files=[{"kind": k, "path": str(p), "exists": p.exists()} for k, p in looked],
+            files=[{"kind": k, "path": str(p), "exists": os.path.exists(p)} for k, p in looked],  # noqa: PTH110
         )
-        return
-    if active is None:
-        out(Text("no profile applies", style="bold"))
     else:
-        out(Text.assemble((active.name, "bold"), (f"   {active.reason}", ACCENT)))
+        if active is None:
+            out(Text("no profile applies", style="bold"))
+        else:
+            out(Text.assemble((active.name, "bold"), (f"   {active.reason}", ACCENT)))
+        out("", _files(looked))
+    if active is not None:
         scene.catalog.get(active.name, active.reason)  # a name that leads nowhere is an error
-    out("")
-    rows = [
-        (
-            Text(kind, style=MUTED),
-            Text(on_path(path), style="" if path.exists() else MUTED),
-            Text("" if path.exists() else "not there", style=MUTED),
-        )
-        for kind, path in looked
-    ]
-    out(columns(rows))
 
 
-def diff(
-    one: Annotated[str, typer.Argument(help="A profile.")],
-    other: Annotated[str, typer.Argument(help="Another one.")],
-    *,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 1 where they differ.")
-    ] = False,
-    file: File = None,
-    json: AsJson = False,
-) -> None:
-    """Show what two profiles come to, side by side, where they differ."""
-    scene = Scene.now(file)
-    left, right = (
-        dict(leaves(resolver.resolve_in(scene, _choice(scene, name), allow_plaintext=True).values))
-        for name in (one, other)
-    )
-    keys = list(dict.fromkeys((*left, *right)))
-    changed = [key for key in keys if left.get(key, _ABSENT) != right.get(key, _ABSENT)]
-    if json:
-        emit(
-            profiles=[one, other],
-            differences=[
-                {
-                    "key": join_key(key),
-                    "values": [as_json(side.get(key)) for side in (left, right)],
-                    "set": [key in side for side in (left, right)],
-                }
-                for key in changed
-            ],
-        )
-    elif changed:
-        rows = [
-            (join_key(key), *(shown(side[key]) if key in side else "" for side in (left, right)))
-            for key in changed
-        ]
-        out(columns(rows, ("", one, other)))
-    else:
-        note(Text(f"{one} and {other} come to the same", style=MUTED))
-    if changed and exit_code:
-        raise typer.Exit(1)
-
-
-_ABSENT = object()
+def _files(looked: list[tuple[str, Path]]) -> Table:
+    rows = []
+    for kind, path in looked:
+        is_there = os.path.exists(path)  # noqa: PTH110 - Path.exists raises in a closed folder
+        style = "" if is_there else MUTED
+        remark = Text("" if is_there else "not there", style=MUTED)
+        rows.append((Text(kind, style=MUTED), Text(on_path(path), style=style), remark))
+    return columns(rows)
 
 
 def _active(scene: Scene) -> Choice | None:
@@ -256,7 +234,7 @@ def _summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
         "description": own.get("description") if isinstance(own.get("description"), str) else None,
         "extends": list(definition.parents) if definition and not error else [],
         "layer": definition.layer if definition else None,
-        "file": None if source is None or isinstance(source, str) else source.file,
+        "file": None if source is None or isinstance(source, str) else str(source.file),
         "line": None if source is None or isinstance(source, str) else source.line,
         "active": is_active,
         "reason": active.reason if active is not None and is_active else None,
@@ -265,8 +243,8 @@ def _summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
     }
 
 
-def _origin(found: ResolvedProfile, key: KeyPath) -> dict[str, Any]:
-    origin = found.origin(key)
+def origin_json(origin: Origin) -> dict[str, Any]:
+    """Where a value was written, for programs."""
     return {
         "file": None if origin.file is None else str(origin.file),
         "line": origin.line,
@@ -286,7 +264,7 @@ def _as_json(found: ResolvedProfile) -> dict[str, Any]:
                 "key": join_key(key),
                 "value": as_json(value),
                 "secret": key in found.secret_keys,
-                "origin": _origin(found, key),
+                "origin": origin_json(found.origin(key)),
             }
             for key, value in leaves(found.values)
         ],

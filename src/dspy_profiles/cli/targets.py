@@ -1,23 +1,25 @@
 """Which file a command writes to, and whether what it is about to write is sound."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from dspy_profiles import document, dspy_api, resolver
 from dspy_profiles.catalog import Catalog
+from dspy_profiles.cli.in_clear import in_clear, names_of
 from dspy_profiles.cli.output import on_path, warn
 from dspy_profiles.dspy_api import Finding
 from dspy_profiles.editing import Edit, editing
-from dspy_profiles.errors import InvalidProfile, PlaintextSecret
+from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
 from dspy_profiles.locations import Layer
 from dspy_profiles.resolved import KeyPath
 from dspy_profiles.resolver import Choice, Scene
 
-__all__ = ["Target", "changing", "target"]
+__all__ = ["Target", "changing", "check_name", "check_sound", "refuse_taken", "target"]
 
 
 @dataclass(frozen=True)
@@ -73,33 +75,89 @@ def target(
 
 @contextmanager
 def changing(
-    where: Target, name: str, keys: Sequence[KeyPath] = (), *, force: bool = False
+    where: Target,
+    name: str,
+    keys: Sequence[KeyPath] = (),
+    *,
+    force: bool = False,
+    was: str | None = None,
 ) -> Iterator[Edit]:
     """Edit a file; nothing is written unless the profile is as sound after it as before.
 
     `keys` are those that change: only their faults count, so that a profile can be mended key by
     key. With `force` faults are told, and written all the same; a secret in clear never is.
+    `was` is the name that the profile had before.
     """
+    check_name(name)
     with editing(where.path) as edit:
         yield edit
-        for finding in _faults(where.after(edit), name, keys):
-            if finding.severity == "warning" or force:
-                warn(finding.message, finding.hint)
-                continue
-            advice = " · --force writes it all the same" if finding.near_miss else ""
-            raise InvalidProfile(
-                f"{finding.message}\n{name}, {on_path(where.path)} was not changed",
-                f"{finding.hint or ''}{advice}".removeprefix(" · ") or None,
-            )
+        check_sound(where, edit, name, keys, force=force, was=was)
 
 
-def _faults(scene: Scene, name: str, keys: Sequence[KeyPath]) -> list[Finding]:
+def check_sound(
+    where: Target,
+    edit: Edit,
+    name: str,
+    keys: Sequence[KeyPath] = (),
+    *,
+    force: bool = False,
+    was: str | None = None,
+) -> None:
+    """Refuse what `changing` refuses, of one profile in an edit."""
+    for finding in _faults(where, edit, name, keys, was or name):
+        if finding.severity == "warning" or force:
+            warn(finding.message, finding.hint)
+            continue
+        advice = " · --force writes it all the same" if finding.near_miss else ""
+        raise InvalidProfile(
+            f"{finding.message}\n{name}, {on_path(where.path)} was not changed",
+            f"{finding.hint or ''}{advice}".removeprefix(" · ") or None,
+        )
+
+
+def refuse_taken(data: Mapping[str, Any], name: str, hint: str = "choose another name") -> None:
+    """Refuse the name of a profile that the file has already."""
+    if name in data:
+        raise InvalidProfile(f'there is a profile "{name}" already', hint)
+
+
+def check_name(name: str) -> None:
+    if not name or name == "$schema" or not name.isprintable():
+        raise InvalidProfile(f"{name!r} cannot be the name of a profile", "choose another name")
+
+
+def _faults(
+    where: Target, edit: Edit, name: str, keys: Sequence[KeyPath], was: str
+) -> list[Finding]:
+    scene = where.after(edit)
+    choice = Choice(name, "from the command line")
     try:
-        found = resolver.resolve_in(scene, Choice(name, "from the command line"))
+        found = resolver.resolve_in(scene, choice)
     except PlaintextSecret as error:
-        raise PlaintextSecret(error.message, error.hint) from None  # that line was never written
+        definition = scene.catalog.get(name, choice.reason)
+        written = in_clear(definition, names_of(scene))
+        is_new = was not in document.read(where.path).data
+        if any(is_new or any(_touches(own, key) for key in keys) for own in written):
+            # Without a place: that line was never written.
+            raise PlaintextSecret(error.message, error.hint) from None
+        found = resolver.resolve_in(scene, choice, allow_plaintext=True)
+    except ProfileError as error:
+        if not _was_broken(where.scene, was):
+            raise
+        warn(f"{name} is still not sound: {error.message}", error.hint)
+        return []
     findings = dspy_api.check(found, dspy_api.descriptor())
     return [f for f in findings if any(_touches(f.key, key) for key in keys)]
+
+
+def _was_broken(scene: Scene, name: str) -> bool:
+    """Whether there was such a profile, and it could not be resolved before either."""
+    try:
+        if scene.catalog.find(name) is not None:
+            resolver.resolve_in(scene, Choice(name, ""), allow_plaintext=True)
+    except ProfileError:
+        return True
+    return False
 
 
 def _touches(one: KeyPath, other: KeyPath) -> bool:

@@ -6,6 +6,9 @@ from typing import Any
 
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.resolved import KeyPath, split_key
+from dspy_profiles.sections import SECTIONS
+
+TEXTS = ("description", "env")  # sections whose values are texts, whatever they look like
 
 __all__ = ["assignment", "typed"]
 
@@ -30,7 +33,12 @@ def assignment(text: str) -> tuple[KeyPath, Any]:
     """`lm.model=openai/gpt-4o` as a key and a value."""
     key, equals, value = text.partition("=")
     if not equals:
+        # Only what is a key is repeated: a word out of place may be a secret.
+        is_key = text.partition(".")[0] in SECTIONS
         raise InvalidProfile(
-            f'"{text}" sets nothing', hint="write KEY=VALUE, as in lm.temperature=0.2"
+            f'"{text}" sets nothing' if is_key else "one of the words sets nothing",
+            hint="write KEY=VALUE, as in lm.temperature=0.2",
         )
-    return split_key(key.strip()), typed(value.strip())
+    path = split_key(key.strip())
+    value = value.strip()
+    return path, value if path[0] in TEXTS else typed(value)

@@ -1,23 +1,21 @@
 """From a profile's file to its objects, step by step: what would keep it from being used."""
 
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dspy_profiles import dspy_api, environment, resolver, secrets
+from dspy_profiles import dspy_api, environment, resolver
 from dspy_profiles.catalog import BUILT_IN, Definition
 from dspy_profiles.errors import InvalidFile, PlaintextSecret, ProfileError, ProfileNotFound
-from dspy_profiles.fetching import fetch, missing
-from dspy_profiles.health import folders, packages
+from dspy_profiles.health import folders, packages, steps
 from dspy_profiles.health.faults import Fault
 from dspy_profiles.health.lineage import Lineage
 from dspy_profiles.health.survey import Survey, survey
 from dspy_profiles.imports import make_importable
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Choice
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ __all__ = ["STEPS", "Check", "Examination", "Examined", "examine"]
 STEPS = ("file", "profile", "secrets", "packages", "build", "cache")
 PASSED = ("ok", "warning")
 Status = Literal["ok", "warning", "error", "skipped"]
-UNSET = ("is not set", "is set, but empty")
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,11 @@ def examine(
     found = survey(file)
     variables = frozenset(os.environ)
     walk = _Walk(found)
-    asked = walk.names(names, every=every)
-    profiles = tuple(walk.examined(name, by_name=bool(names)) for name in asked)
+    chosen = walk.chosen(names) if not every else None
+    if chosen is None:
+        profiles = tuple(walk.examined(name, one_of_all=True) for name in walk.all_names())
+    else:
+        profiles = tuple(walk.examined(name) for name in chosen)
     faults = (*_hidden(found), *found.faults, *found.default, *walk.env_faults)
     return Examination(found, faults, profiles, variables)
 
@@ -129,18 +129,21 @@ class _Walk:
     def dspy_fault(self) -> Fault | None:
         return packages.dspy_fault()
 
-    def names(self, asked: Sequence[str], *, every: bool) -> list[str]:
+    def all_names(self) -> list[str]:
+        """Those that a file defines; the built-in one where there are none."""
         catalog = self.found.scene.catalog
         written = {name for _, doc in catalog.documents for name in doc.data}
-        own = [name for name in catalog.names() if name in written] or list(BUILT_IN)
-        if every:
-            return own
+        return [name for name in catalog.names() if name in written] or list(BUILT_IN)
+
+    def chosen(self, asked: Sequence[str]) -> list[str] | None:
+        """Those that were asked for, else the one that applies; None where none does."""
+        catalog = self.found.scene.catalog
         reason = "from the command line"
         if not asked:
             try:
                 choice = resolver.choose(self.found.scene, None)
             except (InvalidFile, ProfileNotFound):
-                return own
+                return None
             asked, reason = [choice.name], choice.reason
         for name in asked:
             # It may stand in the file that cannot be read: then that is what is wrong.
@@ -148,17 +151,17 @@ class _Walk:
                 catalog.get(name, reason)
         return list(dict.fromkeys(asked))
 
-    def examined(self, name: str, *, by_name: bool) -> Examined:
+    def examined(self, name: str, *, one_of_all: bool = False) -> Examined:
         catalog = self.found.scene.catalog
         try:
             definition = catalog.find(name)
         except ProfileError as error:
-            steps = [Check("profile", (Fault.told(error, name),)), *_skipped("profile")]
-            return Examined(name, None, (), [self._file(name), *steps])
+            wrong = Check("profile", (Fault.told(error, name),))
+            return Examined(name, None, (), [self._file(name), wrong, *_skipped("profile")])
         if definition is None:
             return Examined(name, None, (), [self._file(name), *_skipped("file")])
         one = Examined(name, definition, tuple(self._shadowed(definition)), [self._file(name)])
-        if not by_name:
+        if one_of_all:
             one.children = self._children(definition)
         if one.children:
             one.checks += _skipped("file")
@@ -186,7 +189,7 @@ class _Walk:
             )
         except ProfileError:
             return ()
-        whole = "model" in found.lm or "provider" in found.values
+        whole = "lm" not in found.values or "model" in found.lm or "provider" in found.values
         return () if whole else tuple(dict.fromkeys(children))
 
     # The steps
@@ -196,16 +199,18 @@ class _Walk:
         said = self._profile(one)
         if one.profile is not None:
             fault = self.dspy_fault
-            imports = [fault] if fault else _imports(one.profile, said)
+            imports = [fault] if fault else steps.failed_imports(one.profile, said)
             # What could not be found by reading, and cannot be imported either, is told once.
             told = {fault.key for fault in imports}
             said = [fault for fault in said if fault.severity == "error" or fault.key not in told]
-            checks["secrets"] = Check("secrets", tuple(_secrets(one.profile, can_import=not fault)))
+            gone = steps.missing_secrets(one.profile, can_import=not fault)
+            checks["secrets"] = Check("secrets", tuple(gone))
             checks["packages"] = Check("packages", tuple(imports))
             checks["cache"] = Check("cache", tuple(folders.unwritable(one.profile)))
         checks["profile"] = Check("profile", tuple(said))
         if one.profile is not None and all(c.status in PASSED for c in checks.values()):
-            checks["build"] = Check("build", tuple(_build(one)))
+            one.built, faults = steps.built(one.profile)
+            checks["build"] = Check("build", tuple(faults))
         one.checks = [checks.get(step) or Check(step, skipped=True) for step in STEPS]
 
     def _profile(self, one: Examined) -> list[Fault]:
@@ -229,67 +234,3 @@ class _Walk:
 
 def _skipped(after: str) -> list[Check]:
     return [Check(step, skipped=True) for step in STEPS[STEPS.index(after) + 1 :]]
-
-
-def _secrets(profile: ResolvedProfile, *, can_import: bool) -> list[Fault]:
-    """Every reference that leads nowhere; those that the provider has no use for do not count."""
-    skip: Callable[[KeyPath], bool] | None = None
-    if can_import and profile.provider:
-        from dspy_profiles.provider_kinds import Provider
-
-        skip = Provider(engine=packages.provider_class(profile)).ignores
-    try:
-        gone = missing(profile, skip=skip)
-    except ProfileError as error:
-        return [Fault.told(error, profile.name)]
-    found: dict[str, Fault] = {}
-    for one in gone:
-        hint = "export it, or put it into .env" if one.reason in UNSET else None
-        message = f"{one.name} {one.reason}"
-        found.setdefault(message, Fault("error", message, hint, one.where, profile.name, one.key))
-    return list(found.values())
-
-
-def _imports(profile: ResolvedProfile, said: Sequence[Fault]) -> list[Fault]:
-    """The classes that cannot be imported, but for those of which the file's reader said so."""
-    wrong = {fault.key for fault in said if fault.severity == "error"}
-    given = [name for name in ("provider", "adapter", "rm") if name in profile.values]
-    sections = [name for name in given if (name, "class") not in wrong]
-    faults = [packages.import_fault(profile, section) for section in sections]
-    return [fault for fault in faults if fault is not None]
-
-
-def _build(one: Examined) -> list[Fault]:
-    """Make every object that the profile describes."""
-    profile = one.profile
-    assert profile is not None  # noqa: S101 - it is looked at before it is built
-    faults = []
-    with packages.quiet(), warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        try:
-            one.built = _made(profile)
-        except ProfileError as error:
-            faults.append(Fault.told(error, profile.name))
-        except SystemExit as error:
-            faults.append(packages.ended(profile, ("provider",), error))
-        except Exception as error:  # noqa: BLE001 - somebody's constructor raises what it likes
-            faults.append(Fault("error", secrets.retold(error)[0], None, None, profile.name))
-    ours = [str(one.message) for one in said if f'profile "{profile.name}"' in str(one.message)]
-    alone = f"look at it by itself: dspy-profiles doctor {profile.name}"
-    return faults + [Fault("warning", text, alone, None, profile.name) for text in ours]
-
-
-def _made(profile: ResolvedProfile) -> "Built":
-    from dspy_profiles.build import build, build_embedder, build_lm
-
-    variables = fetch(profile, "env").get("env", {})
-    environment.set_once(
-        profile.name,
-        {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
-    )
-    made = build(profile)
-    for role in profile.lms:
-        build_lm(profile, role)
-    if profile.embedder:
-        build_embedder(profile)
-    return made

@@ -1,0 +1,164 @@
+"""`config list`, `config get`, `config set`: the suite's own settings, and who gave each."""
+
+import json as json_text
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dspy_profiles import locations, settings
+from dspy_profiles.cli.options import AsJson
+from dspy_profiles.cli.output import (
+    ACCENT,
+    MUTED,
+    as_json,
+    columns,
+    emit,
+    note,
+    on_path,
+    out,
+    out_raw,
+)
+from dspy_profiles.editing import editing
+from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
+from dspy_profiles.locations import Locations
+from dspy_profiles.resolver import Scene
+from dspy_profiles.settings import BY_NAME, SETTINGS, Setting, SettingValue
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this group of commands into an app."""
+    group = typer.Typer(
+        name="config", help="Show and change the suite's own settings.", no_args_is_help=True
+    )
+    group.command("list", epilog="Example: dspy-profiles config list")(list_settings)
+    group.command(epilog="Example: dspy-profiles config get env-file")(get)
+    group.command("set", epilog="Example: dspy-profiles config set not-secret page_token")(set_)
+    app.add_typer(group)
+
+
+def _setting_names(incomplete: str) -> list[str]:
+    return [setting.name for setting in SETTINGS if setting.name.startswith(incomplete)]
+
+
+SettingName = Annotated[str, typer.Argument(help="A setting.", autocompletion=_setting_names)]
+
+
+def list_settings(*, json: AsJson = False) -> None:
+    """List every setting, its value, and who gave it."""
+    where = locations.current()
+    given = _values(where)
+    if json:
+        emit(settings=[_as_json(BY_NAME[name], value) for name, value in given.items()])
+        return
+    rows = [
+        (
+            name,
+            Text(_shown(value.value), style=ACCENT),
+            Text(_origin(value), style=MUTED),
+            Text(BY_NAME[name].help, style=MUTED),
+        )
+        for name, value in given.items()
+    ]
+    out(columns(rows, ("SETTING", "VALUE", "FROM", "")))
+
+
+def get(name: SettingName, *, json: AsJson = False) -> None:
+    """Print the value of one setting; of a list, each item on a line."""
+    setting = _known(name, ProfileNotFound)
+    value = _values(locations.current())[setting.name]
+    if json:
+        emit(**_as_json(setting, value))
+        return
+    items = value.value if isinstance(value.value, tuple) else (value.value,)
+    out_raw("".join(f"{item}\n" for item in items if item is not None))
+    if not any(items):
+        note(Text(f"{name} is not set", style=MUTED))
+
+
+def set_(
+    name: SettingName,
+    values: Annotated[list[str], typer.Argument(metavar="VALUE…", help="One, or several.")],
+    *,
+    user: Annotated[bool, typer.Option("--user", help="For this user everywhere.")] = False,
+    project: Annotated[bool, typer.Option("--project", help="For this project.")] = False,
+) -> None:
+    """Set one setting, of the project or, where there is none, of the user."""
+    setting = _known(name, InvalidProfile)
+    value = _value(setting, values)
+    if user and project:
+        raise typer.BadParameter("choose one of --user and --project")
+    where = locations.current()
+    path, key = settings.home_of(setting.name, where, user=user)
+    if project and path == where.user_config:
+        raise InvalidProfile(
+            "this project has no pyproject.toml to hold its settings",
+            hint="make one, or set it for yourself: --user",
+        )
+    if setting.name == "default":
+        Scene.now().catalog.get(str(value), "from the command line")
+    with editing(path) as edit:
+        edit.set(key, value)
+    out(Text.assemble(setting.name, " = ", (_shown(value), ACCENT), "   ", (on_path(path), MUTED)))
+    in_force = _values(locations.current())[setting.name]
+    if not in_force.origin.startswith(str(path)):
+        note(Text(f"here {_shown(in_force.value)} counts all the same: {_origin(in_force)}"))
+
+
+def _known(name: str, error: type[InvalidProfile | ProfileNotFound]) -> Setting:
+    found = BY_NAME.get(name) or BY_NAME.get(name.replace("_", "-"))
+    if found is None:
+        near = did_you_mean(name, BY_NAME) or f"settings are {', '.join(BY_NAME)}"
+        raise error(f'there is no setting "{name}"', near)
+    return found
+
+
+def _value(setting: Setting, words: list[str]) -> str | list[str]:
+    if not setting.many:
+        if len(words) > 1 or not words[0].strip():
+            raise InvalidProfile(f"{setting.name} takes one value")
+        return words[0]
+    items: list[str] = []
+    for word in words:
+        try:
+            found = json_text.loads(word) if word.startswith("[") else word
+        except ValueError:
+            found = word
+        # A comma parts them in the environment, and so it does here.
+        items += found if isinstance(found, list) else [p.strip() for p in word.split(",")]
+    if not all(isinstance(item, str) for item in items):
+        raise InvalidProfile(f"{setting.name} takes texts")
+    return [item for item in items if item]
+
+
+def _values(where: Locations) -> dict[str, SettingValue]:
+    """What counts here: for the default, the environment's word as well."""
+    found = dict(settings.load(where).values)
+    named = os.environ.get(BY_NAME["default"].env)
+    if named:
+        found["default"] = SettingValue(named, BY_NAME["default"].env, where.cwd)
+    return found
+
+
+def _as_json(setting: Setting, value: SettingValue) -> dict[str, Any]:
+    return {
+        "name": setting.name,
+        "value": as_json(value.value),
+        "origin": value.origin,
+        "env": setting.env,
+        "help": setting.help,
+    }
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+
+
+def _origin(value: SettingValue) -> str:
+    path, _, line = value.origin.rpartition(":")
+    is_place = line.isdigit() and path != ""
+    return f"{on_path(Path(path))}:{line}" if is_place else value.origin

@@ -1,0 +1,201 @@
+"""`edit`: a profiles file in one's own editor; it changes only when the result is sound."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import tomli
+import typer
+from rich.text import Text
+
+from dspy_profiles import document, dspy_api, resolver
+from dspy_profiles.catalog import Definition
+from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
+from dspy_profiles.cli.options import File, ToProject, ToUser
+from dspy_profiles.cli.output import MUTED, fail, note, on_path, out
+from dspy_profiles.cli.targets import Target, target
+from dspy_profiles.document import Document
+from dspy_profiles.editing import Edit, editing
+from dspy_profiles.errors import (
+    InvalidFile,
+    InvalidProfile,
+    Place,
+    PlaintextSecret,
+    ProfileError,
+    WriteFailed,
+)
+from dspy_profiles.resolved import KeyPath, join_key
+from dspy_profiles.resolver import Choice, Scene
+
+__all__ = ["add_to"]
+
+USUAL = ("notepad",) if os.name == "nt" else ("vi", "nano")
+INVALID = 4
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command into an app."""
+    app.command(epilog="Example: EDITOR='code --wait' dspy-profiles edit --project")(edit)
+
+
+def edit(*, file: File = None, project: ToProject = False, user: ToUser = False) -> None:
+    """Open a profiles file in $VISUAL or $EDITOR; it changes only when the result is sound."""
+    where = target(None, file=file, project=project, user=user)
+    command = _editor()
+    before = document.read(where.path)
+    folder = Path(tempfile.mkdtemp(prefix="dspy-profiles-"))
+    copy = folder / where.path.name
+    copy.write_bytes(before.text.encode(before.encoding))
+    keep = False
+    try:
+        keep = not _edited(where, before, copy, command)
+    except BaseException:
+        keep = _has_work(copy, before)
+        raise
+    finally:
+        if keep:
+            note(Text(f"your text is kept in {copy}"))
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if keep:
+        raise typer.Exit(INVALID)
+
+
+def _edited(where: Target, before: Document, copy: Path, command: list[str]) -> bool:
+    """Whether the work is done: written, or nothing to write; if not, the copy holds it."""
+    while True:
+        _open(command, copy)
+        if not _has_work(copy, before):
+            note(Text(f"{on_path(where.path)} is as it was", style=MUTED))
+            return True
+        faults = list(_faults(where, before, copy))
+        if not faults:
+            _write(where, before, document.read(copy))
+            out(Text.assemble("written   ", (on_path(where.path), MUTED)))
+            return True
+        for fault in faults:
+            fail(fault)
+        note(Text(f"{on_path(where.path)} was not changed"))
+        if not sys.stdin.isatty() or not typer.confirm("Open it again?", default=True, err=True):
+            return False
+
+
+def _editor() -> list[str]:
+    given = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if given:
+        try:
+            words = shlex.split(given, posix=os.name != "nt")
+        except ValueError:
+            words = []
+        if words and words[0].strip():
+            return words
+        raise InvalidFile("$VISUAL or $EDITOR is no command", "as in EDITOR='code --wait'")
+    found = next((name for name in USUAL if shutil.which(name)), None)
+    if found is None:
+        raise InvalidFile("there is no editor", "set EDITOR, as in EDITOR=nano")
+    return [found]
+
+
+def _open(command: list[str], copy: Path) -> None:
+    try:
+        code = subprocess.run([*command, str(copy)], check=False).returncode  # noqa: S603 - theirs
+    except OSError as error:
+        raise InvalidFile(
+            f"the editor {command[0]} cannot be started: {error.strerror}", "set EDITOR"
+        ) from None
+    if code:
+        raise InvalidFile(f"the editor {command[0]} failed with {code}", "nothing was changed")
+
+
+def _has_work(copy: Path, before: Document) -> bool:
+    with suppress(OSError):
+        return copy.read_bytes() != before.text.encode(before.encoding)
+    return False
+
+
+def _faults(where: Target, before: Document, copy: Path) -> Iterator[ProfileError]:
+    """What keeps the text from being written, each with its line in it."""
+    try:
+        after = document.read(copy)
+    except InvalidFile as error:
+        yield error
+        return
+    old, new = where.scene, where.after(Edit(Document(where.path, after.text, after.data)))
+    for name, table in after.data.items():
+        if not isinstance(table, dict) and name != "$schema":
+            place = Place(where.path, after.line((name,)))
+            yield InvalidProfile(f'"{name}" is not a profile: a profile is a table', None, place)
+    known = _sound(old)
+    for name in new.catalog.names():
+        if name in known or name not in old.catalog.names():
+            yield from _new_faults(new, name, known.get(name, set()))
+    yield from _new_secrets(where, old, new)
+    default = old.settings.text("default")
+    if default in known and default not in new.catalog.names():
+        note(Text(f"{default} is gone, and is still the setting default"))
+
+
+Said = set[tuple[KeyPath, str]]
+
+
+def _new_faults(scene: Scene, name: str, known: Said) -> Iterator[ProfileError]:
+    try:
+        found = resolver.resolve_in(scene, Choice(name, ""), allow_plaintext=True)
+    except ProfileError as error:
+        yield error
+        return
+    for one in dspy_api.check(found, dspy_api.descriptor()):
+        if one.severity == "error" and (one.key, one.message) not in known:
+            yield InvalidProfile(f"{name}: {one.message}", one.hint, one.where)
+
+
+def _sound(scene: Scene) -> dict[str, Said]:
+    """The profiles that resolve, each with what DSPy would not take of it even so."""
+    found: dict[str, Said] = {}
+    for name in scene.catalog.names():
+        with suppress(ProfileError):
+            profile = resolver.resolve_in(scene, Choice(name, ""), allow_plaintext=True)
+            findings = dspy_api.check(profile, dspy_api.descriptor())
+            found[name] = {(one.key, one.message) for one in findings}
+    return found
+
+
+def _new_secrets(where: Target, old: Scene, new: Scene) -> Iterator[ProfileError]:
+    """Secrets in clear that were not there before: no command writes one."""
+    names = names_of(new)
+
+    def held(scene: Scene) -> dict[tuple[str, ...], Definition]:
+        mine = (d for d in definitions(scene) if d.document and d.document.path == where.path)
+        return {(d.name, *key): d for d in mine for key in in_clear(d, names)}
+
+    def value(definition: Definition, key: tuple[str, ...]) -> object:
+        node: object = definition.table
+        for part in key[1:]:
+            node = node.get(part) if isinstance(node, dict) else node
+        return node
+
+    before = held(old)
+    for key, definition in held(new).items():
+        if key not in before or value(before[key], key) != value(definition, key):
+            yield PlaintextSecret(
+                f'{join_key(key[1:])} of "{key[0]}" is a secret in clear',
+                "put it into .env and write a reference, as in ${NAME}",
+                definition.place(*key[1:]),
+            )
+
+
+def _write(where: Target, before: Document, after: Document) -> None:
+    with editing(where.path) as edit:
+        if edit.text != before.text:
+            raise WriteFailed(
+                "this file was changed by somebody else while it was being edited",
+                "nothing was written; put the two together",
+                Place(where.path),
+            )
+        edit.text, edit.data = after.text, tomli.loads(after.text)

@@ -1,0 +1,65 @@
+"""What a profile comes to, as TOML, JSON, variables or a program."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dspy_profiles import secrets
+from dspy_profiles.cli.output import JSON_VERSION, as_json
+from dspy_profiles.document import Document
+from dspy_profiles.editing import Edit
+from dspy_profiles.errors import Place
+from dspy_profiles.resolved import KeyPath, ResolvedProfile
+
+__all__ = ["as_payload", "rebased", "text"]
+
+
+def text(profile: ResolvedProfile, form: str) -> str:
+    """A profile in one of these forms: toml, json, env, python."""
+    if form == "json":
+        payload = {"version": JSON_VERSION, **as_payload(profile)}
+        return json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
+    if form == "python":
+        from dspy_profiles.cli.python_form import program
+
+        return program(profile)
+    if form == "env":
+        from dspy_profiles.cli.env_form import variables
+
+        return "\n".join(variables(_anchored(profile), "DSPY_")) + "\n"
+    edit = Edit(Document(Path(profile.name)))
+    edit.set((profile.name,), _anchored(profile))
+    return edit.text
+
+
+def as_payload(profile: ResolvedProfile) -> dict[str, Any]:
+    """What `--format json` shows."""
+    return {"name": profile.name, "profile": as_json(_anchored(profile))}
+
+
+def rebased(value: Any, folder: Path) -> Any:
+    """A value whose `file:` references start at this folder, whatever file they stand in."""
+    if isinstance(value, Mapping):
+        return {key: rebased(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rebased(item, folder) for item in value]
+    by_scheme = secrets.split_scheme(value, ("file",)) if isinstance(value, str) else None
+    return value if by_scheme is None else f"file:{secrets.secret_file(by_scheme[1], folder)}"
+
+
+def _anchored(profile: ResolvedProfile) -> dict[str, Any]:
+    """The values, with `file:` references that hold in any folder."""
+
+    def walk(value: Any, path: KeyPath) -> Any:
+        if isinstance(value, Mapping):
+            return {key: walk(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [walk(item, path) for item in value]
+        if not isinstance(value, secrets.Reference):
+            return value
+        place = profile.place(*path)
+        return rebased(str(value), place.file.parent if isinstance(place, Place) else Path.cwd())
+
+    anchored: dict[str, Any] = walk(profile.values, ())
+    return anchored

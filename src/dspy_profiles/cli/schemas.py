@@ -1,0 +1,66 @@
+"""`schema`: what a profiles file may say, for editors that know JSON Schema."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dspy_profiles import document, dspy_api
+from dspy_profiles.cli.options import File, ToProject, ToUser
+from dspy_profiles.cli.output import MUTED, on_path, out, out_raw
+from dspy_profiles.cli.targets import target
+from dspy_profiles.cli.writing import rewriting
+from dspy_profiles.editing import editing
+from dspy_profiles.errors import InvalidFile, Place, ProfileNotFound
+
+__all__ = ["add_to"]
+
+NAME = "profiles.schema.json"
+TITLE = "profiles.toml for DSPy"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command into an app."""
+    app.command(epilog="Example: dspy-profiles schema --write")(schema)
+
+
+def schema(
+    *,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Put it beside the profiles file, with a header there."),
+    ] = False,
+    file: File = None,
+    project: ToProject = False,
+    user: ToUser = False,
+) -> None:
+    """Print the JSON Schema of a profiles file for the DSPy that is installed."""
+    made = dspy_api.profiles_schema(dspy_api.descriptor())
+    text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    if not write:
+        out_raw(text)
+        return
+    where = target(None, file=file, project=project, user=user)
+    if document.read(where.path).stamp is None:
+        raise ProfileNotFound(
+            "there is no profiles file yet", "make one: dspy-profiles init", Place(where.path)
+        )
+    beside = Path(os.path.realpath(where.path)).with_name(NAME)
+    with rewriting(beside) as it:
+        if it.exists and not _is_ours(it.text):
+            raise InvalidFile("this file is somebody else's", "move it away", Place(beside))
+        it.text = text
+    with editing(where.path) as edit:
+        edit.header_comment(f"#:schema ./{NAME}")
+    out(Text.assemble(on_path(beside), "   ", (f"for {on_path(where.path)}", MUTED)))
+
+
+def _is_ours(text: str) -> bool:
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and str(found.get("title", "")).startswith(TITLE)
