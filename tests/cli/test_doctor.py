@@ -9,16 +9,10 @@ from typing import Any
 
 import pytest
 
-PROGRAM = (
-    "from dspy_profiles.cli.app import COMMANDS, app\n"
-    "COMMANDS |= {'validate': 'checking', 'doctor': 'checking'}\n"
-    "app()"
-)
-
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words],
+        [sys.executable, "-m", "dspy_profiles", *words],
         capture_output=True,
         text=True,
         check=False,

@@ -4,22 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-PROGRAM = (
-    "from dspy_profiles.cli.app import COMMANDS, app\n"
-    "COMMANDS |= {'validate': 'checking', 'doctor': 'checking'}\n"
-)
-
 
 def run(*words: str, after: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", f"{PROGRAM}{after}\napp()", *words],
+        [sys.executable, "-c", f"from dspy_profiles.cli.app import app\n{after}\napp()", *words],
         capture_output=True,
         text=True,
         check=False,

@@ -76,6 +76,7 @@ class Shell:
                 "PYTHONUNBUFFERED": "1",  # the two streams in the order of a terminal
                 # What litellm would fetch when it is imported it has on board as well.
                 "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+                "PYTEST_ADDOPTS": "-p no:asyncio",  # which wants to be configured
             },
         )
         self._code = 0

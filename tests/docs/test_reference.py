@@ -2,12 +2,16 @@
 
 import importlib.util
 import inspect
+import json
 import re
+from collections.abc import Iterator
 
 import pytest
+import typer
 
 import dspy_profiles
 from dspy_profiles import errors, hookspecs
+from dspy_profiles.cli.app import COMMANDS, app
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles.settings import SETTINGS
 
@@ -80,3 +84,56 @@ def test_every_section_has_a_heading(name, headings) -> None:
 def test_every_setting_is_named_with_its_variable(setting, docs) -> None:
     text = (docs / "reference" / "file.md").read_text("utf-8")
     assert re.search(rf"^\| `{setting.name}` \|.*`{setting.env}`", text, re.MULTILINE)
+
+
+def each_command() -> Iterator[str]:
+    """Every command as it is typed: `list`, `secrets check`."""
+    group = typer.main.get_command(app)
+    for name in COMMANDS:
+        inner = getattr(group.get_command(None, name), "commands", None)
+        yield from [name] if inner is None else [f"{name} {each}" for each in inner]
+
+
+COMMAND_NAMES = list(each_command())
+
+
+@pytest.mark.parametrize("name", COMMAND_NAMES)
+def test_every_command_has_a_section_with_its_help_and_an_example(name, docs) -> None:
+    text = (docs / "reference" / "cli.md").read_text("utf-8")
+    _, heading, section = f"{text}\n##".partition(f"\n### `{name}`\n")
+    section = re.split(r"\n###? ", section)[0]
+    assert heading
+    assert f"<!-- generated: help {name} -->" in section
+    assert f"dspy-profiles {name}" in section.partition("```console")[2]
+
+
+def test_the_list_of_commands_leads_to_every_one(docs) -> None:
+    text = (docs / "reference" / "cli.md").read_text("utf-8").partition("\n## ")[0]
+    linked = re.findall(r"\[`([^`]+)`\]\(#", text)
+    assert sorted(linked) == sorted(COMMAND_NAMES)
+
+
+@pytest.mark.parametrize("name", COMMAND_NAMES)
+def test_every_command_that_prints_json_has_its_shape(name, headings, generate) -> None:
+    if "--json" in generate.part(f"help {name}"):
+        assert any(f"`{name} --json`" in line for line in headings("json"))
+
+
+def test_every_field_of_the_json_examples_is_explained(all_pages) -> None:
+    page = next(page for page in all_pages if page.name == "reference/json.md")
+    prose = "\n".join(line for _, line in page.prose)
+    for block in page.blocks:
+        for text in re.findall(r"^{\n.*?^}$", block.text, re.MULTILINE | re.DOTALL):
+            for key in fields(json.loads(text.replace("…", "0"))):
+                assert re.search(rf"`(….)?{key}`", prose), f"{page.name}:{block.line}: {key}"
+
+
+def fields(value: object) -> Iterator[str]:
+    """Every field of an object, those of objects in it included; not the keys of a profile."""
+    if isinstance(value, list):
+        for item in value:
+            yield from fields(item)
+    if isinstance(value, dict):
+        yield from value
+        for key, item in value.items():
+            yield from () if key == "profile" else fields(item)

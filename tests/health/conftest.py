@@ -12,12 +12,6 @@ from typing import Any
 
 import pytest
 
-# The same program as `python -m dspy_profiles`, whatever the app lists.
-PROGRAM = (
-    "from dspy_profiles.cli.app import COMMANDS, app\n"
-    "COMMANDS |= {'validate': 'checking', 'doctor': 'checking'}\n"
-    "app()"
-)
 ANSWER = {
     "id": "x",
     "object": "chat.completion",
@@ -105,7 +99,7 @@ def nobody() -> str:
 @pytest.fixture
 def command() -> list[str]:
     """What starts the program, before its own words."""
-    return [sys.executable, "-c", PROGRAM]
+    return [sys.executable, "-m", "dspy_profiles"]
 
 
 @pytest.fixture

@@ -167,6 +167,11 @@ def test_each_that_nobody_extends_needs_one(write: Any) -> None:
     ]
 
 
+def test_a_section_that_is_no_table_lacks_nothing_besides(write: Any) -> None:
+    write("profiles.toml", '[base.lm]\ntemperature = 0\n[a]\nextends = "base"\nlm = 3\n')
+    assert told() == [("error", 5, 'lm of profile "a" has to be a table')]
+
+
 def test_a_model_that_a_missing_parent_may_bring_is_not_missed(write: Any) -> None:
     write("profiles.toml", '[dev]\nextends = "gone"\nlm.temperature = 0\n')
     assert len(told()) == 1

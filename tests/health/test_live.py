@@ -110,6 +110,7 @@ def test_a_server_that_echoes_the_key_gives_nothing_away(
         done = run("doctor", "--all", "--live", *words, GW_KEY=CANARY, OPENAI_API_KEY=f"{CANARY}-2")
         for start in range(len(CANARY) - 8):
             assert CANARY[start : start + 8] not in done.stdout + done.stderr
+        assert "you sent Bearer ${OPENAI_API_KEY}, or" in done.stdout
     assert len(refusing.requests) == 6
 
 

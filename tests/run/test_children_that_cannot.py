@@ -167,6 +167,7 @@ def test_an_inner_run_of_another_installation_is_the_only_one(run) -> None:
     environment = {"PYTHONPATH": os.pathsep.join([str(SITE), foreign, "/theirs", ""])}
     found = json.loads(run("-p", "mock", "-c", code, env=environment).stdout)
     assert found == [str(SITE), "/theirs", ""]
+    assert json.loads(run("-p", "mock", "-c", code).stdout) == [str(SITE)]
 
 
 def test_what_every_python_reads_is_read_by_old_ones_too() -> None:

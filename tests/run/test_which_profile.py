@@ -117,6 +117,22 @@ def test_a_bad_profile_never_starts_the_child(run, write, fault) -> None:
     assert "canary" not in done.stderr
 
 
+def test_a_class_in_the_project_is_read_and_not_imported(run, write) -> None:
+    write(
+        "theirs.py",
+        """
+        raise SystemExit("imported")
+        class Engine:
+            def __init__(self, url: str): ...
+            def complete(self, request): ...
+        """,
+    )
+    write("profiles.toml", '[p.provider]\nclass = "theirs.Engine"\nulr = "x"')
+    done = run("-p", "p", "--", "echo", "started")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert 'theirs.Engine has no parameter "ulr"' in done.stderr
+
+
 def test_a_broken_file_never_starts_the_child(run, write) -> None:
     write("profiles.toml", "[broken")
     done = run("-p", "mock", "--", "echo", "started")
@@ -265,6 +281,11 @@ def test_a_run_inside_a_run_that_names_none_goes_on_with_the_outer_ones(run, wri
     inner = [sys.executable, "-m", "dspy_profiles", "run", "-c", REPORT]
     found = reported(run("-p", "dev", "--", *inner))
     assert (found["name"], found["reason"]) == ("dev", "from DSPY_PROFILE")
+
+
+def test_a_run_inside_a_run_to_which_none_applies_ends_the_session(run) -> None:
+    inner = [sys.executable, "-m", "dspy_profiles", "run", "-c", REPORT]
+    assert reported(run("-p", "mock", "--", "env", "-u", "DSPY_PROFILE", *inner))["model"] is None
 
 
 def test_another_folder_changes_nothing(run, write, home) -> None:

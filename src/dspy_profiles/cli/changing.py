@@ -9,9 +9,12 @@ import typer
 from rich.text import Text
 
 from dspy_profiles import document, editing, resolver, settings
+from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.adopting import adopt
+from dspy_profiles.cli.in_clear import frozen, names_of
 from dspy_profiles.cli.options import (
     File,
+    Force,
     Name,
     Profile,
     ToProject,
@@ -28,8 +31,6 @@ from dspy_profiles.resolved import KeyPath, join_key, split_key
 from dspy_profiles.resolver import Scene
 
 __all__ = ["add_to"]
-
-Force = Annotated[bool, typer.Option("--force", help="Write it in spite of faults.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,7 +65,7 @@ def set_(
     """
     name, pairs = _assignments(words, profile)
     where = target(name, file=file, project=project, user=user)
-    before = _table(where, name)
+    before = _masked(where, name)
     with changing(where, name, list(pairs), force=force) as edit:
         for key, value in pairs.items():
             edit.set((name, *key), value)
@@ -90,7 +91,7 @@ def unset(
     if not paths:
         raise typer.BadParameter("name a key: unset PROFILE KEY")
     where = target(name, file=file, project=project, user=user)
-    before = _table(where, name)
+    before = _masked(where, name)
     with changing(where, name, paths, force=True) as edit:  # what is missing now is told
         for path in dict.fromkeys(paths):
             try:
@@ -227,9 +228,13 @@ def _defined(name: str, file: Any) -> Target:
     return where
 
 
-def _table(where: Target, name: str) -> Mapping[str, Any]:
-    table = document.read(where.path).data.get(name, {})
-    return table if isinstance(table, dict) else {}
+def _masked(where: Target, name: str) -> Mapping[str, Any]:
+    """What the file says of a profile, for showing."""
+    doc = document.read(where.path)
+    table = doc.data.get(name)
+    if not isinstance(table, dict):
+        return {}
+    return frozen(Definition(name, where.layer, 0, table, doc), names_of(where.scene))
 
 
 def _value(table: Any, key: KeyPath) -> Any:

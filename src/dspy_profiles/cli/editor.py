@@ -74,7 +74,7 @@ def _edited(where: Target, before: Document, copy: Path, command: list[str]) -> 
         if not _has_work(copy, before):
             note(Text(f"{on_path(where.path)} is as it was", style=MUTED))
             return True
-        faults = list(_faults(where, before, copy))
+        faults = list(_faults(where, copy))
         if not faults:
             _write(where, before, document.read(copy))
             out(Text.assemble("written   ", (on_path(where.path), MUTED)))
@@ -119,7 +119,7 @@ def _has_work(copy: Path, before: Document) -> bool:
     return False
 
 
-def _faults(where: Target, before: Document, copy: Path) -> Iterator[ProfileError]:
+def _faults(where: Target, copy: Path) -> Iterator[ProfileError]:
     """What keeps the text from being written, each with its line in it."""
     try:
         after = document.read(copy)
@@ -127,10 +127,6 @@ def _faults(where: Target, before: Document, copy: Path) -> Iterator[ProfileErro
         yield error
         return
     old, new = where.scene, where.after(Edit(Document(where.path, after.text, after.data)))
-    for name, table in after.data.items():
-        if not isinstance(table, dict) and name != "$schema":
-            place = Place(where.path, after.line((name,)))
-            yield InvalidProfile(f'"{name}" is not a profile: a profile is a table', None, place)
     known = _sound(old)
     for name in new.catalog.names():
         if name in known or name not in old.catalog.names():

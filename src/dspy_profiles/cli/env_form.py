@@ -31,7 +31,8 @@ def variables(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
         rest = {}
         for key, value in table.items():
             if _is_spelled((section, key)):
-                yield assigned(f"{name}_{_spelled(section, key)}", _as_text(value, plain=False))
+                text = _as_text(value, plain=section == "env")
+                yield assigned(f"{name}_{_spelled(section, key)}", text)
             else:
                 rest[key] = value
         if rest or not table:

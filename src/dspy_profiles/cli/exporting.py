@@ -28,8 +28,18 @@ def text(profile: ResolvedProfile, form: str) -> str:
         from dspy_profiles.cli.env_form import variables
 
         return "\n".join(variables(_anchored(profile), "DSPY_")) + "\n"
-    edit = Edit(Document(Path(profile.name)))
-    edit.set((profile.name,), _anchored(profile))
+    return _as_toml(profile.name, _anchored(profile))
+
+
+def _as_toml(name: str, values: Mapping[str, Any]) -> str:
+    edit = Edit(Document(Path(name)))
+    roles = {role: table for role, table in values.get("lms", {}).items() if table}
+    rest = {role: table for role, table in values.get("lms", {}).items() if not table}
+    others = {key: value for key, value in values.items() if key != "lms" or rest or not roles}
+    edit.set((name,), others | ({"lms": rest} if "lms" in others else {}))
+    for role, table in roles.items():  # a section for each
+        for key, value in table.items():
+            edit.set((name, "lms", role, key), value)
     return edit.text
 
 

@@ -31,7 +31,7 @@ def is_profiles_file(path: Path) -> bool:
 
 
 def from_variables(
-    path: Path, name: str, prefix: str, *, overwrite: bool, **choice: Any
+    path: Path, name: str, prefix: str, *, overwrite: bool, force: bool, **choice: Any
 ) -> tuple[Target, list[str], list[str]]:
     """One profile of a .env file's variables; also what was left out, and what is to be set."""
     where = target(name, **choice)
@@ -43,7 +43,7 @@ def from_variables(
             "--prefix names another start",
             Place(path),
         )
-    with changing(where, name, list(found)) as edit:
+    with changing(where, name, list(found), force=force) as edit:
         _make_room(edit, where, name, overwrite=overwrite)
         for key, value in found.items():
             edit.set((name, *key), value)

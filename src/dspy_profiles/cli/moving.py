@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from dspy_profiles import resolver
-from dspy_profiles.cli.options import File, Name, Profile, ToProject, ToUser
+from dspy_profiles.cli.options import File, Force, Name, Profile, ToProject, ToUser
 from dspy_profiles.cli.output import MUTED, emit, note, on_path, out, out_raw, warn
 from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.resolver import Choice, Scene
@@ -43,6 +43,7 @@ def import_(
         str, typer.Option("--prefix", help="What the variables of a .env file start with.")
     ] = "DSPY_",
     yes: Yes = False,
+    force: Force = False,
     file: File = None,
     project: ToProject = False,
     user: ToUser = False,
@@ -62,7 +63,7 @@ def import_(
     else:
         name = profile or "default"
         where, left_out, needed = importing.from_variables(
-            source, name, prefix, overwrite=yes, file=file, project=project, user=user
+            source, name, prefix, overwrite=yes, force=force, file=file, project=project, user=user
         )
         names = [name]
     for name in names:

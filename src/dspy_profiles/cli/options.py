@@ -12,6 +12,7 @@ from dspy_profiles.resolver import Choice, Scene, resolve_in
 __all__ = [
     "AsJson",
     "File",
+    "Force",
     "Name",
     "Profile",
     "ToProject",
@@ -102,3 +103,4 @@ ToProject = Annotated[bool, typer.Option("--project", help="Write to the project
 ToUser = Annotated[bool, typer.Option("--user", help="Write to the user's file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Force = Annotated[bool, typer.Option("--force", help="Write it in spite of faults.")]

@@ -5,20 +5,24 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dspy_profiles.errors import Place, ProfileError
 from dspy_profiles.secrets import MASK, Secret, redact
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 __all__ = [
     "ACCENT",
     "MUTED",
+    "Columns",
     "as_json",
     "columns",
     "emit",
@@ -51,14 +55,15 @@ def out(*lines: object) -> None:
     """A result."""
     console = _console(to_stderr=False)
     for line in lines:
-        if isinstance(line, str | Text):
-            console.print(_visible(line), soft_wrap=True)
-            continue
-        with console.capture() as rendered:
-            console.print(line)
-        # A table fills its last column with blanks, which nobody wants in a pipe.
-        for text in rendered.get().splitlines():
-            console.file.write(text.rstrip() + "\n")
+        for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
+            if isinstance(part, str | Text):
+                console.print(_visible(part), soft_wrap=True)
+                continue
+            with console.capture() as rendered:
+                console.print(part)
+            # A table fills its last column with blanks, which nobody wants in a pipe.
+            for text in rendered.get().splitlines():
+                console.file.write(text.rstrip() + "\n")
 
 
 def out_raw(text: str) -> None:
@@ -98,14 +103,48 @@ def warn(message: str, hint: str | None = None) -> None:
         note(Text(f"  {redact(hint)}"))
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Rows of cells that stand below each other."""
+
+    rows: list[list[Text]]
+    gap: int
+
+    def lines(self, width: int) -> "Iterable[Text | Table]":
+        """Each row on a line where all fit; else as a table that folds its cells."""
+        widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
+        if sum(widths) + self.gap * (len(widths) - 1) > width or self._have_lines():
+            return [self._folded()]
+        return [self._line(row, widths) for row in self.rows]
+
+    def _have_lines(self) -> bool:
+        return any("\n" in cell.plain for row in self.rows for cell in row)
+
+    def _line(self, row: list[Text], widths: list[int]) -> Text:
+        line = Text()
+        for cell, width in zip(row, widths, strict=True):
+            line.append_text(cell).append(" " * (width - cell.cell_len + self.gap))
+        line.rstrip()
+        return line
+
+    def _folded(self) -> "Table":
+        from rich.table import Table  # seldom needed, and slow for many rows
+
+        table = Table.grid(padding=(0, self.gap, 0, 0), pad_edge=False)
+        for _ in self.rows[0]:
+            table.add_column(overflow="fold")  # a narrow terminal loses no text
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
 def columns(
     rows: Iterable[Sequence[str | Text]], header: Sequence[str] = (), *, gap: int = 3
-) -> Table:
+) -> Columns:
     """Aligned columns without lines."""
-    table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
-    for row in [[Text(title, style=MUTED) for title in header], *rows] if header else rows:
-        table.add_row(*map(_visible, row))
-    return table
+    titled = [[Text(title, style=MUTED) for title in header], *rows] if header else list(rows)
+    most = max(map(len, titled), default=0)
+    return Columns([[_visible(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
 
 
 def _visible(line: str | Text) -> Text:

@@ -258,10 +258,16 @@ def _read(expression: str, kind: Mapping[str, Any] | None) -> str:
         return expression
     for name, reader in READERS.items():
         if name in kinds:
-            return f"{reader}({expression})"
+            return f"{reader}({_bare(expression)})"
     if "boolean" in kinds:
         return (f"({expression})" if " " in expression else expression) + TRUE
     return expression
+
+
+def _bare(expression: str) -> str:
+    """Without the brackets around all of it."""
+    whole = expression.startswith("(") and expression.find(")") == len(expression) - 1
+    return expression[1:-1] if whole else expression
 
 
 def _kinds(described: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from dspy_profiles import resolver
@@ -15,6 +14,7 @@ from dspy_profiles.cli.options import AsJson, File, Name, keys_of, profile_names
 from dspy_profiles.cli.output import (
     ACCENT,
     MUTED,
+    Columns,
     as_json,
     columns,
     emit,
@@ -55,7 +55,11 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     rows = []
     for one in found:
         chosen = Text("* ", style=ACCENT) if one["active"] else Text("  ")
-        model = "invalid" if one["error"] else one["model"] or one["description"] or ""
+        model = (
+            "invalid"
+            if one["error"]
+            else one["model"] or one["description"] or one["provider"] or ""
+        )
         source = "" if one["file"] is None else on_path(Path(one["file"]))
         why = one["reason"] if one["active"] else "holds a secret in clear" * one["plaintext"]
         rows.append(
@@ -196,7 +200,7 @@ def which(*, file: File = None, json: AsJson = False) -> None:
         scene.catalog.get(active.name, active.reason)  # a name that leads nowhere is an error
 
 
-def _files(looked: list[tuple[str, Path]]) -> Table:
+def _files(looked: list[tuple[str, Path]]) -> Columns:
     rows = []
     for kind, path in looked:
         is_there = os.path.exists(path)  # noqa: PTH110 - Path.exists raises in a closed folder
@@ -231,6 +235,7 @@ def _summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
     return {
         "name": name,
         "model": model or None,
+        "provider": shown(found.provider["class"]) if found and "class" in found.provider else None,
         "description": own.get("description") if isinstance(own.get("description"), str) else None,
         "extends": list(definition.parents) if definition and not error else [],
         "layer": definition.layer if definition else None,

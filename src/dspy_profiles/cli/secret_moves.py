@@ -178,6 +178,9 @@ class _Taken:
 
     def _free(self, find: _Find, text: str) -> str:
         """A name that nobody has, or that has this very secret."""
+        same = next((name for name, value in self.new.items() if value == text), None)
+        if same is not None:
+            return same
         for name in _candidates(find):
             if not self._holds(name, None) or self._holds(name, text):
                 return name

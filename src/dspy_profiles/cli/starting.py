@@ -223,9 +223,15 @@ def _tell(where: Target, name: str, table: Mapping[str, Any]) -> None:
         Text(f"  dspy-profiles run --profile {name}{option} -- python my_program.py", style=ACCENT),
         Text(f'  with profile("{name}"): …', style=ACCENT),
     )
-    applies = resolver.choose(scene, name)
-    if applies.name != name:
-        note(Text(f"here {applies.name} applies: {applies.reason}", style=MUTED))
+    if _applies(scene) != name:
+        note(Text(f"  dspy-profiles use {name}   makes it the default", style=MUTED))
+
+
+def _applies(scene: Scene) -> str | None:
+    try:
+        return resolver.choose(scene, None).name
+    except ProfileError:
+        return None
 
 
 def _is_set(scene: Scene, variable: str) -> bool:

@@ -80,7 +80,6 @@ class Lineage:
     def _sort(self) -> None:
         """Put parents first. Without recursion: a file may hold thousands in a row."""
         done: set[Key] = set()
-        told: set[frozenset[Key]] = set()
         for start in list(self.definitions):
             if start in done:
                 continue
@@ -97,9 +96,7 @@ class Lineage:
                     circle = path[path.index(parent) :]
                     self.parents[key].remove(parent)
                     self.incomplete.add(key)
-                    if frozenset(circle) not in told:
-                        told.add(frozenset(circle))
-                        self.faults.append(self._circle(circle))
+                    self.faults.append(self._circle(circle))
                 else:
                     path.append(parent)
                     stack.append((parent, iter(list(self.parents[parent]))))

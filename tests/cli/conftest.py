@@ -1,0 +1,125 @@
+"""The installed command in real processes, with pipes or at a terminal. None may show a secret."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pexpect
+import pytest
+
+COMMAND = (sys.executable, "-m", "dspy_profiles")
+PATIENCE = 60  # seconds until a process that hangs is killed, which fails its test
+CANARY = "sk-canary-4f1c9a7e2b"  # whatever a test hides bears this; no output ever may
+
+
+@dataclass(frozen=True)
+class Done:
+    """A process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert (self.code, self.err) == (0, "")
+        return self.payload
+
+    @property
+    def payload(self) -> Any:
+        """The same, of a process that may have failed."""
+        payload = json.loads(self.out)
+        assert payload.pop("version") == 1
+        return payload
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """The words of each line, without the blanks between columns."""
+        return [[w.strip() for w in line.split("  ") if w.strip()] for line in self.out.split("\n")]
+
+
+Cli = Callable[..., Done]
+Terminal = Callable[..., "pexpect.spawn[str]"]
+
+
+@pytest.fixture
+def canary() -> str:
+    return CANARY
+
+
+@pytest.fixture
+def cli(project) -> Cli:
+    """`dspy-profiles` with these words, to its end, in the project's folder."""
+
+    def run(*words: object, env: dict[str, str] | None = None, **how: Any) -> Done:
+        how = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": PATIENCE, **how}
+        under = how.pop("under", COMMAND)
+        if "input" in how:
+            del how["stdin"]
+        done = subprocess.run(
+            [*map(str, under), *map(str, words)],
+            check=False,
+            encoding="utf-8",
+            env={**os.environ, **(env or {})},
+            **how,
+        )
+        assert "canary" not in done.stdout + done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+class Screen:
+    """What a person at a terminal types and sees."""
+
+    def __init__(self, child: "pexpect.spawn[str]") -> None:
+        self.child = child
+        self.seen = ""
+
+    def until(self, text: str) -> "Screen":
+        self.child.expect_exact(text)
+        self.seen += self.child.before + text
+        return self
+
+    def type(self, text: str) -> "Screen":
+        self.child.sendline(text)
+        return self
+
+    def interrupt(self) -> "Screen":
+        self.child.sendintr()
+        return self
+
+    def end(self) -> int:
+        """The exit code, once it has ended."""
+        self.child.expect(pexpect.EOF)
+        self.seen += self.child.before
+        self.child.close()
+        return self.child.exitstatus
+
+
+@pytest.fixture
+def terminal(project) -> Iterator[Callable[..., Screen]]:
+    """`dspy-profiles` with these words at a terminal."""
+    begun = []
+
+    def start(*words: object, **env: str) -> Screen:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads
+            child = pexpect.spawn(
+                COMMAND[0],
+                [*COMMAND[1:], *map(str, words)],
+                encoding="utf-8",
+                timeout=PATIENCE,
+                env={**os.environ, "TERM": "xterm", "COLUMNS": "100", **env},
+            )
+        begun.append(child)
+        return Screen(child)
+
+    yield start
+    for child in begun:
+        child.close(force=True)

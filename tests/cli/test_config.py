@@ -1,0 +1,92 @@
+"""`config list`, `get`, `set`: the suite's own settings, and who gave each."""
+
+import pytest
+
+
+def test_list_tells_value_and_origin(cli, write, home):
+    write(home / ".dspy/config.toml", 'default = "a"\nsecret-keys = ["pin"]\n')
+    write("pyproject.toml", '[tool.dspy-profiles]\n\ndefault = "b"\n')
+    env = {"DSPY_PROFILES_ENV_FILE": "x.env, y.env"}
+    done = cli("config", "list", env=env)
+    assert (done.code, done.err) == (0, "")
+    found = {line[0]: line[1:3] for line in done.lines if line}
+    assert found["default"] == ["b", "pyproject.toml:3"]
+    assert found["env-file"] == ["x.env, y.env", "DSPY_PROFILES_ENV_FILE"]
+    assert found["secret-keys"] == ["pin", "~/.dspy/config.toml:2"]
+    assert found["not-secret"][0] == "built-in"
+    settings = {one.pop("name"): one for one in cli("config", "list", "--json").json["settings"]}
+    assert settings["secret-keys"]["value"] == ["pin"]
+    assert settings["not-secret"] == {
+        "value": [],
+        "origin": "built-in",
+        "env": "DSPY_PROFILES_NOT_SECRET",
+        "help": "Keys that look like secrets and are none.",
+    }
+
+
+def test_the_environment_counts_for_the_default(cli, write):
+    write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "b"\n')
+    payload = cli("config", "get", "default", "--json", env={"DSPY_PROFILE": "c"}).json
+    assert (payload["name"], payload["value"], payload["origin"]) == (
+        "default",
+        "c",
+        "DSPY_PROFILE",
+    )
+
+
+def test_get_prints_the_value_alone(cli, write):
+    write("pyproject.toml", '[tool.dspy-profiles]\nenv-file = ["a", "b c"]\n')
+    assert cli("config", "get", "env-file").out == "a\nb c\n"
+    done = cli("config", "get", "default")
+    assert (done.code, done.out, done.err) == (0, "", "default is not set\n")
+    assert cli("config", "get", "default", "--json").json["value"] is None
+
+
+def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
+    write("profiles.toml", "[p]\n")
+    done = cli("config", "set", "default", "p")
+    assert done.lines[0] == ["default = p", "~/.dspy/config.toml"]
+    path = write("pyproject.toml", "# mine\n[project]\nname = 'x'\n")
+    assert cli("config", "set", "not_secret", "a", "b,c").code == 0
+    assert path.read_text() == (
+        '# mine\n[project]\nname = \'x\'\n\n[tool.dspy-profiles]\nnot-secret = ["a", "b", "c"]\n'
+    )
+    assert cli("config", "get", "not-secret").out == "a\nb\nc\n"
+    assert cli("config", "set", "not-secret", '["x, y"]', "--project").code == 0
+    assert cli("config", "get", "not-secret").out == "x, y\n"
+    done = cli("config", "set", "not-secret", "z", "--user")
+    assert done.code == 0
+    assert "here x, y counts all the same: pyproject.toml:6" in done.err
+    assert (home / ".dspy/config.toml").read_text() == 'default = "p"\nnot-secret = ["z"]\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["get", "defualt"], 3, 'did you mean "default"'),
+        (["set", "defualt", "x"], 4, 'did you mean "default"'),
+        (["set", "default", "nope"], 3, 'no profile "nope"'),
+        (["set", "default", "mock", "mock"], 4, "takes one value"),
+        (["set", "default", ""], 4, "takes one value"),
+        (["set", "env-file", "[1]"], 4, "takes texts"),
+        (["set", "env-file"], 2, "Missing argument"),
+        (["set", "env-file", "x", "--project"], 4, "no pyproject.toml"),
+        (["set", "env-file", "x", "--project", "--user"], 2, "choose one"),
+    ],
+)
+def test_what_cannot_be_is_refused(cli, home, project, words, code, said):
+    done = cli("config", *words)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    assert not (home / ".dspy").exists()
+
+
+def test_a_broken_file_is_never_written_to(cli, write):
+    path = write("pyproject.toml", "[tool.dspy-profiles\n")
+    for words in (["list"], ["get", "default"], ["set", "env-file", "x"]):
+        done = cli("config", *words)
+        assert (done.code, done.out) == (4, "")
+        assert "pyproject.toml:1" in done.err
+    assert path.read_text() == "[tool.dspy-profiles\n"
+    path.write_text("[tool.dspy-profiles]\nnonsense = 1\n")
+    assert cli("config", "list").code == 4

@@ -1,0 +1,184 @@
+"""`edit`: somebody's editor on a copy; the file changes only when the result is sound."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+FILE = """\
+# mine
+[base.lm]
+model = "openai/gpt-4o"
+
+[prod]
+extends = "base"
+"""
+
+
+@pytest.fixture
+def profiles(write):
+    return write("profiles.toml", FILE)
+
+
+@pytest.fixture
+def editor(tmp_path):
+    """An editor that runs these lines on the text; $EDITOR, with an argument of its own."""
+
+    def made(*lines):
+        script = tmp_path / "my editor.py"
+        script.write_text(
+            "import sys, os, subprocess\nfrom pathlib import Path\n"
+            "assert sys.argv[1] == '--wait'\npath = Path(sys.argv[2])\n"
+            "text = path.read_bytes().decode()\n"
+            + "\n".join(lines)
+            + "\nif path.exists(): path.write_bytes(text.encode())\n"
+        )
+        words = [sys.executable, str(script), "--wait"]
+        return {"EDITOR": shlex.join(words)}
+
+    return made
+
+
+def kept(done):
+    found = re.search(r"your text is kept in (\S+)", done.err)
+    return Path(found[1]) if found else None
+
+
+def test_a_sound_change_is_written(cli, profiles, editor):
+    done = cli("edit", env=editor("text = text.replace('gpt-4o', 'gpt-5')"))
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[0] == ["written", "profiles.toml"]
+    assert profiles.read_text() == FILE.replace("gpt-4o", "gpt-5")
+
+
+def test_visual_comes_before_editor(cli, profiles, editor):
+    env = {"VISUAL": editor("text += '[new]\\n'")["EDITOR"], "EDITOR": "false"}
+    assert cli("edit", env=env).code == 0
+    assert profiles.read_text() == FILE + "[new]\n"
+
+
+def test_a_new_file_is_made_by_what_is_saved(cli, home, editor):
+    path = home / ".dspy/profiles.toml"
+    assert cli("edit", env=editor("")).code == 0
+    assert not path.parent.exists()
+    assert cli("edit", "--user", env=editor("text = '[p]\\n'")).code == 0
+    assert path.read_text() == "[p]\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_bytes_stay_as_they_are(cli, project, editor):
+    path = project / "profiles.toml"
+    path.write_bytes(b"\xef\xbb\xbf# a\r\n[p]\r\n")
+    assert cli("edit", env=editor("text += '[q]\\r\\n'")).code == 0
+    assert path.read_bytes() == b"\xef\xbb\xbf# a\r\n[p]\r\n[q]\r\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("text += 'x = \\n'", "this is not TOML"),
+        ("text += '[p]\\nlmm = 1\\n'", 'unknown section "lmm"'),
+        ("text += '[p]\\nlm = 1\\n'", "has to be a table"),
+        ("text = 'p = 1\\n' + text", '"p" is not a profile'),
+        ("text = text.replace('[base.lm]', '[other.lm]')", 'extends "base", which does not exist'),
+        ("text += '[prod.lm]\\nmodle = 1\\n'", 'did you mean "model"?'),
+        ("text += '[prod.settings]\\nnum_threads = \"x\"\\n'", "expected a whole number"),
+        ("text += '[prod.lm]\\napi_key = \"sk-canary\"\\n'", "is a secret in clear"),
+    ],
+)
+def test_faults_are_told_and_nothing_is_written(cli, profiles, editor, change, said):
+    done = cli("edit", env=editor(change))
+    assert (done.code, done.out) == (4, "")
+    assert said in done.err
+    assert profiles.read_text() == FILE
+    copy = kept(done)
+    assert copy.read_text() != FILE
+    assert copy.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_was_unsound_before_does_not_stand_in_the_way(cli, write, editor, canary):
+    text = f'[old]\nlmm = 1\n[leaky.lm]\nmodel = "a/b"\ntemprature = 1\napi_key = "{canary}"\n'
+    path = write("profiles.toml", text)
+    assert cli("edit", env=editor("text += '[new]\\n'")).code == 0
+    assert path.read_text() == text + "[new]\n"
+    done = cli("edit", env=editor("text = text.replace('-4f', '-5f')"))  # another secret
+    assert done.code == 4
+
+
+def test_a_profile_of_another_layer_counts_as_well(cli, write, home, editor, profiles):
+    user = write(home / ".dspy/profiles.toml", "[below.lm]\nmodel = 'a/b'\n")
+    profiles.write_text('[above]\nextends = "below"\n')
+    done = cli("edit", "--user", env=editor("text = '[else]\\n'"))
+    assert done.code == 4
+    assert 'extends "below"' in done.err
+    assert "[below.lm]" in user.read_text()
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"EDITOR": "false"}, "the editor false failed with 1"),
+        ({"EDITOR": "/no/such/editor"}, "cannot be started"),
+        ({"EDITOR": "'"}, "is no command"),
+        ({"EDITOR": "", "VISUAL": "", "PATH": "/nowhere"}, "set EDITOR"),
+    ],
+)
+def test_an_editor_that_fails_changes_nothing(cli, profiles, env, said):
+    done = cli("edit", env=env)
+    assert (done.code, done.out) == (4, "")
+    assert said in done.err
+    assert profiles.read_text() == FILE
+    assert kept(done) is None
+
+
+def test_an_editor_that_fails_after_saving_keeps_the_text(cli, profiles, editor):
+    done = cli("edit", env=editor("path.write_text('mine')", "sys.exit(3)"))
+    assert done.code == 4
+    assert kept(done).read_text() == "mine"
+    assert profiles.read_text() == FILE
+
+
+def test_an_editor_that_removes_the_file_changes_nothing(cli, profiles, editor):
+    assert cli("edit", env=editor("path.unlink()")).code == 0
+    assert profiles.read_text() == FILE
+
+
+def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
+    other = f"Path({str(profiles)!r}).write_text('[theirs]\\n')"
+    done = cli("edit", env=editor(other, "text += '[mine]\\n'"))
+    assert (done.code, done.out) == (6, "")
+    assert "changed by somebody else" in done.err
+    assert profiles.read_text() == "[theirs]\n"
+    assert kept(done).read_text() == FILE + "[mine]\n"
+
+
+def test_a_broken_file_is_left_to_an_editor_alone(cli, write, editor):
+    path = write("profiles.toml", "x = \n")
+    done = cli("edit", env=editor("text = ''"))
+    assert done.code == 4
+    assert "profiles.toml:1" in done.err
+    assert path.read_text() == "x = \n"
+
+
+def test_a_person_is_offered_to_open_it_again(terminal, profiles, editor):
+    env = editor("text = text + 'x = \\n' if 'x = ' not in text else text.replace('x = ', '[x]')")
+    screen = terminal("edit", **env).until("this is not TOML").until("Open it again? [Y/n]")
+    screen.type("").until("written")
+    assert screen.end() == 0
+    assert profiles.read_text() == FILE + "[x]\n"
+
+
+def test_a_person_who_declines_is_told_where_the_text_is(terminal, profiles, editor):
+    screen = terminal("edit", **editor("text += 'x = '")).until("[Y/n]").type("n")
+    screen.until("your text is kept in")
+    assert screen.end() == 4
+    assert profiles.read_text() == FILE
+
+
+def test_an_interrupt_at_the_question_keeps_the_text(terminal, profiles, editor):
+    screen = terminal("edit", **editor("text += 'x = '")).until("[Y/n]").interrupt()
+    screen.until("your text is kept in")
+    assert screen.end() == 130
+    assert profiles.read_text() == FILE

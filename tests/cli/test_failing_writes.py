@@ -1,0 +1,192 @@
+"""Broken files, closed folders, full disks and held locks: nothing is lost by any command."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+WRITERS = {
+    "set": ["set", "p", "lm.temperature", "1"],
+    "unset": ["unset", "p", "lm.model"],
+    "copy": ["copy", "p", "r"],
+    "rename": ["rename", "p", "r"],
+    "delete": ["delete", "p", "--yes"],
+    "init": ["init", "--yes", "--profile", "r"],
+    "edit": ["edit"],
+    "import": ["import", "x.env", "--profile", "r"],
+    "secrets move": ["secrets", "move", "--yes"],
+    "schema": ["schema", "--write"],
+}
+READERS = {
+    "list": ["list"],
+    "show": ["show", "p"],
+    "raw": ["show", "p", "--raw"],
+    "get": ["get", "p", "lm"],
+    "which": ["which"],
+    "diff": ["diff", "p", "q"],
+    "use": ["use", "p"],
+    "export": ["export", "p"],
+    "secrets list": ["secrets", "list"],
+    "secrets check": ["secrets", "check"],
+}
+# Whoever asks for the default looks for a profile of that name, which the file may hold.
+FILE = '[p.lm]\nmodel = "a/b"\ntemperature = 0\napi_key = "sk-canary-1"\n\n[q]\n'
+EDITOR = f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('[new]')\""
+
+
+@pytest.mark.parametrize("command", [*WRITERS, *READERS])
+def test_a_broken_file_stays_and_is_named(cli, write, project, command):
+    write("x.env", "DSPY_LM_MODEL=a/b\n")
+    path = write("profiles.toml", f"{FILE}[broken\n")
+    before = path.read_bytes()
+    done = cli(*(WRITERS | READERS)[command], env={"EDITOR": EDITOR})
+    assert (done.code, done.out) == (4, "")
+    assert done.err.startswith("error: this is not TOML")
+    assert "profiles.toml:7" in done.err
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in project.iterdir()) == [".git", "profiles.toml", "x.env"]
+
+
+# Root may write anything, so the process stops being root once all is imported.
+AS_NOBODY = """
+import os, sys
+import dotenv, filelock, tomlkit, typer.rich_utils, rich.table
+from importlib import import_module
+from dspy_profiles import dspy_api
+from dspy_profiles.cli.app import COMMANDS, app
+for room in set(COMMANDS.values()):
+    import_module(f"dspy_profiles.cli.{room}")
+import dspy_profiles.cli.secret_moves, dspy_profiles.cli.importing
+import dspy_profiles.dspy_api._check, dspy_profiles.dspy_api._schema
+dspy_api.descriptor()
+if not os.geteuid():
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+app(sys.argv[1:], prog_name="dspy-profiles")
+"""
+
+
+@pytest.fixture
+def public():
+    """A folder that everybody may look into."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / ".git").mkdir()
+        (folder / "x.env").write_text("DSPY_LM_MODEL=a/b\n")
+        (folder / "profiles.toml").write_text(FILE)
+        for path in folder.iterdir():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        yield folder
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_file_that_may_not_be_written_is_told_with_6(cli, public, command):
+    under = (sys.executable, "-c", AS_NOBODY)
+    done = cli(*WRITERS[command], under=under, cwd=public, env={"EDITOR": EDITOR})
+    assert (done.code, done.out) == (6, ""), done.err
+    assert "could not be written: Permission denied" in done.err
+    assert (public / "profiles.toml").read_text() == FILE
+    assert sorted(p.name for p in public.iterdir()) == [".git", "profiles.toml", "x.env"]
+
+
+def test_an_output_file_that_may_not_be_written_is_told_with_6(cli, public):
+    (public / "profiles.toml").write_text("[p.lm]\nmodel = 'a/b'\n")
+    under = (sys.executable, "-c", AS_NOBODY)
+    done = cli("export", "p", "--out", "out.toml", under=under, cwd=public)
+    assert (done.code, done.out) == (6, "")
+    done = cli("export", "p", "--out", "no/out.toml", under=under, cwd=public)
+    assert (done.code, done.out) == (6, "")
+
+
+@pytest.mark.parametrize(
+    "command", ["set", "init", "edit", "import", "secrets move", "schema", "export"]
+)
+def test_a_full_disk_is_told_with_6_and_loses_nothing(cli, tmp_path, command):
+    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", tmp_path]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a file system of their own")
+    script = """
+import os, subprocess, sys
+folder, *words = sys.argv[1:]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+os.chdir(folder)
+os.mkdir(".git")
+text = sys.stdin.read()
+open("profiles.toml", "w").write(text)
+open("x.env", "w").write("DSPY_LM_MODEL=a/b\\n")
+with open("filler", "wb") as filler:
+    try:
+        while True:
+            filler.write(b"x" * 512)
+            filler.flush()
+    except OSError:
+        pass
+before = sorted(os.listdir())
+code = subprocess.run([sys.executable, "-m", "dspy_profiles", *words]).returncode
+assert open("profiles.toml").read() == text, "lost"
+assert sorted(os.listdir()) == before, os.listdir()
+sys.exit(code)
+"""
+    words = {**WRITERS, "export": ["export", "q", "--out", "out.toml"]}[command]
+    done = cli(
+        *words,
+        under=("unshare", "-rm", sys.executable, "-c", script, tmp_path),
+        input=FILE,
+        env={"EDITOR": EDITOR, "TMPDIR": "/tmp"},
+    )
+    assert (done.code, done.out) == (6, ""), done.err
+    assert "No space left on device" in done.err
+    assert "make room" in done.err
+
+
+IMPATIENT = """
+import sys
+from dspy_profiles import editing, replacing
+from dspy_profiles.cli import writing
+waits = replacing.locked
+editing.locked = writing.locked = lambda target, timeout: waits(target, 0.05)
+from dspy_profiles.cli import app
+app(sys.argv[1:], prog_name="dspy-profiles")
+"""
+HOLDER = """
+import sys
+from pathlib import Path
+from dspy_profiles.editing import editing
+with editing(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_that_somebody_holds_is_told_with_6(cli, write):
+    write("x.env", "DSPY_LM_MODEL=a/b\n")
+    path = write("profiles.toml", FILE)
+    command = [sys.executable, "-c", HOLDER, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        for words in WRITERS.values():
+            done = cli(*words, under=(sys.executable, "-c", IMPATIENT), env={"EDITOR": EDITOR})
+            assert done.code == 6, (words, done.err)
+            assert "another process has been writing this file" in done.err
+        assert path.read_text() == FILE
+        holder.stdin.close()
+    assert cli(*WRITERS["set"]).code == 0
+
+
+@pytest.mark.slow
+def test_many_at_once_lose_nothing(project, write):
+    path = write("profiles.toml", "[p.lm]\nmodel = 'a/b'\n")
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-m", "dspy_profiles", "set", f"p{n}", "lm.model", "a/b", "--project"],
+            stdout=subprocess.DEVNULL,
+        )
+        for n in range(16)
+    ]
+    assert [process.wait() for process in begun] == [0] * 16
+    assert path.read_text().count("model") == 17
+    assert sorted(os.listdir(project)) == [".git", "profiles.toml"]
