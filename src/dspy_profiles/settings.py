@@ -10,7 +10,7 @@ from dspy_profiles import document
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
 from dspy_profiles.locations import Locations, expanded
 
-__all__ = ["SETTINGS", "Setting", "SettingValue", "Settings", "home_of", "load"]
+__all__ = ["SETTINGS", "Setting", "SettingValue", "Settings", "from_table", "home_of", "load"]
 
 Value = str | tuple[str, ...] | None
 
@@ -109,10 +109,10 @@ def load(
     # A home that may not be looked into, as root's for a service, has no settings for us.
     if os.path.exists(locations.user_config):  # noqa: PTH110 - Path.exists would raise
         user = document.read(locations.user_config)
-        values.update(_from_table(user, user.data, ()))
+        values.update(from_table(user, user.data, ()))
     project = _project_config(locations)
     if project is not None:
-        values.update(_from_table(project, project.data["tool"]["dspy-profiles"], TOOL))
+        values.update(from_table(project, project.data["tool"]["dspy-profiles"], TOOL))
     for setting in SETTINGS:
         given = environ.get(setting.env)
         if given and setting.name != "default":
@@ -154,9 +154,10 @@ def _project_config(locations: Locations) -> document.Document | None:
     return None
 
 
-def _from_table(
+def from_table(
     source: document.Document, table: Mapping[str, Any], prefix: tuple[str, ...]
 ) -> dict[str, SettingValue]:
+    """The settings that one table gives; what is none, or of a wrong type, is told."""
     values = {}
     for key, raw in table.items():
         place = Place(source.path, source.line((*prefix, key)))

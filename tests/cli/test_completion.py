@@ -62,7 +62,11 @@ def test_words_are_offered(complete, line, offered):
 def test_set_offers_what_dspy_knows(complete):
     offered = complete("dspy-profiles set prod adapter.")
     assert "adapter.class" in offered
-    assert complete("dspy-profiles set --profile prod lm.mod")[0] == "lm.model"
+    assert complete("dspy-profiles set --profile prod lm.mode") == [
+        "lm.model",
+        "lm.model_info",
+        "lm.model_type",
+    ]
 
 
 def test_a_broken_file_offers_nothing_and_says_nothing(complete, write):

@@ -159,7 +159,9 @@ def watch_of(profile: ResolvedProfile, scene: resolver.Scene) -> Watch:
 
 def _check(profile: ResolvedProfile) -> None:
     """Refuse what DSPy would take without a word, and fail on later: `temperature = "hot"`."""
-    faults = [f for f in dspy_api.check(profile, dspy_api.descriptor()) if f.severity == "error"]
+    schemes = plugins.secret_schemes()
+    found = dspy_api.check(profile, dspy_api.descriptor(), schemes=schemes)
+    faults = [fault for fault in found if fault.severity == "error"]
     if faults:
         first, *more = faults
         others = f" (and {len(more)} more faults)" if more else ""

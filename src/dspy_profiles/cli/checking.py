@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dspy_profiles.cli.diagnosis import Diagnosis, counted, fault_json, fault_lines, lines, ways
 from dspy_profiles.cli.options import AsJson, File, profile_names
-from dspy_profiles.cli.output import ACCENT, MUTED, _console, emit, note, out, place
+from dspy_profiles.cli.output import ACCENT, MUTED, console_for, emit, note, out, place
 
 if TYPE_CHECKING:  # each command loads its own: starting up is for all of them
     from dspy_profiles.health.live import Call
@@ -159,7 +159,7 @@ def _progress(asked: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"],
         SpinnerColumn(style=ACCENT, finished_text=" "),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        console=_console(to_stderr=True),
+        console=console_for(to_stderr=True),
         transient=True,
         # What is not to be seen is held back already.
         redirect_stdout=False,

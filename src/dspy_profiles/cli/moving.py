@@ -1,6 +1,5 @@
 """`import` and `export`: profiles from and to other forms. No secret takes part."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,19 +17,17 @@ __all__ = ["add_to"]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite what is there.")]
 
 
-class Form(StrEnum):
-    """What a profile can be written as."""
-
-    TOML = "toml"
-    JSON = "json"
-    ENV = "env"
-    PYTHON = "python"
+FORMS = ("toml", "json", "env", "python")
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into an app."""
     app.command("import", epilog="Example: dspy-profiles import .env --profile dev")(import_)
     app.command(epilog="Example: dspy-profiles export prod --format python --out prod.py")(export)
+
+
+def _forms(incomplete: str) -> list[str]:
+    return [form for form in FORMS if form.startswith(incomplete)]
 
 
 def import_(
@@ -80,7 +77,15 @@ def import_(
 def export(
     name: Name,
     *,
-    form: Annotated[Form, typer.Option("--format", help="What to write it as.")] = Form.TOML,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMS),
+            help="What to write it as.",
+            autocompletion=_forms,
+        ),
+    ] = "toml",
     to: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write to a file.")
     ] = None,
@@ -93,12 +98,14 @@ def export(
     """
     from dspy_profiles.cli import exporting
 
+    if form not in FORMS:
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMS)}", param_hint="--format")
     scene = Scene.now(file)
     found = resolver.resolve_in(scene, Choice(name, "from the command line"))
-    if form is Form.JSON and to is None:
+    if form == "json" and to is None:
         emit(**exporting.as_payload(found))
         return
-    text = exporting.text(found, form.value)
+    text = exporting.text(found, form)
     if to is None:
         out_raw(text)
         return

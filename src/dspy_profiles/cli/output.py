@@ -25,6 +25,7 @@ __all__ = [
     "Columns",
     "as_json",
     "columns",
+    "console_for",
     "emit",
     "fail",
     "note",
@@ -48,12 +49,12 @@ def use_color(*, wanted: bool) -> None:
     """Whether colours may be used at all; `NO_COLOR` and pipes say no by themselves."""
     global _plain  # noqa: PLW0603 - one command line per process
     _plain = not wanted
-    _console.cache_clear()
+    console_for.cache_clear()
 
 
 def out(*lines: object) -> None:
     """A result."""
-    console = _console(to_stderr=False)
+    console = console_for(to_stderr=False)
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
             if isinstance(part, str | Text):
@@ -75,7 +76,7 @@ def note(*lines: object) -> None:
     """A word beside the result: hints, warnings, progress."""
     for line in lines:
         shown_line = _visible(line) if isinstance(line, str | Text) else line
-        _console(to_stderr=True).print(shown_line, soft_wrap=True)
+        console_for(to_stderr=True).print(shown_line, soft_wrap=True)
 
 
 def emit(**payload: Any) -> None:
@@ -219,7 +220,7 @@ class _Redacting:
 
 
 @cache
-def _console(*, to_stderr: bool) -> Console:
+def console_for(*, to_stderr: bool) -> Console:
     stream = sys.stderr if to_stderr else sys.stdout
     wide = None if stream.isatty() or os.environ.get("COLUMNS") else 10_000  # a pipe has no width
     return Console(

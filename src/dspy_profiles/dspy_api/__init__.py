@@ -5,7 +5,7 @@
 'model'
 """
 
-from dspy_profiles.dspy_api._cache import descriptor
+from dspy_profiles.dspy_api._cache import cache_folder, descriptor
 from dspy_profiles.dspy_api._stamps import SCHEMA_VERSION
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ __all__ = [
     "Change",
     "Finding",
     "breaks",
+    "cache_folder",
     "check",
     "check_value",
     "describe",

@@ -114,7 +114,7 @@ def _named(reader: Reader, module: Module, node: ast.expr, depth: int) -> "Type"
     return _bare(target.name)
 
 
-def _bare(path: str) -> "Type":  # noqa: PLR0911 - a table in the form of code
+def _bare(path: str) -> "Type":
     package, _, name = path.rpartition(".")
     if package in {"pathlib", "os"} and name in {"Path", "PurePath", "PathLike"}:
         return {"kind": "string"}

@@ -160,7 +160,7 @@ class Reader:
             return None, None
         return found, None
 
-    def _follow(  # noqa: PLR0911 - one line per kind of binding
+    def _follow(
         self, module: Module, name: str, node: ast.AST, near: bool, seen: frozenset[str]
     ) -> Target:
         if isinstance(node, ast.ClassDef):

@@ -94,7 +94,7 @@ def names_role(kind: Type) -> bool:
     return kind["kind"] == "object" and bool(kind["written"] == "role")
 
 
-def _fits(kind: Type, value: object) -> bool:  # noqa: PLR0911 - one per kind
+def _fits(kind: Type, value: object) -> bool:
     name = kind["kind"]
     if name == "any" or not _is_toml(value):
         return True

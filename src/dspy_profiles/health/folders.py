@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dspy_profiles.dspy_api._cache import cache_folder
+from dspy_profiles.dspy_api import cache_folder
 from dspy_profiles.health.faults import Fault
 from dspy_profiles.locations import expanded
 from dspy_profiles.resolved import ResolvedProfile

@@ -17,7 +17,7 @@ from dspy_profiles.health.faults import Fault
 from dspy_profiles.locations import Locations
 from dspy_profiles.resolved import KeyPath
 from dspy_profiles.resolver import Scene
-from dspy_profiles.settings import TOOL, Settings, SettingValue, _from_table
+from dspy_profiles.settings import TOOL, Settings, SettingValue, from_table
 
 __all__ = ["Survey", "survey"]
 
@@ -89,7 +89,7 @@ def _settings(where: Locations, faults: list[Fault], files: list[tuple[str, Path
         files.append((kind, source.path))
         for key, raw in table.items():
             try:
-                values.update(_from_table(source, {key: raw}, prefix))
+                values.update(from_table(source, {key: raw}, prefix))
             except InvalidFile as error:
                 faults.append(Fault.told(error, key=(key,)))
     values.update({name: value for name, value in bare.values.items() if bare.is_given(name)})
