@@ -85,16 +85,21 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def signature(path: str) -> str:
     """How something is called, read from the source: `activation/block.py profile`."""
     file, _, name = path.partition(" ")
-    node = named(ast.parse((CODE / file).read_text("utf-8")), name)
-    if isinstance(node, ast.ClassDef):
-        text = f"class {name}:\n{indented(stub(named(node, '__init__')))}"
+    found = named(ast.parse((CODE / file).read_text("utf-8")), name)
+    if isinstance(found[0], ast.ClassDef):
+        text = f"class {name}:\n{indented(stubs(named(found[0], '__init__')))}"
     else:
-        text = stub(node)
+        text = stubs(found)
     return f"<!-- not run -->\n```python\n{text}```\n"
 
 
-def named(node: ast.AST, name: str) -> ast.AST:
-    return next(n for n in ast.iter_child_nodes(node) if getattr(n, "name", None) == name)
+def named(node: ast.AST, name: str) -> list[ast.AST]:
+    return [n for n in ast.iter_child_nodes(node) if getattr(n, "name", None) == name]
+
+
+def stubs(found: list[ast.AST]) -> str:
+    """Of an overloaded function all its forms, and not what is beneath them."""
+    return "".join(map(stub, found[:-1] or found))
 
 
 def stub(node: ast.AST) -> str:
@@ -113,9 +118,12 @@ WIDTH = 88
 
 def parameters_of(arguments: ast.arguments) -> Iterator[str]:
     """Each parameter as it is written, with the spaces that `ast.unparse` leaves out."""
-    required = len(arguments.args) - len(arguments.defaults)
-    defaults = [None] * required + list(arguments.defaults)
-    yield from map(parameter, arguments.args, defaults)
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = len(positional) - len(arguments.defaults)
+    said = list(map(parameter, positional, [None] * required + list(arguments.defaults)))
+    if arguments.posonlyargs:
+        said.insert(len(arguments.posonlyargs), "/")
+    yield from said
     if arguments.kwonlyargs:
         yield "*"
     yield from map(parameter, arguments.kwonlyargs, arguments.kw_defaults)

@@ -51,17 +51,19 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # a type checker is not to take every misspelt name for one of ours
 
-        value: object = version("dspy-profiles")
-    elif name in __all__:
-        value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'activation')}"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value: object = version("dspy-profiles")
+        elif name in __all__:
+            value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'activation')}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 Importing this imports DSPy.
 """
 
-import threading
+import contextlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -19,6 +19,7 @@ from dspy_profiles.content import content
 from dspy_profiles.errors import InvalidProfile, did_you_mean
 from dspy_profiles.fetching import Fetched, fetch
 from dspy_profiles.imports import import_path
+from dspy_profiles.locking import ProcessLock
 from dspy_profiles.provider_kinds import Provider
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
@@ -50,6 +51,11 @@ def build(profile: ResolvedProfile) -> Built:
     if "adapter" in sections:
         values["adapter"] = _by_class(profile, "adapter", sections["adapter"])
     return Built(profile, values, provider)
+
+
+def provider_of(profile: ResolvedProfile) -> Provider:
+    """The provider of a profile; it is closed once nobody holds it."""
+    return _provider(profile)
 
 
 def build_lm(profile: ResolvedProfile, role: str | None = None) -> Any:
@@ -129,7 +135,9 @@ def _lm(
         return construct(cls, given, profile, key)
 
     # The provider is kept with the LM: what one role's LM is told to answer, the others' know.
-    kept = (profile.name, profile.files, key, provider, content(arguments))
+    # A ProfileProvider has no part in the LM, and is to be closed when its profile goes.
+    made_by = provider if provider.whole is None else None
+    kept = (profile.name, profile.files, key, made_by, content(arguments))
     return _kept(kept, make)
 
 
@@ -227,17 +235,22 @@ def _callbacks(profile: ResolvedProfile, key: KeyPath, given: Any) -> list[Any]:
     return made
 
 
-_lock = threading.RLock()
+_lock = ProcessLock()
 _objects: OrderedDict[Hashable, Any] = OrderedDict()
 _providers: weakref.WeakValueDictionary[Hashable, Provider] = weakref.WeakValueDictionary()
 KEPT = 256  # objects; one that falls out is only made again
+# What somebody still holds is the same object for as long as he does.
+_held: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
 
 
 def _kept(key: Hashable, make: Callable[[], Any]) -> Any:
     """The object that was made for the same content before, else a new one."""
     with _lock:
         if key not in _objects:
-            _objects[key] = make()
+            found = _held.get(key)
+            _objects[key] = found if found is not None else make()
+            with contextlib.suppress(TypeError):  # a class with slots, which takes no weak ones
+                _held[key] = _objects[key]
             if len(_objects) > KEPT:
                 _objects.popitem(last=False)
         _objects.move_to_end(key)

@@ -87,7 +87,12 @@ def plain(value: Any) -> Any:
 
 
 def _ready(value: Any, kind: object, profile: ResolvedProfile, key: KeyPath) -> Any:
-    return as_number(value, kind, profile, key) if isinstance(value, Fetched) else value
+    if isinstance(value, Fetched):
+        return as_number(value, kind, profile, key)
+    kinds = _members(kind)
+    if isinstance(value, Secret) and str not in kinds and kinds & {int, float, bool}:
+        return as_number(Fetched(value.reveal()), kind, profile, key)  # no number is a secret
+    return value
 
 
 def as_number(value: Fetched, kind: object, profile: ResolvedProfile, key: KeyPath) -> Any:

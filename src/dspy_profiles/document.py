@@ -3,7 +3,6 @@
 import errno
 import os
 import stat as modes
-import threading
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import tomli
 
 from dspy_profiles.errors import InvalidFile, Place
+from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import KeyPath
 from dspy_profiles.statements import statements
 
@@ -104,17 +104,7 @@ def read(path: Path) -> Document:
 _KEPT = 64  # documents; a long process may read many files once
 _RACY_NS = 100_000_000  # coarser than any clock that stamps files on the systems we support
 _documents: dict[Path, Document] = {}
-_lock = threading.RLock()
-
-
-def _renew_lock() -> None:
-    # A fork while another thread was reading would leave the child a lock that nobody opens.
-    global _lock  # noqa: PLW0603
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_lock = ProcessLock()
 
 
 def _stamp(status: os.stat_result) -> Stamp:

@@ -1,18 +1,18 @@
 """`.env` files and `[x.env]`: what we put into this process's environment, and follow up."""
 
 import os
-import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
+from dspy_profiles.locking import ProcessLock
 
 __all__ = ["load_env_files", "names_in", "set_once", "value_in"]
 
 STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is asked for by name, when a profile is chosen
 
-_lock = threading.Lock()
+_lock = ProcessLock()
 _from_files: dict[str, str] = {}
 _from_profiles: dict[str, tuple[str, str]] = {}
 

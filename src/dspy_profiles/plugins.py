@@ -1,6 +1,5 @@
 """One plugin manager. Entry points are loaded when somebody first needs a plugin."""
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,12 +7,13 @@ import pluggy
 
 from dspy_profiles import hookspecs, secrets
 from dspy_profiles.errors import ProviderError
+from dspy_profiles.locking import ProcessLock
 
 __all__ = ["hookimpl", "listening", "manager", "providers", "secret_schemes"]
 
 hookimpl = pluggy.HookimplMarker("dspy_profiles")
 
-_lock = threading.RLock()
+_lock = ProcessLock()
 _manager: "Manager | None" = None
 # The hooks that somebody implements: an activation is too quick to ask the manager each time.
 listening: set[str] = set()

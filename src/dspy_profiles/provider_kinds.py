@@ -1,6 +1,7 @@
 """What `[x.provider] class` may name, and what each kind contributes."""
 
 import inspect
+import threading
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -10,10 +11,11 @@ from dspy.clients.provider import Provider as Trainer
 
 from dspy_profiles import dspy_internals, plugins
 from dspy_profiles.construct import construct
+from dspy_profiles.content import Content, content
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.imports import import_path
 from dspy_profiles.providers.async_side import AsyncSide
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, Table
+from dspy_profiles.resolved import KeyPath, ResolvedProfile
 from dspy_profiles.secrets import redact, retold
 
 __all__ = ["NONE", "ProfileProvider", "Provider", "make", "placed"]
@@ -49,7 +51,8 @@ class Provider:
         self.lm_arguments = lm_arguments or {}
         self.engine = engine
         self.whole = whole
-        self._offered: tuple[Table, dict[str, Any]] | None = None
+        self._offered: dict[Content, dict[str, Any]] = {}
+        self._lock = threading.RLock()
         close = getattr(whole, "close", None)
         if close is not None:
             weakref.finalize(self, close)
@@ -85,18 +88,36 @@ class Provider:
         whole = self.whole
         if whole is None:
             return {}
-        if self._offered is None or self._offered[0] != profile.values:
-            made = _guarded(profile, self.name, lambda: whole.build(profile))
-            if not isinstance(made, Mapping):
-                raise ProviderError(
-                    f"build of {self.name} has to return a dict of settings, "
-                    f"not {type(made).__name__}",
-                    where=profile.place("provider", "class"),
-                )
-            self._offered = (profile.values, dict(made))
-        return self._offered[1]
+        key = content(profile.values)
+        with self._lock:
+            if key not in self._offered:
+                made = _guarded(profile, self.name, lambda: whole.build(profile))
+                self._offered[key] = self._checked(made, profile)
+                while len(self._offered) > KEPT:
+                    del self._offered[next(iter(self._offered))]
+            return self._offered[key]
+
+    def _checked(self, made: object, profile: ResolvedProfile) -> dict[str, Any]:
+        where = profile.place("provider", "class")
+        if not isinstance(made, Mapping):
+            raise ProviderError(
+                f"build of {self.name} has to return a dict of settings, not {type(made).__name__}",
+                where=where,
+            )
+        known = {*(dspy_internals.base_config() or {}), *dspy_internals.own_defaults()}
+        unknown = [name for name in made if name not in known]
+        if unknown:
+            raise ProviderError(
+                f'build of {self.name} returns "{unknown[0]}", which dspy.settings has not',
+                hint=did_you_mean(str(unknown[0]), known),
+                where=where,
+            )
+        if not isinstance(made.get("callbacks", ()), list | tuple):
+            raise ProviderError(f"callbacks of {self.name} have to be a list", where=where)
+        return dict(made)
 
 
+KEPT = 64  # profiles that one ProfileProvider was asked for
 NONE = Provider()
 
 
@@ -129,7 +150,12 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
         return Provider(name, lm_arguments={"provider": found})
     if _has(found, "complete"):
         return Provider(name, engine=found, lm_arguments=_engine_arguments(found))
-    assert isinstance(found, ProfileProvider)  # noqa: S101 - the last of the known kinds
+    if not isinstance(found, ProfileProvider):  # its class has `complete` by a metaclass
+        raise ProviderError(
+            f'what "{name}" makes is no provider',
+            hint=f"expected {EXPECTED}",
+            where=profile.place("provider", "class"),
+        )
     return Provider(name, whole=found)
 
 

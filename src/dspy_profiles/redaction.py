@@ -60,6 +60,9 @@ def retold(error: Exception) -> tuple[str, Exception | None]:
 
     A traceback shows a cause in full, so one that holds a secret must not become a cause.
     """
+    from traceback import format_exception
+
     said = f"{type(error).__name__}: {error}"
-    shown = redact(said)
-    return shown, error if shown == said else None
+    # Its notes, its own causes and the members of a group are shown as well.
+    whole = "".join(format_exception(error))
+    return redact(said), error if redact(whole) == whole else None

@@ -88,14 +88,10 @@ def choose(
     name: str | None,
     *,
     named_by: str = "the argument",
-    session: str | None = None,
 ) -> Choice:
-    """The first name that is given: named, `DSPY_PROFILE`, setting `default`, "default" itself.
-
-    `session` is the profile that this session is pinned to: what a forced name comes down to.
-    """
+    """The first name that is given: named, `DSPY_PROFILE`, setting `default`, "default" itself."""
     check_name(name)
-    choice = _given(scene, name, named_by, session)
+    choice = _given(scene, name, named_by)
     if choice is None:
         raise ProfileNotFound(
             "no profile is named, and none is the default",
@@ -114,9 +110,9 @@ def check_name(name: object) -> None:
         )
 
 
-def _given(scene: Scene, name: str | None, named_by: str, session: str | None) -> Choice | None:
+def _given(scene: Scene, name: str | None, named_by: str) -> Choice | None:
     if is_forced():
-        forced = session or os.environ.get(NAME_VARIABLE)
+        forced = os.environ.get(NAME_VARIABLE)
         if not forced:
             raise ProfileNotFound(
                 f"{FORCE_VARIABLE} is set, but this session has no profile to force",

@@ -10,7 +10,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import ProfileError, current_profile, profile, with_profile
+from dspy_profiles import ProfileError, bind, current_profile, profile, with_profile
 
 
 def active() -> str | None:
@@ -350,3 +350,56 @@ def test_a_name_is_looked_up_at_the_call_not_at_the_decoration(
         late()
     write(project / "profiles.toml", '[late.provider]\nclass = "mock"\n')
     assert late() == "late"
+
+
+def test_objects_whose_call_is_of_another_kind_run_under_the_profile() -> None:
+    class Coroutine:
+        async def __call__(self) -> str | None:
+            await asyncio.sleep(0)
+            return active()
+
+    class Steps:
+        def __call__(self) -> Iterator[str | None]:
+            yield active()
+
+    class Stream:
+        async def __call__(self) -> AsyncIterator[str | None]:
+            yield active()
+
+    async def streamed() -> list[str | None]:
+        return [inside async for inside in with_profile("mock")(Stream())()]
+
+    assert asyncio.run(with_profile("mock")(Coroutine())()) == "mock"
+    assert asyncio.run(with_profile("mock")(functools.partial(Coroutine()))()) == "mock"
+    assert list(with_profile("mock")(Steps())()) == ["mock"]
+    assert asyncio.run(streamed()) == ["mock"]
+
+
+def test_generators_can_be_bound() -> None:
+    def steps() -> Iterator[str | None]:
+        yield active()
+        yield active()
+
+    async def stream() -> AsyncIterator[str | None]:
+        yield active()
+
+    async def streamed() -> list[str | None]:
+        return [inside async for inside in bound_stream()]
+
+    with profile("mock"):
+        bound, bound_stream = bind(steps), bind(stream)
+    assert [(inside, active()) for inside in bound()] == [("mock", None)] * 2
+    assert asyncio.run(streamed()) == ["mock"]
+
+
+def test_a_subclass_that_is_decorated_runs_under_its_own_profile() -> None:
+    @with_profile("mock", lm={"model": "parents"})
+    class Parent(dspy.Module):  # type: ignore[misc]
+        def forward(self) -> str:
+            return str(dspy.settings.lm.model)
+
+    @with_profile("mock", lm={"model": "childs"})
+    class Child(Parent):
+        pass
+
+    assert (Parent()(), Child()()) == ("parents", "childs")

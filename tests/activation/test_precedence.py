@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dspy
 import pytest
 
-from dspy_profiles import ProfileError, configure, current_profile, lm, profile, with_profile
+from dspy_profiles import (
+    ProfileError,
+    configure,
+    current_profile,
+    lm,
+    plugins,
+    profile,
+    with_profile,
+)
 
 PROFILES = """
 [block.settings]
@@ -327,3 +336,52 @@ def test_a_name_that_is_no_string_is_refused_in_words(name: Any) -> None:
 def test_lm_takes_arguments_and_says_so_when_it_is_given_sections() -> None:
     with pytest.raises(ProfileError, match="lm is a section"):
         lm("block", lm={"temperature": 0})
+
+
+def test_the_default_profile_fills_its_own_values_anew(write: Any, project: Any) -> None:
+    configure()
+    write(project / "profiles.toml", PROFILES.replace("= 44", "= 55"))
+    configure()
+    assert dspy.settings.max_errors == 55
+
+
+def test_the_default_profile_leaves_a_configured_one_the_active_one() -> None:
+    configure("block")
+    configure()
+    assert current_profile().name == "block"  # type: ignore[union-attr]
+
+
+def test_handles_restored_in_the_order_of_their_making_leave_nothing() -> None:
+    before = dict(dspy.settings.config)
+    first = configure("mock", settings={"num_threads": 4})
+    second = configure("mock", lm={"model": "second"}, settings={"num_threads": 4})
+    first.restore()
+    assert dspy.settings.lm.model == "second"
+    assert threads() == 4
+    second.restore()
+    assert dict(dspy.settings.config) == before
+
+
+def test_a_restore_that_fails_in_another_thread_can_be_done_in_the_right_one() -> None:
+    handle = configure("mock")
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ProfileError, match="with profile"):
+        pool.submit(handle.restore).result()
+    assert dspy.settings.lm.model == "mock"
+    handle.restore()
+    assert dspy.settings.lm is None
+
+
+def test_a_listener_that_fails_leaves_no_profile_behind() -> None:
+    class Failing:
+        @plugins.hookimpl
+        def dspy_profiles_activated(self, profile: Any) -> None:
+            raise ZeroDivisionError
+
+    plugin = Failing()
+    plugins.manager().register(plugin)
+    try:
+        with pytest.raises(ZeroDivisionError), profile("block"):
+            pass
+        assert threads() == 8
+    finally:
+        plugins.manager().unregister(plugin)

@@ -211,3 +211,10 @@ def test_the_settings_are_of_their_own_class_again_afterwards(pin: Any) -> None:
     plain = type(module.main_thread_config)
     pin().release()
     assert type(module.main_thread_config) is plain
+
+
+def test_the_default_profile_never_displaces_a_session(pin: Any, write: Any, project: Any) -> None:
+    write(project / "profiles.toml", '[default.lm]\nmodel = "openai/paid"\n')
+    pin()
+    configure()
+    assert model() == "mock"

@@ -53,7 +53,7 @@ def test_set_changes_one_value_and_prints_the_change_alone(cli, profiles):
 )
 def test_values_are_typed(cli, write, word, written):
     path = write("profiles.toml", '[p.provider]\nclass = "mock"\n')
-    done = cli("set", "--force", "--", "p", "provider.x", word)
+    done = cli("set", "p", "provider.x", word)
     assert done.code == 0, done.err
     assert path.read_text() == f'[p.provider]\nclass = "mock"\nx = {written}\n'
 
@@ -81,6 +81,8 @@ def test_what_is_always_text_stays_text(cli, project):
         (["prod", "lm.model"], 4, '"lm.model" sets nothing'),
         (["prod"], 2, "set PROFILE KEY VALUE"),
         (["--profile", "prod"], 2, "Missing argument"),
+        (["prod", "lm.seed", "--forse"], 2, "no such option: --forse"),
+        (["prod", "lm.seed=1", "-x"], 2, "no such option: -x"),
         (["", "lm.model", "x"], 4, "cannot be the name"),
         (["$schema", "lm.model", "x"], 4, "cannot be the name"),
         (["a\nb", "lm.model", "x"], 4, "cannot be the name"),

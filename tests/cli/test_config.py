@@ -74,7 +74,7 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
         (["set", "env-file", "x", "--project", "--user"], 2, "choose one"),
     ],
 )
-def test_what_cannot_be_is_refused(cli, home, project, words, code, said):
+def test_what_cannot_be_is_refused(cli, home, words, code, said):
     done = cli("config", *words)
     assert (done.code, done.out) == (code, "")
     assert said in done.err

@@ -1,6 +1,5 @@
 """Broken files, closed folders, full disks and held locks: nothing is lost by any command."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -188,4 +187,4 @@ def test_many_at_once_lose_nothing(project, write):
     ]
     assert [process.wait() for process in begun] == [0] * 16
     assert path.read_text().count("model") == 17
-    assert sorted(os.listdir(project)) == [".git", "profiles.toml"]
+    assert sorted(p.name for p in project.iterdir()) == [".git", "profiles.toml"]

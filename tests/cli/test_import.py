@@ -91,10 +91,8 @@ def test_another_prefix_is_taken(cli, write):
         ("DSPY_LM_MODEL=a/b\nDSPY_EXTENDS=gone\n", 4, "does not exist"),
     ],
 )
-def test_variables_that_make_no_sound_profile_are_refused_whole(
-    cli, write, project, text, code, said
-):
-    write("x.env", text)
+def test_variables_that_make_no_sound_profile_are_refused_whole(cli, project, text, code, said):
+    (project / "x.env").write_text(text)
     done = cli("import", "x.env", "--project")
     assert (done.code, done.out) == (code, "")
     assert said in done.err
@@ -146,25 +144,25 @@ def test_a_secret_in_another_file_is_refused_with_the_way_out(cli, project, writ
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "code", "said"),
+    ("name", "text", "ends"),
     [
-        ("gone.toml", None, 4, "no such file"),
-        ("gone.env", None, 4, "no such file"),
-        ("a.toml", "x = \n", 4, "a.toml:1"),
-        ("a.toml", "", 3, "no profile in it"),
-        ("a.toml", "x = 1\n", 4, "not a profile"),
-        ("a.toml", "[p]\nlmm = 1\n", 4, "unknown section"),
-        ("b.env", b"\xff\xfe", 4, "UTF-8"),
-        ("profiles.toml", "[p]\n", 4, "in this file already"),
+        ("gone.toml", None, (4, "no such file")),
+        ("gone.env", None, (4, "no such file")),
+        ("a.toml", "x = \n", (4, "a.toml:1")),
+        ("a.toml", "", (3, "no profile in it")),
+        ("a.toml", "x = 1\n", (4, "not a profile")),
+        ("a.toml", "[p]\nlmm = 1\n", (4, "unknown section")),
+        ("b.env", b"\xff\xfe", (4, "UTF-8")),
+        ("profiles.toml", "[p]\n", (4, "in this file already")),
     ],
 )
-def test_what_cannot_be_read_is_refused(cli, project, name, text, code, said):
+def test_what_cannot_be_read_is_refused(cli, project, name, text, ends):
     if text is not None:
         (project / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     before = {path.name: path.read_bytes() for path in project.iterdir() if path.is_file()}
     done = cli("import", name)
-    assert (done.code, done.out) == (code, "")
-    assert said in done.err
+    assert (done.code, done.out) == (ends[0], "")
+    assert ends[1] in done.err
     assert {p.name: p.read_bytes() for p in project.iterdir() if p.is_file()} == before
 
 

@@ -40,8 +40,16 @@ def test_with_yes_it_asks_nothing_and_works_offline(cli, home):
             'model = "ollama_chat/llama3.2"\napi_base = "http://localhost:11434"\n',
         ),
         (
-            ["--provider", "compatible", "--model", "meta/l", "--api-base", "https://h/v1"]
-            + ["--key-variable", "none"],
+            [
+                "--provider",
+                "compatible",
+                "--model",
+                "meta/l",
+                "--api-base",
+                "https://h/v1",
+                "--key-variable",
+                "none",
+            ],
             'model = "openai/meta/l"\napi_base = "https://h/v1"\n',
         ),
     ],
@@ -135,7 +143,7 @@ def test_a_person_is_asked(terminal, project, write):
     write("profiles.toml", "[a.lm]\nmodel = 'x/y'\n")
     screen = terminal("init").until("Name of the profile [default]").type("a")
     screen.until('there is a profile "a" already').until("Name of the profile").type("dev")
-    screen.until("openai").until("anthropic").until("ollama").until("mock")
+    screen.until("1").until("openai").until("needs a key\r\n").until("ollama").until("mock")
     screen.until("Provider [openai]").type("opnai").until('did you mean "openai"')
     screen.until("Provider").type("2").until("Model").until("claude-haiku-4-5")
     screen.until("[anthropic/claude-sonnet-4-5]").type("")

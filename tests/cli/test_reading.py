@@ -70,7 +70,7 @@ def test_list_shows_each_profile_and_why_one_applies(cli, profiles, write):
             "openai/gpt-4o",
             "base",
             "profiles.toml",
-            f"from the setting default, {profiles.with_name('pyproject.toml')}:2",
+            "from the setting default, pyproject.toml:2",
         ],
         ["mock", "built in, offline"],
     ]

@@ -15,7 +15,7 @@ import dspy_profiles
 SRC = Path(dspy_profiles.__file__).parent.parent
 
 FLOORS = {
-    0: "content document editing environment errors hookspecs locations plugins replacing "
+    0: "content document editing environment errors hookspecs locations locking plugins replacing "
     "redaction resolved secrets sections settings splices statements",
     1: "catalog dspy_api fetching marking resolver",
     2: "build construct dspy_internals imports provider_kinds providers",

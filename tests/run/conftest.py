@@ -3,11 +3,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-COMMAND = (sys.executable, "-m", "dspy_profiles", "run")
+COMMAND = (str(Path(sys.executable).with_name("dspy-profiles")), "run")
 PATIENCE = 120  # seconds until a process that hangs is killed, which fails its test
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

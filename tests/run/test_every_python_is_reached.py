@@ -236,7 +236,7 @@ def test_a_program_without_dspy_loads_nothing_of_ours(run) -> None:
 
 def test_the_parent_does_not_import_dspy(command, write) -> None:
     write("profiles.toml", '[p.lm]\nmodel = "openai/x"\napi_key = "${KEY:-none}"\n')
-    words = [command[0], "-X", "importtime", *command[1:], "-p", "p", "--", "true"]
+    words = [sys.executable, "-X", "importtime", *command, "-p", "p", "--", "true"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "dspy_profiles.launcher.launching" in loaded

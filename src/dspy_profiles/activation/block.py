@@ -105,7 +105,11 @@ def overlay(ready: Prepared) -> Overlay:
     """Enter a block."""
     entered = Overlay(ready, _variable())
     if "dspy_profiles_activated" in plugins.listening:
-        plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
+        try:
+            plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
+        except BaseException:  # who hears of it may fail: then nothing was entered
+            entered.leave()
+            raise
     return entered
 
 

@@ -1,5 +1,6 @@
 """A profile by `dspy.configure`: for programs and notebooks that set things up once."""
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from dspy_profiles import dspy_internals
 from dspy_profiles.activation import session
 from dspy_profiles.activation.prepared import Prepared, prepared
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.resolved import ACTIVE, ResolvedProfile
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Overrides
 
 __all__ = ["Configured", "configure"]
@@ -20,7 +21,7 @@ class Configured:
 
     def __init__(self, ready: Prepared, before: dict[str, Any], ours: dict[str, Any]) -> None:
         self.profile: ResolvedProfile = ready.profile
-        self._before = before
+        self.way_back = before
         self._ours = ours
         self._pin: session.Pin | None = None
 
@@ -29,13 +30,34 @@ class Configured:
         if self._pin is not None:
             self._pin.release()
             return
-        config = dspy_internals.base_config() or {}
-        still = [k for k in self._before if config.get(k, _MISSING) is self._ours[k]]
-        back = {k: self._before.pop(k) for k in still}
-        self._before = {}
-        _configure({k: v for k, v in back.items() if v is not _MISSING})
-        for key in (k for k, v in back.items() if v is _MISSING):
+        config = _config()
+        later = _since(self)
+        back = {}
+        for key, value in self.way_back.items():
+            heir = next((handle for handle in later if key in handle.way_back), None)
+            if heir is None and config.get(key, _MISSING) is self._ours[key]:
+                back[key] = value
+        gone = [key for key, value in back.items() if value is _MISSING]
+        if back:  # raises in a thread that may not, and leaves the way back as it is
+            _configure({k: v for k, v in back.items() if v is not _MISSING})
+        for key in gone:
             config.pop(key, None)
+        for key, value in self.way_back.items():
+            heir = next((handle for handle in later if key in handle.way_back), None)
+            if heir is not None:  # its way back leads past us now
+                heir.way_back[key] = value
+        self.way_back = {}
+
+
+# Weakly: a handle that nobody holds is restored by nobody.
+_handles: list["weakref.ref[Configured]"] = []
+
+
+def _since(handle: Configured) -> list[Configured]:
+    alive = [(ref, found) for ref in _handles if (found := ref()) is not None]
+    _handles[:] = [ref for ref, _ in alive]
+    handles = [found for _, found in alive]
+    return handles[handles.index(handle) + 1 :]
 
 
 def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Configured:
@@ -45,14 +67,14 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     profile fills only the keys that nobody has set: the program's own `dspy.configure` wins,
     before as well as after.
     """
-    ready = prepared(name, Overrides(overrides))
-    if session.innermost() is not None:  # our own doors pass the pin
+    overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
+    ready = prepared(name, overrides)
+    # Our own doors pass the pin; the default profile, the lowest of levels, lies beneath it.
+    if session.innermost() is not None and not ready.is_default:
         handle = Configured(ready, {}, {})
         handle._pin = session.pin(ready)  # noqa: SLF001
         return handle
-    import dspy
-
-    config = dspy_internals.base_config() or dspy.settings.config
+    config = _config()
     values = dict(ready.values)
     if ready.is_default:
         values = {k: v for k, v in values.items() if _is_untouched(config, k)}
@@ -60,12 +82,27 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
         there = config["callbacks"]
         values["callbacks"] = [*there, *(c for c in ready.callbacks if c not in there)]
     before = {key: config.get(key, _MISSING) for key in values}
-    _configure(values)
-    return Configured(ready, before, values)
+    if values:
+        _configure(values)
+    if ready.is_default:
+        _filled.update(values)
+    made = Configured(ready, before, values)
+    _handles.append(weakref.ref(made))
+    return made
+
+
+_filled: dict[str, Any] = {}  # what the default profile has set, and may set anew
+
+
+def _config() -> dict[str, Any]:
+    import dspy
+
+    config: dict[str, Any] = dspy_internals.base_config() or dspy.settings.config
+    return config
 
 
 def _is_untouched(config: Mapping[str, Any], key: str) -> bool:
-    if key == ACTIVE:
+    if key in config and config[key] is _filled.get(key, _MISSING):
         return True
     defaults = dspy_internals.own_defaults()
     if key not in defaults:

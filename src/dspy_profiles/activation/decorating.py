@@ -4,20 +4,26 @@ import functools
 import inspect
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context, copy_context
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, overload
 
 from dspy_profiles.activation.block import profile
 from dspy_profiles.errors import ProfileError
+from dspy_profiles.resolver import Overrides
 
 __all__ = ["bind", "with_profile"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-Wrap = Callable[[], profile]
+Wrap = Callable[[], AbstractContextManager[Any]]
 
 
-def with_profile(name: str | None = None, **overrides: Mapping[str, Any]) -> Callable[[F], F]:
+@overload
+def with_profile(name: F, /) -> F: ...
+@overload
+def with_profile(name: str | None = None, **overrides: Mapping[str, Any]) -> Callable[[F], F]: ...
+def with_profile(name: Any = None, **overrides: Mapping[str, Any]) -> Any:
     """Run a function under a profile, each time that it is called.
 
     For functions, coroutines, generators and asynchronous ones, methods of every kind, and
@@ -30,6 +36,7 @@ def with_profile(name: str | None = None, **overrides: Mapping[str, Any]) -> Cal
     if name is not None and not isinstance(name, str):  # @with_profile, without parentheses
         return cast("Callable[[F], F]", with_profile()(name))
 
+    overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
     profile(name, **overrides)  # what is wrong with the overrides is told here and now
 
     def block() -> profile:
@@ -49,7 +56,11 @@ def bind(function: F) -> F:
     >>> pool.submit(bind(answer), "Why?")  # doctest: +SKIP
     """
     context = copy_context()
-    if inspect.iscoroutinefunction(function):
+    if inspect.isasyncgenfunction(_called(function)):
+        return cast("F", _async_generator(function, nullcontext, context))
+    if inspect.isgeneratorfunction(_called(function)):
+        return cast("F", _generator(function, nullcontext, context))
+    if inspect.iscoroutinefunction(_called(function)):
 
         @functools.wraps(function)
         async def in_context(*args: Any, **kwargs: Any) -> Any:
@@ -75,13 +86,17 @@ def _decorated(function: Any, block: Wrap) -> Any:
             f"with_profile cannot decorate {function!r}",
             hint="it takes functions, methods and dspy.Module classes",
         )
-    if inspect.isasyncgenfunction(function):
-        return _async_generator(function, block)
-    if inspect.isgeneratorfunction(function):
-        return _generator(function, block)
-    if inspect.iscoroutinefunction(function):
-        return _coroutine(function, block)
-    return _function(function, block)
+    wrap, _ = next(kind for kind in _KINDS if kind[1](_called(function)))
+    return wrap(function, block)
+
+
+def _called(function: Any) -> Any:
+    """What runs: of an object with `__call__`, that method."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.isroutine(function) or isinstance(function, type):
+        return function
+    return type(function).__call__
 
 
 def _function(function: Callable[..., T], block: Wrap) -> Callable[..., T]:
@@ -103,13 +118,13 @@ def _coroutine(function: Callable[..., Awaitable[T]], block: Wrap) -> Callable[.
 
 
 def _generator(
-    function: Callable[..., Generator[Any, Any, Any]], block: Wrap
+    function: Callable[..., Generator[Any, Any, Any]], block: Wrap, within: Context | None = None
 ) -> Callable[..., Generator[Any, Any, Any]]:
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         # The steps run in a context of their own: they may come from any thread, and blocks that
         # the generator opens between them find their way back.
-        context = copy_context()
+        context = copy_context() if within is None else within.copy()
         entered = block()
         context.run(entered.__enter__)
         try:
@@ -135,11 +150,11 @@ def _generator(
 
 
 def _async_generator(
-    function: Callable[..., AsyncGenerator[Any, Any]], block: Wrap
+    function: Callable[..., AsyncGenerator[Any, Any]], block: Wrap, within: Context | None = None
 ) -> Callable[..., AsyncGenerator[Any, Any]]:
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        context = copy_context()
+        context = copy_context() if within is None else within.copy()
         entered = block()
         context.run(entered.__enter__)
         try:
@@ -162,6 +177,14 @@ def _async_generator(
             context.run(entered.__exit__, None, None, None)
 
     return run
+
+
+_KINDS: tuple[tuple[Callable[..., Any], Callable[[Any], bool]], ...] = (
+    (_async_generator, inspect.isasyncgenfunction),
+    (_generator, inspect.isgeneratorfunction),
+    (_coroutine, inspect.iscoroutinefunction),
+    (_function, callable),
+)
 
 
 class _Inside(Generic[T]):
@@ -200,5 +223,12 @@ def _module_class(cls: type, block: Wrap) -> type:
         )
     # What runs a program is its call: usage tracking and callbacks begin there, before `forward`.
     for name in ("__call__", "acall"):
-        setattr(cls, name, _decorated(getattr(cls, name), block))
+        plain = getattr(cls, name)
+        plain = getattr(plain, _UNDER, plain)  # a parent's profile gives way to the subclass's
+        decorated = _decorated(plain, block)
+        setattr(decorated, _UNDER, plain)
+        setattr(cls, name, decorated)
     return cls
+
+
+_UNDER = "__dspy_profiles_under__"

@@ -5,7 +5,7 @@ from typing import Any
 
 from dspy_profiles import resolver
 from dspy_profiles.activation.block import current_profile
-from dspy_profiles.activation.prepared import prepared
+from dspy_profiles.activation.prepared import Prepared, prepared
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.sections import SECTIONS
@@ -23,7 +23,7 @@ def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> An
     """
     overrides = resolver.Overrides(overrides)
     sections = resolver.Overrides()
-    mistaken = [name for name in overrides if name in SECTIONS]
+    mistaken = [name for name in overrides if name in SECTIONS and name != "provider"]
     if mistaken:
         raise InvalidProfile(
             f"{mistaken[0]} is a section, and lm() takes arguments of dspy.LM",
@@ -32,8 +32,11 @@ def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> An
     if overrides:
         sections["lm" if role is None else "lms"] = overrides if role is None else {role: overrides}
     found = _profile(name, sections)
-    from dspy_profiles.build import build_lm  # imports DSPy
+    from dspy_profiles.build import build_lm, provider_of  # imports DSPy
 
+    if isinstance(found, Prepared):
+        found.provider = provider_of(found.profile)
+        found = found.profile
     return build_lm(found, role)
 
 
@@ -44,13 +47,14 @@ def embedder(name: str | None = None, **overrides: Any) -> Any:
     """
     overrides = resolver.Overrides(overrides)
     found = _profile(name, resolver.Overrides(embedder=overrides) if overrides else {})
+    found = found.profile if isinstance(found, Prepared) else found
     from dspy_profiles.build import build_embedder
 
     return build_embedder(found)
 
 
-def _profile(name: str | None, overrides: Mapping[str, Any]) -> ResolvedProfile:
+def _profile(name: str | None, overrides: Mapping[str, Any]) -> ResolvedProfile | Prepared:
     active = current_profile() if name is None and not resolver.is_forced() else None
     if active is None:
-        return prepared(name, overrides, build=False).profile
+        return prepared(name, overrides, build=False)
     return resolver.overridden(active, overrides) if overrides else active

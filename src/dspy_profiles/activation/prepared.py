@@ -1,19 +1,20 @@
 """A profile, ready to be activated; made anew when what it was made from has changed."""
 
-import threading
+import contextlib
+import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dspy_profiles import dspy_api, environment, locations, plugins, resolver, secrets, settings
 from dspy_profiles.activation.watch import Watch
 from dspy_profiles.content import content
-from dspy_profiles.errors import InvalidFile, InvalidProfile
+from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileNotFound
 from dspy_profiles.fetching import fetch, references, refuse_missing, secret_files
 from dspy_profiles.imports import make_importable
+from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import ACTIVE, KeyPath, ResolvedProfile
 from dspy_profiles.sections import CLIENT_KEYS
 
@@ -38,26 +39,26 @@ class Prepared:
     watch: Watch
     told: str | None = None  # the fault in a newer state of the file that its user knows of
 
-    @cached_property
-    def built(self) -> "Built":
+    # Made by `build`, under the one lock of this module: functools.cached_property of Python 3.11
+    # has a lock of its own, which a fork would leave closed in the child.
+    built: "Built | None" = None
+    provider: object = None  # what lm() needs of it, held so that it is not closed meanwhile
+    values: Mapping[str, Any] = field(default_factory=dict)  # callbacks add up, and stand apart
+    callbacks: tuple[Any, ...] = ()
+
+    def build(self) -> None:
+        refuse_missing(self.profile, skip=_is_not_needed(self.profile))
         from dspy_profiles.build import build  # the first activation imports DSPy
 
         built = build(self.profile)
         plugins.manager().hook.dspy_profiles_loaded(profile=self.profile)
-        return built
-
-    @cached_property
-    def values(self) -> Mapping[str, Any]:
-        """The settings to set; callbacks are not among them, since they add up."""
-        ours = {k: v for k, v in self.built.values.items() if k != "callbacks"}
-        return {**ours, ACTIVE: self.profile}
-
-    @cached_property
-    def callbacks(self) -> tuple[Any, ...]:
-        return tuple(self.built.values.get("callbacks", ()))
+        ours = {k: v for k, v in built.values.items() if k != "callbacks"}
+        self.callbacks = tuple(built.values.get("callbacks", ()))
+        self.values = {**ours, ACTIVE: self.profile}
+        self.built = built  # last: others look at it without the lock
 
 
-_lock = threading.RLock()
+_lock = ProcessLock()
 _ready: OrderedDict[Hashable, Prepared] = OrderedDict()
 _session: Prepared | None = None
 
@@ -76,7 +77,7 @@ def prepared(name: str | None, overrides: Mapping[str, Any], *, build: bool = Tr
     except TypeError:  # a list, or the like
         resolver.check_name(name)
         raise
-    if ready is not None and ready.watch.is_fresh() and (not build or "built" in ready.__dict__):
+    if ready is not None and ready.watch.is_fresh() and (not build or ready.built is not None):
         return ready
     with _lock:
         return _renewed(key, name, overrides, build=build)
@@ -93,13 +94,17 @@ def _renewed(
     else:
         try:
             made = _prepare(name, overrides, build=build)
+        except ProfileNotFound:
+            made = _once_written(last, name, overrides, build=build)
         except (InvalidFile, InvalidProfile) as error:
-            return _last_good(last, error)
-    if build:
+            made = _last_good(last, error)
+            if made.built is not None or not build:
+                return made
+    if build and made.built is None:
         try:
-            _ = made.values
+            made.build()
         except InvalidProfile as error:
-            return _last_good(last, error)
+            return _last_good(last if last is not made and last and last.built else None, error)
     _ready[key] = made
     _ready.move_to_end(key)
     if len(_ready) > KEPT:
@@ -170,9 +175,24 @@ def _check(profile: ResolvedProfile) -> None:
         )
 
 
+def _once_written(
+    last: Prepared | None, name: str | None, overrides: Mapping[str, Any], *, build: bool
+) -> Prepared:
+    """An editor that writes in place empties the file first: look again before believing it."""
+    for _ in range(10 if last is not None else 0):
+        time.sleep(0.005)
+        try:
+            return _prepare(name, overrides, build=build)
+        except ProfileNotFound:
+            continue
+        except (InvalidFile, InvalidProfile) as error:
+            return _last_good(last, error)
+    return _prepare(name, overrides, build=build)
+
+
 def _last_good(last: Prepared | None, error: InvalidFile | InvalidProfile) -> Prepared:
     """A server goes on while somebody edits its profiles; it says so, once for each edit."""
-    if last is None or "built" not in last.__dict__:
+    if last is None:
         raise error
     if last.told != str(error):
         last.told = str(error)
@@ -182,4 +202,6 @@ def _last_good(last: Prepared | None, error: InvalidFile | InvalidProfile) -> Pr
             ProfileWarning,
             stacklevel=5,
         )
+    with contextlib.suppress(InvalidFile):
+        last.watch.hold()
     return last

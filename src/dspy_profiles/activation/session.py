@@ -5,13 +5,13 @@ program configures meanwhile is put aside, and put back when the session ends.
 """
 
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from dspy_profiles import dspy_internals, plugins
 from dspy_profiles.activation.prepared import Prepared, set_session
 from dspy_profiles.errors import ProfileError
+from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["Pin", "innermost", "pin", "tell_on_stderr"]
@@ -19,7 +19,7 @@ __all__ = ["Pin", "innermost", "pin", "tell_on_stderr"]
 # Called with the key that the program set, and the file and line where it did.
 Notify = Callable[[ResolvedProfile, str, str, int], None]
 
-_lock = threading.RLock()
+_lock = ProcessLock()
 _pins: list["Pin"] = []
 _aside: dict[str, Any] = {}  # what would be in force of the pinned keys, were there no pins
 _MISSING = object()
@@ -121,7 +121,7 @@ def _in_force(key: str) -> Any:
 def _put(config: dict[str, Any], key: str, value: Any) -> None:
     """What `dspy.configure` comes down to, while something is pinned."""
     with _lock:
-        if key not in _aside:
+        if key not in _aside or config is not dspy_internals.base_config():  # a copy of it
             dict.__setitem__(config, key, value)
         elif key == "callbacks":
             ours = [callback for p in _pins for callback in p.ready.callbacks]

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from time import time_ns
 
 from dspy_profiles import document, locations
 from dspy_profiles.document import Document, Stamp
@@ -11,6 +12,7 @@ from dspy_profiles.locations import Locations
 
 __all__ = ["Watch"]
 
+YOUNG_NS = 100_000_000
 LOOK_EVERY = 1.0  # seconds between two looks for what is rarely there: nearer files, .env, …
 
 Stamps = tuple[tuple[Path, Stamp | None], ...]
@@ -26,6 +28,7 @@ class Watch:
     __slots__ = (
         "_cwd",
         "_files",
+        "_held",
         "_keys",
         "_locations",
         "_next_look",
@@ -54,6 +57,22 @@ class Watch:
         absent = (d.path for d in documents if d.stamp is None)
         self._others: Stamps = _stamps((*others, *absent))
         self._next_look = time.monotonic() + LOOK_EVERY
+        self._held = False
+
+    def hold(self) -> None:
+        """Count the world as it is now as unchanged: what is wrong with it is known.
+
+        For a moment only: what has mended it may be something that nobody watches.
+        """
+        self._values = tuple(map(_variable, self._keys))
+        self._cwd = None if self._cwd is None else _cwd()
+        stamps = [(path, document.stamp(Path(path))) for path, *_ in self._files]
+        self._files = tuple((path, *stamp) for path, stamp in stamps if stamp is not None)
+        self._young = ()
+        # What was written a moment ago may change once more without a new stamp.
+        is_young = any(time_ns() - mtime < YOUNG_NS for _, mtime, *_ in self._files)
+        self._held = True
+        self._next_look = time.monotonic() + (0 if is_young else LOOK_EVERY)
 
     def is_fresh(self) -> bool:
         """Whether nothing has changed since."""
@@ -66,6 +85,8 @@ class Watch:
         now = time.monotonic()
         if now < self._next_look:
             return True
+        if self._held:
+            return False
         if self._is_elsewhere_unchanged():
             self._next_look = now + LOOK_EVERY
             self._young = ()

@@ -1,6 +1,5 @@
 """`set`, `unset`, `copy`, `rename`, `delete`, `use`: they print the change, and only that."""
 
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from dspy_profiles.cli.options import (
     ToProject,
     ToUser,
     Yes,
+    can_ask,
     words_of_set,
     words_of_unset,
 )
@@ -35,7 +35,12 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into an app."""
-    app.command("set", epilog="Example: dspy-profiles set prod lm.temperature 0.2")(set_)
+    negative_numbers = {"ignore_unknown_options": True}  # what is none is refused below
+    app.command(
+        "set",
+        epilog="Example: dspy-profiles set prod lm.temperature 0.2",
+        context_settings=negative_numbers,
+    )(set_)
     app.command(epilog="Example: dspy-profiles unset prod lm.temperature")(unset)
     app.command(epilog="Example: dspy-profiles copy prod staging")(copy)
     app.command(epilog="Example: dspy-profiles rename stagin staging")(rename)
@@ -169,7 +174,7 @@ def delete(
             note(Text(f'"{name}" stays: {", ".join(users)} extend{"s" * (len(users) == 1)} it'))
             raise typer.Exit(1)
     if not yes:
-        if not sys.stdin.isatty():
+        if not can_ask():
             raise typer.BadParameter("nobody can be asked here; --yes deletes without asking")
         if not typer.confirm(f"Delete {name} from {on_path(where.path)}?", err=True):
             note(f"{name} stays")
@@ -206,6 +211,9 @@ _ABSENT = object()
 
 
 def _assignments(words: list[str], profile: str | None) -> tuple[str, dict[KeyPath, Any]]:
+    unknown = next((w for w in words if w.startswith("-") and not w[1:2].isdigit()), None)
+    if unknown is not None:
+        raise typer.BadParameter(f"no such option: {unknown.partition('=')[0]}")
     if profile is None:
         if len(words) == 1:
             raise typer.BadParameter("write set PROFILE KEY VALUE, or set --profile P KEY=VALUE")

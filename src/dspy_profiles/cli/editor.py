@@ -4,7 +4,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +16,7 @@ from rich.text import Text
 from dspy_profiles import document, dspy_api, resolver
 from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
-from dspy_profiles.cli.options import File, ToProject, ToUser
+from dspy_profiles.cli.options import File, ToProject, ToUser, can_ask
 from dspy_profiles.cli.output import MUTED, fail, note, on_path, out
 from dspy_profiles.cli.targets import Target, target
 from dspy_profiles.document import Document
@@ -82,7 +81,7 @@ def _edited(where: Target, before: Document, copy: Path, command: list[str]) -> 
         for fault in faults:
             fail(fault)
         note(Text(f"{on_path(where.path)} was not changed"))
-        if not sys.stdin.isatty() or not typer.confirm("Open it again?", default=True, err=True):
+        if not can_ask() or not typer.confirm("Open it again?", default=True, err=True):
             return False
 
 

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and what completes them."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +19,17 @@ __all__ = [
     "ToProject",
     "ToUser",
     "Yes",
+    "can_ask",
     "keys_of",
     "profile_names",
     "words_of_set",
     "words_of_unset",
 ]
+
+
+def can_ask() -> bool:
+    """Whether a person sits there to be asked; a closed input is no stream at all."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def profile_names(incomplete: str) -> list[str]:

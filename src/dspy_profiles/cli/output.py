@@ -74,9 +74,11 @@ def out_raw(text: str) -> None:
 
 def note(*lines: object) -> None:
     """A word beside the result: hints, warnings, progress."""
+    console = console_for(to_stderr=True)
     for line in lines:
-        shown_line = _visible(line) if isinstance(line, str | Text) else line
-        console_for(to_stderr=True).print(shown_line, soft_wrap=True)
+        for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
+            shown_part = _visible(part) if isinstance(part, str | Text) else part
+            console.print(shown_part, soft_wrap=True)
 
 
 def emit(**payload: Any) -> None:

@@ -61,7 +61,7 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
             else one["model"] or one["description"] or one["provider"] or ""
         )
         source = "" if one["file"] is None else on_path(Path(one["file"]))
-        why = one["reason"] if one["active"] else "holds a secret in clear" * one["plaintext"]
+        why = _why(scene, one["reason"]) if one["active"] else _PLAINTEXT * one["plaintext"]
         rows.append(
             (
                 chosen + Text(one["name"], style="bold" if one["active"] else ""),
@@ -111,7 +111,7 @@ def show(
     head = Text(found.name, style="bold")
     head.append(f"  {found.description or ''}", style="")
     if is_active:
-        head.append(f"   active: {active.reason}", style=ACCENT)  # type: ignore[union-attr]
+        head.append(f"   active: {_why(scene, active.reason)}", style=ACCENT)  # type: ignore[union-attr]
     else:
         head.append(f"   active: no   (dspy-profiles use {found.name})", style=MUTED)
     out(head, "")
@@ -219,6 +219,16 @@ def _active(scene: Scene) -> Choice | None:
 
 def _choice(scene: Scene, name: str | None) -> Choice:
     return resolver.choose(scene, None) if name is None else Choice(name, "from the command line")
+
+
+_PLAINTEXT = "holds a secret in clear"
+
+
+def _why(scene: Scene, reason: str) -> str:
+    """The reason, with a path in it as it is short from here."""
+    origin = scene.settings.values["default"].origin
+    path, colon, line = origin.rpartition(":")
+    return reason.replace(origin, f"{on_path(Path(path))}{colon}{line}") if colon else reason
 
 
 def _summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:

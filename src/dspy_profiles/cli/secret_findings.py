@@ -122,8 +122,9 @@ def _one(profile: ResolvedProfile, one: Found, reference: str, givers: dict[str,
         gone = [m for m in missing(profile, skip=others) if m.key == one.key]
     except ProfileError as error:
         return replace(one, status=Status.ERROR, message=error.message, hint=error.hint)
+    names = secrets.variables(reference) or [reference.partition(":")[2]]
     for each in gone:
-        if each.name in reference:
+        if each.name in names:
             unset = each.reason in ("is not set", "is set, but empty")
             hint = f"export {each.name}, or put it into .env" if unset else None
             message = f"{each.name} {each.reason}"

@@ -8,7 +8,6 @@ import re
 import shutil
 import stat as modes
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from dspy_profiles import environment, secrets
 from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.env_form import assigned, raw_values
 from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
+from dspy_profiles.cli.options import can_ask
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, on_path, out, warn
 from dspy_profiles.cli.writing import rewriting
 from dspy_profiles.editing import Edit, editing
@@ -62,7 +62,7 @@ def move_all(file: Path | None, *, yes: bool) -> bool:
     if not finds:
         note(Text("no secret stands in clear", style=MUTED))
         return False
-    if not yes and not sys.stdin.isatty():
+    if not yes and not can_ask():
         raise typer.BadParameter("nobody can be asked here; --yes moves without asking")
     left = False
     for layer, document in scene.catalog.documents:
@@ -198,9 +198,11 @@ def _values(file: Path) -> list[tuple[str, str]]:
 
 def _candidates(find: _Find) -> Iterator[str]:
     key = _spelled(find.key[-1])
-    lm = find.definition.table.get(find.key[0], {})
-    model = lm.get("model") if isinstance(lm, Mapping) and find.key[0] == "lm" else None
-    if find.key == ("lm", "api_key") and isinstance(model, str) and "/" in model:
+    beside: Any = find.definition.table
+    for part in find.at[:-1]:
+        beside = beside[part]
+    model = beside.get("model") if isinstance(beside, Mapping) else None
+    if find.key[-1] == "api_key" and isinstance(model, str) and "/" in model:
         yield f"{_spelled(model.partition('/')[0])}_{key}"
     elif "_" in key:
         yield key

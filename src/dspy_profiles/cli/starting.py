@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from dspy_profiles import environment, resolver
 from dspy_profiles.cli.choices import PROVIDERS, Provider, provider_of
-from dspy_profiles.cli.options import File, ToProject, ToUser
+from dspy_profiles.cli.options import File, ToProject, ToUser, can_ask
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, on_path, out, place
 from dspy_profiles.cli.targets import Target, changing, check_name, refuse_taken, target
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, did_you_mean
@@ -67,7 +66,7 @@ def init(
 
     A key is never asked for: the profile refers to the variable that holds it.
     """
-    if not yes and not sys.stdin.isatty():
+    if not yes and not can_ask():
         raise typer.BadParameter(
             "nobody can be asked here; --yes takes what the options say, and else the usual"
         )
@@ -92,6 +91,8 @@ def _answers(
 ) -> tuple[str | None, str | None, str | None]:
     """Model, address and key variable, as far as the provider has them."""
     if not chosen.has_model:
+        if model or api_base or variable:
+            raise typer.BadParameter(f"{chosen.name} takes no model, address or key")
         return None, None, None
     named = said.text(model, chosen.ask_model(), chosen.models, _no_key)
     address = key = None

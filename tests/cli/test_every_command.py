@@ -1,0 +1,110 @@
+"""What holds for every command: help, codes, --debug, and that no secret gets out."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dspy_profiles.cli.app import COMMANDS
+
+GROUPS = {"secrets": ["list", "check", "move"], "config": ["list", "get", "set"]}
+ALL = [
+    words
+    for name in COMMANDS
+    for words in ([name, *([inner] if inner else [])] for inner in GROUPS.get(name, [""]))
+]
+OURS = [
+    words for words in ALL if COMMANDS[words[0]] not in ("demo", "checking", "running", "tracing")
+]
+
+
+@pytest.mark.parametrize("words", OURS, ids=" ".join)
+def test_help_has_an_example(cli, words):
+    done = cli(*words, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert "Example: " in done.out
+    assert f"dspy-profiles {' '.join(words)}" in done.out.rpartition("Example:")[2]
+    assert cli(*words, "-h").out == done.out
+
+
+USES = {
+    "list": ["list"],
+    "list json": ["list", "--json"],
+    "show": ["show", "p"],
+    "show json": ["show", "p", "--json"],
+    "raw": ["show", "leaky", "--raw"],
+    "get": ["get", "leaky", "lm"],
+    "get json": ["get", "leaky", "lm.api_key", "--json"],
+    "which": ["which", "--json"],
+    "diff": ["diff", "p", "leaky"],
+    "diff json": ["diff", "p", "leaky", "--json"],
+    "set": ["set", "p", "lm.temperature", "1"],
+    "set wrong": ["set", "leaky", "lm.api_key", "1"],
+    "set over": ["set", "leaky", "lm.api_key", "${X}"],
+    "unset": ["unset", "leaky", "lm.api_key"],
+    "unset missing": ["unset", "leaky", "lm.nothing"],
+    "copy": ["copy", "leaky", "r"],
+    "rename": ["rename", "leaky", "p"],
+    "delete": ["delete", "leaky", "--yes"],
+    "use": ["use", "leaky"],
+    "init": ["init", "--yes", "--provider", "openai", "--profile", "r"],
+    "edit": ["edit"],
+    "import": ["import", "x.env", "--profile", "r"],
+    "import taken": ["import", "x.env", "--profile", "leaky"],
+    "export": ["export", "p", "--format", "python"],
+    "export leaky": ["export", "leaky"],
+    "secrets list": ["secrets", "list", "--json"],
+    "secrets check": ["secrets", "check"],
+    "secrets check json": ["secrets", "check", "--json"],
+    "secrets move": ["secrets", "move", "--yes"],
+    "schema": ["schema", "--write"],
+    "config": ["config", "list", "--json"],
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_no_secret_gets_out_not_even_with_debug(cli, write, canary, use):
+    text = f"""
+        [p.lm]
+        model = "a/b"
+        api_key = "${{OPENAI_API_KEY}}"
+        token = "${{TOKEN}}"
+        password = "file:key.txt"
+
+        [leaky.lm]
+        model = "a/b"
+        api_key = "{canary}-clear" # and a comment
+        """
+    write(".env", f"TOKEN={canary}-dotenv\n")
+    write("key.txt", f"{canary}-file")
+    write("x.env", f"DSPY_LM_MODEL=a/b\nDSPY_LM_API_KEY={canary}-x\n")
+    env = {"OPENAI_API_KEY": f"{canary}-environment", "EDITOR": "sh -c 'echo x >> $1' sh"}
+    for more in ([], ["--debug"], ["--no-color"]):
+        write("profiles.toml", text)
+        done = cli(*USES[use], *more, env=env)  # which looks for the canary
+        assert ("Traceback" in done.err) <= (more == ["--debug"])
+
+
+def test_a_missing_profile_an_empty_line_and_no_command_at_all(cli):
+    assert cli().code == 2
+    assert cli("").code == 2
+    assert cli("--version").code == 0
+    assert cli("show", "").code == 3
+
+
+def test_a_folder_that_is_gone_is_told(project):
+    code = "mkdir gone && cd gone && rmdir ../gone && exec $0 -m dspy_profiles list"
+    done = subprocess.run(
+        ["bash", "-c", code, sys.executable], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("error: the working directory is gone")
+
+
+def test_nothing_of_ours_is_asked_of_a_process_without_a_home(cli, write):
+    write("profiles.toml", "[p]\n")
+    env = {name: value for name, value in os.environ.items() if name != "HOME"}
+    command = [sys.executable, "-m", "dspy_profiles", "list"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
