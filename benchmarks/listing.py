@@ -15,7 +15,9 @@ def rows() -> list[Row]:
         ours = ["-m", "dspy_profiles", "list", "--file", str(file)]
         theirs = ["-c", "import typer, rich.console"]
         listing, imports = process_seconds([ours, theirs])
-        sys.stderr.write(f"peak memory: list {_peak(ours):.0f} MB, imports {_peak(theirs):.0f} MB\n")
+        sys.stderr.write(
+            f"peak memory: list {_peak(ours):.0f} MB, imports {_peak(theirs):.0f} MB\n"
+        )
     return [
         Row("dspy-profiles list, 50 profiles", listing, "import typer, rich.console", imports, 1.5)
     ]

@@ -43,6 +43,14 @@ class Done:
         return [[w.strip() for w in line.split("  ") if w.strip()] for line in self.out.split("\n")]
 
 
+# What a person's own terminal may say, and xdist says too.
+THEIRS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING", "VISUAL", "EDITOR")
+
+
+def _plain() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in THEIRS}
+
+
 Cli = Callable[..., Done]
 Terminal = Callable[..., "pexpect.spawn[str]"]
 
@@ -65,7 +73,7 @@ def cli(project) -> Cli:
             [*map(str, under), *map(str, words)],
             check=False,
             encoding="utf-8",
-            env={**os.environ, **(env or {})},
+            env={**_plain(), **(env or {})},
             **how,
         )
         assert "canary" not in done.stdout + done.stderr
@@ -115,7 +123,7 @@ def terminal(project) -> Iterator[Callable[..., Screen]]:
                 [*COMMAND[1:], *map(str, words)],
                 encoding="utf-8",
                 timeout=PATIENCE,
-                env={**os.environ, "TERM": "xterm", "COLUMNS": "100", **env},
+                env={**_plain(), "TERM": "xterm", "COLUMNS": "100", **env},
             )
         begun.append(child)
         return Screen(child)

@@ -129,6 +129,8 @@ def test_names_are_taken(cli, name):
         (["--yes", "--provider", "opnai"], 4, 'did you mean "openai"?'),
         (["--yes", "--provider", "compatible"], 2, "model"),
         (["--yes", "--profile", ""], 4, "cannot be the name"),
+        (["--yes", "--provider", "mock", "--model", "a/b"], 2, "takes no model"),
+        (["--yes", "--key-variable", "X"], 2, "takes no model"),
         (["--yes", "--user", "--project"], 2, "choose one"),
     ],
 )

@@ -165,6 +165,13 @@ def test_unsound_profiles_are_told_and_secrets_in_clear_count_as_missing(cli, wr
     assert cli("secrets", "check", "bad").code == 4
 
 
+def test_each_reference_of_a_list_is_told_for_itself(cli, write):
+    write("profiles.toml", '[p.rm]\nurl = "u"\ntokens = [{token = "${AB}"}, {token = "${A}"}]\n')
+    payload = cli("secrets", "check", "--json", env={"AB": "canary-1"}).payload
+    found = {one["reference"]: one["status"] for one in payload["references"]}
+    assert found == {"${AB}": "ok", "${A}": "missing"}
+
+
 def test_a_scheme_of_a_plugin_is_followed(cli, profiles, write, project, canary):
     write(
         "plugin_of_mine.py",
@@ -239,6 +246,17 @@ def test_move_again_after_a_crash_takes_the_name_that_was_written(cli, write, pr
     assert cli("get", "p", "lm.api_key").out == "${OPENAI_API_KEY}\n"
 
 
+def test_a_secret_that_somebody_puts_in_meanwhile_is_not_lost(terminal, write, project, canary):
+    text = f'[p.lm]\nmodel = "openai/x"\napi_key = "{canary}-1"\n'
+    path = write("profiles.toml", text)
+    screen = terminal("secrets", "move").until("[Y/n]")
+    path.write_text(text.replace("-1", "-2"))
+    screen.type("y").until("changed by somebody else")
+    assert screen.end() == 6
+    assert path.read_text() == text.replace("-1", "-2")
+    assert not (project / ".env").exists()
+
+
 def test_a_crash_between_the_files_loses_nothing(cli, write, project, canary):
     path = write("profiles.toml", f'[p.lm]\nmodel = "openai/x"\napi_key = "{canary}"\n')
     before = path.read_text()
@@ -263,6 +281,33 @@ def test_a_users_secret_goes_to_the_users_env_file(cli, write, home, project, ca
         assert (home / ".dspy/.env").read_text() == f"A_API_KEY={canary}\n"
     assert (home / ".dspy/.env").stat().st_mode & 0o777 == 0o600
     assert not (project / ".env").exists()
+
+
+def test_names_come_from_the_model_that_a_key_is_for(cli, write, project, canary):
+    write(
+        "profiles.toml",
+        f"""
+        [p.lms.teacher]
+        model = "anthropic/x"
+        api_key = "{canary}-1"
+        [p.embedder]
+        model = "my-own/x"
+        api_key = "{canary}-2"
+        [p.env]
+        MY_PASSWORD = "{canary}-3"
+        [dspy_profile.rm]
+        url = "u"
+        token = "{canary}-4"
+        """,
+    )
+    assert cli("secrets", "move", "--yes").code == 0
+    assert [line.partition("=")[0] for line in (project / ".env").read_text().splitlines()] == [
+        "ANTHROPIC_API_KEY",
+        "MY_OWN_API_KEY",
+        "MY_PASSWORD",
+        "MY_DSPY_PROFILE_TOKEN",
+    ]
+    assert cli("secrets", "check").code == 0
 
 
 def test_an_open_env_file_is_closed(cli, write, leaky, project):

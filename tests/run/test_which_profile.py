@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from dspy_profiles import plugins
 from dspy_profiles.cli import running
+from dspy_profiles.errors import ProfileError
+from dspy_profiles.launcher.launching import launch
 
 REPORT = """
 import json, os, dspy
@@ -131,6 +134,24 @@ def test_a_class_in_the_project_is_read_and_not_imported(run, write) -> None:
     done = run("-p", "p", "--", "echo", "started")
     assert (done.returncode, done.stdout) == (4, "")
     assert 'theirs.Engine has no parameter "ulr"' in done.stderr
+
+
+class Vault:
+    @plugins.hookimpl
+    def dspy_profiles_secret_schemes(self):
+        return {"vault": lambda _path: "0.5"}
+
+
+def test_what_a_plugin_can_follow_is_no_fault(write) -> None:
+    write("profiles.toml", '[p.lm]\nmodel = "openai/x"\ntemperature = "vault:temperature"')
+    with pytest.raises(ProfileError, match="temperature"):
+        launch("p", None, {}, force=False)
+    vault = Vault()
+    plugins.manager().register(vault)
+    try:
+        assert launch("p", None, {}, force=False).profile is not None
+    finally:
+        plugins.manager().unregister(vault)
 
 
 def test_a_broken_file_never_starts_the_child(run, write) -> None:

@@ -1,7 +1,7 @@
 """`set`, `unset`, `copy`, `rename`, `delete`, `use`: they print the change, and only that."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any
 
 import typer
@@ -202,9 +202,10 @@ def use(
         edit.set(key, name)
     whose = "you" if path == scene.locations.user_config else "this project"
     out(Text.assemble((name, "bold"), f" is the default of {whose}   ", (on_path(path), MUTED)))
-    applies = resolver.choose(Scene.now(), None)
-    if applies.name != name:
-        note(Text(f"here {applies.name} applies all the same: {applies.reason}"))
+    with suppress(ProfileNotFound):  # a name that is forced, and of no session
+        applies = resolver.choose(Scene.now(), None)
+        if applies.name != name:
+            note(Text(f"here {applies.name} applies all the same: {applies.reason}"))
 
 
 _ABSENT = object()

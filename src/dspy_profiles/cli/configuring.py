@@ -19,7 +19,7 @@ from dspy_profiles.cli.output import (
     note,
     on_path,
     out,
-    out_raw,
+    out_value,
 )
 from dspy_profiles.editing import editing
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
@@ -75,7 +75,9 @@ def get(name: SettingName, *, json: AsJson = False) -> None:
         emit(**_as_json(setting, value))
         return
     items = value.value if isinstance(value.value, tuple) else (value.value,)
-    out_raw("".join(f"{item}\n" for item in items if item is not None))
+    for item in items:
+        if item is not None:
+            out_value(item)
     if not any(items):
         note(Text(f"{name} is not set", style=MUTED))
 

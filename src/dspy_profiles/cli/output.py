@@ -32,6 +32,7 @@ __all__ = [
     "on_path",
     "out",
     "out_raw",
+    "out_value",
     "place",
     "shown",
     "use_color",
@@ -69,7 +70,15 @@ def out(*lines: object) -> None:
 
 def out_raw(text: str) -> None:
     """A result to the letter, but for secrets."""
-    _Redacting(sys.stdout).write(text)
+    _Redacting(_stream(to_stderr=False)).write(text)
+
+
+def out_value(text: str) -> None:
+    """One value: a terminal gets no control characters, a program gets it to the letter."""
+    if _stream(to_stderr=False).isatty():
+        out(Text(text))
+    else:
+        out_raw(f"{text}\n")
 
 
 def note(*lines: object) -> None:
@@ -84,7 +93,7 @@ def note(*lines: object) -> None:
 def emit(**payload: Any) -> None:
     """A result for programs: one JSON object with the version of its shape."""
     # Where the output is no UTF-8, JSON has escapes.
-    escaped = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    escaped = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
     text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=escaped)
     out_raw(f"{text}\n")
 
@@ -222,8 +231,15 @@ class _Redacting:
 
 
 @cache
+def _stream(*, to_stderr: bool) -> TextIO:
+    stream: TextIO | None = sys.stderr if to_stderr else sys.stdout
+    # Python has none where it was closed: then what is said goes nowhere.
+    return stream if stream is not None else Path(os.devnull).open("w", encoding="utf-8")
+
+
+@cache
 def console_for(*, to_stderr: bool) -> Console:
-    stream = sys.stderr if to_stderr else sys.stdout
+    stream = _stream(to_stderr=to_stderr)
     wide = None if stream.isatty() or os.environ.get("COLUMNS") else 10_000  # a pipe has no width
     return Console(
         file=_Redacting(stream),  # type: ignore[arg-type]

@@ -1,7 +1,6 @@
 """`list`, `show`, `get`, `which`: they import no user code and follow no reference."""
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +20,7 @@ from dspy_profiles.cli.output import (
     note,
     on_path,
     out,
-    out_raw,
+    out_value,
     place,
     shown,
 )
@@ -108,13 +107,7 @@ def show(
     if json:
         emit(**_as_json(found), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
         return
-    head = Text(found.name, style="bold")
-    head.append(f"  {found.description or ''}", style="")
-    if is_active:
-        head.append(f"   active: {_why(scene, active.reason)}", style=ACCENT)  # type: ignore[union-attr]
-    else:
-        head.append(f"   active: no   (dspy-profiles use {found.name})", style=MUTED)
-    out(head, "")
+    out(_head(scene, found, active if is_active else None), "")
     rows = []
     for key, value in leaves(found.values):
         if key == ("description",):
@@ -130,6 +123,14 @@ def show(
             )
         )
     out(columns(rows) if rows else Text("nothing is set: DSPy's own defaults", style=MUTED))
+
+
+def _head(scene: Scene, found: ResolvedProfile, active: Choice | None) -> Text:
+    head = Text(found.name, style="bold")
+    head.append(f"  {found.description or ''}", style="not bold")
+    if active is not None:
+        return head.append(f"   active: {_why(scene, active.reason)}", style=ACCENT)
+    return head.append(f"   active: no   (dspy-profiles use {found.name})", style=MUTED)
 
 
 def get(
@@ -157,12 +158,7 @@ def get(
         source = None if isinstance(value, Mapping) else origin_json(found.origin(path))
         emit(profile=found.name, key=key, value=as_json(value), origin=source)
     else:
-        text = shown(as_json(value))
-        # A terminal gets no control characters; a program gets the value to the letter.
-        if sys.stdout.isatty():
-            out(Text(text))
-        else:
-            out_raw(f"{text}\n")
+        out_value(shown(as_json(value)))
 
 
 def which(*, file: File = None, json: AsJson = False) -> None:

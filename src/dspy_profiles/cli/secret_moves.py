@@ -4,54 +4,31 @@
 """
 
 import os
-import re
 import shutil
 import stat as modes
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.text import Text
 
-from dspy_profiles import environment, secrets
+from dspy_profiles import secrets
 from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.env_form import assigned, raw_values
 from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
 from dspy_profiles.cli.options import can_ask
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, on_path, out, warn
+from dspy_profiles.cli.secret_ways import Find, Taken, Way
 from dspy_profiles.cli.writing import rewriting
+from dspy_profiles.document import Document
 from dspy_profiles.editing import Edit, editing
-from dspy_profiles.errors import InvalidFile, Place
-from dspy_profiles.redaction import AUTH_SCHEME
+from dspy_profiles.errors import InvalidFile, Place, WriteFailed
 from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.resolver import Scene
 
 __all__ = ["move_all"]
-
-STEERING = "DSPY_PROFILE"  # what starts so is not taken from a .env file
-
-
-@dataclass(frozen=True)
-class _Find:
-    """A secret in clear: the key, and where in the lists under it."""
-
-    definition: Definition
-    key: KeyPath
-    at: tuple[int | str, ...]
-    value: Any = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Way:
-    """Where a secret goes: the variable, its text, and what the profile says in its place."""
-
-    find: _Find
-    variable: str
-    text: str = field(repr=False)
-    reference: str
 
 
 def move_all(file: Path | None, *, yes: bool) -> bool:
@@ -68,15 +45,15 @@ def move_all(file: Path | None, *, yes: bool) -> bool:
     for layer, document in scene.catalog.documents:
         mine = [f for f in finds if f.definition.document is document]
         if mine:
-            left |= _move(scene, document.path, _env_file(scene, layer, document.path), mine, yes)
+            left |= _move(scene, document, _env_file(scene, layer, document.path), mine, yes)
     return left
 
 
-def _finds(definition: Definition, names: secrets.Names) -> Iterator[_Find]:
+def _finds(definition: Definition, names: secrets.Names) -> Iterator[Find]:
     for key in in_clear(definition, names):
         written = ("rm", "class_name") if key == ("rm", "class") else key
         for at, value in _texts(definition.table, written, ()):
-            yield _Find(definition, written, at, value)
+            yield Find(definition, written, at, value)
 
 
 def _texts(
@@ -113,115 +90,56 @@ def _env_file(scene: Scene, layer: str, path: Path) -> Path:
     return scene.env_files[0]
 
 
-def _move(scene: Scene, path: Path, env: Path, finds: Sequence[_Find], yes: bool) -> bool:
-    moved: list[_Way] = []
+def _move(scene: Scene, document: Document, env: Path, finds: Sequence[Find], yes: bool) -> bool:
+    moved: list[Way] = []
     left = False
-    with editing(path) as edit:
-        taken = _Taken(scene, env)
-        for find in finds:
-            way = taken.way(find)
-            what = f'{join_key(find.key)} of "{find.definition.name}"'
-            at = on_path(path)
-            if way is None:
-                warn(f"{what} in {at} cannot be moved: it stands beside a reference", "use edit")
-                left = True
-            elif yes or typer.confirm(
-                f"Move {what} in {at} to {on_path(env)} as {way.variable}?", default=True, err=True
-            ):
-                _replace(edit, way)
-                taken.keep(way)
-                moved.append(way)
-            else:
-                note(Text(f"{what} stays in clear"))
-        if moved:
-            _fill(env, taken.new)
-    rows = [
-        (
-            Text(way.find.definition.name, style="bold"),
-            join_key(way.find.key),
-            Text(f"→ {way.reference}", style=ACCENT),
-            Text(on_path(env), style=MUTED),
-        )
-        for way in moved
-    ]
-    if rows:
-        out(columns(rows))
-        _warn_of_git(env, path)
+    taken = Taken(scene, env)
+    at = on_path(document.path)
+    for find in finds:  # who is asked may take their time: nothing is locked yet
+        way = taken.way(find)
+        what = f'{join_key(find.key)} of "{find.definition.name}"'
+        if way is None:
+            warn(f"{what} in {at} cannot be moved: it stands beside a reference", "use edit")
+            left = True
+        elif yes or _confirmed(f"Move {what} in {at} to {on_path(env)} as {way.variable}?"):
+            taken.keep(way)
+            moved.append(way)
+        else:
+            note(Text(f"{what} stays in clear"))
+    if moved:
+        _write(document, env, moved, taken.new)
+        out(columns([_row(way, env) for way in moved]))
+        _warn_of_git(env, document.path)
     return left
 
 
-class _Taken:
-    """Which variables are there, and which are on their way."""
-
-    def __init__(self, scene: Scene, env: Path) -> None:
-        read = [env] if env.exists() else []
-        self.old = {n: v for f in (*reversed(scene.env_files), *read) for n, v in _values(f)}
-        self.old |= os.environ
-        self.new: dict[str, str] = {}
-
-    def way(self, find: _Find) -> _Way | None:
-        """How to move a secret; None where it cannot be told from what stands around it."""
-        text = str(find.value)
-        if not secrets.has_reference(text, secrets.BUILT_IN_SCHEMES):
-            scheme = AUTH_SCHEME.match(text)
-            start = scheme[0] if scheme else ""
-            variable = self._free(find, text[len(start) :])
-            return _Way(find, variable, text[len(start) :], f"{start}${{{variable}}}")
-        fallback = secrets.TEMPLATE.fullmatch(text)
-        if fallback is None or not fallback[2] or self._holds(fallback[1], None):
-            return None
-        return _Way(find, fallback[1], fallback[3], f"${{{fallback[1]}}}")
-
-    def keep(self, way: _Way) -> None:
-        if not self._holds(way.variable, way.text):
-            self.new[way.variable] = way.text
-
-    def _free(self, find: _Find, text: str) -> str:
-        """A name that nobody has, or that has this very secret."""
-        same = next((name for name, value in self.new.items() if value == text), None)
-        if same is not None:
-            return same
-        for name in _candidates(find):
-            if not self._holds(name, None) or self._holds(name, text):
-                return name
-        raise AssertionError  # the candidates do not end
-
-    def _holds(self, name: str, text: str | None) -> bool:
-        found = self.new.get(name, self.old.get(name))
-        return found is not None and text in (None, found)
+def _confirmed(question: str) -> bool:
+    return bool(typer.confirm(question, default=True, err=True))
 
 
-def _values(file: Path) -> list[tuple[str, str]]:
-    names = environment.names_in([file])
-    return [(name, environment.value_in(name, [file]) or "") for name in names]
+def _write(document: Document, env: Path, ways: Sequence[Way], new: Mapping[str, str]) -> None:
+    with editing(document.path) as edit:
+        if edit.text != document.text:
+            raise WriteFailed(
+                "this file was changed by somebody else in the meantime",
+                "nothing was written: run it again",
+                Place(document.path),
+            )
+        for way in ways:
+            _replace(edit, way)
+        _fill(env, new)
 
 
-def _candidates(find: _Find) -> Iterator[str]:
-    key = _spelled(find.key[-1])
-    beside: Any = find.definition.table
-    for part in find.at[:-1]:
-        beside = beside[part]
-    model = beside.get("model") if isinstance(beside, Mapping) else None
-    if find.key[-1] == "api_key" and isinstance(model, str) and "/" in model:
-        yield f"{_spelled(model.partition('/')[0])}_{key}"
-    elif "_" in key:
-        yield key
-    name = _spelled(find.definition.name)
-    start = f"MY_{name}" if name.startswith(STEERING) or not name[:1].isalpha() else name
-    yield f"{start}_{key}"
-    yield f"{start}_{'_'.join(map(_spelled, find.key))}"
-    number = 2
-    while True:
-        yield f"{start}_{key}_{number}"
-        number += 1
+def _row(way: Way, env: Path) -> tuple[Text, str, Text, Text]:
+    return (
+        Text(way.find.definition.name, style="bold"),
+        join_key(way.find.key),
+        Text(f"→ {way.reference}", style=ACCENT),
+        Text(on_path(env), style=MUTED),
+    )
 
 
-def _spelled(text: str) -> str:
-    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
-    return "".join(c if c.isalnum() and c.isascii() else "_" for c in parts).strip("_").upper()
-
-
-def _replace(edit: Edit, way: _Way) -> None:
+def _replace(edit: Edit, way: Way) -> None:
     find = way.find
     at = next((n for n, part in enumerate(find.at) if isinstance(part, int)), len(find.at))
     key = (find.definition.name, *map(str, find.at[:at]))

@@ -44,7 +44,9 @@ def _pin(session: Session) -> None:
     profile = readiness.resolve(scene, choice, session.overrides)
     readiness.set_variables(profile)
     make_importable((scene.locations.cwd, scene.locations.root))
-    pin(Prepared(profile, is_default=False, watch=watch_of(profile, scene)), _tell)
+    ready = Prepared(profile, is_default=False, watch=watch_of(profile, scene))
+    ready.build()
+    pin(ready, _tell)
 
 
 def _tell(profile: ResolvedProfile, key: str, file: str, line: int) -> None:

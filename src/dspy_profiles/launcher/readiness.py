@@ -1,9 +1,11 @@
 """Whether a profile is fit to be activated, told without DSPy. Parent and child ask the same."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from dspy_profiles import dspy_api, environment, fetching, resolver, secrets
+from dspy_profiles import dspy_api, environment, fetching, plugins, resolver, secrets
+from dspy_profiles.dspy_api import Finding
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 from dspy_profiles.resolver import Choice, Scene
@@ -22,8 +24,9 @@ def resolve(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> Resol
     environment.load_env_files(scene.env_files)
     profile = resolver.resolve_in(scene, choice, overrides)
     search = (scene.locations.cwd, scene.locations.root)
-    findings = dspy_api.check(profile, dspy_api.descriptor(), search=search)
-    faults = [f for f in findings if f.severity == "error"]
+    faults = _faults(profile, search)
+    if faults:  # unless a plugin knows better; to load plugins is only worth it here
+        faults = _faults(profile, search, schemes=plugins.secret_schemes())
     if faults:
         first, *more = faults
         others = "".join(f"\n  and {fault.message} at {fault.where}" for fault in more)
@@ -62,6 +65,11 @@ def set_variables(profile: ResolvedProfile) -> None:
         profile.name,
         {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
     )
+
+
+def _faults(profile: ResolvedProfile, search: Sequence[Path], **more: Any) -> list[Finding]:
+    findings = dspy_api.check(profile, dspy_api.descriptor(), search=search, **more)
+    return [finding for finding in findings if finding.severity == "error"]
 
 
 def _values(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
