@@ -60,8 +60,15 @@ def canary() -> str:
     return CANARY
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> dict[str, str]:
+    """What DSPy takes is read from its source once, not once for each test's home."""
+    folder = str(tmp_path_factory.mktemp("cache"))
+    return {"XDG_CACHE_HOME": folder, "LOCALAPPDATA": folder}
+
+
 @pytest.fixture
-def cli(project) -> Cli:
+def cli(project, cache) -> Cli:
     """`dspy-profiles` with these words, to its end, in the project's folder."""
 
     def run(*words: object, env: dict[str, str] | None = None, **how: Any) -> Done:
@@ -73,7 +80,7 @@ def cli(project) -> Cli:
             [*map(str, under), *map(str, words)],
             check=False,
             encoding="utf-8",
-            env={**_plain(), **(env or {})},
+            env={**_plain(), **cache, **(env or {})},
             **how,
         )
         assert "canary" not in done.stdout + done.stderr
@@ -111,7 +118,7 @@ class Screen:
 
 
 @pytest.fixture
-def terminal(project) -> Iterator[Callable[..., Screen]]:
+def terminal(project, cache) -> Iterator[Callable[..., Screen]]:
     """`dspy-profiles` with these words at a terminal."""
     begun = []
 
@@ -123,7 +130,7 @@ def terminal(project) -> Iterator[Callable[..., Screen]]:
                 [*COMMAND[1:], *map(str, words)],
                 encoding="utf-8",
                 timeout=PATIENCE,
-                env={**_plain(), "TERM": "xterm", "COLUMNS": "100", **env},
+                env={**_plain(), **cache, "TERM": "xterm", "COLUMNS": "100", **env},
             )
         begun.append(child)
         return Screen(child)

@@ -103,7 +103,7 @@ def test_types_are_those_of_get_type_hints(name):
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
-def as_json(hint):  # noqa: PLR0911 - one per kind
+def as_json(hint):
     """A live annotation in the reader's terms."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in PLAIN:

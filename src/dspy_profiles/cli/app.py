@@ -1,6 +1,7 @@
 """The app itself: what holds for every command. A command's own room is imported when it runs."""
 
 import sys
+import traceback
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -71,8 +72,9 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except ProfileError as error:
             if ctx.obj["debug"]:
-                raise
-            output.fail(error)
+                traceback.print_exception(error)
+            else:
+                output.fail(error)
             raise typer.Exit(error.exit_code) from None
         except (KeyboardInterrupt, typer.Abort):
             output.note("interrupted; nothing was changed")

@@ -20,13 +20,12 @@ def presence(scene: Scene, found: ResolvedProfile, key: KeyPath) -> str:
     if not names:
         return ""
     files = environment.names_in(scene.env_files)
-    missing = [
-        name
-        for name in names
-        if name not in os.environ and name not in files and f"${{{name}:-" not in value
-    ]
+    absent = [name for name in names if name not in os.environ and name not in files]
+    missing = [name for name in absent if f"${{{name}:-" not in value]
     if missing:
         return f"{', '.join(missing)} is not set"
+    if absent:
+        return f"{', '.join(absent)} is not set: the fallback holds"
     return "set in the environment" if all(name in os.environ for name in names) else "set in .env"
 
 

@@ -60,7 +60,8 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
             else one["model"] or one["description"] or one["provider"] or ""
         )
         source = "" if one["file"] is None else on_path(Path(one["file"]))
-        why = _why(scene, one["reason"]) if one["active"] else _PLAINTEXT * one["plaintext"]
+        reasons = [_why(scene, one["reason"])] if one["active"] else []
+        why = " · ".join([*reasons, *[_PLAINTEXT] * one["plaintext"]])
         rows.append(
             (
                 chosen + Text(one["name"], style="bold" if one["active"] else ""),
