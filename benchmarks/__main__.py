@@ -7,12 +7,13 @@ import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import activation, listing, start_up
+from benchmarks import activation, launcher, listing, start_up
 from benchmarks import resolve as resolving
 
 GROUPS = {
     "activation": activation.rows,
     "list": listing.rows,
+    "run": launcher.rows,
     "start-up": start_up.rows,
     "resolve": resolving.rows,
 }

@@ -36,7 +36,7 @@ def editor(tmp_path):
             + "\nif path.exists(): path.write_bytes(text.encode())\n"
         )
         words = [sys.executable, str(script), "--wait"]
-        return {"EDITOR": shlex.join(words)}
+        return {"EDITOR": shlex.join(words), "TMPDIR": str(tmp_path)}
 
     return made
 

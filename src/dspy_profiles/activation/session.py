@@ -75,6 +75,8 @@ def pin(ready: Prepared, notify: Notify = tell_on_stderr) -> Pin:
             "this version of DSPy keeps its settings where a session cannot be pinned",
             hint="install dspy>=3.4,<4",
         )
+    if ready.built is None:  # else the pin would be empty, and nobody would know
+        ready.build()
     with _lock:
         if not _pins:
             config.__class__ = _pinned_class(type(config))
