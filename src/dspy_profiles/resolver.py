@@ -52,7 +52,7 @@ class Scene:
 
 
 class Choice(NamedTuple):
-    """A name, who gave it, and whether it is only the default (SPEC: level 4)."""
+    """A name, who gave it, and whether it is only the default."""
 
     name: str
     reason: str
