@@ -110,7 +110,8 @@ def _told(profile: str, in_clear: Mapping[KeyPath, Place | str]) -> PlaintextSec
     (path, place), *others = in_clear.items()
     hint = (
         "put it into .env and write a reference, as in "
-        f'{join_key(path[-1:])} = "${{{_variable_name(path)}}}"; if it is no secret, '
+        f'{join_key(path[-1:])} = "${{{_variable_name(path)}}}" '
+        "(of one that stands in a file, dspy-profiles secrets move does both); if it is no secret, "
         "add its key to not-secret in [tool.dspy-profiles]"
     )
     message = f'{join_key(path)} of "{profile}" is a secret in clear'

@@ -191,3 +191,10 @@ def test_a_fallback_in_clear_is_refused_from_python_too(project):
     with pytest.raises(PlaintextSecret) as error:
         resolve("mock", lm={"api_key": f"${{KEY:-{SK}}}"})
     assert SK not in str(error.value)
+
+
+def test_the_hint_names_the_command_that_moves_a_secret(write):
+    write("profiles.toml", '[p.lm]\nmodel = "openai/x"\napi_key = "sk-in-clear-1"\n')
+    with pytest.raises(PlaintextSecret) as error:
+        resolve("p")
+    assert "dspy-profiles secrets move" in str(error.value)
