@@ -218,3 +218,9 @@ def test_the_default_profile_never_displaces_a_session(pin: Any, write: Any, pro
     pin()
     configure()
     assert model() == "mock"
+
+
+def test_a_profile_that_was_only_resolved_is_built_when_it_is_pinned() -> None:
+    made = session.pin(prepared("mock", {}, build=False))
+    assert model() == "mock"
+    made.release()
