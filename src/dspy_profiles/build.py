@@ -23,7 +23,7 @@ from dspy_profiles.locking import ProcessLock
 from dspy_profiles.provider_kinds import Provider
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
-__all__ = ["Built", "build", "build_embedder", "build_lm"]
+__all__ = ["Built", "build", "build_embedder", "build_lm", "kept_lms", "start_engines_afresh"]
 
 OWN_SECTIONS = ("lm", "rm", "adapter")
 
@@ -101,6 +101,21 @@ def build_embedder(profile: ResolvedProfile) -> Any:
         (profile.name, profile.files, "embedder", content(arguments)),
         lambda: construct(dspy.Embedder, arguments, profile, ("embedder",)),
     )
+
+
+def kept_lms() -> list[Any]:
+    """Every LM that was built and may be handed out again."""
+    with _lock:
+        return [made for made in _objects.values() if isinstance(made, dspy.BaseLM)]
+
+
+def start_engines_afresh() -> None:
+    """Have engines that remember what they were told, as the mock does, begin anew."""
+    with _lock:
+        engines = [provider.engine for provider in _providers.values()]
+    for engine in engines:
+        if hasattr(engine, "start_afresh"):
+            engine.start_afresh()
 
 
 def _provider(profile: ResolvedProfile) -> Provider:

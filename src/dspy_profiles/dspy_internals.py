@@ -3,16 +3,30 @@
 Importing this imports DSPy. Each function has a test that names what breaks without it.
 """
 
+import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from types import ModuleType
 from typing import Any, cast
 
 import dspy  # noqa: F401 - the module below is there once DSPy is
 
 from dspy_profiles import sections
 
-__all__ = ["base_config", "block_overrides", "client_keys", "own_defaults"]
+__all__ = [
+    "base_config",
+    "block_overrides",
+    "cached_again",
+    "client_keys",
+    "doors",
+    "history",
+    "is_dummy",
+    "own_defaults",
+    "owner",
+    "set_owner",
+    "usage_of",
+]
 
 # `dspy.dsp.utils.settings` as an attribute is the settings object; the module is only here.
 _module = sys.modules.get("dspy.dsp.utils.settings")
@@ -53,3 +67,63 @@ def client_keys() -> frozenset[str]:
     except ImportError:
         return sections.CLIENT_KEYS
     return frozenset(CLIENT_KEYS)
+
+
+def doors(module: str, *names: str) -> ModuleType | None:
+    """A module of DSPy through which its calls to models go, if it still has these functions.
+
+    None: they go another way now, and nothing can be put in it.
+    """
+    try:
+        found = importlib.import_module(module)
+    except ImportError:  # an extra of DSPy that is not installed, or a module that has gone
+        return None
+    return found if all(callable(getattr(found, name, None)) for name in names) else None
+
+
+def cached_again(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """A function behind DSPy's cache, as DSPy itself puts one there. Without that: uncached."""
+    try:
+        from dspy.clients.cache import request_cache
+    except ImportError:
+        return inner
+    return cast("Callable[..., Any]", request_cache()(inner))
+
+
+def is_dummy(engine: object) -> bool:
+    """Whether this is the engine of `dspy.utils.DummyLM`. Without its name: no engine is."""
+    try:
+        from dspy.clients.engines import dummy_engine
+    except ImportError:
+        return False
+    return isinstance(engine, (dummy_engine.DummyEngine, dummy_engine.AsyncDummyEngine))
+
+
+def usage_of(response: Any, provider: str | None) -> Mapping[str, Any]:
+    """The tokens of a response as DSPy counts them. Without its own counting: as they came."""
+    try:
+        from dspy.clients.call_result import usage_dict
+    except ImportError:
+        return {"total_tokens": response.usage.total_tokens}
+    return cast("Mapping[str, Any]", usage_dict(response, provider))
+
+
+def history() -> list[Any]:
+    """The entries that `dspy.inspect_history` shows. Without them, a list that is nobody's."""
+    found = getattr(sys.modules.get("dspy.clients.base_lm"), "GLOBAL_HISTORY", None)
+    return found if isinstance(found, list) else []
+
+
+_OWNER = ("config_owner_thread_id", "config_owner_async_task")
+
+
+def owner() -> tuple[Any, ...]:
+    """The thread and the task that alone may call `dspy.configure`: those that did it first."""
+    return tuple(getattr(_module, name, None) for name in _OWNER)
+
+
+def set_owner(owner: tuple[Any, ...]) -> None:
+    """Without the names behind it, a task that has configured stays the only one that may."""
+    for name, value in zip(_OWNER, owner, strict=True):
+        if hasattr(_module, name):
+            setattr(_module, name, value)

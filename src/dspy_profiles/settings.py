@@ -10,7 +10,16 @@ from dspy_profiles import document
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
 from dspy_profiles.locations import Locations, expanded
 
-__all__ = ["SETTINGS", "Setting", "SettingValue", "Settings", "from_table", "home_of", "load"]
+__all__ = [
+    "SETTINGS",
+    "Setting",
+    "SettingValue",
+    "Settings",
+    "from_table",
+    "from_text",
+    "home_of",
+    "load",
+]
 
 Value = str | tuple[str, ...] | None
 
@@ -22,6 +31,8 @@ class Setting:
     name: str
     help: str
     many: bool = False  # a list of strings; one string is a list of one
+    choices: tuple[str, ...] = ()  # the only values; the first is the default
+    in_pytest: bool = True  # whether pytest has an option for it
     env: str = ""
     flag: str = ""
     pytest_flag: str = ""
@@ -38,6 +49,8 @@ class Setting:
 
     @property
     def default(self) -> Value:
+        if self.choices:
+            return self.choices[0]
         return () if self.many else None
 
     @property
@@ -53,11 +66,36 @@ SETTINGS = (
         flag="--profile",
         pytest_flag="--dspy-profile",
     ),
-    Setting("env-file", "The .env files to read, in place of the usual ones.", many=True),
     Setting(
-        "secret-keys", "Further keys whose values are secrets; * stands for any text.", many=True
+        "env-file",
+        "The .env files to read, in place of the usual ones.",
+        many=True,
+        in_pytest=False,
     ),
-    Setting("not-secret", "Keys that look like secrets and are none.", many=True),
+    Setting(
+        "secret-keys",
+        "Further keys whose values are secrets; * stands for any text.",
+        many=True,
+        in_pytest=False,
+    ),
+    Setting("not-secret", "Keys that look like secrets and are none.", many=True, in_pytest=False),
+    Setting(
+        "missing-secrets",
+        "What becomes of a test whose profile lacks a secret.",
+        choices=("fail", "skip"),
+    ),
+    Setting(
+        "live",
+        "Whether tests may call models that are neither mocked, nor replayed, nor cached.",
+        choices=("allow", "block"),
+    ),
+    Setting("budget", "What a test run may spend: usd=0.5,tokens=100000,calls=200,prod.calls=20."),
+    Setting("report", "The file that a test run writes its usage to, as JSON."),
+    Setting(
+        "isolation",
+        "Whether each test under a profile starts with DSPy's state as it was before the others.",
+        choices=("true", "false"),
+    ),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -98,11 +136,13 @@ def load(
     locations: Locations,
     *,
     environ: Mapping[str, str] | None = None,
-    flags: Mapping[str, Value] | None = None,
+    ini: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Built-in, user config, project config, environment, command line: later wins.
+    """Built-in, user config, project config, pytest's ini, environment, command line: later wins.
 
-    `DSPY_PROFILE` is not read here: it is a stage of its own in choosing a profile.
+    `ini` and `flags` are pytest's. `DSPY_PROFILE` is not read here: it is a stage of its own in
+    choosing a profile.
     """
     environ = os.environ if environ is None else environ
     values = {s.name: SettingValue(s.default, "built-in", locations.cwd) for s in SETTINGS}
@@ -114,13 +154,15 @@ def load(
     if project is not None:
         values.update(from_table(project, project.data["tool"]["dspy-profiles"], TOOL))
     for setting in SETTINGS:
-        given = environ.get(setting.env)
-        if given and setting.name != "default":
-            parts = tuple(part.strip() for part in given.split(",") if part.strip())
-            value: Value = parts if setting.many else given
-            values[setting.name] = SettingValue(value, setting.env, locations.cwd)
-    for name, value in (flags or {}).items():
-        values[name] = SettingValue(value, BY_NAME[name].flag, locations.cwd)
+        in_environment = environ.get(setting.env) if setting.name != "default" else None
+        for text, origin in (
+            ((ini or {}).get(setting.name), setting.ini),
+            (in_environment, setting.env),
+            ((flags or {}).get(setting.name), setting.pytest_flag),
+        ):
+            if text:
+                value = from_text(setting, text, origin)
+                values[setting.name] = SettingValue(value, origin, locations.cwd)
     return Settings(values, (locations.user_config, *locations.pyprojects))
 
 
@@ -172,12 +214,32 @@ def from_table(
     return values
 
 
+def from_text(setting: Setting, text: str, origin: str) -> Value:
+    """A setting as an environment, an ini file or a command line gives it."""
+    if setting.many:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return _chosen(setting, text, origin) if setting.choices else text
+
+
 def _typed(setting: Setting, raw: object, place: Place) -> Value:
     if setting.many:
         items = raw if isinstance(raw, list) else [raw]
         if all(isinstance(item, str) for item in items):
             return tuple(items)
+    elif setting.choices:
+        return _chosen(setting, str(raw).lower() if isinstance(raw, bool) else raw, place)
     elif isinstance(raw, str):
         return raw
     expected = "a string or a list of strings" if setting.many else "a string"
     raise InvalidFile(f"{setting.name} has to be {expected}", where=place)
+
+
+def _chosen(setting: Setting, raw: object, where: Place | str) -> str:
+    if isinstance(raw, str) and raw.strip().lower() in setting.choices:
+        return raw.strip().lower()
+    choices = " or ".join(setting.choices)
+    raise InvalidFile(
+        f"{setting.name} is {raw!r}, and has to be {choices}",
+        hint=did_you_mean(str(raw), setting.choices),
+        where=where,
+    )

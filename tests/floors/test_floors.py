@@ -15,12 +15,12 @@ import dspy_profiles
 SRC = Path(dspy_profiles.__file__).parent.parent
 
 FLOORS = {
-    0: "content document editing environment errors hookspecs locations locking plugins replacing "
-    "redaction resolved secrets sections settings splices statements",
+    0: "content document editing environment errors hookspecs limits locations locking plugins replacing "
+    "redaction resolved secrets sections settings splices statements usage",
     1: "catalog dspy_api fetching marking resolver",
     2: "build construct dspy_internals imports provider_kinds providers",
-    3: "activation",
-    4: "health",
+    3: "activation calls",
+    4: "budget guard health meter",
     5: "__main__ cli launcher",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}
@@ -96,7 +96,7 @@ def uses_of_settings(tree: ast.Module) -> bool:
 def test_only_activation_touches_dspys_settings() -> None:
     # The demo is a program like a user's.
     users = {room(name) for name, tree in modules() if uses_of_settings(tree)}
-    assert users == {"activation"}
+    assert users == {"activation", "calls"}
 
 
 def test_private_names_of_dspy_stand_in_two_rooms() -> None:

@@ -9,12 +9,12 @@ from dspy_profiles.errors import InvalidFile
 from dspy_profiles.resolver import Scene
 
 
-def load(**flags):
-    return settings.load(locations.find(), flags=flags)
+def load(**givers):
+    return settings.load(locations.find(), **givers)
 
 
-def given(name, **flags):
-    return load(**flags).values[name]
+def given(name, **givers):
+    return load(**givers).values[name]
 
 
 def test_without_any_giver_every_setting_is_built_in(project):
@@ -33,18 +33,40 @@ def test_each_giver_wins_over_the_one_before(home, project, write):
     assert given("secret-keys").value == ("project",)
     os.environ["DSPY_PROFILES_SECRET_KEYS"] = "one, two"
     assert given("secret-keys").value == ("one", "two")
-    assert given("secret-keys", **{"secret-keys": ("flag",)}).value == ("flag",)
+
+
+def test_pytests_ini_lies_below_the_environment_and_its_options_above(project, write):
+    write("pyproject.toml", '[tool.dspy-profiles]\nlive = "allow"\n')
+    assert given("live", ini={"live": "block"}).value == "block"
+    os.environ["DSPY_PROFILES_LIVE"] = "allow"
+    assert given("live", ini={"live": "block"}).value == "allow"
+    assert given("live", ini={"live": "allow"}, flags={"live": "block"}).value == "block"
+
+
+def test_a_setting_of_two_choices_takes_no_third(project, write):
+    write("pyproject.toml", "[tool.dspy-profiles]\nisolation = false\n")
+    assert given("isolation").value == "false"
+    path = write("pyproject.toml", '[tool.dspy-profiles]\nlive = "blok"\n')
+    with pytest.raises(InvalidFile, match="allow or block") as raised:
+        load()
+    assert str(raised.value.where) == f"{path}:2"
+    assert raised.value.hint == 'did you mean "block"?'
+    os.environ["DSPY_PROFILES_MISSING_SECRETS"] = "ignore"
+    write("pyproject.toml", "")
+    with pytest.raises(InvalidFile, match="DSPY_PROFILES_MISSING_SECRETS"):
+        load()
 
 
 def test_each_value_says_who_gave_it(home, project, write):
     config = write(home / ".dspy/config.toml", '\ndefault = "user"\n')
     pyproject = write("pyproject.toml", '[tool.dspy-profiles]\nnot-secret = "x"\n')
     os.environ["DSPY_PROFILES_ENV_FILE"] = ".env.ci"
-    loaded = load(**{"secret-keys": ("x",)})
+    loaded = load(ini={"budget": "calls=1"}, flags={"live": "block"})
     assert loaded.values["default"].origin == f"{config}:1"
     assert loaded.values["not-secret"].origin == f"{pyproject}:2"
     assert loaded.values["env-file"].origin == "DSPY_PROFILES_ENV_FILE"
-    assert loaded.values["secret-keys"].origin == "--secret-keys"
+    assert loaded.values["budget"].origin == "dspy_budget"
+    assert loaded.values["live"].origin == "--dspy-live"
 
 
 def test_a_setting_that_is_left_out_keeps_what_a_lower_giver_said(home, project, write):

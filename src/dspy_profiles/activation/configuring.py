@@ -53,6 +53,11 @@ class Configured:
 _handles: list["weakref.ref[Configured]"] = []
 
 
+def _remembered(handle: Configured) -> Configured:
+    _handles.append(weakref.ref(handle))
+    return handle
+
+
 def _since(handle: Configured) -> list[Configured]:
     alive = [(ref, found) for ref in _handles if (found := ref()) is not None]
     _handles[:] = [ref for ref, _ in alive]
@@ -69,8 +74,11 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     """
     overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
     ready = prepared(name, overrides)
+    pinned = session.innermost()
+    if pinned is not None and pinned.ready is ready:  # none was named: it is in force already
+        return _remembered(Configured(ready, {}, {}))
     # Our own doors pass the pin; the default profile, the lowest of levels, lies beneath it.
-    if session.innermost() is not None and not ready.is_default:
+    if pinned is not None and not ready.is_default:
         handle = Configured(ready, {}, {})
         handle._pin = session.pin(ready)  # noqa: SLF001
         return handle
@@ -86,9 +94,7 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
         _configure(values)
     if ready.is_default:
         _filled.update(values)
-    made = Configured(ready, before, values)
-    _handles.append(weakref.ref(made))
-    return made
+    return _remembered(Configured(ready, before, values))
 
 
 _filled: dict[str, Any] = {}  # what the default profile has set, and may set anew

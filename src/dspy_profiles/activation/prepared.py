@@ -1,6 +1,7 @@
 """A profile, ready to be activated; made anew when what it was made from has changed."""
 
 import contextlib
+import os
 import time
 import warnings
 from collections import OrderedDict
@@ -37,6 +38,7 @@ class Prepared:
     profile: ResolvedProfile
     is_default: bool
     watch: Watch
+    above: "Prepared | None" = None  # the session's, that this one only adds overrides to
     told: str | None = None  # the fault in a newer state of the file that its user knows of
 
     # Made by `build`, under the one lock of this module: functools.cached_property of Python 3.11
@@ -61,16 +63,21 @@ class Prepared:
 _lock = ProcessLock()
 _ready: OrderedDict[Hashable, Prepared] = OrderedDict()
 _session: Prepared | None = None
+_session_name: str | None = None  # what the environment named when it was pinned
 
 
 def set_session(pinned: Prepared | None) -> None:
-    """What a forced name comes down to, while a session is pinned."""
-    global _session  # noqa: PLW0603 - a session is a fact of the process
+    """What a forced name, and none at all, come down to while a session is pinned."""
+    global _session, _session_name  # noqa: PLW0603 - a session is a fact of the process
+    if pinned is not None and _session is None:
+        _session_name = os.environ.get(resolver.NAME_VARIABLE)
     _session = pinned
 
 
 def prepared(name: str | None, overrides: Mapping[str, Any], *, build: bool = True) -> Prepared:
     """The profile, as good as its files are now. Quick when nothing has changed."""
+    if _session is not None and (found := _of_session(_session, name, overrides)) is not None:
+        return found
     key: Hashable = (name, content(overrides)) if overrides else name
     try:
         ready = _ready.get(key)
@@ -83,11 +90,31 @@ def prepared(name: str | None, overrides: Mapping[str, Any], *, build: bool = Tr
         return _renewed(key, name, overrides, build=build)
 
 
+def _of_session(
+    session: Prepared, name: str | None, overrides: Mapping[str, Any]
+) -> Prepared | None:
+    """The session's profile, if that is what is meant."""
+    if resolver.is_forced():
+        return session
+    if name is not None or os.environ.get(resolver.NAME_VARIABLE) != _session_name:
+        return None
+    if not overrides:
+        return session
+    key: Hashable = (session.profile.name, id(session), content(overrides))
+    with _lock:
+        made = _ready.get(key)
+        if made is None or made.above is not session:
+            profile = resolver.overridden(session.profile, overrides)
+            made = Prepared(profile, is_default=False, watch=session.watch, above=session)
+            _keep(key, made)
+        if made.built is None:
+            made.build()
+        return made
+
+
 def _renewed(
     key: Hashable, name: str | None, overrides: Mapping[str, Any], *, build: bool
 ) -> Prepared:
-    if resolver.is_forced() and _session is not None:
-        return _session
     last = _ready.get(key)
     if last is not None and last.watch.is_fresh():
         made = last  # another thread was quicker, or it only has to be built
@@ -105,11 +132,15 @@ def _renewed(
             made.build()
         except InvalidProfile as error:
             return _last_good(last if last is not made and last and last.built else None, error)
+    _keep(key, made)
+    return made
+
+
+def _keep(key: Hashable, made: Prepared) -> None:
     _ready[key] = made
     _ready.move_to_end(key)
     if len(_ready) > KEPT:
         _ready.popitem(last=False)
-    return made
 
 
 def _prepare(name: str | None, overrides: Mapping[str, Any], *, build: bool) -> Prepared:

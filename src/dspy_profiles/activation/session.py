@@ -5,7 +5,7 @@ program configures meanwhile is put aside, and put back when the session ends.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dspy_profiles import dspy_internals, plugins
@@ -14,7 +14,7 @@ from dspy_profiles.errors import ProfileError
 from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import ResolvedProfile
 
-__all__ = ["Pin", "innermost", "pin", "tell_on_stderr"]
+__all__ = ["Pin", "beneath", "follow", "innermost", "pin", "pins", "put_back", "tell_on_stderr"]
 
 # Called with the key that the program set, and the file and line where it did.
 Notify = Callable[[ResolvedProfile, str, str, int], None]
@@ -23,6 +23,9 @@ _lock = ProcessLock()
 _pins: list["Pin"] = []
 _aside: dict[str, Any] = {}  # what would be in force of the pinned keys, were there no pins
 _MISSING = object()
+# Whatever stood in DSPy's settings because of a pin, or because there was none. A dspy.context
+# copies it with everything else, and then cannot tell it from what the program named.
+_stood: dict[str, dict[int, Any]] = {}
 
 
 class Pin:
@@ -83,6 +86,7 @@ def pin(ready: Prepared, notify: Notify = tell_on_stderr) -> Pin:
         made = Pin(ready, notify)
         for key in {*made.values, "callbacks"} - _aside.keys():
             _aside[key] = config.get(key, _MISSING)
+            _stood.setdefault(key, {})[id(_aside[key])] = _aside[key]
         _pins.append(made)
         _settle({*made.values, "callbacks"})
         set_session(_pins[0].ready)
@@ -95,6 +99,51 @@ def innermost() -> Pin | None:
     return _pins[-1] if _pins else None
 
 
+def follow(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """These overrides, with what a dspy.context has only copied as it is in force now.
+
+    It copies every setting when it is entered: a pin that is changed since would stay hidden.
+    """
+    now = {
+        key: _in_force(key)
+        for key, values in _stood.items()
+        if key in overrides and id(overrides[key]) in values and key in _aside
+    }
+    return {**overrides, **{key: value for key, value in now.items() if value is not _MISSING}}
+
+
+def beneath() -> dict[str, Any]:
+    """What the program itself has configured: DSPy's settings without any pin."""
+    config = dspy_internals.base_config() or {}
+    with _lock:
+        found = {**config, **_aside}
+    return {key: value for key, value in found.items() if value is not _MISSING}
+
+
+def put_back(values: Mapping[str, Any], pins: Sequence[Pin]) -> None:
+    """Make this what the program has configured; of the pins, leave only these."""
+    for extra in [p for p in reversed(_pins) if p not in pins]:
+        extra.release()
+    config = dspy_internals.base_config()
+    if config is None:
+        return
+    with _lock:
+        for key in {*config, *values} - _aside.keys():
+            if key in values:
+                dict.__setitem__(config, key, values[key])
+            else:
+                dict.pop(config, key)
+        for key in _aside:
+            _aside[key] = values.get(key, _MISSING)
+        if _pins:
+            _settle(set(_aside))
+
+
+def pins() -> tuple[Pin, ...]:
+    """Those that are in force, outermost first."""
+    return tuple(_pins)
+
+
 def _settle(keys: set[str]) -> None:
     """Make these keys of DSPy's settings what the pins, or what is put aside, say."""
     config = dspy_internals.base_config()
@@ -102,6 +151,7 @@ def _settle(keys: set[str]) -> None:
         return
     for key in keys:
         value = _in_force(key)
+        _stood.setdefault(key, {})[id(value)] = value
         if value is _MISSING:
             dict.pop(config, key, None)
         else:
@@ -110,6 +160,7 @@ def _settle(keys: set[str]) -> None:
             _aside.pop(key, None)
     if not _pins:
         config.__class__ = type(config).__mro__[1]
+        _stood.clear()
 
 
 def _in_force(key: str) -> Any:

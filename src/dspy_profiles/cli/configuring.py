@@ -23,6 +23,7 @@ from dspy_profiles.cli.output import (
 )
 from dspy_profiles.editing import editing
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
+from dspy_profiles.limits import Budgets
 from dspy_profiles.locations import Locations
 from dspy_profiles.resolver import Scene
 from dspy_profiles.settings import BY_NAME, SETTINGS, Setting, SettingValue
@@ -123,6 +124,9 @@ def _value(setting: Setting, words: list[str]) -> str | list[str]:
     if not setting.many:
         if len(words) > 1 or not words[0].strip():
             raise InvalidProfile(f"{setting.name} takes one value")
+        if setting.name == "budget":
+            Budgets.from_text(words[0])
+        settings.from_text(setting, words[0], "the command line")
         return words[0]
     items: list[str] = []
     for word in words:

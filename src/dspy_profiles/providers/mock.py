@@ -95,6 +95,13 @@ class MockEngine:
         self._made = 0
         self._calls: deque[MockCall] = deque(maxlen=_CALLS_KEPT)
 
+    def start_afresh(self) -> None:
+        """Forget all calls and every scripted answer but those of the profile, for a new test."""
+        with self._lock:
+            self._script = Script(self._settings.answers)
+            self._made = 0
+            self._calls.clear()
+
     @property
     def calls(self) -> list[MockCall]:
         """The calls so far, oldest first; the latest 10,000 of them."""

@@ -1,0 +1,44 @@
+"""The stages that calls pass: for the whole process, or laid over what is in force here."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from dspy_profiles import dspy_internals
+from dspy_profiles.activation import session
+from dspy_profiles.calls import STAGES, Stage, tap
+
+__all__ = ["laid", "stand"]
+
+
+def stand(stages: Sequence[Stage]) -> None:
+    """From now on the calls of every thread pass these, but where others are laid over them."""
+    tap()
+    config = dspy_internals.base_config()
+    if config is None:
+        return  # a session could not be pinned either, and has said so
+    if stages:
+        dict.__setitem__(config, STAGES, tuple(stages))
+    else:
+        dict.pop(config, STAGES, None)
+
+
+@contextmanager
+def laid(stages: Sequence[Stage], *, only_over_others: bool = False) -> Iterator[None]:
+    """Lay them over what stands here, and over what a dspy.context around us has copied.
+
+    They go where DSPy takes its settings: into the threads of `dspy.Parallel`, also when those
+    outlive this block. A context that is entered inside and left after it stays as it is.
+    """
+    tap()
+    variable = dspy_internals.block_overrides()
+    if variable is None or (only_over_others and STAGES not in variable.get()):
+        yield
+        return
+    previous = variable.get()
+    ours = type(previous)({**session.follow(previous), STAGES: tuple(stages)})
+    token = variable.set(ours)
+    try:
+        yield
+    finally:
+        if variable.get() is ours:
+            variable.reset(token)

@@ -1,0 +1,1 @@
+"""What holds a session to its limits, also one of many processes."""

@@ -1,0 +1,133 @@
+"""Calls are reserved before they are made; what they cost is added when it is known."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from dspy_profiles.budget.tally import Slots, Spent, Tally
+from dspy_profiles.calls import Answer, Call, Held, Stage
+from dspy_profiles.errors import BudgetExceeded
+from dspy_profiles.limits import Limits
+from dspy_profiles.locking import ProcessLock
+
+__all__ = ["Account", "Budget"]
+
+
+class Account:
+    """One limit and what was spent of it: in this process, or with others in a file's place."""
+
+    def __init__(
+        self, name: str, limits: Limits, tally: Tally | None = None, place: int = 0
+    ) -> None:
+        self.name = name
+        self.limits = limits
+        self.tally = tally
+        self._place = place
+        self._own = Spent()
+        self.in_flight = 0
+        self.models: Counter[str] = Counter()  # calls of this process, by model
+
+    @property
+    def spent(self) -> Spent:
+        if self.tally is None:
+            return self._own
+        with self.tally.locked() as slots:
+            return slots[self._place]
+
+    def read(self, slots: Slots | None) -> Spent:
+        return self._own if slots is None else slots[self._place]
+
+    def write(self, slots: Slots | None, spent: Spent) -> None:
+        if slots is None:
+            self._own = spent
+        else:
+            slots[self._place] = spent
+
+    def refusal(self, spent: Spent, model: str) -> BudgetExceeded | None:
+        """Why the next call is not made, if it is not."""
+        for kind in ("calls", "tokens", "usd"):
+            limit, so_far = getattr(self.limits, kind), getattr(spent, kind)
+            if limit is not None and so_far >= limit:
+                return BudgetExceeded(
+                    f"the budget of {self.name} is spent: {_amount(kind, so_far)} of "
+                    f"{_amount(kind, limit)}; the next call of {model} was not made",
+                    hint=f"{self._told(spent)}; raise the budget, or find out who calls that often",
+                )
+        return None
+
+    def _told(self, spent: Spent) -> str:
+        by_model = ", ".join(f"{model} {count}" for model, count in self.models.most_common())
+        elsewhere = spent.calls - self.models.total()
+        if elsewhere > 0:
+            by_model += f"{', ' if by_model else ''}{elsewhere} in other processes"
+        flight = f", {self.in_flight} still under way" if self.in_flight else ""
+        usd = f", ${spent.usd:.4f}" if spent.usd else ""
+        return f"{spent.calls} calls ({by_model}){flight}, {spent.tokens:,} tokens{usd}"
+
+
+_lock = ProcessLock()
+
+
+class Budget(Stage):
+    """Holds back the call that would pass a limit of one of these accounts."""
+
+    def __init__(self, accounts: Sequence[Account]) -> None:
+        self._accounts = accounts
+        # One file at most: the accounts that are shared are those of one session.
+        self._tally = next((a.tally for a in accounts if a.tally is not None), None)
+
+    def before(self, call: Call) -> Answer | None:
+        if call.kind != "lm":
+            return None
+        with ExitStack() as locks:
+            locks.enter_context(_lock)
+            slots = None if self._tally is None else locks.enter_context(self._tally.locked())
+            sums = [a.read(slots if a.tally else None) for a in self._accounts]
+            for account, spent in zip(self._accounts, sums, strict=True):
+                if (refused := account.refusal(spent, call.model)) is not None:
+                    raise Held(refused)
+            for account, spent in zip(self._accounts, sums, strict=True):
+                reserved = spent._replace(calls=spent.calls + 1)
+                account.write(slots if account.tally else None, reserved)
+                account.in_flight += 1
+                account.models[call.model] += 1
+        return None
+
+    def after(self, call: Call, answer: Answer) -> None:
+        if call.kind == "lm":
+            self._add(tokens=answer.tokens, ended=1)
+
+    def failed(self, call: Call, error: BaseException) -> None:
+        if call.kind == "lm":
+            self._add(ended=1)
+
+    def priced(self, call: Call, cost: float | None) -> None:
+        if call.offline or call.replayed:
+            return
+        if cost is not None:
+            self._add(usd=cost)
+            return
+        for account in self._accounts:
+            if account.limits.usd is not None:
+                raise Held(
+                    BudgetExceeded(
+                        f"the price of {call.model} is not known, so the budget of {account.name} "
+                        "in dollars cannot be kept",
+                        hint="limit tokens= or calls= in place of usd=",
+                    )
+                )
+
+    def _add(self, *, tokens: int = 0, usd: float = 0.0, ended: int = 0) -> None:
+        with ExitStack() as locks:
+            locks.enter_context(_lock)
+            slots = None if self._tally is None else locks.enter_context(self._tally.locked())
+            for account in self._accounts:
+                its = slots if account.tally else None
+                spent = account.read(its)
+                account.in_flight -= ended
+                account.write(its, Spent(spent.calls, spent.tokens + tokens, spent.usd + usd))
+
+
+def _amount(kind: str, amount: Any) -> str:
+    return f"${amount:,.4f}".rstrip("0").rstrip(".") if kind == "usd" else f"{amount:,} {kind}"

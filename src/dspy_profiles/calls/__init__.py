@@ -1,0 +1,10 @@
+"""One stage before and after every call to a model. Whoever wants a say in one plugs in here.
+
+The only room that stands in DSPy's way to its LMs, embedders and retrievers.
+"""
+
+from dspy_profiles.calls.held import Held, held_in
+from dspy_profiles.calls.stage import STAGES, Answer, Call, Stage
+from dspy_profiles.calls.taps import tap
+
+__all__ = ["STAGES", "Answer", "Call", "Held", "Stage", "held_in", "tap"]

@@ -1,0 +1,28 @@
+"""An error of ours on its way past DSPy."""
+
+from dspy_profiles.errors import ProfileError
+
+__all__ = ["Held", "held_in"]
+
+
+class Held(BaseException):
+    """Carries an error to our own boundary: the end of a block, a test's report, a program's end.
+
+    DSPy makes a failed example, a retry or a None of every Exception that an LM raises.
+    """
+
+    def __init__(self, error: ProfileError) -> None:
+        super().__init__(error)
+        self.error = error
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+
+def held_in(error: BaseException | None) -> Held | None:
+    """The one that this error is, or that a group of errors holds."""
+    if isinstance(error, Held):
+        return error
+    if isinstance(error, BaseExceptionGroup):  # what a TaskGroup makes of it
+        return next((found for each in error.exceptions if (found := held_in(each))), None)
+    return None

@@ -1,0 +1,209 @@
+"""Stands in for an engine, and leads each call through the stages."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+from dspy_profiles import dspy_internals
+from dspy_profiles.calls.held import Held
+from dspy_profiles.calls.stage import Answer, Call, Stage
+
+__all__ = ["AsyncPassage", "Passage", "Way", "within"]
+
+# The LMs whose own `forward` is running: what it calls in turn is the same call.
+_within: ContextVar[frozenset[int]] = ContextVar("dspy_profiles_within", default=frozenset())
+
+
+def within(lm: object) -> bool:
+    """Whether a call of this LM is under way here, and has been through the stages."""
+    return id(lm) in _within.get()
+
+
+class Way:
+    """One call's way through the stages: those that were asked hear how it ended."""
+
+    def __init__(self, call: Call, stages: Sequence[Stage]) -> None:
+        self.call = call
+        self._stages = stages
+        self._asked: list[Stage] = []
+
+    def make(self, send: Callable[[], Any], of: Callable[[Any], Answer] = Answer) -> Any:
+        """The result of the call, or what a stage has in its place."""
+        if (given := self.ask()) is not None:
+            return given.result
+        try:
+            result = send()
+        except BaseException as error:
+            self.ended(error)
+            raise
+        self.told(of(result))
+        return result
+
+    async def amake(
+        self, send: Callable[[], Awaitable[Any]], of: Callable[[Any], Answer] = Answer
+    ) -> Any:
+        """The same, where the call is awaited."""
+        if (given := self.ask()) is not None:
+            return given.result
+        try:
+            result = await send()
+        except BaseException as error:
+            self.ended(error)
+            raise
+        self.told(of(result))
+        return result
+
+    def ask(self) -> Answer | None:
+        """Ask each stage in turn; the first that answers ends it."""
+        for stage in self._stages:
+            try:
+                answer = stage.before(self.call)
+            except Held as held:
+                self._held_back(held, stage)
+                raise
+            if answer is not None:
+                self.call.replayed = True
+                self.told(answer)
+                return answer
+            self._asked.append(stage)
+        return None
+
+    def told(self, answer: Answer) -> None:
+        for stage in reversed(self._asked):
+            stage.after(self.call, answer)
+
+    def ended(self, error: BaseException) -> None:
+        for stage in reversed(self._asked):
+            stage.failed(self.call, error)
+
+    def priced(self, cost: float | None) -> None:
+        """Said once, when DSPy has finished the call."""
+        for stage in reversed(self._asked):
+            try:
+                stage.priced(self.call, cost)
+            except Held as held:
+                self._held_back(held)
+                raise
+
+    def _held_back(self, held: Held, *by: Stage) -> None:
+        for each in (*self._asked, *by):
+            each.held(self.call, held.error)
+
+
+class _Passage:
+    """What both sides share. Anything but the calls is the engine's own business."""
+
+    def __init__(self, engine: Any, call: Call, stages: Sequence[Stage]) -> None:
+        self._engine = engine
+        self._call = call
+        self._stages = stages
+        self.ways: list[Way] = []  # each attempt's, the last one the one that DSPy went on with
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def _way(self, request: Any, legacy: Any = None, *, streamed: bool = False) -> Way:
+        call = self._call
+        attempt = Call(
+            call.kind,
+            call.model,
+            call.lm,
+            request,
+            legacy or {},
+            call.provider,
+            call.offline,
+            streamed,
+        )
+        way = Way(attempt, self._stages)
+        self.ways.append(way)
+        return way
+
+    def _answer(self, result: Any) -> Answer:
+        return Answer(result, usage=_usage(result, self._call.provider))
+
+    def _streamed(self, events: list[Any]) -> Answer:
+        end = next((e for e in reversed(events) if getattr(e, "type", None) == "end"), None)
+        return Answer(events=events, usage=_usage(end, self._call.provider))
+
+
+class Passage(_Passage):
+    """For synchronous calls."""
+
+    def complete(self, request: Any) -> Any:
+        return self._way(request).make(lambda: self._engine.complete(request), self._answer)
+
+    def complete_legacy(self, lm: Any, request: Any, **context: Any) -> Any:
+        def send() -> Any:
+            token = _within.set(_within.get() | {id(lm)})
+            try:
+                return self._engine.complete_legacy(lm, request, **context)
+            finally:
+                _within.reset(token)
+
+        return self._way(None, request).make(send, self._answer)
+
+    def stream(self, request: Any) -> Iterator[Any]:
+        way = self._way(request, streamed=True)
+        if (given := way.ask()) is not None:
+            yield from given.events or ()
+            return
+        events: list[Any] = []
+        source = self._engine.stream(request)
+        try:
+            for event in source:
+                events.append(event)
+                if getattr(event, "type", None) == "end":  # before DSPy stops to read
+                    way.told(self._streamed(events))
+                yield event
+        except BaseException as error:
+            way.ended(error)
+            raise
+        finally:
+            if hasattr(source, "close"):
+                source.close()
+
+
+class AsyncPassage(_Passage):
+    """For asynchronous calls."""
+
+    async def complete(self, request: Any) -> Any:
+        return await self._way(request).amake(lambda: self._engine.complete(request), self._answer)
+
+    async def complete_legacy(self, lm: Any, request: Any, **context: Any) -> Any:
+        async def send() -> Any:
+            token = _within.set(_within.get() | {id(lm)})
+            try:
+                return await self._engine.complete_legacy(lm, request, **context)
+            finally:
+                _within.reset(token)
+
+        return await self._way(None, request).amake(send, self._answer)
+
+    async def stream(self, request: Any) -> AsyncIterator[Any]:
+        way = self._way(request, streamed=True)
+        if (given := way.ask()) is not None:
+            for event in given.events or ():
+                yield event
+            return
+        events: list[Any] = []
+        source = self._engine.stream(request)
+        try:
+            async for event in source:
+                events.append(event)
+                if getattr(event, "type", None) == "end":
+                    way.told(self._streamed(events))
+                yield event
+        except BaseException as error:
+            way.ended(error)
+            raise
+        finally:
+            if hasattr(source, "aclose"):
+                await source.aclose()
+
+
+def _usage(result: Any, provider: str | None) -> Any:
+    """The tokens of a response, of a stream's last event, or of a result that has counted."""
+    usage = getattr(result, "usage", None)
+    if usage is None:
+        return {}
+    return usage if isinstance(usage, dict) else dspy_internals.usage_of(result, provider)

@@ -1,0 +1,71 @@
+"""What a stage is told of a call, and what it may say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dspy_profiles.errors import ProfileError
+
+__all__ = ["STAGES", "Answer", "Call", "Stage"]
+
+# The stages in force travel under this key among DSPy's settings, as the active profile does.
+STAGES = "dspy_profiles_stages"
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One attempt to reach a model. DSPy's retries are calls of their own."""
+
+    kind: Literal["lm", "embedder", "retriever"]
+    model: str
+    lm: Any = None  # the LM that was called
+    request: Any = None  # as the engine gets it; None where it gets `legacy` alone
+    legacy: Mapping[str, Any] = field(default_factory=dict)
+    provider: str | None = None
+    offline: bool = False  # it asks nobody
+    streamed: bool = False
+    replayed: bool = False  # a stage has answered it
+
+
+@dataclass(eq=False, slots=True)
+class Answer:
+    """What came back: a result, or the events of a stream. From a stage, in place of a call."""
+
+    result: Any = None
+    events: Sequence[Any] | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, in and out, as far as they were reported."""
+        total = self.usage.get("total_tokens")
+        if total is None:
+            parts = (self.usage.get("prompt_tokens"), self.usage.get("completion_tokens"))
+            total = sum(part for part in parts if part is not None)
+        return int(total)
+
+
+class Stage:
+    """Has a say before and after each call. This one says nothing: override what matters.
+
+    Stages are asked in order; what one answers, or holds back by raising `Held`, those after it
+    never hear of. Every method may be called from any thread.
+    """
+
+    def before(self, call: Call) -> Answer | None:
+        """An answer in place of the call, or None to let it go on."""
+
+    def after(self, call: Call, answer: Answer) -> None:
+        """The call was answered, by the model or by a later stage."""
+
+    def failed(self, call: Call, error: BaseException) -> None:
+        """The call was made, and ended in an error."""
+
+    def held(self, call: Call, error: ProfileError) -> None:
+        """A later stage, or this one, has held the call back."""
+
+    def priced(self, call: Call, cost: float | None) -> None:
+        """What DSPy says the finished call has cost; None: it does not know."""
+
+    def cached(self, lm: Any) -> None:
+        """DSPy's own cache has answered; no call was made."""

@@ -1,0 +1,134 @@
+"""Where DSPy's calls leave for their models, after its cache and inside of its retries."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import dspy
+
+from dspy_profiles import dspy_internals
+from dspy_profiles.calls.passage import AsyncPassage, Passage, Way, within
+from dspy_profiles.calls.stage import STAGES, Call, Stage
+from dspy_profiles.errors import ProfileError
+from dspy_profiles.locking import ProcessLock
+
+__all__ = ["tap"]
+
+EXECUTION = "dspy.clients.execution"
+EMBEDDING = "dspy.clients.embedding"
+COLBERT = "dspy.dsp.colbertv2"
+OURS = "dspy_profiles_passage"  # on DSPy's own record of one call, which it carries to its end
+
+_lock = ProcessLock()
+_tapped = False
+
+
+def tap() -> None:
+    """From now on every call passes the stages that are in force where it is made.
+
+    Where none are, it goes its way as before. Raises where DSPy cannot be tapped: a guard that
+    sees nothing would be worse than none.
+    """
+    global _tapped  # noqa: PLW0603 - a fact of the process
+    with _lock:
+        if _tapped:
+            return
+        execution = dspy_internals.doors(EXECUTION, "_select_engine", "finalize")
+        if execution is None:
+            raise ProfileError(
+                "this version of DSPy leads its calls where they cannot be followed",
+                hint="install dspy>=3.4,<4",
+            )
+        replace: dict[str, Any] = vars(execution)
+        replace["_select_engine"] = _selecting(replace["_select_engine"])
+        replace["finalize"] = _finalizing(replace["finalize"])
+        _tap_embedder()
+        _tap_retriever()
+        _tapped = True
+
+
+def _standing() -> Sequence[Stage]:
+    stages: Sequence[Stage] = dspy.settings.get(STAGES, ())
+    return stages
+
+
+def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(select)
+    def selected(lm: Any, call: Any, asynchronous: Any) -> Any:
+        engine, request, provider = select(lm, call, asynchronous)
+        stages = _standing()
+        if not stages or within(lm):
+            return engine, request, provider
+        ours = Call("lm", lm.model, lm, provider=provider, offline=_is_offline(engine, lm))
+        made = (AsyncPassage if asynchronous else Passage)(engine, ours, stages)
+        setattr(call, OURS, made)
+        return made, request, provider
+
+    return selected
+
+
+def _finalizing(finalize: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(finalize)
+    def finalized(lm: Any, call: Any, result: Any) -> Any:
+        given = finalize(lm, call, result)  # first: what was paid for is in the history
+        made = getattr(call, OURS, None)
+        if made is not None:
+            made.ways[-1].priced(result.cost)
+        elif result.cache_hit:
+            for stage in _standing():
+                stage.cached(lm)
+        return given
+
+    return finalized
+
+
+def _is_offline(engine: object, lm: object) -> bool:
+    """Whether it says of itself that it asks nobody, as `mock` does, or is DSPy's own dummy."""
+    inner = getattr(engine, "engine", engine)  # the asynchronous side of one
+    said = (getattr(each, "offline", False) for each in (lm, inner))
+    return any(each is True for each in said) or dspy_internals.is_dummy(engine)
+
+
+def _tap_embedder() -> None:
+    module = dspy_internals.doors(EMBEDDING, "_compute_embeddings", "_acompute_embeddings")
+    if module is None:
+        return
+    functions: dict[str, Any] = vars(module)
+    compute, acompute = functions["_compute_embeddings"], functions["_acompute_embeddings"]
+
+    @wraps(compute)
+    def computed(model: Any, batch: Any, *more: Any, **arguments: Any) -> Any:
+        way = _embedding(model, batch, arguments)
+        return way.make(lambda: compute(model, batch, *more, **arguments))
+
+    @wraps(acompute)
+    async def acomputed(model: Any, batch: Any, *more: Any, **arguments: Any) -> Any:
+        way = _embedding(model, batch, arguments)
+        return await way.amake(lambda: acompute(model, batch, *more, **arguments))
+
+    functions.update(_compute_embeddings=computed, _acompute_embeddings=acomputed)
+
+
+def _embedding(model: Any, batch: Any, arguments: dict[str, Any]) -> Way:
+    # A function is the program's own, and runs here as far as anybody knows.
+    name = model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
+    call = Call("embedder", name, request=batch, legacy=arguments, offline=name is not model)
+    return Way(call, _standing())
+
+
+def _tap_retriever() -> None:
+    names = ("colbertv2_get_request_v2", "colbertv2_post_request_v2")
+    module = dspy_internals.doors(COLBERT, *names)
+    for name in names if module is not None else ():
+        inner = getattr(getattr(module, name), "__wrapped__", None)
+        if inner is not None:  # what stands behind the cache
+            setattr(module, name, dspy_internals.cached_again(_retrieving(inner)))
+
+
+def _retrieving(ask: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(ask)
+    def asked(url: str, query: str, k: int) -> Any:
+        call = Call("retriever", url, request=query, legacy={"k": k})
+        return Way(call, _standing()).make(lambda: ask(url, query, k))
+
+    return asked

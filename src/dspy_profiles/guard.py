@@ -1,0 +1,27 @@
+"""No call leaves this machine: the guard that tests, and forced offline sessions, stand behind."""
+
+from dspy_profiles.calls import Answer, Call, Held, Stage
+from dspy_profiles.errors import LiveCallBlocked
+
+__all__ = ["Guard"]
+
+_WHAT = {
+    "lm": "would call the model {}",
+    "embedder": "would ask the model {} for embeddings",
+    "retriever": "would ask the retriever at {}",
+}
+
+
+class Guard(Stage):
+    """Holds back every call that would ask somebody: all but mocks, replays and what is cached."""
+
+    def __init__(self, who: str, why: str, hint: str) -> None:
+        self._who = who  # "tests/test_qa.py::test_capital", "this program"
+        self._why = why  # "--dspy-live block"
+        self._hint = hint
+
+    def before(self, call: Call) -> Answer | None:
+        if call.offline:
+            return None
+        what = _WHAT[call.kind].format(call.model)
+        raise Held(LiveCallBlocked(f"{self._who} {what}, and {self._why} holds it", self._hint))
