@@ -172,6 +172,35 @@ def part(name: str) -> str:
     return PARTS[name]()
 
 
+def pytest_options() -> str:
+    """The plugin's options as it declares them: it may not import the table that they are from."""
+    lines = ["OPTIONS: tuple[Option, ...] = ("]
+    for each in SETTINGS:
+        if not each.in_pytest:
+            continue
+        metavar = None if each.choices else each.metavar
+        said = each.pytest_help or each.help
+        fields = (each.name, each.pytest_flag, each.ini, each.env, said, metavar, each.choices)
+        lines.append("    Option(")
+        lines += (f"        {literal(field)}," for field in fields)
+        lines.append("    ),")
+    return "\n".join([*lines, ")"]) + "\n"
+
+
+def literal(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def current_options(text: str) -> str:
+    """The plugin's module of options, with those that the settings lead to."""
+    return re.sub(r"(?<=# generated\n)(?:.*\n)*?(?=# /generated)", lambda _: pytest_options(), text)
+
+
+OPTIONS = CODE.parent / "pytest_dspy_profiles" / "options.py"
+
+
 def current(text: str) -> str:
     """A page with its generated parts as they should be."""
     return PART.sub(lambda found: f"{found[1]}{part(found[2])}{found[3]}", text)
@@ -182,6 +211,7 @@ def main() -> None:
         text = path.read_text("utf-8")
         if (made := current(text)) != text:
             path.write_text(made, encoding="utf-8")
+    OPTIONS.write_text(current_options(OPTIONS.read_text("utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

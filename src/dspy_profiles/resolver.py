@@ -21,6 +21,7 @@ __all__ = [
     "Scene",
     "choose",
     "is_forced",
+    "is_offline",
     "list_profiles",
     "resolve",
     "resolve_in",
@@ -76,6 +77,15 @@ def resolve(
 def list_profiles(*, file: str | Path | None = None) -> list[str]:
     """The names of all profiles, sorted; the built-in `mock` comes last."""
     return Scene.now(None if file is None else Path(file)).catalog.names()
+
+
+# Short names of providers that ask nobody, and so need no key.
+OFFLINE = frozenset({"mock"})
+
+
+def is_offline(profile: ResolvedProfile) -> bool:
+    """Whether a profile asks nobody, as far as its provider says."""
+    return profile.provider.get("class") in OFFLINE
 
 
 def is_forced() -> bool:

@@ -32,6 +32,8 @@ class Setting:
     help: str
     many: bool = False  # a list of strings; one string is a list of one
     choices: tuple[str, ...] = ()  # the only values; the first is the default
+    metavar: str = "TEXT"  # what a help page writes for the value
+    pytest_help: str = ""  # where it means something more there
     in_pytest: bool = True  # whether pytest has an option for it
     env: str = ""
     flag: str = ""
@@ -62,6 +64,9 @@ SETTINGS = (
     Setting(
         "default",
         "The profile that applies where none is named.",
+        metavar="NAME",
+        pytest_help="The profile to run tests under; of several, NAME,NAME, each test runs once "
+        "under each.",
         env="DSPY_PROFILE",
         flag="--profile",
         pytest_flag="--dspy-profile",
@@ -89,8 +94,12 @@ SETTINGS = (
         "Whether tests may call models that are neither mocked, nor replayed, nor cached.",
         choices=("allow", "block"),
     ),
-    Setting("budget", "What a test run may spend: usd=0.5,tokens=100000,calls=200,prod.calls=20."),
-    Setting("report", "The file that a test run writes its usage to, as JSON."),
+    Setting(
+        "budget",
+        "What a test run may spend: usd=0.5,tokens=100000,calls=200,prod.calls=20.",
+        metavar="KIND=AMOUNT,…",
+    ),
+    Setting("report", "The file that a test run writes its usage to, as JSON.", metavar="FILE"),
     Setting(
         "isolation",
         "Whether each test under a profile starts with DSPy's state as it was before the others.",

@@ -1,1 +1,56 @@
-"""Loaded into every pytest run of an environment that has us: so it imports nothing heavy."""
+"""Hooks that cost next to nothing while no profile is wanted; then the suite takes over.
+
+Imported in every pytest of an environment that has us: the standard library alone, up here.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_dspy_profiles.options import FORCE, MARKERS, OPTIONS
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def pytest_addoption(parser: "pytest.Parser") -> None:
+    group = parser.getgroup("dspy-profiles", "DSPy profiles")
+    for option in OPTIONS:
+        more: dict[str, Any] = {"choices": option.choices} if option.choices else {}
+        group.addoption(option.flag, default=None, metavar=option.metavar, help=option.help, **more)
+        parser.addini(option.ini, option.help, default="")
+    group.addoption(FORCE.flag, action="store_true", default=None, help=FORCE.help)
+    parser.addini(FORCE.ini, FORCE.help, type="bool", default=False)
+
+
+def pytest_addhooks(pluginmanager: "pytest.PytestPluginManager") -> None:
+    from pytest_dspy_profiles import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: "pytest.Config") -> None:
+    for line in MARKERS:
+        config.addinivalue_line("markers", line)
+    from pytest_dspy_profiles import fixtures
+
+    config.pluginmanager.register(fixtures, "dspy_profiles_fixtures")
+    from pytest_dspy_profiles import relay, waking
+
+    if not hasattr(config, "workerinput"):  # which is what a worker of xdist has
+        config.pluginmanager.register(relay.Relay(config), "dspy_profiles_relay")
+    if waking.is_wanted(config):
+        waking.wake(config)
+
+
+def pytest_generate_tests(metafunc: "pytest.Metafunc") -> None:
+    if metafunc.definition.get_closest_marker("dspy_profile") is not None:
+        from pytest_dspy_profiles import waking
+
+        if not waking.is_awake(metafunc.config):
+            waking.wake(metafunc.config).pytest_generate_tests(metafunc)
+
+
+def pytest_collection_modifyitems(config: "pytest.Config", items: "list[pytest.Item]") -> None:
+    from pytest_dspy_profiles import waking
+
+    if not waking.is_awake(config) and any(map(waking.is_asked_for, items)):
+        waking.wake(config).pytest_collection_modifyitems(items)

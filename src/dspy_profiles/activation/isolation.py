@@ -30,11 +30,12 @@ class Isolation:
         )
         build.start_engines_afresh()
 
-    def end(self) -> None:
-        """Put everything back. A second time does nothing."""
+    def end(self, keep: session.Pin | None = None) -> None:
+        """Put everything back, but for this pin. A second time does nothing."""
         if self._pins is None:
             return
-        session.put_back({k: value.as_it_was() for k, value in self._settings.items()}, self._pins)
+        pins = self._pins if keep is None else (*self._pins, keep)
+        session.put_back({k: value.as_it_was() for k, value in self._settings.items()}, pins)
         if self._variable is not None and self._variable.get() is not self._overrides:
             self._variable.set(self._overrides)
         dspy_internals.set_owner(self._owner)

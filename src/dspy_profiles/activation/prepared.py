@@ -22,7 +22,7 @@ from dspy_profiles.sections import CLIENT_KEYS
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
 
-__all__ = ["Prepared", "ProfileWarning", "prepared", "set_session"]
+__all__ = ["Prepared", "ProfileWarning", "prepare", "prepared", "set_session"]
 
 KEPT = 512  # names with their overrides; one that falls out is only made again
 
@@ -146,8 +146,15 @@ def _keep(key: Hashable, made: Prepared) -> None:
 def _prepare(name: str | None, overrides: Mapping[str, Any], *, build: bool) -> Prepared:
     scene = resolver.Scene.now()
     choice = resolver.choose(scene, name)
+    return prepare(scene, choice, {} if resolver.is_forced() else overrides, build=build)
+
+
+def prepare(
+    scene: resolver.Scene, choice: resolver.Choice, overrides: Mapping[str, Any], *, build: bool
+) -> Prepared:
+    """Make a profile ready that is chosen already, and keep nothing of it."""
     environment.load_env_files(scene.env_files)
-    profile = resolver.resolve_in(scene, choice, {} if resolver.is_forced() else overrides)
+    profile = resolver.resolve_in(scene, choice, overrides)
     _check(profile)
     if build:
         refuse_missing(profile, skip=_is_not_needed(profile))

@@ -10,16 +10,21 @@ from dspy_profiles.calls import STAGES, Stage, tap
 __all__ = ["laid", "stand"]
 
 
-def stand(stages: Sequence[Stage]) -> None:
-    """From now on the calls of every thread pass these, but where others are laid over them."""
+def stand(stages: Sequence[Stage]) -> Sequence[Stage]:
+    """From now on the calls of every thread pass these, but where others are laid over them.
+
+    What stood before comes back.
+    """
     tap()
     config = dspy_internals.base_config()
     if config is None:
-        return  # a session could not be pinned either, and has said so
+        return ()  # a session could not be pinned either, and has said so
+    before: Sequence[Stage] = config.get(STAGES, ())
     if stages:
         dict.__setitem__(config, STAGES, tuple(stages))
     else:
         dict.pop(config, STAGES, None)
+    return before
 
 
 @contextmanager

@@ -50,8 +50,8 @@ class Account:
             limit, so_far = getattr(self.limits, kind), getattr(spent, kind)
             if limit is not None and so_far >= limit:
                 return BudgetExceeded(
-                    f"the budget of {self.name} is spent: {_amount(kind, so_far)} of "
-                    f"{_amount(kind, limit)}; the next call of {model} was not made",
+                    f"the budget of {self.name} is spent: {_amount(kind, so_far, limit)}; "
+                    f"the next call of {model} was not made",
                     hint=f"{self._told(spent)}; raise the budget, or find out who calls that often",
                 )
         return None
@@ -129,5 +129,11 @@ class Budget(Stage):
                 account.write(its, Spent(spent.calls, spent.tokens + tokens, spent.usd + usd))
 
 
-def _amount(kind: str, amount: Any) -> str:
-    return f"${amount:,.4f}".rstrip("0").rstrip(".") if kind == "usd" else f"{amount:,} {kind}"
+def _amount(kind: str, so_far: Any, limit: Any) -> str:
+    if kind == "usd":
+        return f"{_dollars(so_far)} of {_dollars(limit)}"
+    return f"{so_far:,} of {limit:,} {kind}"
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:,.6f}".rstrip("0").rstrip(".")

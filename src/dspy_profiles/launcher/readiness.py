@@ -13,8 +13,6 @@ from dspy_profiles.sections import CLIENT_KEYS
 
 __all__ = ["refuse_missing", "refuse_plaintext", "resolve", "set_variables"]
 
-# Short names of providers that ask nobody, and so need no key.
-OFFLINE = frozenset({"mock"})
 # These are made when a program asks for them, and ask for their secrets then.
 ON_DEMAND = frozenset({"lms", "embedder"})
 
@@ -50,7 +48,7 @@ def refuse_plaintext(profile: ResolvedProfile) -> None:
 
 def refuse_missing(profile: ResolvedProfile) -> None:
     """Refuse a profile of which a reference leads nowhere, all of them at once."""
-    is_offline = profile.provider.get("class") in OFFLINE
+    is_offline = resolver.is_offline(profile)
 
     def skip(key: KeyPath) -> bool:
         return key[0] in ON_DEMAND or (is_offline and key[0] == "lm" and key[-1] in CLIENT_KEYS)

@@ -1,0 +1,125 @@
+"""What this session was asked for: options, ini keys, environment and suite settings in one."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dspy_profiles import locations, settings
+from dspy_profiles.catalog import Catalog
+from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.limits import Budgets
+from dspy_profiles.resolver import FORCE_VARIABLE, Scene
+from pytest_dspy_profiles.options import FORCE, OPTIONS
+
+__all__ = ["Asked", "Named"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Names of profiles, and who gave them; several are a matrix."""
+
+    names: tuple[str, ...] = ()
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything that was settled before the first test was collected."""
+
+    scene: Scene
+    named: Named
+    forced: bool
+    skips_missing: bool
+    live_blocked_by: str | None  # who said so
+    budgets: Budgets
+    report: Path | None
+    isolates: bool
+
+    @property
+    def header(self) -> str:
+        """The line at the top: what is in effect, and why."""
+        parts = []
+        if self.named.names:
+            plural = "profiles" if len(self.named.names) > 1 else "profile"
+            parts.append(f"{plural} {', '.join(self.named.names)} ({self.named.by})")
+        parts += [_shown(layer.path) for layer in self.scene.locations.layers]
+        if self.forced:
+            parts.append("forced")
+        if self.live_blocked_by:
+            parts.append("live calls blocked")
+        if self.budgets:
+            parts.append(f"budget {self.budgets}")
+        return " · ".join(parts)
+
+    @property
+    def is_worth_telling(self) -> bool:
+        """Whether something is in effect that whoever started the session should know of."""
+        return bool(self.named.names or self.live_blocked_by or self.budgets)
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> "Asked":
+        """Raises a ProfileError for a file, a setting or a name that cannot be."""
+        found = locations.find(config.invocation_params.dir)
+        ini = {o.setting: str(config.getini(o.ini)) for o in OPTIONS}
+        flags = {o.setting: str(config.getoption(o.flag) or "") for o in OPTIONS}
+        given = settings.load(found, ini=ini, flags=flags)
+        scene = Scene(found, given, Catalog.load(found))
+        named = _named(given)
+        forced = bool(config.getoption(FORCE.flag) or config.getini(FORCE.ini)) or _is_on(FORCE.env)
+        if forced and not named.names:
+            raise InvalidProfile(
+                f"{FORCE.flag} needs a profile to force", hint="name one: --dspy-profile mock"
+            )
+        for name in named.names:
+            scene.catalog.get(name, f"from {named.by}")
+        live = given.values["live"]
+        return cls(
+            scene=scene,
+            named=named,
+            forced=forced,
+            skips_missing=given.text("missing-secrets") == "skip",
+            live_blocked_by=f"{_flag(live.origin)} block" if live.value == "block" else None,
+            budgets=Budgets.from_text(given.text("budget") or ""),
+            report=_path(given),
+            isolates=given.text("isolation") == "true",
+        )
+
+
+def _named(given: settings.Settings) -> Named:
+    """From the command line, the environment or the ini file: never the default profile."""
+    value = given.values["default"]
+    by_pytest = {option.setting: option for option in OPTIONS}["default"]
+    in_environment = os.environ.get(by_pytest.env, "")
+    text = value.value if value.origin in (by_pytest.flag, by_pytest.ini) else ""
+    by = value.origin
+    if in_environment and by != by_pytest.flag:
+        text, by = in_environment, by_pytest.env
+    names = tuple(filter(None, map(str.strip, str(text or "").split(","))))
+    return Named(tuple(dict.fromkeys(names)), by if names else "")
+
+
+def _path(given: settings.Settings) -> Path | None:
+    text = given.text("report")
+    return None if text is None else given.values["report"].folder / locations.expanded(text)
+
+
+def _shown(path: Path) -> str:
+    """A path as a person writes it: from here, or from home."""
+    here, home = Path.cwd(), Path(locations.expanded("~"))
+    if path.is_relative_to(here):
+        return str(path.relative_to(here))
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def _flag(origin: str) -> str:
+    path, _, line = origin.rpartition(":")
+    return f"{Path(path).name}:{line} live =" if line.isdigit() else origin
+
+
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() not in ("", "0", "false", "no", "off")
+
+
+assert FORCE.env == FORCE_VARIABLE

@@ -1,0 +1,135 @@
+"""What kind of failure an LM's error is, said in the report; and the report kept short."""
+
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dspy_profiles
+from dspy_profiles.calls import held_in
+from dspy_profiles.errors import ProfileError
+from dspy_profiles.redaction import redact
+
+__all__ = ["kind_of", "tell"]
+
+# By the names of classes, ours and DSPy's: a report of a test without DSPy does not import it.
+KINDS = {
+    "MissingSecret": "no key",
+    "LMNotConfiguredError": "no key",
+    "LMAuthError": "key refused",
+    "LMBillingError": "not paid for",
+    "LMRateLimitError": "rate limit",
+    "LMUnsupportedModelError": "wrong model",
+    "LMTransportError": "provider down",
+    "LMTimeoutError": "provider down",
+    "LMServerError": "provider down",
+    "BudgetExceeded": "budget",
+    "LiveCallBlocked": "blocked live call",
+    "CassetteMiss": "not recorded",
+}
+HINTS = {
+    "key refused": "the provider does not take it: is it the right one, and still valid?",
+    "not paid for": "the account behind the key has no credit left",
+    "rate limit": "fewer workers, a pause, or a mock: the provider wants fewer calls",
+    "wrong model": "the provider has no such model: look at lm.model of the profile",
+    "provider down": "is it up, and is the address right? nothing is wrong with the test so far",
+    "no LM": 'mark the test @pytest.mark.dspy_profile("mock"), or give it --dspy-profile NAME',
+}
+# A server in front of many models calls it an invalid request.
+NO_SUCH_MODEL = ("invalid model", "model not found", "does not exist", "no such model")
+
+LIBRARIES = tuple(
+    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
+    | {Path(dspy_profiles.__file__).parent.resolve(), Path(__file__).parent.resolve()}
+)
+
+
+def tell(report: Any, call: Any, profile: str | None) -> None:
+    """Name the kind of failure in a failed report, and let no secret out with it."""
+    if not report.failed or call.excinfo is None:
+        return
+    error = call.excinfo.value
+    held = held_in(error)
+    error = error if held is None else held.error
+    kind = kind_of(error)
+    if kind is not None:
+        report.longrepr = _short(error, kind, profile)
+    _redact(report)
+
+
+def kind_of(error: BaseException) -> str | None:
+    """One word for what went wrong between a program and its LM, if that is what went wrong."""
+    for each in _chain(error):
+        names = [cls.__name__ for cls in type(each).__mro__]
+        if "LMInvalidRequestError" in names and _has_no_such_model(each):
+            return "wrong model"
+        found = next((KINDS[name] for name in names if name in KINDS), None)
+        if found is not None:
+            return found
+        if isinstance(each, ValueError) and "No LM is loaded" in str(each):
+            return "no LM"
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from; not what it merely came after."""
+    here: BaseException | None = error
+    while here is not None:
+        yield here
+        here = here.__cause__
+
+
+def _has_no_such_model(error: BaseException) -> bool:
+    said = str(error).lower()
+    return any(words in said for words in NO_SUCH_MODEL)
+
+
+def _short(error: BaseException, kind: str, profile: str | None) -> Any:
+    """The user's own lines and what to do; the way through DSPy explains nothing."""
+    excinfo = pytest.ExceptionInfo.from_exception(error)
+    own = excinfo.traceback.filter(lambda entry: _is_own(entry.path))
+    if own:
+        excinfo.traceback = own
+    shown = excinfo.getrepr(style="short" if own else "value", chain=False)
+    first = error.message if isinstance(error, ProfileError) else str(error)
+    if shown.reprcrash is not None:
+        shown.reprcrash.message = redact(f"dspy: {kind}: {first.partition(chr(10))[0]}")
+    if not isinstance(error, ProfileError):  # ours say themselves what to do
+        under = f'profile "{profile}": ' if profile else ""
+        shown.addsection(f"dspy: {kind}", f"{under}{_hint(error, kind)}")
+    return shown
+
+
+def _hint(error: BaseException, kind: str) -> str:
+    if kind == "no key":
+        names = " or ".join(getattr(error, "env_keys", None) or ())
+        return f"set {names}, or give the profile an api_key" if names else str(error)
+    wait = getattr(error, "retry_after", None)
+    asked = f" (it asks for a pause of {wait:g} s)" if isinstance(wait, int | float) else ""
+    return HINTS[kind] + asked
+
+
+def _is_own(path: Any) -> bool:
+    found = Path(str(path)).resolve()
+    return not any(found.is_relative_to(folder) for folder in LIBRARIES)
+
+
+def _redact(report: Any) -> None:
+    """Replace every secret that was resolved, in what pytest shows and what it has captured."""
+    text = str(report.longrepr)
+    if redact(text) != text:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if crash is not None:
+            crash.message = redact(crash.message)
+        _redact_entries(report.longrepr)
+        if redact(left := str(report.longrepr)) != left:
+            report.longrepr = redact(left)
+    report.sections = [(name, redact(content)) for name, content in report.sections]
+
+
+def _redact_entries(longrepr: Any) -> None:
+    for entry in getattr(getattr(longrepr, "reprtraceback", None), "reprentries", ()):
+        if hasattr(entry, "lines"):
+            entry.lines = [redact(line) for line in entry.lines]

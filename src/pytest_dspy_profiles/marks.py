@@ -1,0 +1,117 @@
+"""The marks of a test, read and checked; what is wrong with one is told with its place."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dspy_profiles.errors import InvalidProfile, ProfileError
+from dspy_profiles.limits import Limits
+from dspy_profiles.resolver import Overrides, check_overrides
+
+__all__ = ["ProfileMark", "faulty", "limits_of", "place_of", "profile_mark"]
+
+PROFILE = "dspy_profile"
+BUDGET = "dspy_budget"
+EXAMPLE = '@pytest.mark.dspy_profile("mock", lm={"temperature": 0})'
+
+
+@dataclass(frozen=True)
+class ProfileMark:
+    """What the nearest mark says: under these names, or under none; and what they override."""
+
+    names: tuple[str, ...]
+    is_none: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
+
+
+def profile_mark(node: Any) -> ProfileMark | None:
+    """The nearest; one that only overrides takes its names from the next that has some."""
+    found: ProfileMark | None = None
+    for where, mark in node.iter_markers_with_node(PROFILE):
+        read = _read(where, mark)
+        if found is None:
+            found = read
+        elif not found.names:
+            found = ProfileMark(read.names, read.is_none, found.overrides, found.place)
+        if found.names or found.is_none:
+            break
+    return found
+
+
+def limits_of(node: Any) -> Limits | None:
+    """What the nearest budget mark allows."""
+    for where, mark in node.iter_markers_with_node(BUDGET):
+        with faulty(where, mark):
+            if mark.args or not mark.kwargs:
+                raise InvalidProfile(
+                    "dspy_budget takes limits by name",
+                    hint="@pytest.mark.dspy_budget(calls=5, usd=0.01)",
+                )
+            return Limits.checked(mark.kwargs)
+    return None
+
+
+def _read(where: Any, mark: pytest.Mark) -> ProfileMark:
+    with faulty(where, mark):
+        names, overrides = mark.args, Overrides(mark.kwargs)
+        is_none = names == (None,)
+        if not is_none and not all(isinstance(name, str) and name for name in names):
+            raise InvalidProfile(
+                f"dspy_profile takes names of profiles, or None alone, not {names!r}", hint=EXAMPLE
+            )
+        if len(set(names)) < len(names):
+            raise InvalidProfile("dspy_profile names a profile twice")
+        if not names and not overrides:
+            raise InvalidProfile("dspy_profile names no profile", hint=EXAMPLE)
+        if is_none and overrides:
+            raise InvalidProfile("dspy_profile(None) has nothing to override")
+        if overrides:
+            check_overrides(overrides, names[0] if names and not is_none else "")
+        return ProfileMark(() if is_none else names, is_none, overrides, place_of(where, mark))
+
+
+class faulty:  # noqa: N801 - it reads as a phrase: with faulty(node, mark): …
+    """Errors of ours in here are told with the place of the mark."""
+
+    def __init__(self, node: Any, mark: pytest.Mark) -> None:
+        self._node, self._mark = node, mark
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, ProfileError):
+            place = place_of(self._node, self._mark)
+            raise type(error)(error.message, error.hint, place) from None
+
+
+def place_of(node: Any, mark: pytest.Mark) -> str:
+    """The file of a mark and, as near as it can be known, its line."""
+    path = Path(node.path)
+    shown = (
+        path.relative_to(node.config.rootpath)
+        if path.is_relative_to(node.config.rootpath)
+        else path
+    )
+    return f"{shown}:{_line(node, path, mark)}"
+
+
+def _line(node: Any, path: Path, mark: pytest.Mark) -> int:
+    """That of the decorator, or of what it decorates; of `pytestmark` in a module."""
+    try:
+        if isinstance(node, pytest.Module | pytest.Package):
+            lines = path.read_text("utf-8").splitlines()
+            start, pattern = 0, rf"^pytestmark\b|mark\.{mark.name}\b"
+        else:
+            lines, start = inspect.getsourcelines(inspect.unwrap(node.obj))
+            start, pattern = start - 1, rf"mark\.{mark.name}\b"
+    except (OSError, TypeError, AttributeError):  # no source: a generated or a foreign item
+        return (getattr(node, "location", (None, None))[1] or 0) + 1
+    found = (number for number, text in enumerate(lines, start + 1) if re.search(pattern, text))
+    return next(found, start + 1)

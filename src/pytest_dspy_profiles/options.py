@@ -1,0 +1,95 @@
+"""The options, ini keys and markers, as data: nothing of the core is imported to offer them.
+
+The options are written by `python docs/generate.py` from the suite's table of settings.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["FORCE", "MARKERS", "OPTIONS", "Option"]
+
+
+class Option(NamedTuple):
+    """One setting, as pytest's command line and ini file spell it."""
+
+    setting: str
+    flag: str
+    ini: str
+    env: str
+    help: str
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+# generated
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "default",
+        "--dspy-profile",
+        "dspy_profile",
+        "DSPY_PROFILE",
+        "The profile to run tests under; of several, NAME,NAME, each test runs once under each.",
+        "NAME",
+        (),
+    ),
+    Option(
+        "missing-secrets",
+        "--dspy-missing-secrets",
+        "dspy_missing_secrets",
+        "DSPY_PROFILES_MISSING_SECRETS",
+        "What becomes of a test whose profile lacks a secret.",
+        None,
+        ("fail", "skip"),
+    ),
+    Option(
+        "live",
+        "--dspy-live",
+        "dspy_live",
+        "DSPY_PROFILES_LIVE",
+        "Whether tests may call models that are neither mocked, nor replayed, nor cached.",
+        None,
+        ("allow", "block"),
+    ),
+    Option(
+        "budget",
+        "--dspy-budget",
+        "dspy_budget",
+        "DSPY_PROFILES_BUDGET",
+        "What a test run may spend: usd=0.5,tokens=100000,calls=200,prod.calls=20.",
+        "KIND=AMOUNT,…",
+        (),
+    ),
+    Option(
+        "report",
+        "--dspy-report",
+        "dspy_report",
+        "DSPY_PROFILES_REPORT",
+        "The file that a test run writes its usage to, as JSON.",
+        "FILE",
+        (),
+    ),
+    Option(
+        "isolation",
+        "--dspy-isolation",
+        "dspy_isolation",
+        "DSPY_PROFILES_ISOLATION",
+        "Whether each test under a profile starts with DSPy's state as it was before the others.",
+        None,
+        ("true", "false"),
+    ),
+)
+# /generated
+
+FORCE = Option(
+    "force",
+    "--dspy-profile-force",
+    "dspy_profile_force",
+    "DSPY_PROFILE_FORCE",
+    "Make every profile that code asks for mean the one of the test.",
+)
+
+MARKERS = (
+    ("dspy_profile(*names, **overrides): run the test under this DSPy profile, once under each of"
+    " several; dspy_profile(None) runs it under none. Overrides are sections: lm={'temperature': 0}"),
+    ("dspy_budget(usd=, tokens=, calls=): what the test may spend; the call that would pass a limit"
+    " is not made"),
+)

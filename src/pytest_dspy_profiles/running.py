@@ -1,0 +1,198 @@
+"""Tests and fixtures, each under its own profile, with its own scope for what it calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from dspy_profiles.activation.isolation import Configuration, Isolation
+from dspy_profiles.activation.prepared import Prepared
+from dspy_profiles.calls import held_in
+from dspy_profiles.errors import MissingSecret, ProfileError
+from dspy_profiles.resolver import is_offline
+from dspy_profiles.usage import Usage
+from pytest_dspy_profiles.asked import Asked
+from pytest_dspy_profiles.choosing import FIXTURE, Chosen, chosen, parameter_of
+from pytest_dspy_profiles.marks import limits_of
+from pytest_dspy_profiles.options import FORCE
+from pytest_dspy_profiles.scopes import Scope, Scopes
+from pytest_dspy_profiles.stand import Stand
+
+__all__ = ["Running", "Test"]
+
+
+@dataclass(eq=False)
+class Test:
+    """The test that is under way."""
+
+    __test__ = False
+
+    item: Any
+    ready: Prepared | None
+    scope: Scope
+    isolation: Isolation | None
+
+    @property
+    def usage(self) -> Usage:
+        return self.scope.usage
+
+
+class Running:
+    """Where tests are run: in the one process, or in each worker of xdist."""
+
+    def __init__(self, asked: Asked, scopes: Scopes) -> None:
+        self.asked = asked
+        self.scopes = scopes
+        self.stand = Stand(asked)
+        self.test: Test | None = None
+        self._fixture: Any = None  # the definition of the fixture dspy_profile
+
+    def start(self) -> None:
+        """The session's profile is in force from the collection on, if it can be built."""
+        scope = self.scopes.open(
+            "the collection", self.asked.named.names[0] if self.asked.named.names else ""
+        )
+        ready = None
+        if len(self.asked.named.names) == 1:
+            try:
+                ready = self.stand.ready(Chosen(self.asked.named.names, self.asked.named.by))
+            except MissingSecret:  # told by each test that needs it
+                ready = None
+        self.stand.switch(ready, scope)
+
+    def begin(self, item: pytest.Item) -> None:
+        """Known before anything of the test runs: its profile, and whether that can be built."""
+        self.test = None
+        found = chosen(item, self.asked, parameter_of(item))
+        try:
+            ready = self.stand.ready(found)
+        except MissingSecret as missing:
+            if self.asked.skips_missing:
+                pytest.skip(missing.message)
+            raise
+        name = found.names[0] if found.names else ""
+        forced = self.asked.forced and ready is not None and is_offline(ready.profile)
+        scope = self.scopes.open(item.nodeid, name, limits_of(item), FORCE.flag if forced else None)
+        self.stand.switch(ready, scope)
+        isolation = Isolation() if ready is not None and self.asked.isolates else None
+        self.test = Test(item, ready, scope, isolation)
+
+    @contextmanager
+    def calling(self, item: Any) -> Iterator[None]:
+        """The body of the test. What was held back in it fails it, whoever has caught that."""
+        if self.test is None:
+            yield
+            return
+        test = self.test
+        self._under(test.ready, test.scope)
+        if FIXTURE in getattr(item, "funcargs", {}):
+            item.funcargs[FIXTURE] = self.stand.active()
+        with self.stand.laid(test.scope), told(test.scope):
+            yield
+
+    @contextmanager
+    def tearing_down(self) -> Iterator[None]:
+        """Its fixtures, and those that end with it; then what it changed is put back."""
+        test = self.test
+        if test is None:
+            yield
+            return
+        self._under(test.ready, test.scope)
+        try:
+            with told(test.scope):
+                yield
+        finally:
+            self._isolate()
+
+    @contextmanager
+    def setting_up(self, fixture: Any, request: Any) -> Iterator[None]:
+        """A fixture, under the profile of its own scope."""
+        test = self.test
+        if fixture.argname == FIXTURE:
+            self._fixture = fixture
+        if test is None or fixture.argname == FIXTURE:
+            yield
+        elif fixture.scope == "function":
+            self._under(test.ready, test.scope)
+            with self.stand.laid(test.scope, only_over_others=True), told(test.scope):
+                yield
+        else:
+            with self._wider(test, fixture, request):
+                yield
+
+    @contextmanager
+    def _wider(self, test: Test, fixture: Any, request: Any) -> Iterator[None]:
+        found = chosen(request.node, self.asked, self._parameter(test.item, fixture))
+        ready, trouble = None, None
+        try:
+            ready = self.stand.ready(found)
+        except ProfileError as error:
+            trouble = error  # many fixtures have nothing to do with a model
+        name = found.names[0] if found.names else ""
+        scope = self.scopes.open(f"the {fixture.scope} fixture {fixture.argname}", name)
+        before = Configuration() if test.isolation is not None else None
+        self._under(ready, scope)
+        try:
+            with self.stand.laid(scope, only_over_others=True), told(scope):
+                yield
+        except Exception as error:
+            if trouble is not None:
+                error.add_note(f"the profile of this fixture is not in effect: {trouble}")
+            raise
+        finally:
+            if test.isolation is not None and before is not None:
+                test.isolation.keep(before)
+            fixture.addfinalizer(partial(self._before_teardown, ready, scope))
+            self._under(test.ready, test.scope)
+
+    def _before_teardown(self, ready: Prepared | None, scope: Scope) -> None:
+        self._isolate()
+        self._under(ready, scope)
+
+    def _isolate(self) -> None:
+        if self.test is not None and self.test.isolation is not None:
+            self.test.isolation.end(keep=self.stand.pin)
+            self.test.isolation = None
+
+    def _under(self, ready: Prepared | None, scope: Scope) -> None:
+        self.stand.switch(ready, scope)
+        if self._fixture is not None and self._fixture.cached_result is not None:
+            _, key, error = self._fixture.cached_result
+            if error is None:  # one fixture serves all scopes, and says what is active in each
+                self._fixture.cached_result = (self.stand.active(), key, None)
+
+    @staticmethod
+    def _parameter(item: Any, fixture: Any) -> str | None:
+        """The profile of the matrix, for a fixture that is made anew for each."""
+        value = parameter_of(item)
+        if value is None:
+            return None
+        definitions = item._fixtureinfo.name2fixturedefs  # noqa: SLF001 - who needs whom
+        wanted, seen = list(fixture.argnames), set[str]()
+        while wanted:
+            name = wanted.pop()
+            if name == FIXTURE:
+                return value
+            if name not in seen:
+                seen.add(name)
+                wanted += [arg for each in definitions.get(name, ()) for arg in each.argnames]
+        return None
+
+
+@contextmanager
+def told(scope: Scope) -> Iterator[None]:
+    """Make an ordinary error of what was held back in here, also where the code has caught it."""
+    try:
+        yield
+    except BaseException as error:
+        held = held_in(error)
+        scope.told = len(scope.meter.errors)
+        if held is None:
+            raise
+        raise held.error.with_traceback(held.__traceback__) from None
+    if len(scope.meter.errors) > scope.told:
+        scope.told = len(scope.meter.errors)
+        raise scope.meter.errors[-1].with_traceback(None)

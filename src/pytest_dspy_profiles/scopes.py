@@ -1,0 +1,82 @@
+"""Whom a call belongs to: a test, or a fixture that outlives tests. Each has stages of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dspy_profiles.budget.account import Account, Budget
+from dspy_profiles.budget.tally import Tally
+from dspy_profiles.calls import Stage
+from dspy_profiles.guard import Guard
+from dspy_profiles.limits import Budgets, Limits
+from dspy_profiles.meter import Meter
+from dspy_profiles.usage import Usage, total
+
+__all__ = ["Scope", "Scopes"]
+
+NO_PROFILE = ""
+HINT = (
+    "mark it @pytest.mark.dspy_profile('mock'), or let it call: --dspy-live allow; an engine of "
+    "your own that asks nobody says so: offline = True"
+)
+
+
+@dataclass(eq=False)
+class Scope:
+    """One owner of calls. It goes on counting when it is over: threads may outlive it."""
+
+    name: str
+    profile: str
+    stages: tuple[Stage, ...]
+    meter: Meter
+    told: int = 0  # how many of the errors in it were raised
+
+    @property
+    def usage(self) -> Usage:
+        return self.meter.so_far
+
+
+@dataclass
+class Scopes:
+    """Makes them, and knows them all."""
+
+    budgets: Budgets
+    tally: Tally | None
+    live_blocked_by: str | None
+    all: list[Scope] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # Places in the file that all processes share: they read the same budgets.
+        named = [("this session", self.budgets.session)] + [
+            (f'the profile "{name}"', limits) for name, limits in self.budgets.profiles.items()
+        ]
+        self._shared = {
+            name: Account(name, limits, self.tally, place)
+            for place, (name, limits) in enumerate(named)
+            if limits
+        }
+
+    def open(
+        self, name: str, profile: str, limits: Limits | None = None, blocked_by: str | None = None
+    ) -> Scope:
+        meter = Meter()
+        stages: list[Stage] = [meter]
+        if (by := blocked_by or self.live_blocked_by) is not None:
+            stages.append(Guard(name, by, HINT))
+        accounts = list(self._accounts(name, profile, limits))
+        if accounts:
+            stages.append(Budget(accounts))
+        made = Scope(name, profile, tuple(stages), meter)
+        self.all.append(made)
+        return made
+
+    def _accounts(self, name: str, profile: str, limits: Limits | None) -> Iterator[Account]:
+        if limits:
+            yield Account(name, limits)
+        for shared in (f'the profile "{profile}"', "this session"):
+            if shared in self._shared:
+                yield self._shared[shared]
+
+    def by_profile(self) -> dict[str, Usage]:
+        """What was used under each profile in this process."""
+        names = dict.fromkeys(scope.profile for scope in self.all)
+        return {n: total(s.usage for s in self.all if s.profile == n) for n in names}

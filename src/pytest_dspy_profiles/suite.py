@@ -1,0 +1,168 @@
+"""The plugin, once somebody wants a profile: each hook, and who answers it."""
+
+import os
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from dspy_profiles.errors import ProfileError
+from dspy_profiles.usage import Usage
+from pytest_dspy_profiles import choosing, failures
+from pytest_dspy_profiles.asked import Asked
+from pytest_dspy_profiles.relay import OUTPUT, is_controller
+from pytest_dspy_profiles.summary import properties
+
+__all__ = ["Suite"]
+
+Wrapper = Generator[None, Any, Any]
+TALLY = "dspy_profiles_tally"  # the file of the budgets, among what xdist tells its workers
+RECORD = pytest.StashKey[dict[str, Any]]()
+
+
+class Suite:
+    """One session under profiles. On xdist's controller it only checks and tells."""
+
+    def __init__(self, config: pytest.Config, asked: Asked) -> None:
+        self.config = config
+        self.asked = asked
+        self.usage_error: str | None = None
+        self._tally_made: Path | None = None
+        self._running: Any = None
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Self:
+        """Raises a UsageError for what cannot be."""
+        try:
+            made = cls(config, Asked.of(config))
+            for name in made.asked.named.names:
+                made.resolved(name)
+        except ProfileError as error:
+            raise pytest.UsageError(str(error)) from None
+        return made
+
+    def resolved(self, name: str) -> Any:
+        """The profile of that name, without DSPy; all that is wrong with it is raised."""
+        from dspy_profiles.resolver import Choice, resolve_in
+
+        return resolve_in(self.asked.scene, Choice(name, f"from {self.asked.named.by}"))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether tests run in this process, and one of them was begun."""
+        return self._running is not None
+
+    @property
+    def running(self) -> Any:
+        """What runs the tests, made when it is first needed: it imports DSPy."""
+        if self._running is None:
+            from dspy_profiles.budget.tally import Tally
+            from pytest_dspy_profiles.running import Running
+            from pytest_dspy_profiles.scopes import Scopes
+
+            tally = Tally(self.tally_file()) if self.asked.budgets else None
+            scopes = Scopes(self.asked.budgets, tally, self.asked.live_blocked_by)
+            self._running = Running(self.asked, scopes)
+            self._running.start()
+        return self._running
+
+    def tally_file(self) -> Path:
+        """The one file that all processes of this session share."""
+        given = getattr(self.config, "workerinput", {}).get(TALLY)
+        if given:
+            return Path(given)
+        if self._tally_made is None:
+            number, path = tempfile.mkstemp(prefix="dspy-profiles-budget-")
+            os.close(number)
+            self._tally_made = Path(path)
+        return self._tally_made
+
+    def by_profile(self) -> dict[str, Usage]:
+        """What was used in this process."""
+        return {} if self._running is None else self._running.scopes.by_profile()
+
+    # The session
+
+    def pytest_report_header(self) -> str:
+        return f"dspy: {self.asked.header}"
+
+    def pytest_sessionstart(self) -> None:
+        if not is_controller(self.config):
+            _ = self.running
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and reporter.verbosity == -1 and self.asked.is_worth_telling:
+            reporter.write_line(self.pytest_report_header())
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if self.asked.budgets:
+            node.workerinput[TALLY] = str(self.tally_file())
+
+    def pytest_sessionfinish(self) -> None:
+        output: dict[str, Any] | None = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            output[OUTPUT] = {
+                "usage": {name: vars(usage) for name, usage in self.by_profile().items()},
+                "usage_error": self.usage_error,
+            }
+
+    def pytest_unconfigure(self) -> None:
+        if self._running is not None:
+            self._running.stand.leave()
+        if self._tally_made is not None:
+            self._tally_made.unlink(missing_ok=True)
+
+    # The collection
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        choosing.parametrize(metafunc, self.asked)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        faults = [fault for item in items if (fault := choosing.faults(item, self.asked))]
+        if not faults:
+            return
+        text = "\n".join(dict.fromkeys(faults))
+        if not hasattr(self.config, "workerinput"):
+            raise pytest.UsageError(text)
+        self.usage_error = text  # a worker that raises is a crash: the controller tells it
+        items.clear()
+
+    # The tests
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        item.stash[RECORD] = {"profile": choosing.name_for(item, self.asked)}
+        self.running.begin(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Wrapper:
+        with self.running.setting_up(fixturedef, request):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Wrapper:
+        with self.running.calling(item):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Wrapper:
+        try:
+            with self.running.tearing_down():
+                return (yield)
+        finally:
+            test = self.running.test
+            if test is not None:
+                usage = test.usage
+                item.stash[RECORD]["usage"] = vars(usage)
+                item.user_properties += properties(usage)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Wrapper:
+        report = yield
+        record = item.stash.get(RECORD, {"profile": None})
+        failures.tell(report, call, record["profile"])
+        whole = call.when == "teardown"
+        report.dspy_profiles = record if whole else {"profile": record["profile"]}
+        return report
