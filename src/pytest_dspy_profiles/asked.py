@@ -10,7 +10,7 @@ from dspy_profiles import locations, settings
 from dspy_profiles.catalog import Catalog
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.limits import Budgets
-from dspy_profiles.resolver import FORCE_VARIABLE, Scene
+from dspy_profiles.resolver import Scene, is_forced
 from pytest_dspy_profiles.options import FORCE, OPTIONS
 
 __all__ = ["Asked", "Named"]
@@ -67,7 +67,7 @@ class Asked:
         given = settings.load(found, ini=ini, flags=flags)
         scene = Scene(found, given, Catalog.load(found))
         named = _named(given)
-        forced = bool(config.getoption(FORCE.flag) or config.getini(FORCE.ini)) or _is_on(FORCE.env)
+        forced = bool(config.getoption(FORCE.flag) or config.getini(FORCE.ini)) or is_forced()
         if forced and not named.names:
             raise InvalidProfile(
                 f"{FORCE.flag} needs a profile to force", hint="name one: --dspy-profile mock"
@@ -116,10 +116,3 @@ def _shown(path: Path) -> str:
 def _flag(origin: str) -> str:
     path, _, line = origin.rpartition(":")
     return f"{Path(path).name}:{line} live =" if line.isdigit() else origin
-
-
-def _is_on(variable: str) -> bool:
-    return os.environ.get(variable, "").lower() not in ("", "0", "false", "no", "off")
-
-
-assert FORCE.env == FORCE_VARIABLE

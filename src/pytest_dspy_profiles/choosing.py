@@ -98,28 +98,31 @@ def _chooses_itself(metafunc: pytest.Metafunc) -> bool:
 def faults(item: pytest.Item, asked: Asked) -> str | None:
     """What is wrong with the marks of a test, in one text."""
     try:
-        found = candidates(item, asked)
-        mark = profile_mark(item)
-        if mark is not None and mark.overrides and not found.names:
-            raise ProfileNotFound(
-                "dspy_profile overrides a profile, but names none, and the session has none",
-                hint='name it: @pytest.mark.dspy_profile("mock", …)',
-                where=mark.place,
-            )
-        limits_of(item)
-        names = (parameter_of(item),) if parameter_of(item) else found.names
-        for name in names:
-            place = f" at {found.place}" if found.place else ""
-            asked.scene.catalog.get(str(name), f"from {found.by}{place}")
-        if len(found.names) > 1 and parameter_of(item) is None and _cannot_repeat(item):
-            raise ProfileError(
-                f"{item.nodeid} cannot run once under each of {', '.join(found.names)}: "
-                "unittest and doctest items take one profile",
-                hint='mark it with one: @pytest.mark.dspy_profile("mock")',
-            )
+        _check(item, asked)
     except ProfileError as error:
         return str(error)
     return None
+
+
+def _check(item: pytest.Item, asked: Asked) -> None:
+    found, parameter = candidates(item, asked), parameter_of(item)
+    mark = profile_mark(item)
+    limits_of(item)
+    if mark is not None and mark.overrides and not found.names:
+        raise ProfileNotFound(
+            "dspy_profile overrides a profile, but names none, and the session has none",
+            hint='name it: @pytest.mark.dspy_profile("mock", …)',
+            where=mark.place,
+        )
+    for name in found.names if parameter is None else (parameter,):
+        place = f" at {found.place}" if found.place else ""
+        asked.scene.catalog.get(name, f"from {found.by}{place}")
+    if len(found.names) > 1 and parameter is None and _cannot_repeat(item):
+        raise ProfileError(
+            f"{item.nodeid} cannot run once under each of {', '.join(found.names)}: "
+            "unittest and doctest items take one profile",
+            hint='mark it with one: @pytest.mark.dspy_profile("mock")',
+        )
 
 
 def _cannot_repeat(item: pytest.Item) -> bool:

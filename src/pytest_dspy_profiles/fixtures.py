@@ -63,7 +63,7 @@ def dspy_profile(request: pytest.FixtureRequest) -> "ResolvedProfile | None":
 
 
 @pytest.fixture
-def dspy_lm(request: pytest.FixtureRequest) -> Any:
+def dspy_lm() -> Any:
     """The LM that is in effect."""
     import dspy
 

@@ -88,8 +88,6 @@ FORCE = Option(
 )
 
 MARKERS = (
-    ("dspy_profile(*names, **overrides): run the test under this DSPy profile, once under each of"
-    " several; dspy_profile(None) runs it under none. Overrides are sections: lm={'temperature': 0}"),
-    ("dspy_budget(usd=, tokens=, calls=): what the test may spend; the call that would pass a limit"
-    " is not made"),
+    "dspy_profile(*names, **overrides): the DSPy profile to run under; of several, once under each",
+    "dspy_budget(usd=, tokens=, calls=): what may be spent; the call that would pass is not made",
 )

@@ -83,9 +83,8 @@ class Summary:
         """Sums over all processes; of one that died, what its tests had told."""
         parts = [part for used in self.processes.values() for part in used.items()]
         parts += [
-            (test.profile or "", test.usage)
+            (test.profile or "", Usage() if test.worker in self.processes else test.usage)
             for test in self.tests.values()
-            if test.worker not in self.processes
         ]
         names = dict.fromkeys(name for name, _ in parts)
         return {name: total(usage for each, usage in parts if each == name) for name in names}

@@ -63,7 +63,8 @@ class Account:
             by_model += f"{', ' if by_model else ''}{elsewhere} in other processes"
         flight = f", {self.in_flight} still under way" if self.in_flight else ""
         usd = f", ${spent.usd:.4f}" if spent.usd else ""
-        return f"{spent.calls} calls ({by_model}){flight}, {spent.tokens:,} tokens{usd}"
+        models = f" ({by_model})" if by_model else ""
+        return f"{spent.calls} calls{models}{flight}, {spent.tokens:,} tokens{usd}"
 
 
 _lock = ProcessLock()
