@@ -1,14 +1,17 @@
 """What this session was asked for: options, ini keys, environment and suite settings in one."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dspy_profiles import locations, settings
 from dspy_profiles.catalog import Catalog
 from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.launcher.session import Session
 from dspy_profiles.limits import Budgets
 from dspy_profiles.resolver import Scene, is_forced
 from pytest_dspy_profiles.options import FORCE, OPTIONS
@@ -30,6 +33,7 @@ class Asked:
 
     scene: Scene
     named: Named
+    overrides: Mapping[str, Any]  # of the `run` around this pytest
     forced: bool
     skips_missing: bool
     live_blocked_by: str | None  # who said so
@@ -61,7 +65,8 @@ class Asked:
     @classmethod
     def of(cls, config: pytest.Config) -> "Asked":
         """Raises a ProfileError for a file, a setting or a name that cannot be."""
-        found = locations.find(config.invocation_params.dir)
+        here = config.invocation_params.dir
+        found = locations.find(None if here == Path.cwd() else here)
         ini = {o.setting: str(config.getini(o.ini)) for o in OPTIONS}
         flags = {o.setting: str(config.getoption(o.flag) or "") for o in OPTIONS}
         given = settings.load(found, ini=ini, flags=flags)
@@ -78,6 +83,7 @@ class Asked:
         return cls(
             scene=scene,
             named=named,
+            overrides=_of_run(named),
             forced=forced,
             skips_missing=given.text("missing-secrets") == "skip",
             live_blocked_by=f"{_flag(live.origin)} block" if live.value == "block" else None,
@@ -98,6 +104,15 @@ def _named(given: settings.Settings) -> Named:
         text, by = in_environment, by_pytest.env
     names = tuple(filter(None, map(str.strip, str(text or "").split(","))))
     return Named(tuple(dict.fromkeys(names)), by if names else "")
+
+
+def _of_run(named: Named) -> Mapping[str, Any]:
+    """What `dspy-profiles run --set` changes in the profile that it has exported."""
+    text = os.environ.get(locations.SESSION_VARIABLE)
+    if not text or not named.by.startswith("DSPY_"):
+        return {}
+    session = Session.from_text(text)
+    return session.overrides if named.names == (session.profile,) else {}
 
 
 def _path(given: settings.Settings) -> Path | None:

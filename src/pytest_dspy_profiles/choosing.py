@@ -48,7 +48,17 @@ def candidates(node: Any, asked: Asked) -> Chosen:
         hooked = node.ihook.pytest_dspy_choose_profile(item=node)
         if hooked is not None:
             return Chosen((hooked,), "pytest_dspy_choose_profile", "", overrides)
-    return Chosen(asked.named.names, asked.named.by, "", overrides)
+    return Chosen(asked.named.names, asked.named.by, "", _merged(asked.overrides, overrides))
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Sections of both; where both have a key, the other's counts."""
+    return {
+        section: {**one.get(section, {}), **other.get(section, {})}
+        if isinstance(one.get(section, other.get(section)), Mapping)
+        else other.get(section, one.get(section))
+        for section in {**one, **other}
+    }
 
 
 def chosen(node: Any, asked: Asked, parameter: str | None) -> Chosen:

@@ -2,11 +2,17 @@
 
 import os
 import sys
+import threading
+from types import TracebackType
 from typing import NamedTuple
 
+from dspy_profiles import resolver
+from dspy_profiles.activation import stages
 from dspy_profiles.activation.prepared import Prepared, watch_of
 from dspy_profiles.activation.session import pin
+from dspy_profiles.calls import held_in
 from dspy_profiles.errors import ProfileError
+from dspy_profiles.guard import Guard
 from dspy_profiles.imports import make_importable
 from dspy_profiles.launcher import readiness
 from dspy_profiles.launcher.session import Session
@@ -16,6 +22,8 @@ from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.secrets import redact, retold
 
 __all__ = ["Fault", "activate"]
+
+HINT = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
 
 
 class Fault(NamedTuple):
@@ -47,6 +55,29 @@ def _pin(session: Session) -> None:
     ready = Prepared(profile, is_default=False, watch=watch_of(profile, scene))
     ready.build()
     pin(ready, _tell)
+    if resolver.is_forced() and resolver.is_offline(profile):
+        stages.stand((Guard("this program", "--force with an offline profile", HINT),))
+    _show_what_is_held()
+
+
+def _show_what_is_held() -> None:
+    """What was held back on its way past DSPy is an error of ours when it comes out: one line."""
+    hook, thread_hook = sys.excepthook, threading.excepthook
+
+    def shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if (held := held_in(error)) is None:
+            hook(kind, error, trace)
+        else:
+            sys.stderr.write(f"dspy-profiles: error: {redact(str(held.error))}\n")
+
+    def shown_of_thread(args: threading.ExceptHookArgs) -> None:
+        if held_in(args.exc_value) is None or args.exc_value is None:
+            thread_hook(args)
+        else:
+            shown(args.exc_type, args.exc_value, args.exc_traceback)
+
+    sys.excepthook = shown
+    threading.excepthook = shown_of_thread
 
 
 def _tell(profile: ResolvedProfile, key: str, file: str, line: int) -> None:

@@ -1,0 +1,92 @@
+"""A forced session that is offline stays so: code that names its own LM is held back."""
+
+import textwrap
+
+import pytest
+
+
+@pytest.fixture
+def live(write):
+    """A program that asks a model of its own, and never gets an answer."""
+
+    def written(name: str, body: str):
+        return write(
+            name,
+            f"""
+import threading
+import dspy
+
+def ask():
+    lm = dspy.LM("openai/gpt-4o-mini", api_key="k", api_base="http://127.0.0.1:9/v1")
+    with dspy.context(lm=lm):
+        return dspy.Predict("question -> answer")(question="?")
+
+{textwrap.dedent(body)}
+""",
+        )
+
+    return written
+
+
+def test_a_live_call_ends_the_program_with_one_line(run, live) -> None:
+    live("program.py", "ask()\nprint('went on')")
+    done = run("-p", "mock", "--force", "program.py")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line, *hint) = done.stderr.splitlines()
+    assert line.startswith("dspy-profiles: error: this program would call the model openai/gpt-4o-")
+    assert len(hint) == 1
+
+
+def test_it_gets_past_evaluate_and_parallel(run, live) -> None:
+    live(
+        "program.py",
+        """
+        examples = [dspy.Example(question="?").with_inputs("question")] * 3
+        class Program(dspy.Module):
+            def forward(self, question):
+                return ask()
+        dspy.Evaluate(devset=examples, metric=lambda *_: 1, max_errors=99)(Program())
+        print("went on")
+        """,
+    )
+    done = run("-p", "mock", "--force", "program.py")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "would call the model" in done.stderr
+
+
+def test_on_a_thread_it_is_told_in_one_line_too(run, live) -> None:
+    live(
+        "program.py",
+        """
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        print("done")
+        """,
+    )
+    done = run("-p", "mock", "--force", "program.py")
+    assert done.stdout == "done\n"
+    assert "would call the model" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_force_nothing_is_held_back(run, live) -> None:
+    live(
+        "program.py",
+        """
+        try:
+            ask()
+        except dspy.LMError as error:
+            print(type(error).__name__)
+        """,
+    )
+    done = run("-p", "mock", "program.py")
+    assert done.stdout == "LMTransportError\n"
+
+
+def test_errors_of_the_program_look_as_ever(run, live) -> None:
+    live("program.py", "raise ValueError('mine')")
+    done = run("-p", "mock", "--force", "program.py")
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("ValueError: mine\n")
