@@ -7,13 +7,14 @@ import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import activation, launcher, listing, start_up
+from benchmarks import activation, launcher, listing, pytest_plugin, start_up
 from benchmarks import resolve as resolving
 
 GROUPS = {
     "activation": activation.rows,
     "list": listing.rows,
     "run": launcher.rows,
+    "pytest": pytest_plugin.rows,
     "start-up": start_up.rows,
     "resolve": resolving.rows,
 }

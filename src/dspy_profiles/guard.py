@@ -15,6 +15,8 @@ _WHAT = {
 class Guard(Stage):
     """Holds back every call that would ask somebody: all but mocks, replays and what is cached."""
 
+    rank = 20
+
     def __init__(self, who: str, why: str, hint: str) -> None:
         self._who = who  # "tests/test_qa.py::test_capital", "this program"
         self._why = why  # "--dspy-live block"

@@ -1,6 +1,6 @@
 """What may be spent, and how that is written: `usd=0.5,tokens=100000,staging.calls=20`."""
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -10,6 +10,7 @@ from dspy_profiles.errors import InvalidProfile, did_you_mean
 __all__ = ["KINDS", "Budgets", "Limits"]
 
 KINDS = ("usd", "tokens", "calls")
+_MOST = sys.float_info.max  # a larger one could not even be printed as dollars
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Limits:
                 )
             whole = kind != "usd"
             fits = isinstance(amount, int if whole else int | float)
-            if not fits or isinstance(amount, bool) or not 0 <= amount < math.inf:  # type: ignore[operator]
+            if not fits or isinstance(amount, bool) or not 0 <= amount <= _MOST:  # type: ignore[operator]
                 raise InvalidProfile(
                     f"a budget of {kind}={amount!r} cannot be kept",
                     hint=f"{kind} is {'a whole number' if whole else 'an amount of dollars'}, "

@@ -14,6 +14,7 @@ from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.launcher.session import Session
 from dspy_profiles.limits import Budgets
 from dspy_profiles.resolver import Scene, is_forced
+from dspy_profiles.wording import on_path
 from pytest_dspy_profiles.options import FORCE, OPTIONS
 
 __all__ = ["Asked", "Named"]
@@ -48,7 +49,7 @@ class Asked:
         if self.named.names:
             plural = "profiles" if len(self.named.names) > 1 else "profile"
             parts.append(f"{plural} {', '.join(self.named.names)} ({self.named.by})")
-        parts += [_shown(layer.path) for layer in self.scene.locations.layers]
+        parts += [on_path(layer.path) for layer in self.scene.locations.layers]
         if self.forced:
             parts.append("forced")
         if self.live_blocked_by:
@@ -118,14 +119,6 @@ def _of_run(named: Named) -> Mapping[str, Any]:
 def _path(given: settings.Settings) -> Path | None:
     text = given.text("report")
     return None if text is None else given.values["report"].folder / locations.expanded(text)
-
-
-def _shown(path: Path) -> str:
-    """A path as a person writes it: from here, or from home."""
-    here, home = Path.cwd(), Path(locations.expanded("~"))
-    if path.is_relative_to(here):
-        return str(path.relative_to(here))
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _flag(origin: str) -> str:

@@ -1,5 +1,6 @@
 """Tests and fixtures, each under its own profile, with its own scope for what it calls."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,16 +53,21 @@ class Running:
 
     def start(self) -> None:
         """The session's profile is in force from the collection on, if it can be built."""
-        scope = self.scopes.open(
-            "the collection", self.asked.named.names[0] if self.asked.named.names else ""
-        )
+        names = self.asked.named.names
+        scope = self.scopes.open("the collection", names[0] if names else "")
         ready = None
-        if len(self.asked.named.names) == 1:
-            try:
-                ready = self.stand.ready(Chosen(self.asked.named.names, self.asked.named.by))
-            except MissingSecret:  # told by each test that needs it
-                ready = None
+        if len(names) == 1:
+            with contextlib.suppress(MissingSecret):  # told by each test that needs it
+                ready = self.stand.ready(
+                    Chosen(names, self.asked.named.by, "", self.asked.overrides)
+                )
         self.stand.switch(ready, scope)
+
+    def leave(self) -> None:
+        """Put back what was before the session."""
+        self.stand.leave()
+        if self.scopes.tally is not None:
+            self.scopes.tally.close()
 
     def begin(self, item: pytest.Item) -> None:
         """Known before anything of the test runs: its profile, and whether that can be built."""
@@ -187,12 +193,27 @@ def told(scope: Scope) -> Iterator[None]:
     """Make an ordinary error of what was held back in here, also where the code has caught it."""
     try:
         yield
+    except pytest.skip.Exception:
+        _refuse_silence(scope)
+        raise
     except BaseException as error:
+        silent = _silent(scope)
         held = held_in(error)
-        scope.told = len(scope.meter.errors)
         if held is None:
+            for each in silent[-1:]:
+                error.add_note(f"held back meanwhile: {each}")
             raise
         raise held.error.with_traceback(held.__traceback__) from None
-    if len(scope.meter.errors) > scope.told:
-        scope.told = len(scope.meter.errors)
-        raise scope.meter.errors[-1].with_traceback(None)
+    _refuse_silence(scope)
+
+
+def _silent(scope: Scope) -> list[ProfileError]:
+    """What was held back since this was asked last."""
+    errors = scope.meter.errors[scope.told :]
+    scope.told += len(errors)
+    return errors
+
+
+def _refuse_silence(scope: Scope) -> None:
+    for error in _silent(scope):
+        raise error.with_traceback(None)

@@ -85,15 +85,16 @@ class Suite:
 
     # The session
 
-    def pytest_report_header(self) -> str:
-        return f"dspy: {self.asked.header}"
+    def pytest_report_header(self) -> str | None:
+        return f"dspy: {self.asked.header}" if self.asked.is_worth_telling else None
 
     def pytest_sessionstart(self) -> None:
         if not is_controller(self.config):
             _ = self.running
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and reporter.verbosity == -1 and self.asked.is_worth_telling:
-            reporter.write_line(self.pytest_report_header())
+        line = self.pytest_report_header()
+        if line is not None and reporter is not None and reporter.verbosity == -1:
+            reporter.write_line(line)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -110,7 +111,7 @@ class Suite:
 
     def pytest_unconfigure(self) -> None:
         if self._running is not None:
-            self._running.stand.leave()
+            self._running.leave()
         if self._tally_made is not None:
             self._tally_made.unlink(missing_ok=True)
 

@@ -21,7 +21,8 @@ FIXTURES = frozenset({"dspy_profile", "dspy_lm", "dspy_usage", "dspy_mock"})
 WAKING = tuple(
     option for option in OPTIONS if option.setting in ("default", "live", "budget", "report")
 )
-IN_TOML = re.compile(rb"^\s*(live|budget|report)\s*=", re.MULTILINE)
+IN_FILES = frozenset({"live", "budget", "report"})  # a default profile is none of pytest's
+IN_TOML = re.compile(rb"\b(live|budget|report)\b")
 
 
 def is_wanted(config: pytest.Config) -> bool:
@@ -62,20 +63,35 @@ def suite(config: pytest.Config) -> "Suite | None":
 
 
 def _settings_files(config: pytest.Config) -> list[Path]:
+    home, xdg = Path(os.path.expanduser("~")), Path(os.environ.get("XDG_CONFIG_HOME", ""))  # noqa: PTH111 - Path.home() raises
+    user = [home / ".dspy/config.toml"] + [xdg / "dspy/config.toml"] * xdg.is_absolute()
     here = config.invocation_params.dir
-    home = Path(os.environ.get("HOME") or Path.home())
-    user = [
-        home / ".dspy/config.toml",
-        Path(os.environ.get("XDG_CONFIG_HOME", "")) / "dspy/config.toml",
-    ]
-    return [*user, *(folder / "pyproject.toml" for folder in (here, *here.parents))]
+    project = []
+    for folder in (here, *here.parents):
+        if folder == home:
+            break
+        project.append(folder / "pyproject.toml")
+        if (folder / ".git").exists():
+            break
+    return [*user, *project]
 
 
 def _says_something(path: Path) -> bool:
-    """Whether it may hold a setting that takes effect; the core then reads it properly."""
+    """Whether it holds a setting that takes effect; the core then reads it properly."""
     try:
         text = path.read_bytes()
     except OSError:
         return False
-    is_ours = path.name == "config.toml" or b"dspy-profiles" in text
-    return is_ours and IN_TOML.search(text) is not None
+    is_user = path.name == "config.toml"
+    if not IN_TOML.search(text) or not (is_user or b"dspy-profiles" in text):
+        return False
+    import tomllib
+
+    try:
+        found = tomllib.loads(text.decode())
+        table = found if is_user else found["tool"]["dspy-profiles"]
+        return not IN_FILES.isdisjoint(table)
+    except (KeyError, TypeError):
+        return False
+    except ValueError:
+        return True  # it is broken: the core says so

@@ -35,7 +35,10 @@ class Isolation:
         if self._pins is None:
             return
         pins = self._pins if keep is None else (*self._pins, keep)
-        session.put_back({k: value.as_it_was() for k, value in self._settings.items()}, pins)
+        settings = {key: value.as_it_was() for key, value in self._settings.items()}
+        if STAGES in (now := session.beneath()):  # whoever stands them takes them away
+            settings[STAGES] = now[STAGES]
+        session.put_back(settings, pins)
         if self._variable is not None and self._variable.get() is not self._overrides:
             self._variable.set(self._overrides)
         dspy_internals.set_owner(self._owner)
@@ -88,16 +91,22 @@ class _Kept:
         self._inside = value.copy() if isinstance(value, list | dict) else None
 
     def as_it_was(self) -> Any:
-        if self._inside is not None and self.object != self._inside:
-            if isinstance(self.object, list):
-                self.object[:] = self._inside
-            else:
-                self.object.clear()
-                self.object.update(self._inside)
+        if isinstance(self.object, list):
+            self.object[:] = self._inside or ()
+        elif self._inside is not None and not _holds_the_same(self.object, self._inside):
+            self.object.clear()
+            self.object.update(self._inside)
         return self.object
 
     def is_as_it_was(self, value: object) -> bool:
-        return value is self.object and (self._inside is None or value == self._inside)
+        return value is self.object and _holds_the_same(value, self._inside)
+
+
+def _holds_the_same(one: Any, other: Any) -> bool:
+    # By identity: what is equal may be another object, and an array knows no equal.
+    if isinstance(one, dict):
+        return {k: id(v) for k, v in one.items()} == {k: id(v) for k, v in other.items()}
+    return not isinstance(one, list) or [*map(id, one)] == [*map(id, other)]
 
 
 def _kept(settings: Mapping[str, Any]) -> dict[str, _Kept]:

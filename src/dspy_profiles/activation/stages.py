@@ -1,13 +1,13 @@
 """The stages that calls pass: for the whole process, or laid over what is in force here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dspy_profiles import dspy_internals
 from dspy_profiles.activation import session
 from dspy_profiles.calls import STAGES, Stage, tap
 
-__all__ = ["laid", "stand"]
+__all__ = ["by_rank", "laid", "stand"]
 
 
 def stand(stages: Sequence[Stage]) -> Sequence[Stage]:
@@ -21,10 +21,15 @@ def stand(stages: Sequence[Stage]) -> Sequence[Stage]:
         return ()  # a session could not be pinned either, and has said so
     before: Sequence[Stage] = config.get(STAGES, ())
     if stages:
-        dict.__setitem__(config, STAGES, tuple(stages))
+        dict.__setitem__(config, STAGES, by_rank(stages))
     else:
         dict.pop(config, STAGES, None)
     return before
+
+
+def by_rank(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """In the order in which they are asked."""
+    return tuple(sorted(stages, key=lambda stage: stage.rank))
 
 
 @contextmanager
@@ -40,10 +45,10 @@ def laid(stages: Sequence[Stage], *, only_over_others: bool = False) -> Iterator
         yield
         return
     previous = variable.get()
-    ours = type(previous)({**session.follow(previous), STAGES: tuple(stages)})
-    token = variable.set(ours)
+    ours = type(previous)({**session.follow(previous), STAGES: by_rank(stages)})
+    variable.set(ours)
     try:
         yield
     finally:
         if variable.get() is ours:
-            variable.reset(token)
+            variable.set(previous)  # no reset: it may be left in a copy of the context

@@ -73,6 +73,8 @@ _lock = ProcessLock()
 class Budget(Stage):
     """Holds back the call that would pass a limit of one of these accounts."""
 
+    rank = 30
+
     def __init__(self, accounts: Sequence[Account]) -> None:
         self._accounts = accounts
         # One file at most: the accounts that are shared are those of one session.

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextvars import ContextVar
 from typing import Any
 
+import dspy
+
 from dspy_profiles import dspy_internals
 from dspy_profiles.calls.held import Held
 from dspy_profiles.calls.stage import Answer, Call, Stage
@@ -26,6 +28,7 @@ class Way:
         self.call = call
         self._stages = stages
         self._asked: list[Stage] = []
+        self._over = False
 
     def make(self, send: Callable[[], Any], of: Callable[[Any], Answer] = Answer) -> Any:
         """The result of the call, or what a stage has in its place."""
@@ -69,12 +72,19 @@ class Way:
         return None
 
     def told(self, answer: Answer) -> None:
-        for stage in reversed(self._asked):
-            stage.after(self.call, answer)
+        if self._is_first_end():
+            for stage in reversed(self._asked):
+                stage.after(self.call, answer)
 
     def ended(self, error: BaseException) -> None:
-        for stage in reversed(self._asked):
-            stage.failed(self.call, error)
+        if self._is_first_end():
+            for stage in reversed(self._asked):
+                stage.failed(self.call, error)
+
+    def _is_first_end(self) -> bool:
+        # A stream may fail when all of it has been read; the call has been answered all the same.
+        over, self._over = self._over, True
+        return not over
 
     def priced(self, cost: float | None) -> None:
         """Said once, when DSPy has finished the call."""
@@ -148,13 +158,15 @@ class Passage(_Passage):
             yield from given.events or ()
             return
         events: list[Any] = []
-        source = self._engine.stream(request)
+        source: Any = ()
         try:
+            source = self._engine.stream(request)
             for event in source:
                 events.append(event)
                 if getattr(event, "type", None) == "end":  # before DSPy stops to read
                     way.told(self._streamed(events))
                 yield event
+            way.ended(_broken_off())
         except BaseException as error:
             way.ended(error)
             raise
@@ -186,13 +198,15 @@ class AsyncPassage(_Passage):
                 yield event
             return
         events: list[Any] = []
-        source = self._engine.stream(request)
+        source: Any = ()
         try:
+            source = self._engine.stream(request)
             async for event in source:
                 events.append(event)
                 if getattr(event, "type", None) == "end":
                     way.told(self._streamed(events))
                 yield event
+            way.ended(_broken_off())
         except BaseException as error:
             way.ended(error)
             raise
@@ -204,6 +218,10 @@ class AsyncPassage(_Passage):
 def _usage(result: Any, provider: str | None) -> Any:
     """The tokens of a response, of a stream's last event, or of a result that has counted."""
     usage = getattr(result, "usage", None)
-    if usage is None:
-        return {}
-    return usage if isinstance(usage, dict) else dspy_internals.usage_of(result, provider)
+    if isinstance(usage, dspy.lm15.Usage):
+        return dspy_internals.usage_of(result, provider)
+    return usage if isinstance(usage, dict) else {}  # DSPy says itself what is no response
+
+
+def _broken_off() -> Exception:
+    return EOFError("the stream ended without an end event")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dspy_profiles.errors import ProfileError
 
@@ -48,9 +48,11 @@ class Answer:
 class Stage:
     """Has a say before and after each call. This one says nothing: override what matters.
 
-    Stages are asked in order; what one answers, or holds back by raising `Held`, those after it
-    never hear of. Every method may be called from any thread.
+    Stages are asked by rank, lowest first; what one answers, or holds back by raising `Held`, those
+    after it never hear of. Every method may be called from any thread.
     """
+
+    rank: ClassVar[int] = 0  # who watches is 0; who answers 10; who holds back 20, and counts 30
 
     def before(self, call: Call) -> Answer | None:
         """An answer in place of the call, or None to let it go on."""

@@ -23,12 +23,13 @@ from dspy_profiles.cli.options import (
     words_of_set,
     words_of_unset,
 )
-from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, on_path, out, shown
+from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out
 from dspy_profiles.cli.targets import Target, changing, refuse_taken, target
 from dspy_profiles.cli.values import assignment
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
 from dspy_profiles.resolved import KeyPath, join_key, split_key
 from dspy_profiles.resolver import Scene
+from dspy_profiles.wording import on_path, shown
 
 __all__ = ["add_to"]
 

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from dspy_profiles.cli.diagnosis import Diagnosis, counted, fault_json, fault_lines, lines, ways
 from dspy_profiles.cli.options import AsJson, File, profile_names
-from dspy_profiles.cli.output import ACCENT, MUTED, console_for, emit, note, out, place
+from dspy_profiles.cli.output import ACCENT, MUTED, console_for, emit, note, out
+from dspy_profiles.wording import place
 
 if TYPE_CHECKING:  # each command loads its own: starting up is for all of them
     from dspy_profiles.health.live import Call

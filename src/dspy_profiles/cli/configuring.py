@@ -10,23 +10,14 @@ from rich.text import Text
 
 from dspy_profiles import locations, settings
 from dspy_profiles.cli.options import AsJson
-from dspy_profiles.cli.output import (
-    ACCENT,
-    MUTED,
-    as_json,
-    columns,
-    emit,
-    note,
-    on_path,
-    out,
-    out_value,
-)
+from dspy_profiles.cli.output import ACCENT, MUTED, as_json, columns, emit, note, out, out_value
 from dspy_profiles.editing import editing
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.limits import Budgets
 from dspy_profiles.locations import Locations
 from dspy_profiles.resolver import Scene
 from dspy_profiles.settings import BY_NAME, SETTINGS, Setting, SettingValue
+from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from dspy_profiles.cli.output import ACCENT, MUTED, columns, on_path, out, shown
+from dspy_profiles.cli.output import ACCENT, MUTED, columns, out
+from dspy_profiles.wording import on_path, shown
 
 __all__ = ["add_to"]
 

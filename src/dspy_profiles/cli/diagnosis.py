@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from dspy_profiles.cli.output import MUTED, place
+from dspy_profiles.cli.output import MUTED
 from dspy_profiles.errors import Place
 from dspy_profiles.resolved import join_key
 from dspy_profiles.secrets import redact
+from dspy_profiles.wording import place
 
 if TYPE_CHECKING:
     from dspy_profiles.catalog import Definition

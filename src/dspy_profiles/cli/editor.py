@@ -17,7 +17,7 @@ from dspy_profiles import document, dspy_api, resolver
 from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
 from dspy_profiles.cli.options import File, ToProject, ToUser, can_ask
-from dspy_profiles.cli.output import MUTED, fail, note, on_path, out
+from dspy_profiles.cli.output import MUTED, fail, note, out
 from dspy_profiles.cli.targets import Target, target
 from dspy_profiles.document import Document
 from dspy_profiles.editing import Edit, editing
@@ -31,6 +31,7 @@ from dspy_profiles.errors import (
 )
 from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.resolver import Choice, Scene
+from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
 

@@ -8,10 +8,10 @@ from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.adopting import adopt
 from dspy_profiles.cli.env_form import raw_values, read_variables
 from dspy_profiles.cli.in_clear import names_of, refuse_in_clear
-from dspy_profiles.cli.output import on_path
 from dspy_profiles.cli.targets import Target, changing, check_sound, refuse_taken, target
 from dspy_profiles.editing import Edit, editing
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileNotFound, did_you_mean
+from dspy_profiles.wording import on_path
 
 __all__ = ["from_profiles", "from_variables", "is_profiles_file"]
 

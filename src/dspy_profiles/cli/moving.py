@@ -8,9 +8,10 @@ from rich.text import Text
 
 from dspy_profiles import resolver
 from dspy_profiles.cli.options import File, Force, Name, Profile, ToProject, ToUser
-from dspy_profiles.cli.output import MUTED, emit, note, on_path, out, out_raw, warn
+from dspy_profiles.cli.output import MUTED, emit, note, out, out_raw, warn
 from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.resolver import Choice, Scene
+from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
 

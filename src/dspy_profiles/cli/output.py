@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles.errors import Place, ProfileError
+from dspy_profiles.errors import ProfileError
 from dspy_profiles.secrets import MASK, Secret, redact
 
 if TYPE_CHECKING:
     from rich.table import Table
+from dspy_profiles.wording import place
 
 __all__ = [
     "ACCENT",
@@ -29,12 +30,9 @@ __all__ = [
     "emit",
     "fail",
     "note",
-    "on_path",
     "out",
     "out_raw",
     "out_value",
-    "place",
-    "shown",
     "use_color",
     "warn",
 ]
@@ -174,15 +172,6 @@ _STEERING = {
 }
 
 
-def shown(value: object) -> str:
-    """A value as people read it: text as it is, lists and tables as JSON, secrets masked."""
-    if isinstance(value, Secret):
-        return MASK
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
 def as_json(value: Any) -> Any:
     """A value as JSON takes it, secrets masked."""
     if isinstance(value, Secret):
@@ -194,22 +183,6 @@ def as_json(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # JSON has no such numbers
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
-
-
-def place(where: Place | str) -> str:
-    """A place as it is short from here."""
-    if isinstance(where, str):
-        return where
-    line = "" if where.line is None else f":{where.line}"
-    return f"{on_path(where.file)}{line}"
-
-
-def on_path(path: Path) -> str:
-    """A path from the working directory, or from the home folder, or in full."""
-    for start, mark in ((Path.cwd(), ""), (Path(os.path.expanduser("~")), "~/")):  # noqa: PTH111
-        if path.is_relative_to(start) and path != start:
-            return f"{mark}{path.relative_to(start)}"
-    return str(path)
 
 
 class _Redacting:

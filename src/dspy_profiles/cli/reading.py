@@ -18,16 +18,14 @@ from dspy_profiles.cli.output import (
     columns,
     emit,
     note,
-    on_path,
     out,
     out_value,
-    place,
-    shown,
 )
-from dspy_profiles.cli.presence import holds_plaintext, presence
 from dspy_profiles.errors import ProfileError, ProfileNotFound, did_you_mean
+from dspy_profiles.presence import holds_plaintext, presence
 from dspy_profiles.resolved import KeyPath, Origin, ResolvedProfile, join_key, leaves, split_key
 from dspy_profiles.resolver import Choice, Scene
+from dspy_profiles.wording import on_path, place, shown
 
 __all__ = ["add_to", "origin_json"]
 

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from dspy_profiles import document, dspy_api
 from dspy_profiles.cli.options import File, ToProject, ToUser
-from dspy_profiles.cli.output import MUTED, on_path, out, out_raw
+from dspy_profiles.cli.output import MUTED, out, out_raw
 from dspy_profiles.cli.targets import target
 from dspy_profiles.cli.writing import rewriting
 from dspy_profiles.editing import editing
 from dspy_profiles.errors import InvalidFile, Place, ProfileNotFound
+from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
 

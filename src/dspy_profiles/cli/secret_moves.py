@@ -19,7 +19,7 @@ from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.env_form import assigned, raw_values
 from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
 from dspy_profiles.cli.options import can_ask
-from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, on_path, out, warn
+from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out, warn
 from dspy_profiles.cli.secret_ways import Find, Taken, Way
 from dspy_profiles.cli.writing import rewriting
 from dspy_profiles.document import Document
@@ -27,6 +27,7 @@ from dspy_profiles.editing import Edit, editing
 from dspy_profiles.errors import InvalidFile, Place, WriteFailed
 from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.resolver import Scene
+from dspy_profiles.wording import on_path
 
 __all__ = ["move_all"]
 

@@ -12,12 +12,13 @@ from rich.text import Text
 from dspy_profiles import environment, resolver
 from dspy_profiles.cli.choices import PROVIDERS, Provider, provider_of
 from dspy_profiles.cli.options import File, ToProject, ToUser, can_ask
-from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, on_path, out, place
+from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out
 from dspy_profiles.cli.targets import Target, changing, check_name, refuse_taken, target
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, did_you_mean
 from dspy_profiles.resolved import join_key, leaves
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secrets import VARIABLE
+from dspy_profiles.wording import on_path, place
 
 __all__ = ["add_to"]
 

@@ -11,13 +11,14 @@ import typer
 from dspy_profiles import document, dspy_api, resolver
 from dspy_profiles.catalog import Catalog
 from dspy_profiles.cli.in_clear import in_clear, names_of
-from dspy_profiles.cli.output import on_path, warn
+from dspy_profiles.cli.output import warn
 from dspy_profiles.dspy_api import Finding
 from dspy_profiles.editing import Edit, editing
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
 from dspy_profiles.locations import Layer
 from dspy_profiles.resolved import KeyPath
 from dspy_profiles.resolver import Choice, Scene
+from dspy_profiles.wording import on_path
 
 __all__ = ["Target", "changing", "check_name", "check_sound", "refuse_taken", "target"]
 
