@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from dspy_profiles import document, editing, resolver, settings
+from dspy_profiles.assignments import assignment
 from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.adopting import adopt
 from dspy_profiles.cli.in_clear import frozen, names_of
@@ -25,7 +26,6 @@ from dspy_profiles.cli.options import (
 )
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out
 from dspy_profiles.cli.targets import Target, changing, refuse_taken, target
-from dspy_profiles.cli.values import assignment
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
 from dspy_profiles.resolved import KeyPath, join_key, split_key
 from dspy_profiles.resolver import Scene

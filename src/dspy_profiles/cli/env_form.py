@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles import dspy_api, secrets
-from dspy_profiles.cli.values import typed
+from dspy_profiles.assignments import typed
 from dspy_profiles.document import _load
 from dspy_profiles.dspy_api import check_value, known_keys
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret

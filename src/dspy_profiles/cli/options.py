@@ -49,7 +49,9 @@ def words_of_set(ctx: typer.Context, incomplete: str) -> list[str]:
         return _starting(incomplete, _names())
     if before and "=" not in before[-1] and len(before) % 2:
         return []  # a value is due
-    return _starting(incomplete, sorted({*_keys(profile), *_known_keys()}))
+    from dspy_profiles.dspy_api import every_key
+
+    return _starting(incomplete, sorted({*_keys(profile), *every_key()}))
 
 
 def words_of_unset(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -87,15 +89,6 @@ def _keys(profile: Any) -> list[str]:
     except ProfileError:
         return []
     return [join_key(key) for key, _ in leaves(found.values)]
-
-
-def _known_keys() -> list[str]:
-    from dspy_profiles.dspy_api import known_keys
-    from dspy_profiles.sections import SECTIONS, Shape
-
-    inner = [name for name, section in SECTIONS.items() if section.shape is Shape.TABLE]
-    plain = [name for name in SECTIONS if name in ("extends", "description")]
-    return [*plain, *(f"{section}.{key}" for section in inner for key in known_keys(section))]
 
 
 Name = Annotated[str, typer.Argument(help="A profile.", autocompletion=profile_names)]

@@ -21,11 +21,11 @@ from dspy_profiles.cli.output import (
     out,
     out_value,
 )
-from dspy_profiles.errors import ProfileError, ProfileNotFound, did_you_mean
-from dspy_profiles.presence import holds_plaintext, presence
-from dspy_profiles.resolved import KeyPath, Origin, ResolvedProfile, join_key, leaves, split_key
+from dspy_profiles.errors import ProfileNotFound, did_you_mean
+from dspy_profiles.portrait import PLAINTEXT, applying, rows_of, summary, why
+from dspy_profiles.resolved import Origin, ResolvedProfile, join_key, leaves, split_key
 from dspy_profiles.resolver import Choice, Scene
-from dspy_profiles.wording import on_path, place, shown
+from dspy_profiles.wording import on_path, shown
 
 __all__ = ["add_to", "origin_json"]
 
@@ -44,8 +44,8 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     for _, doc in scene.catalog.documents:
         if doc.stamp is None:
             note(Text(f"{on_path(doc.path)} does not exist"))
-    active = _active(scene)
-    found = [_summary(scene, name, active) for name in scene.catalog.names()]
+    active = applying(scene)
+    found = [summary(scene, name, active) for name in scene.catalog.names()]
     if json:
         emit(profiles=found)
         return
@@ -58,15 +58,15 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
             else one["model"] or one["description"] or one["provider"] or ""
         )
         source = "" if one["file"] is None else on_path(Path(one["file"]))
-        reasons = [_why(scene, one["reason"])] if one["active"] else []
-        why = " · ".join([*reasons, *[_PLAINTEXT] * one["plaintext"]])
+        reasons = [why(scene, one["reason"])] if one["active"] else []
+        told = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
         rows.append(
             (
                 chosen + Text(one["name"], style="bold" if one["active"] else ""),
                 Text(model, style="red" if one["error"] else ""),
                 ", ".join(one["extends"]),
                 Text(source, style=MUTED),
-                Text(why, style="red" if one["plaintext"] and not one["active"] else MUTED),
+                Text(told, style="red" if one["plaintext"] and not one["active"] else MUTED),
             )
         )
     out(columns(rows, ("  PROFILE", "MODEL", "EXTENDS", "FROM", "")))
@@ -101,26 +101,16 @@ def show(
             out(Text(lines))
         return
     found = resolver.resolve_in(scene, choice, allow_plaintext=True)
-    active = _active(scene)
+    active = applying(scene)
     is_active = active is not None and active.name == found.name
     if json:
         emit(**_as_json(found), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
         return
     out(_head(scene, found, active if is_active else None), "")
-    rows = []
-    for key, value in leaves(found.values):
-        if key == ("description",):
-            continue
-        remarks = [_inherited(found, key), presence(scene, found, key)]
-        source = found.origin(key).place
-        rows.append(
-            (
-                join_key(key),
-                shown(value),
-                Text(place(source), style=MUTED),
-                Text(" · ".join(filter(None, remarks)), style=MUTED),
-            )
-        )
+    rows = [
+        (row.key, row.value, Text(row.place, style=MUTED), Text(row.remark, style=MUTED))
+        for row in rows_of(scene, found)
+    ]
     out(columns(rows) if rows else Text("nothing is set: DSPy's own defaults", style=MUTED))
 
 
@@ -128,7 +118,7 @@ def _head(scene: Scene, found: ResolvedProfile, active: Choice | None) -> Text:
     head = Text(found.name, style="bold")
     head.append(f"  {found.description or ''}", style="not bold")
     if active is not None:
-        return head.append(f"   active: {_why(scene, active.reason)}", style=ACCENT)
+        return head.append(f"   active: {why(scene, active.reason)}", style=ACCENT)
     return head.append(f"   active: no   (dspy-profiles use {found.name})", style=MUTED)
 
 
@@ -163,7 +153,7 @@ def get(
 def which(*, file: File = None, json: AsJson = False) -> None:
     """Show which profile applies, why, and every file that was looked at."""
     scene = Scene.now(file)
-    active = _active(scene)
+    active = applying(scene)
     where = scene.locations
     looked = [
         *((layer.name, layer.path) for layer in where.layers),
@@ -205,52 +195,8 @@ def _files(looked: list[tuple[str, Path]]) -> Columns:
     return columns(rows)
 
 
-def _active(scene: Scene) -> Choice | None:
-    try:
-        return resolver.choose(scene, None)
-    except ProfileNotFound:
-        return None
-
-
 def _choice(scene: Scene, name: str | None) -> Choice:
     return resolver.choose(scene, None) if name is None else Choice(name, "from the command line")
-
-
-_PLAINTEXT = "holds a secret in clear"
-
-
-def _why(scene: Scene, reason: str) -> str:
-    """The reason, with a path in it as it is short from here."""
-    origin = scene.settings.values["default"].origin
-    path, colon, line = origin.rpartition(":")
-    return reason.replace(origin, f"{on_path(Path(path))}{colon}{line}") if colon else reason
-
-
-def _summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
-    definition, found, error = None, None, None
-    try:
-        definition = scene.catalog.find(name)
-        found = resolver.resolve_in(scene, Choice(name, ""), allow_plaintext=True)
-    except ProfileError as fault:
-        error = " ".join(str(fault).split())
-    own = dict(definition.table) if definition else {}
-    is_active = active is not None and active.name == name
-    source = definition.place() if definition else None
-    model = shown(found.lm.get("model", "")) if found else ""
-    return {
-        "name": name,
-        "model": model or None,
-        "provider": shown(found.provider["class"]) if found and "class" in found.provider else None,
-        "description": own.get("description") if isinstance(own.get("description"), str) else None,
-        "extends": list(definition.parents) if definition and not error else [],
-        "layer": definition.layer if definition else None,
-        "file": None if source is None or isinstance(source, str) else str(source.file),
-        "line": None if source is None or isinstance(source, str) else source.line,
-        "active": is_active,
-        "reason": active.reason if active is not None and is_active else None,
-        "plaintext": found is not None and holds_plaintext(found),
-        "error": error,
-    }
 
 
 def origin_json(origin: Origin) -> dict[str, Any]:
@@ -279,8 +225,3 @@ def _as_json(found: ResolvedProfile) -> dict[str, Any]:
             for key, value in leaves(found.values)
         ],
     }
-
-
-def _inherited(found: ResolvedProfile, key: KeyPath) -> str:
-    giver = found.origin(key).profile
-    return "" if giver == found.name else f"from {giver}"

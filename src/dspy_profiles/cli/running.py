@@ -1,19 +1,17 @@
 """`run`: a program on a profile, with not a line of it changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from dspy_profiles.assignments import nested
 from dspy_profiles.cli.options import File, Profile
 from dspy_profiles.cli.output import note, use_color
-from dspy_profiles.cli.values import assignment
-from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.launcher.commands import is_pythons, program_words
 from dspy_profiles.launcher.launching import launch
 from dspy_profiles.launcher.processes import become
-from dspy_profiles.resolved import KeyPath, join_key
 
 __all__ = ["add_to", "own_words"]
 
@@ -77,25 +75,8 @@ def run(
     The program keeps the terminal, its input, output and exit code. DSPy is on the profile from
     its import on, on every thread; what the program itself configures does not displace it.
     """
-    launched = launch(profile, file, _nested(overrides or ()), force=force)
+    launched = launch(profile, file, nested(overrides or ()), force=force)
     if launched.profile is None:
         note("no profile applies, and none is named by --profile; the program runs without one")
     code = become(program_words(words), launched.environ)
     raise typer.Exit(code)
-
-
-def _nested(assignments: Sequence[str]) -> dict[str, Any]:
-    """Overrides as the tables that they would be in a file."""
-    tables: dict[str, Any] = {}
-    for key, value in map(assignment, assignments):
-        _put(tables, key, value)
-    return tables
-
-
-def _put(tables: dict[str, Any], key: KeyPath, value: Any) -> None:
-    inner = tables
-    for part in key[:-1]:
-        inner = inner.setdefault(part, {})
-        if not isinstance(inner, Mapping):
-            raise InvalidProfile(f"--set gives {join_key(key)} a value and makes it a table, too")
-    inner[key[-1]] = value

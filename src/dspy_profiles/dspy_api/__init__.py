@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # each is loaded when it is first asked for: a cached read ne
     from dspy_profiles.dspy_api._diff import Change, breaks, describe_diff
     from dspy_profiles.dspy_api._findings import Finding
     from dspy_profiles.dspy_api._schema import profiles_schema, settings_schema
-    from dspy_profiles.dspy_api._sections import PASSED_ON, known_keys, near
+    from dspy_profiles.dspy_api._sections import PASSED_ON, every_key, known_keys, near
     from dspy_profiles.dspy_api._values import check_value, is_reference
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "describe_class",
     "describe_diff",
     "descriptor",
+    "every_key",
     "is_reference",
     "known_keys",
     "near",
@@ -49,6 +50,7 @@ _ROOMS = {
     "describe_class": "_describe",
     "describe_diff": "_diff",
     "is_reference": "_values",
+    "every_key": "_sections",
     "known_keys": "_sections",
     "near": "_sections",
     "profiles_schema": "_schema",

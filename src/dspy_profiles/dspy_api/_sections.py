@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from dspy_profiles import sections
 from dspy_profiles.dspy_api._cache import descriptor as installed
 from dspy_profiles.sections import SECTIONS
 
-__all__ = ["PASSED_ON", "Shape", "known_keys", "near", "near_miss", "shape_of"]
+__all__ = ["PASSED_ON", "Shape", "every_key", "known_keys", "near", "near_miss", "shape_of"]
 
 Description = Mapping[str, Any]
 
@@ -124,6 +125,13 @@ def known_keys(section: str, descriptor: Description | None = None) -> list[str]
     classes = [made["classes"][name] for name in made[keys_of]] if keys_of else []
     names = {key for each in classes for key in shape_of(each, "").known}
     return sorted(names | ({"class"} if top in {"rm", "adapter", "provider"} else set()))
+
+
+def every_key() -> list[str]:
+    """Every key that can be set in a profile, with its section, for completion."""
+    inner = [name for name, section in SECTIONS.items() if section.shape is sections.Shape.TABLE]
+    plain = [name for name in SECTIONS if name in ("extends", "description")]
+    return [*plain, *(f"{section}.{key}" for section in inner for key in known_keys(section))]
 
 
 def near(section: str, key: str, descriptor: Description | None = None) -> str | None:

@@ -1,16 +1,17 @@
-"""Values as they are typed on a command line: a number, a boolean, JSON, else text."""
+"""Values as they are typed: a number, a boolean, JSON, else text."""
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.resolved import KeyPath, split_key
+from dspy_profiles.resolved import KeyPath, join_key, split_key
 from dspy_profiles.sections import SECTIONS
 
 TEXTS = ("description", "env")  # sections whose values are texts, whatever they look like
 
-__all__ = ["assignment", "typed"]
+__all__ = ["assignment", "nested", "typed"]
 
 
 def typed(text: str) -> Any:
@@ -42,3 +43,20 @@ def assignment(text: str) -> tuple[KeyPath, Any]:
     path = split_key(key.strip())
     value = value.strip()
     return path, value if path[0] in TEXTS else typed(value)
+
+
+def nested(assignments: Iterable[str]) -> dict[str, Any]:
+    """`lm.temperature=0` and others as the tables that they would be in a file."""
+    tables: dict[str, Any] = {}
+    for key, value in map(assignment, assignments):
+        _put(tables, key, value)
+    return tables
+
+
+def _put(tables: dict[str, Any], key: KeyPath, value: Any) -> None:
+    inner = tables
+    for part in key[:-1]:
+        inner = inner.setdefault(part, {})
+        if not isinstance(inner, Mapping):
+            raise InvalidProfile(f"--set gives {join_key(key)} a value and makes it a table, too")
+    inner[key[-1]] = value
