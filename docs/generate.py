@@ -13,7 +13,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 import dspy_profiles
-from dspy_profiles import errors, redaction, secrets
+from dspy_profiles import errors, redaction, secret_names
 from dspy_profiles.cli.app import app
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles.settings import SETTINGS
@@ -58,12 +58,12 @@ def first_line(found: type) -> str:
     return (found.__doc__ or "").partition("\n")[0]
 
 
-def secret_names() -> str:
-    return names(secrets.SECRET_KEYS)
+def names_of_secrets() -> str:
+    return names(secret_names.SECRET_KEYS)
 
 
 def not_secret_names() -> str:
-    return names(secrets.NOT_SECRET)
+    return names(secret_names.NOT_SECRET)
 
 
 def gap_fillers() -> str:
@@ -157,7 +157,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sections": sections,
     "settings": settings,
     "errors": error_classes,
-    "secret names": secret_names,
+    "secret names": names_of_secrets,
     "names that are not secret": not_secret_names,
     "values that are not secret": gap_fillers,
 }

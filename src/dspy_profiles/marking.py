@@ -9,6 +9,7 @@ from dspy_profiles import secrets
 from dspy_profiles.catalog import DEEPEST, Leaf, Node
 from dspy_profiles.errors import InvalidProfile, Place, PlaintextSecret
 from dspy_profiles.resolved import Items, KeyPath, Origin, Source, Table, join_key
+from dspy_profiles.secret_names import Names
 
 __all__ = ["OVERRIDE", "Marks"]
 
@@ -24,7 +25,7 @@ class Marks:
     """
 
     profile: str
-    names: secrets.Names
+    names: Names
     allow_plaintext: bool
     sources: dict[KeyPath, Source | Origin] = field(default_factory=dict)
     secret_keys: set[KeyPath] = field(default_factory=set)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles import environment, locations, secrets, settings
+from dspy_profiles import environment, locations, settings
 from dspy_profiles.catalog import Catalog, Leaf, Node, merge, sections
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.locations import Locations
 from dspy_profiles.marking import OVERRIDE, Marks
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, Source
+from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import SECTIONS, check_shape
 from dspy_profiles.settings import Settings
 
@@ -200,9 +201,9 @@ def _tree(profile: ResolvedProfile) -> Node:
     return walk(profile.values, ())
 
 
-def _names(scene: Scene) -> secrets.Names:
+def _names(scene: Scene) -> Names:
     config = scene.settings
-    return secrets.Names.extended(config.texts("secret-keys"), config.texts("not-secret"))
+    return Names.extended(config.texts("secret-keys"), config.texts("not-secret"))
 
 
 class Overrides(dict[str, Any]):

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Self
 
@@ -19,11 +18,11 @@ from dspy_profiles.redaction import (
     remember,
     retold,
 )
+from dspy_profiles.secret_names import Names
 
 __all__ = [
     "MASK",
     "Missing",
-    "Names",
     "Reference",
     "Secret",
     "add_rule",
@@ -35,38 +34,6 @@ __all__ = [
     "retold",
 ]
 
-SECRET_KEYS = (
-    "api_key",
-    "apikey",
-    "*_api_key",
-    "*_apikey",
-    "api_keys",
-    "token",
-    "*_token",
-    "secret",
-    "*_secret",
-    "password",
-    "*_password",
-    "passwd",
-    "authorization",
-    "*_authorization",
-    "secret_key",
-    "*_secret_key",
-    "secret_access_key",
-    "*_secret_access_key",
-    "private_key",
-    "*_private_key",
-)
-NOT_SECRET = (
-    "max_tokens",
-    "*_path",
-    # the special tokens of language models
-    *(f"{name}_token" for name in ("bos", "cls", "eos", "image", "mask", "pad", "sep", "unk")),
-    "stop_token",
-    "*_per_token",  # a price
-)
-
-# `$${` is a literal `${`; the second alternative of the name part catches what is malformed.
 TEMPLATE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(:-([^{}]*))?\}|)", re.ASCII)
 SCHEME = re.compile(r"([a-z][a-z0-9_-]*):(?!//)(.+)", re.DOTALL)
 LONG = 8  # what stands beside a reference and is shorter is a prefix, not a secret
@@ -119,44 +86,6 @@ class Secret:
 
     def __deepcopy__(self, _memo: object) -> Self:
         return self
-
-
-@dataclass(frozen=True)
-class Names:
-    """Which keys hold secrets: the built-in lists and those of the suite settings."""
-
-    secret: tuple[str, ...] = SECRET_KEYS
-    plain: tuple[str, ...] = NOT_SECRET
-
-    @classmethod
-    def extended(cls, secret: Iterable[str], plain: Iterable[str]) -> "Names":
-        return cls(
-            SECRET_KEYS + tuple(map(_spelled, secret)), NOT_SECRET + tuple(map(_spelled, plain))
-        )
-
-    def is_secret(self, key: str) -> bool:
-        key = _spelled(key)
-        return not _matches(key, self.plain) and _matches(key, self.secret)
-
-
-WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-def _spelled(key: str) -> str:
-    return WORDS.sub("_", str(key)).lower().replace("-", "_")  # accessToken, Access-Token
-
-
-def _matches(key: str, patterns: tuple[str, ...]) -> bool:
-    return any(_matches_one(key, pattern) for pattern in patterns)
-
-
-def _matches_one(key: str, pattern: str) -> bool:
-    # Nearly all patterns are a name or an ending: making regular expressions of them would cost
-    # more than all the rest of a first resolution.
-    name, star, ending = pattern.partition("*")
-    if not star or "*" in ending or "[" in pattern or "?" in pattern:
-        return fnmatchcase(key, pattern) if star else key == pattern
-    return key.startswith(name) and key.endswith(ending) and len(key) >= len(pattern) - 1
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ SRC = Path(dspy_profiles.__file__).parent.parent
 
 FLOORS = {
     0: "assignments content document editing environment errors hookspecs limits locations locking "
-    "plugins replacing redaction resolved secrets sections settings splices statements usage "
-    "wording",
+    "plugins replacing redaction resolved secret_names secrets sections settings splices "
+    "statements usage wording",
     1: "catalog dspy_api fetching marking portrait presence resolver",
     2: "build construct dspy_internals imports provider_kinds providers",
     3: "activation calls",

@@ -5,7 +5,8 @@ import pytest
 from dspy_profiles.errors import PlaintextSecret
 from dspy_profiles.redaction import redact
 from dspy_profiles.resolver import Scene, choose, resolve, resolve_in
-from dspy_profiles.secrets import SECRET_KEYS, Secret
+from dspy_profiles.secret_names import SECRET_KEYS
+from dspy_profiles.secrets import Secret
 
 SK = "sk-canary-0123456789"
 

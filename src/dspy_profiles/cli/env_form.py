@@ -13,6 +13,7 @@ from dspy_profiles.document import _load
 from dspy_profiles.dspy_api import check_value, known_keys
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
 from dspy_profiles.resolved import KeyPath
+from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import SECTIONS
 
 __all__ = ["assigned", "raw_values", "read_variables", "variables"]
@@ -40,7 +41,7 @@ def variables(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 
 def read_variables(
-    table: Mapping[str, str], prefix: str, names: secrets.Names
+    table: Mapping[str, str], prefix: str, names: Names
 ) -> tuple[dict[KeyPath, Any], list[str]]:
     """What these variables set, and the names that say nothing of a profile.
 
@@ -135,7 +136,7 @@ def _key_of(rest: str) -> KeyPath | None:
     return (section, role, inner) if inner else (section, role)
 
 
-def _value(key: KeyPath, name: str, text: str, names: secrets.Names) -> Any:
+def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
     if len(key) > 1 and _is_secret(key, names):
         refers = secrets.has_reference(text, secrets.BUILT_IN_SCHEMES)
         if any(map(secrets.is_plaintext, secrets.in_clear(text, refers=refers))):
@@ -161,11 +162,11 @@ def _value(key: KeyPath, name: str, text: str, names: secrets.Names) -> Any:
     return text if wants_text else value
 
 
-def _is_secret(key: KeyPath, names: secrets.Names) -> bool:
+def _is_secret(key: KeyPath, names: Names) -> bool:
     return any(map(names.is_secret, key[2:] if key[0] == "lms" else key[1:]))
 
 
-def _holds_secret(key: KeyPath, value: object, names: secrets.Names) -> bool:
+def _holds_secret(key: KeyPath, value: object, names: Names) -> bool:
     if isinstance(value, Mapping):
         return any(_holds_secret((*key, str(k)), item, names) for k, item in value.items())
     if isinstance(value, list):

@@ -3,20 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dspy_profiles import secrets
 from dspy_profiles.catalog import Definition, sections
 from dspy_profiles.errors import PlaintextSecret
 from dspy_profiles.marking import Marks
 from dspy_profiles.resolved import KeyPath, Source, Table, join_key
 from dspy_profiles.resolver import Scene
+from dspy_profiles.secret_names import Names
 
 __all__ = ["definitions", "frozen", "in_clear", "names_of", "refuse_in_clear"]
 
 
-def names_of(scene: Scene) -> secrets.Names:
+def names_of(scene: Scene) -> Names:
     """Which keys hold secrets, here."""
     given = scene.settings
-    return secrets.Names.extended(given.texts("secret-keys"), given.texts("not-secret"))
+    return Names.extended(given.texts("secret-keys"), given.texts("not-secret"))
 
 
 def definitions(scene: Scene) -> Iterator[Definition]:
@@ -27,17 +27,17 @@ def definitions(scene: Scene) -> Iterator[Definition]:
                 yield Definition(name, layer, rank, table, document)
 
 
-def in_clear(definition: Definition, names: secrets.Names) -> list[KeyPath]:
+def in_clear(definition: Definition, names: Names) -> list[KeyPath]:
     """The keys under which a definition holds a secret itself."""
     return list(_marked(definition, names)[0].in_clear)
 
 
-def frozen(definition: Definition, names: secrets.Names) -> Table:
+def frozen(definition: Definition, names: Names) -> Table:
     """What a definition says by itself; what may hold a secret in clear is a `Secret` or masked."""
     return _marked(definition, names)[1]
 
 
-def refuse_in_clear(definition: Definition, names: secrets.Names, hint: str) -> None:
+def refuse_in_clear(definition: Definition, names: Names, hint: str) -> None:
     """An error that names every secret in clear and repeats none."""
     found = in_clear(definition, names)
     if found:
@@ -48,7 +48,7 @@ def refuse_in_clear(definition: Definition, names: secrets.Names, hint: str) -> 
         )
 
 
-def _marked(definition: Definition, names: secrets.Names) -> tuple[Marks, Table]:
+def _marked(definition: Definition, names: Names) -> tuple[Marks, Table]:
     own: Mapping[str, Any] = {k: v for k, v in definition.table.items() if k != "extends"}
     source = Source(definition.layer, definition.name, definition.document, (definition.name,))
     marks = Marks(definition.name, names, allow_plaintext=False)

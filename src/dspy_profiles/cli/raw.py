@@ -8,6 +8,7 @@ from dspy_profiles.cli.in_clear import frozen, names_of
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.resolved import KeyPath, Table
 from dspy_profiles.resolver import Scene
+from dspy_profiles.secret_names import Names
 from dspy_profiles.splices import _comment_start, _extent
 from dspy_profiles.statements import Statement, inside, statements
 
@@ -84,7 +85,7 @@ def _is_masked(value: object, path: KeyPath) -> bool:
 _COMMENTED = re.compile(r"""(#[^\n]*?([\w-]+)["']?\s*=\s*)("[^"\n]*"?|'[^'\n]*'?|[^\s#]+)""")
 
 
-def _without_commented_keys(text: str, names: secrets.Names) -> str:
+def _without_commented_keys(text: str, names: Names) -> str:
     """A key that was commented out is still a key."""
 
     def masked(found: re.Match[str]) -> str:

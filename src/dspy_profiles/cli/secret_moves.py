@@ -27,6 +27,7 @@ from dspy_profiles.editing import Edit, editing
 from dspy_profiles.errors import InvalidFile, Place, WriteFailed
 from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.resolver import Scene
+from dspy_profiles.secret_names import Names
 from dspy_profiles.wording import on_path
 
 __all__ = ["move_all"]
@@ -50,7 +51,7 @@ def move_all(file: Path | None, *, yes: bool) -> bool:
     return left
 
 
-def _finds(definition: Definition, names: secrets.Names) -> Iterator[Find]:
+def _finds(definition: Definition, names: Names) -> Iterator[Find]:
     for key in in_clear(definition, names):
         written = ("rm", "class_name") if key == ("rm", "class") else key
         for at, value in _texts(definition.table, written, ()):

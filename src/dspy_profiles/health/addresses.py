@@ -16,6 +16,7 @@ from dspy_profiles import environment, secrets
 from dspy_profiles.errors import Place
 from dspy_profiles.fetching import references
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.secret_names import Names
 
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
@@ -68,7 +69,7 @@ class Surroundings:
         return first != self.home_env  # in no file: some profile's [env] has set it
 
 
-def route(built: "Built", around: Surroundings, names: secrets.Names) -> Route:
+def route(built: "Built", around: Surroundings, names: Names) -> Route:
     """The way of this profile's requests. Sends nothing."""
     profile, provider = built.profile, built.provider
     if getattr(provider.engine, "offline", False):
@@ -151,7 +152,7 @@ def _is_whole_address(key: KeyPath, text: str) -> bool:
 
 
 def _implied(
-    profile: ResolvedProfile, known: "Known | None", model: object, names: secrets.Names
+    profile: ResolvedProfile, known: "Known | None", model: object, names: Names
 ) -> Iterable[str]:
     """What DSPy takes along unasked where the profile gives no key."""
     if "api_key" in profile.lm:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles import dspy_api, secrets
+from dspy_profiles import dspy_api
 from dspy_profiles.catalog import Definition, Node, merge, sections
 from dspy_profiles.dspy_api import Finding
 from dspy_profiles.errors import InvalidProfile, Place, PlaintextSecret, ProfileError
@@ -14,6 +14,7 @@ from dspy_profiles.health.lineage import Key, Lineage, named
 from dspy_profiles.health.survey import Survey, survey
 from dspy_profiles.marking import Marks
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, Source
+from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import check_shape
 
 __all__ = ["Validation", "validate"]
@@ -141,7 +142,7 @@ def _identity(profile: str, finding: Finding) -> tuple[KeyPath, str]:
     return finding.key, finding.message.replace(f"[{profile}.", "[")
 
 
-def _own(definition: Definition, names: secrets.Names) -> _Own:
+def _own(definition: Definition, names: Names) -> _Own:
     """The parts of a definition, each looked at by itself."""
     own = _Own({}, {}, [], set())
     for name, value in definition.table.items():
@@ -160,9 +161,7 @@ def _own(definition: Definition, names: secrets.Names) -> _Own:
     return own
 
 
-def _in_clear(
-    definition: Definition, sound: Mapping[str, Any], names: secrets.Names
-) -> list[Fault]:
+def _in_clear(definition: Definition, sound: Mapping[str, Any], names: Names) -> list[Fault]:
     """Secrets that stand in clear, and references that are none."""
     marks = Marks(definition.name, names, allow_plaintext=False)
     try:
@@ -183,7 +182,7 @@ def _source(definition: Definition) -> Source:
     return Source(definition.layer, definition.name, definition.document, (definition.name,))
 
 
-def _resolved(definition: Definition, tree: Node, names: secrets.Names) -> ResolvedProfile:
+def _resolved(definition: Definition, tree: Node, names: Names) -> ResolvedProfile:
     """What it comes to, with whatever makes no sense left out."""
     marks = Marks(definition.name, names, allow_plaintext=True)
     values = marks.freeze(tree)

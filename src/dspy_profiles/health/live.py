@@ -17,6 +17,7 @@ from dspy_profiles.health.packages import quiet
 from dspy_profiles.health.verdicts import Answer, Asked, timed_out, verdict
 from dspy_profiles.health.walk import Examination
 from dspy_profiles.resolved import ResolvedProfile
+from dspy_profiles.secret_names import Names
 
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
@@ -107,7 +108,7 @@ def _answer(call: Call) -> Answer:
 @dataclass(frozen=True)
 class _Caller:
     around: Surroundings
-    names: secrets.Names
+    names: Names
     hidden: tuple[str, ...]  # secrets in the environment
     timeout: float
 
@@ -168,7 +169,7 @@ def _brief(built: "Built", lm: Any, timeout: float) -> Any:
     return lm.copy(**changes)
 
 
-def _secrets_around(names: secrets.Names) -> tuple[str, ...]:
+def _secrets_around(names: Names) -> tuple[str, ...]:
     """The secrets in the environment: DSPy may send one that no profile refers to."""
     found = {name: value for name, value in os.environ.items() if names.is_secret(name)}
     for name, value in found.items():
@@ -176,7 +177,7 @@ def _secrets_around(names: secrets.Names) -> tuple[str, ...]:
     return tuple(value for value in found.values() if secrets.is_plaintext(value))
 
 
-def _texts(table: object, names: secrets.Names, *, secret: bool = False) -> list[str]:
+def _texts(table: object, names: Names, *, secret: bool = False) -> list[str]:
     """The secrets in what an LM was built with."""
     if isinstance(table, Mapping):
         return [

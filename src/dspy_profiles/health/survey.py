@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles import document, locations, secrets, settings
+from dspy_profiles import document, locations, settings
 from dspy_profiles.catalog import Catalog
 from dspy_profiles.document import Document
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
@@ -17,6 +17,7 @@ from dspy_profiles.health.faults import Fault
 from dspy_profiles.locations import Locations
 from dspy_profiles.resolved import KeyPath
 from dspy_profiles.resolver import Scene
+from dspy_profiles.secret_names import Names
 from dspy_profiles.settings import TOOL, Settings, SettingValue, from_table
 
 __all__ = ["Survey", "survey"]
@@ -35,10 +36,10 @@ class Survey:
     ]  # all that have a say, broken or not: their kind, their path
 
     @property
-    def names(self) -> secrets.Names:
+    def names(self) -> Names:
         """Which keys hold secrets."""
         given = self.scene.settings
-        return secrets.Names.extended(given.texts("secret-keys"), given.texts("not-secret"))
+        return Names.extended(given.texts("secret-keys"), given.texts("not-secret"))
 
 
 def survey(file: Path | None = None) -> Survey:

@@ -1,0 +1,82 @@
+"""Which keys hold secrets, by their names."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+__all__ = ["NOT_SECRET", "SECRET_KEYS", "Names"]
+
+SECRET_KEYS = (
+    "api_key",
+    "apikey",
+    "*_api_key",
+    "*_apikey",
+    "api_keys",
+    "token",
+    "*_token",
+    "secret",
+    "*_secret",
+    "password",
+    "*_password",
+    "passwd",
+    "authorization",
+    "*_authorization",
+    "secret_key",
+    "*_secret_key",
+    "secret_access_key",
+    "*_secret_access_key",
+    "private_key",
+    "*_private_key",
+    "passphrase",
+    "*_passphrase",
+    "cookie",
+)
+NOT_SECRET = (
+    "max_tokens",
+    "*_path",
+    # the special tokens of language models
+    *(f"{name}_token" for name in ("bos", "cls", "eos", "image", "mask", "pad", "sep", "unk")),
+    "stop_token",
+    "*_per_token",  # a price
+)
+
+# `$${` is a literal `${`; the second alternative of the name part catches what is malformed.
+
+
+@dataclass(frozen=True)
+class Names:
+    """Which keys hold secrets: the built-in lists and those of the suite settings."""
+
+    secret: tuple[str, ...] = SECRET_KEYS
+    plain: tuple[str, ...] = NOT_SECRET
+
+    @classmethod
+    def extended(cls, secret: Iterable[str], plain: Iterable[str]) -> "Names":
+        return cls(
+            SECRET_KEYS + tuple(map(_spelled, secret)), NOT_SECRET + tuple(map(_spelled, plain))
+        )
+
+    def is_secret(self, key: str) -> bool:
+        key = _spelled(key)
+        return not _matches(key, self.plain) and _matches(key, self.secret)
+
+
+WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def _spelled(key: str) -> str:
+    return WORDS.sub("_", str(key)).lower().replace("-", "_")  # accessToken, Access-Token
+
+
+def _matches(key: str, patterns: tuple[str, ...]) -> bool:
+    return any(_matches_one(key, pattern) for pattern in patterns)
+
+
+def _matches_one(key: str, pattern: str) -> bool:
+    # Nearly all patterns are a name or an ending: making regular expressions of them would cost
+    # more than all the rest of a first resolution.
+    name, star, ending = pattern.partition("*")
+    if not star or "*" in ending or "[" in pattern or "?" in pattern:
+        return fnmatchcase(key, pattern) if star else key == pattern
+    return key.startswith(name) and key.endswith(ending) and len(key) >= len(pattern) - 1
