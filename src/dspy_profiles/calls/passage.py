@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import dspy
 
 from dspy_profiles import dspy_internals
+from dspy_profiles.calls.callers import caller
 from dspy_profiles.calls.held import Held
 from dspy_profiles.calls.stage import Answer, Call, Stage
 
@@ -33,7 +35,7 @@ class Way:
     def make(self, send: Callable[[], Any], of: Callable[[Any], Answer] = Answer) -> Any:
         """The result of the call, or what a stage has in its place."""
         if (given := self.ask()) is not None:
-            return given.result
+            return _result(given)
         try:
             result = send()
         except BaseException as error:
@@ -47,7 +49,7 @@ class Way:
     ) -> Any:
         """The same, where the call is awaited."""
         if (given := self.ask()) is not None:
-            return given.result
+            return _result(given)
         try:
             result = await send()
         except BaseException as error:
@@ -96,6 +98,8 @@ class Way:
                 raise
 
     def _held_back(self, held: Held, *by: Stage) -> None:
+        if held.error.where is None:
+            held.error.where = caller()
         for each in (*self._asked, *by):
             each.held(self.call, held.error)
 
@@ -114,16 +118,7 @@ class _Passage:
 
     def _way(self, request: Any, legacy: Any = None, *, streamed: bool = False) -> Way:
         call = self._call
-        attempt = Call(
-            call.kind,
-            call.model,
-            call.lm,
-            request,
-            legacy or {},
-            call.provider,
-            call.offline,
-            streamed,
-        )
+        attempt = replace(call, request=request, legacy=legacy or {}, streamed=streamed)
         way = Way(attempt, self._stages)
         self.ways.append(way)
         return way
@@ -156,6 +151,7 @@ class Passage(_Passage):
         way = self._way(request, streamed=True)
         if (given := way.ask()) is not None:
             yield from given.events or ()
+            _result(given)
             return
         events: list[Any] = []
         source: Any = ()
@@ -196,6 +192,7 @@ class AsyncPassage(_Passage):
         if (given := way.ask()) is not None:
             for event in given.events or ():
                 yield event
+            _result(given)
             return
         events: list[Any] = []
         source: Any = ()
@@ -213,6 +210,13 @@ class AsyncPassage(_Passage):
         finally:
             if hasattr(source, "aclose"):
                 await source.aclose()
+
+
+def _result(given: Answer) -> Any:
+    """What a stage has in place of a call; its error is raised as the model's would be."""
+    if given.error is not None:
+        raise given.error
+    return given.result
 
 
 def _usage(result: Any, provider: str | None) -> Any:

@@ -22,6 +22,7 @@ class Call:
     request: Any = None  # as the engine gets it; None where it gets `legacy` alone
     legacy: Mapping[str, Any] = field(default_factory=dict)
     provider: str | None = None
+    rollout: Any = None  # DSPy's rollout_id, which no request bears
     offline: bool = False  # it asks nobody
     streamed: bool = False
     replayed: bool = False  # a stage has answered it
@@ -29,10 +30,14 @@ class Call:
 
 @dataclass(eq=False, slots=True)
 class Answer:
-    """What came back: a result, or the events of a stream. From a stage, in place of a call."""
+    """What came back: a result, or the events of a stream. From a stage, in place of a call.
+
+    A stage may answer with an error: DSPy then does what it does with one of the model's.
+    """
 
     result: Any = None
     events: Sequence[Any] | None = None
+    error: Exception | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
 
     @property

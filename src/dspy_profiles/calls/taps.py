@@ -59,7 +59,14 @@ def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
         stages = _standing()
         if not stages or within(lm):
             return engine, request, provider
-        ours = Call("lm", lm.model, lm, provider=provider, offline=_is_offline(engine, lm))
+        ours = Call(
+            "lm",
+            lm.model,
+            lm,
+            provider=provider,
+            rollout=call.legacy.get("rollout_id", call.kwargs.get("rollout_id")),
+            offline=_is_offline(engine, lm),
+        )
         made = (AsyncPassage if asynchronous else Passage)(engine, ours, stages)
         setattr(call, OURS, made)
         return made, request, provider
