@@ -168,6 +168,19 @@ class ResolvedProfile:
     def env(self) -> Table:
         return self._section("env")
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for profiles that come to the same; no secret has a part in it."""
+        import hashlib  # rarely wanted, and slow to import
+
+        said = {
+            join_key(key): "" if key in self.secret_keys else value
+            for key, value in leaves(self.values)
+            if key != ("description",)
+        }
+        text = json.dumps(said, sort_keys=True, default=lambda each: type(each).__qualname__)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
     def origin(self, key: str | KeyPath) -> Origin:
         """Where the value under `key` was written; a KeyError where nothing was.
 

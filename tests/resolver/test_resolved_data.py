@@ -189,3 +189,16 @@ def test_content_tells_apart_what_differs_and_nothing_else():
     assert content({"a": 1, "b": []}) == content({"b": [], "a": 1})
     different = [1, 1.0, True, "1", None, [], (), {}, {"a": 1}, [1], object()]
     assert len({content(value) for value in different}) == len(different)
+
+
+def test_a_fingerprint_is_of_what_a_profile_comes_to(prod, write) -> None:
+    same = FILE.replace('description = "paid"', 'description = "dear"')
+    write("profiles.toml", same)
+    assert resolve("prod").fingerprint == prod.fingerprint
+    write("profiles.toml", same.replace("gpt-4o", "gpt-4o-mini"))
+    assert resolve("prod").fingerprint != prod.fingerprint
+
+
+def test_no_secret_has_a_part_in_a_fingerprint(prod, write) -> None:
+    write("profiles.toml", FILE.replace("OPENAI_API_KEY", "ANOTHER_KEY"))
+    assert resolve("prod").fingerprint == prod.fingerprint
