@@ -81,7 +81,7 @@ def list_profiles(*, file: str | Path | None = None) -> list[str]:
 
 
 # Short names of providers that ask nobody, and so need no key.
-OFFLINE = frozenset({"mock"})
+OFFLINE = frozenset({"mock", "replay"})
 
 
 def is_offline(profile: ResolvedProfile) -> bool:

@@ -20,7 +20,7 @@ FLOORS = {
     "statements usage wording",
     1: "catalog dspy_api fetching marking portrait presence resolver",
     2: "build construct dspy_internals imports provider_kinds providers",
-    3: "activation calls",
+    3: "activation calls cassettes",
     4: "budget guard health meter",
     5: "__main__ cli launcher",
 }

@@ -1,17 +1,21 @@
 """A profile for one block: a wrapper of `dspy.context` that speaks only for its own keys."""
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from functools import cache
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dspy_profiles import plugins
 from dspy_profiles.activation.prepared import Prepared, prepared
 from dspy_profiles.resolved import ACTIVE, ResolvedProfile
 from dspy_profiles.resolver import Overrides, check_overrides
+
+if TYPE_CHECKING:
+    from dspy_profiles.activation.taping import Tape
 
 __all__ = ["Overlay", "current_profile", "overlay", "profile"]
 
@@ -24,11 +28,21 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
 
     Without a name: `DSPY_PROFILE`, the setting `default`, or the profile called "default".
     Overrides are sections. Leaving the block puts back exactly what was there.
+
+    With a cassette, what models say is replayed from that file, or recorded there: `cassettes` is
+    the mode, "none" to replay alone, "once", "new" or "all" to record.
     """
 
-    __slots__ = ("_entered", "_name", "_overrides")
+    __slots__ = ("_cassette", "_entered", "_mode", "_name", "_overrides")
 
-    def __init__(self, name: str | None = None, **overrides: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        cassette: str | os.PathLike[str] | None = None,
+        cassettes: str | None = None,
+        **overrides: Mapping[str, Any],
+    ) -> None:
         overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
         if overrides:
             check_overrides(
@@ -36,10 +50,13 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
             )  # at a decoration already, not only at the first call
         self._name = name
         self._overrides = overrides
+        self._cassette = cassette
+        self._mode = cassettes
         self._entered: list[Overlay] = []
 
     def __enter__(self) -> ResolvedProfile:
-        entered = overlay(prepared(self._name, self._overrides))
+        ready = prepared(self._name, self._overrides)
+        entered = overlay(ready, None if self._cassette is None else self._tape(ready))
         self._entered.append(entered)
         return entered.profile
 
@@ -56,24 +73,36 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
             here = next((o for o in reversed(self._entered) if o.is_here()), here)
             self._entered.remove(here)
         here.leave()
+        if here.tape is not None:
+            here.tape.end(error)
+
+    def _tape(self, ready: Prepared) -> "Tape":
+        from dspy_profiles.activation.taping import Tape  # imports DSPy
+
+        return Tape(cast("str", self._cassette), self._mode, ready.profile)
 
 
 class Overlay:
     """One entered block: the overrides that it laid over DSPy's, and those that were before."""
 
-    __slots__ = ("_fallback", "_laid", "_previous", "_token", "_variable", "profile")
+    __slots__ = ("_fallback", "_laid", "_previous", "_token", "_variable", "profile", "tape")
 
-    def __init__(self, ready: Prepared, variable: ContextVar[Any] | None) -> None:
+    def __init__(
+        self, ready: Prepared, variable: ContextVar[Any] | None, tape: "Tape | None" = None
+    ) -> None:
         self.profile = ready.profile
+        self.tape = tape
         self._variable = variable
         if variable is None:
-            self._fallback = _context(ready)
+            self._fallback = _context(ready, tape)
             self._fallback.__enter__()
             return
         self._previous = previous = variable.get()
         laid = {**previous, **ready.values}  # DSPy's own threads hold plain dictionaries, too
         if ready.callbacks:
             laid["callbacks"] = _added_up(ready.callbacks)
+        if tape is not None:
+            laid.update(tape.settings())
         self._laid = laid
         self._token: Token[Any] = variable.set(laid)
 
@@ -101,9 +130,9 @@ class Overlay:
         self._laid.update(self._previous)
 
 
-def overlay(ready: Prepared) -> Overlay:
+def overlay(ready: Prepared, tape: "Tape | None" = None) -> Overlay:
     """Enter a block."""
-    entered = Overlay(ready, _variable())
+    entered = Overlay(ready, _variable(), tape)
     if "dspy_profiles_activated" in plugins.listening:
         try:
             plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
@@ -130,10 +159,10 @@ def _variable() -> ContextVar[Any] | None:
     return dspy_internals.block_overrides()
 
 
-def _context(ready: Prepared) -> AbstractContextManager[None]:
+def _context(ready: Prepared, tape: "Tape | None") -> AbstractContextManager[None]:
     import dspy
 
-    values = dict(ready.values)
+    values = {**ready.values, **(tape.settings() if tape is not None else {})}
     if ready.callbacks:
         values["callbacks"] = _added_up(ready.callbacks)
     entered: AbstractContextManager[None] = dspy.context(**values)

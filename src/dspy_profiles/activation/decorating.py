@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -22,8 +23,16 @@ Wrap = Callable[[], AbstractContextManager[Any]]
 @overload
 def with_profile(name: F, /) -> F: ...
 @overload
-def with_profile(name: str | None = None, **overrides: Mapping[str, Any]) -> Callable[[F], F]: ...
-def with_profile(name: Any = None, **overrides: Mapping[str, Any]) -> Any:
+def with_profile(
+    name: str | None = None,
+    *,
+    cassette: str | os.PathLike[str] | None = None,
+    cassettes: str | None = None,
+    **overrides: Mapping[str, Any],
+) -> Callable[[F], F]: ...
+def with_profile(
+    name: Any = None, *, cassette: Any = None, cassettes: Any = None, **overrides: Mapping[str, Any]
+) -> Any:
     """Run a function under a profile, each time that it is called.
 
     For functions, coroutines, generators and asynchronous ones, methods of every kind, and
@@ -40,7 +49,7 @@ def with_profile(name: Any = None, **overrides: Mapping[str, Any]) -> Any:
     profile(name, **overrides)  # what is wrong with the overrides is told here and now
 
     def block() -> profile:
-        return profile(name, **overrides)
+        return profile(name, cassette=cassette, cassettes=cassettes, **overrides)
 
     def decorate(function: F) -> F:
         return cast("F", _decorated(function, block))
@@ -134,7 +143,8 @@ def _generator(
                 try:
                     out = context.run(step, value)
                 except StopIteration as stop:
-                    return stop.value
+                    result = stop.value
+                    break
                 try:
                     value = yield out
                     step = steps.send
@@ -143,8 +153,11 @@ def _generator(
                     raise
                 except BaseException as error:  # noqa: BLE001 - it is the generator's to handle
                     step, value = steps.throw, error
-        finally:
-            context.run(entered.__exit__, None, None, None)
+        except BaseException as error:
+            context.run(entered.__exit__, type(error), error, error.__traceback__)
+            raise
+        context.run(entered.__exit__, None, None, None)
+        return result
 
     return run
 
@@ -164,7 +177,7 @@ def _async_generator(
                 try:
                     out = await _Inside(context, step)
                 except StopAsyncIteration:
-                    return
+                    break
                 try:
                     value = yield out
                     step = steps.asend(value)
@@ -173,8 +186,10 @@ def _async_generator(
                     raise
                 except BaseException as error:  # noqa: BLE001 - it is the generator's to handle
                     step = steps.athrow(error)
-        finally:
-            context.run(entered.__exit__, None, None, None)
+        except BaseException as error:
+            context.run(entered.__exit__, type(error), error, error.__traceback__)
+            raise
+        context.run(entered.__exit__, None, None, None)
 
     return run
 

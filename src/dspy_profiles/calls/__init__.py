@@ -3,8 +3,8 @@
 The only room that stands in DSPy's way to its LMs, embedders and retrievers.
 """
 
-from dspy_profiles.calls.held import Held, held_in
-from dspy_profiles.calls.stage import STAGES, Answer, Call, Stage
+from dspy_profiles.calls.held import BrokenOff, Held, held_in
+from dspy_profiles.calls.stage import REPLAYED, STAGES, Answer, Call, Stage
 from dspy_profiles.calls.taps import tap
 
-__all__ = ["STAGES", "Answer", "Call", "Held", "Stage", "held_in", "tap"]
+__all__ = ["REPLAYED", "STAGES", "Answer", "BrokenOff", "Call", "Held", "Stage", "held_in", "tap"]

@@ -2,7 +2,7 @@
 
 from dspy_profiles.errors import ProfileError
 
-__all__ = ["Held", "held_in"]
+__all__ = ["BrokenOff", "Held", "held_in"]
 
 
 class Held(BaseException):
@@ -17,6 +17,13 @@ class Held(BaseException):
 
     def __str__(self) -> str:
         return str(self.error)
+
+
+class BrokenOff(EOFError):
+    """A stream ended by itself, without its end event. Stages are told; it is never raised."""
+
+    def __init__(self) -> None:
+        super().__init__("the stream ended without an end event")
 
 
 def held_in(error: BaseException | None) -> Held | None:

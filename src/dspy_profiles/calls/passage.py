@@ -9,7 +9,7 @@ import dspy
 
 from dspy_profiles import dspy_internals
 from dspy_profiles.calls.callers import caller
-from dspy_profiles.calls.held import Held
+from dspy_profiles.calls.held import BrokenOff, Held
 from dspy_profiles.calls.stage import Answer, Call, Stage
 
 __all__ = ["AsyncPassage", "Passage", "Way", "within"]
@@ -39,10 +39,10 @@ class Way:
         try:
             result = send()
         except BaseException as error:
-            self.ended(error)
+            if (instead := self.ended(error)) is not error:
+                raise instead from None
             raise
-        self.told(of(result))
-        return result
+        return self.told(of(result)).result
 
     async def amake(
         self, send: Callable[[], Awaitable[Any]], of: Callable[[Any], Answer] = Answer
@@ -53,10 +53,10 @@ class Way:
         try:
             result = await send()
         except BaseException as error:
-            self.ended(error)
+            if (instead := self.ended(error)) is not error:
+                raise instead from None
             raise
-        self.told(of(result))
-        return result
+        return self.told(of(result)).result
 
     def ask(self) -> Answer | None:
         """Ask each stage in turn; the first that answers ends it."""
@@ -73,15 +73,19 @@ class Way:
             self._asked.append(stage)
         return None
 
-    def told(self, answer: Answer) -> None:
+    def told(self, answer: Answer) -> Answer:
+        """The answer, with what the stages have put in it."""
         if self._is_first_end():
             for stage in reversed(self._asked):
                 stage.after(self.call, answer)
+        return answer
 
-    def ended(self, error: BaseException) -> None:
+    def ended(self, error: BaseException) -> BaseException:
+        """The error, or what a stage wants raised in its place."""
         if self._is_first_end():
             for stage in reversed(self._asked):
-                stage.failed(self.call, error)
+                error = stage.failed(self.call, error) or error
+        return error
 
     def _is_first_end(self) -> bool:
         # A stream may fail when all of it has been read; the call has been answered all the same.
@@ -127,8 +131,20 @@ class _Passage:
         return Answer(result, usage=_usage(result, self._call.provider))
 
     def _streamed(self, events: list[Any]) -> Answer:
-        end = next((e for e in reversed(events) if getattr(e, "type", None) == "end"), None)
+        end = next((event for event in reversed(events) if _is_end(event)), None)
         return Answer(events=events, usage=_usage(end, self._call.provider))
+
+    def _whole(self, way: Way, events: list[Any], error: Exception | None) -> Answer:
+        """All of a stream at once, and the error that it ended in, if it did."""
+        if any(map(_is_end, events)):
+            answer = way.told(self._streamed(events))
+            answer.error = error
+            return answer
+        way.call.events = events
+        instead = way.ended(error or BrokenOff())
+        if isinstance(instead, Exception):
+            error = None if isinstance(instead, BrokenOff) else instead
+        return Answer(events=way.call.events, error=error)
 
 
 class Passage(_Passage):
@@ -149,7 +165,10 @@ class Passage(_Passage):
 
     def stream(self, request: Any) -> Iterator[Any]:
         way = self._way(request, streamed=True)
-        if (given := way.ask()) is not None:
+        given = way.ask()
+        if given is None and way.call.whole:
+            given = self._gathered(way, request)
+        if given is not None:
             yield from given.events or ()
             _result(given)
             return
@@ -159,16 +178,35 @@ class Passage(_Passage):
             source = self._engine.stream(request)
             for event in source:
                 events.append(event)
-                if getattr(event, "type", None) == "end":  # before DSPy stops to read
+                if _is_end(event):  # before DSPy stops to read
                     way.told(self._streamed(events))
                 yield event
-            way.ended(_broken_off())
+            way.ended(BrokenOff())
+        except BaseException as error:
+            if (instead := way.ended(error)) is not error:
+                raise instead from None
+            raise
+        finally:
+            if hasattr(source, "close"):
+                source.close()
+
+    def _gathered(self, way: Way, request: Any) -> Answer:
+        events: list[Any] = []
+        failed: Exception | None = None
+        source: Any = ()
+        try:
+            source = self._engine.stream(request)
+            for event in source:
+                events.append(event)  # noqa: PERF402 - those before an error count
+        except Exception as error:  # noqa: BLE001 - raised when its events have gone on
+            failed = error
         except BaseException as error:
             way.ended(error)
             raise
         finally:
             if hasattr(source, "close"):
                 source.close()
+        return self._whole(way, events, failed)
 
 
 class AsyncPassage(_Passage):
@@ -189,7 +227,10 @@ class AsyncPassage(_Passage):
 
     async def stream(self, request: Any) -> AsyncIterator[Any]:
         way = self._way(request, streamed=True)
-        if (given := way.ask()) is not None:
+        given = way.ask()
+        if given is None and way.call.whole:
+            given = await self._gathered(way, request)
+        if given is not None:
             for event in given.events or ():
                 yield event
             _result(given)
@@ -200,16 +241,35 @@ class AsyncPassage(_Passage):
             source = self._engine.stream(request)
             async for event in source:
                 events.append(event)
-                if getattr(event, "type", None) == "end":
+                if _is_end(event):
                     way.told(self._streamed(events))
                 yield event
-            way.ended(_broken_off())
+            way.ended(BrokenOff())
+        except BaseException as error:
+            if (instead := way.ended(error)) is not error:
+                raise instead from None
+            raise
+        finally:
+            if hasattr(source, "aclose"):
+                await source.aclose()
+
+    async def _gathered(self, way: Way, request: Any) -> Answer:
+        events: list[Any] = []
+        failed: Exception | None = None
+        source: Any = ()
+        try:
+            source = self._engine.stream(request)
+            async for event in source:
+                events.append(event)  # noqa: PERF401 - those before an error count
+        except Exception as error:  # noqa: BLE001 - raised when its events have gone on
+            failed = error
         except BaseException as error:
             way.ended(error)
             raise
         finally:
             if hasattr(source, "aclose"):
                 await source.aclose()
+        return self._whole(way, events, failed)
 
 
 def _result(given: Answer) -> Any:
@@ -227,5 +287,5 @@ def _usage(result: Any, provider: str | None) -> Any:
     return usage if isinstance(usage, dict) else {}  # DSPy says itself what is no response
 
 
-def _broken_off() -> Exception:
-    return EOFError("the stream ended without an end event")
+def _is_end(event: Any) -> bool:
+    return getattr(event, "type", None) == "end"

@@ -6,10 +6,12 @@ from typing import Any, ClassVar, Literal
 
 from dspy_profiles.errors import ProfileError
 
-__all__ = ["STAGES", "Answer", "Call", "Stage"]
+__all__ = ["REPLAYED", "STAGES", "Answer", "Call", "Stage"]
 
 # The stages in force travel under this key among DSPy's settings, as the active profile does.
 STAGES = "dspy_profiles_stages"
+# Set on an error that a stage has answered with: DSPy does not wait before it tries again.
+REPLAYED = "dspy_profiles_replayed"
 
 
 @dataclass(eq=False, slots=True)
@@ -26,13 +28,16 @@ class Call:
     offline: bool = False  # it asks nobody
     streamed: bool = False
     replayed: bool = False  # a stage has answered it
+    whole: bool = False  # set by a stage: a stream goes on to DSPy when all of it is there
+    events: Sequence[Any] = ()  # what such a stream had brought when it failed
 
 
 @dataclass(eq=False, slots=True)
 class Answer:
     """What came back: a result, or the events of a stream. From a stage, in place of a call.
 
-    A stage may answer with an error: DSPy then does what it does with one of the model's.
+    A stage may answer with an error, after events if there are any: DSPy then does what it does
+    with one of the model's. One that is told of an answer may put another result, or events, in it.
     """
 
     result: Any = None
@@ -58,6 +63,7 @@ class Stage:
     """
 
     rank: ClassVar[int] = 0  # who watches is 0; who answers 10; who holds back 20, and counts 30
+    bypasses_cache: ClassVar[bool] = False  # whether calls pass it that DSPy's cache would answer
 
     def before(self, call: Call) -> Answer | None:
         """An answer in place of the call, or None to let it go on."""
@@ -65,8 +71,11 @@ class Stage:
     def after(self, call: Call, answer: Answer) -> None:
         """The call was answered, by the model or by a later stage."""
 
-    def failed(self, call: Call, error: BaseException) -> None:
-        """The call was made, and ended in an error."""
+    def failed(self, call: Call, error: BaseException) -> BaseException | None:
+        """The call was made, and ended in an error. What is returned is raised in its place.
+
+        A stream without an end event is `BrokenOff`: DSPy finds that out by itself.
+        """
 
     def held(self, call: Call, error: ProfileError) -> None:
         """A later stage, or this one, has held the call back."""

@@ -8,7 +8,7 @@ import dspy
 
 from dspy_profiles import dspy_internals
 from dspy_profiles.calls.passage import AsyncPassage, Passage, Way, within
-from dspy_profiles.calls.stage import STAGES, Call, Stage
+from dspy_profiles.calls.stage import REPLAYED, STAGES, Call, Stage
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.locking import ProcessLock
 
@@ -33,7 +33,8 @@ def tap() -> None:
     with _lock:
         if _tapped:
             return
-        execution = dspy_internals.doors(EXECUTION, "_select_engine", "finalize")
+        names = ("_select_engine", "finalize", "_cached", "_store")
+        execution = dspy_internals.doors(EXECUTION, *names)
         if execution is None:
             raise ProfileError(
                 "this version of DSPy leads its calls where they cannot be followed",
@@ -42,6 +43,10 @@ def tap() -> None:
         replace: dict[str, Any] = vars(execution)
         replace["_select_engine"] = _selecting(replace["_select_engine"])
         replace["finalize"] = _finalizing(replace["finalize"])
+        if dspy_internals.doors(EXECUTION, "_delay") is not None:
+            replace["_delay"] = _delaying(replace["_delay"])
+        for name in ("_cached", "_store"):
+            replace[name] = _unless_bypassed(replace[name])
         _tap_embedder()
         _tap_retriever()
         _tapped = True
@@ -50,6 +55,26 @@ def tap() -> None:
 def _standing() -> Sequence[Stage]:
     stages: Sequence[Stage] = dspy.settings.get(STAGES, ())
     return stages
+
+
+def _is_cache_bypassed() -> bool:
+    return any(stage.bypasses_cache for stage in _standing())
+
+
+def _unless_bypassed(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def asked(*arguments: Any) -> Any:
+        return None if _is_cache_bypassed() else function(*arguments)
+
+    return asked
+
+
+def _or_directly(cached: Callable[..., Any], direct: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(cached)
+    def asked(*arguments: Any, **named: Any) -> Any:
+        return (direct if _is_cache_bypassed() else cached)(*arguments, **named)
+
+    return asked
 
 
 def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,6 +114,17 @@ def _finalizing(finalize: Callable[..., Any]) -> Callable[..., Any]:
     return finalized
 
 
+def _delaying(delay: Callable[..., Any]) -> Callable[..., Any]:
+    """How long DSPy waits before it tries again: nobody is waited for after a replayed error."""
+
+    @wraps(delay)
+    def delayed(error: Any, attempt: int) -> Any:
+        replayed = any(hasattr(each, REPLAYED) for each in (error, error.__cause__))
+        return 0.0 if replayed else delay(error, attempt)
+
+    return delayed
+
+
 def _is_offline(engine: object, lm: object) -> bool:
     """Whether it says of itself that it asks nobody, as `mock` does, or is DSPy's own dummy."""
     inner = getattr(engine, "engine", engine)  # the asynchronous side of one
@@ -114,6 +150,9 @@ def _tap_embedder() -> None:
         return await way.amake(lambda: acompute(model, batch, *more, **arguments))
 
     functions.update(_compute_embeddings=computed, _acompute_embeddings=acomputed)
+    for name, direct in (("_cached_compute", computed), ("_cached_acompute", acomputed)):
+        if callable(cached := functions.get(f"{name}_embeddings")):
+            functions[f"{name}_embeddings"] = _or_directly(cached, direct)
 
 
 def _embedding(model: Any, batch: Any, arguments: dict[str, Any]) -> Way:
@@ -128,8 +167,14 @@ def _tap_retriever() -> None:
     module = dspy_internals.doors(COLBERT, *names)
     for name in names if module is not None else ():
         inner = getattr(getattr(module, name), "__wrapped__", None)
-        if inner is not None:  # what stands behind the cache
-            setattr(module, name, dspy_internals.cached_again(_retrieving(inner)))
+        if inner is None:
+            continue
+        tapped = _retrieving(inner)  # what stands behind the cache; DSPy has it behind two
+        again = _or_directly(dspy_internals.cached_again(tapped), tapped)
+        setattr(module, name, again)
+        outer = name.removesuffix("_v2")
+        if callable(cached := getattr(module, outer, None)):
+            setattr(module, outer, _or_directly(cached, tapped))
 
 
 def _retrieving(ask: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,53 @@
+"""A block's cassette: opened as the block is entered, written as it is left.
+
+Importing this imports DSPy.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dspy
+
+from dspy_profiles.activation.stages import by_rank
+from dspy_profiles.calls import STAGES, held_in, tap
+from dspy_profiles.cassettes import Cassette, Player, checked_mode
+from dspy_profiles.resolved import ResolvedProfile
+
+__all__ = ["Tape"]
+
+
+class Tape:
+    """Plays, or records, what a block asks; in place of a cassette around it."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], mode: str | None, profile: ResolvedProfile
+    ) -> None:
+        self._mode = checked_mode(mode or "none")
+        self._cassette = Cassette(
+            Path(path),
+            self._mode,
+            profile=profile.fingerprint,
+            command='open the block with cassettes="new"',
+        )
+
+    def settings(self) -> Mapping[str, Any]:
+        """What leads the block's calls past it."""
+        if self._mode == "off":
+            return {}
+        tap()
+        around = (s for s in dspy.settings.get(STAGES, ()) if not isinstance(s, Player))
+        return {STAGES: by_rank([*around, Player(self._cassette)])}
+
+    def end(self, error: BaseException | None) -> None:
+        """Write what was recorded, unless it is half of something; a miss comes out as what it is.
+
+        The block is where it comes out: further in, DSPy would make a failed example of it.
+        """
+        if error is not None and self._mode in ("once", "all"):
+            self._cassette.discard()
+        else:
+            self._cassette.save()
+        if (held := held_in(error)) is not None:
+            raise held.error.with_traceback(held.__traceback__) from None

@@ -1,0 +1,108 @@
+"""A clean DSPy, and an engine that counts what reaches it."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_profiles import build, dspy_internals
+from dspy_profiles.activation import prepared, stages
+from dspy_profiles.budget.account import Account, Budget
+from dspy_profiles.budget.tally import Tally
+from dspy_profiles.calls import STAGES
+from dspy_profiles.limits import Limits
+
+
+@pytest.fixture(autouse=True)
+def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """DSPy as a fresh process has it, with its cache in memory, and nothing of ours in it."""
+    module = sys.modules["dspy.dsp.utils.settings"]
+    before = dict(module.main_thread_config)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    prepared._ready.clear()
+    build._objects.clear()
+    in_memory = dspy.clients.Cache(
+        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
+    )
+    monkeypatch.setitem(vars(dspy), "cache", in_memory)
+    yield
+    assert STAGES not in dspy.settings, "stages still stand"
+    dict.clear(module.main_thread_config)
+    dict.update(module.main_thread_config, before)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    dspy_internals.history().clear()
+    assert dspy.settings.lm is None
+
+
+class Engine:
+    """Answers at once, or when it is told to; counts what reaches it."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.reached = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self._lock = threading.Lock()
+
+    def complete(self, request: Any) -> Any:
+        with self._lock:
+            self.made += 1
+        self.reached.set()
+        self.may_answer.wait()
+        text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
+        return dspy.lm15.Response(
+            id="1",
+            model="model",
+            message=dspy.lm15.Message.assistant([dspy.lm15.TextPart(text)]),
+            finish_reason="stop",
+            usage=dspy.lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12),
+        )
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def lm(engine: Engine) -> Any:
+    """Twelve tokens a call, at a price that nobody knows."""
+    return dspy.LM("own/model", engine=engine, cache=False)
+
+
+@pytest.fixture
+def priced_lm(lm: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Twelve tokens and a quarter of a dollar a call."""
+    import dspy.clients.costs
+
+    monkeypatch.setattr(dspy.clients.costs, "estimate_cost", lambda *_, **__: (0.25, {}))
+    return lm
+
+
+@pytest.fixture
+def stand() -> Iterator[Callable[..., None]]:
+    """Stands stages for the whole process until the test ends."""
+    yield lambda *given: stages.stand(given)
+    stages.stand(())
+
+
+@pytest.fixture
+def limited(stand: Any) -> Callable[..., Account]:
+    """A budget stands, of one account with these limits."""
+
+    def limited(**limits: Any) -> Account:
+        account = Account("this test", Limits(**limits))
+        stand(Budget([account]))
+        return account
+
+    return limited
+
+
+@pytest.fixture
+def tally(project: Any) -> Iterator[Tally]:
+    made = Tally(project / "tally")
+    yield made
+    made.close()

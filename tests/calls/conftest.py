@@ -1,0 +1,252 @@
+"""A clean DSPy, a stage that keeps what it hears, and what calls may reach: engines, a server."""
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_profiles import build, dspy_internals
+from dspy_profiles.activation import prepared, stages
+from dspy_profiles.calls import STAGES, Answer, Call, Stage
+
+SAID = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
+
+
+@pytest.fixture(autouse=True)
+def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """DSPy as a fresh process has it, with its cache in memory, and nothing of ours in it."""
+    module = sys.modules["dspy.dsp.utils.settings"]
+    before = dict(module.main_thread_config)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    prepared._ready.clear()
+    build._objects.clear()
+    in_memory = dspy.clients.Cache(
+        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
+    )
+    monkeypatch.setitem(vars(dspy), "cache", in_memory)
+    yield
+    assert STAGES not in dspy.settings, "stages still stand"
+    dict.clear(module.main_thread_config)
+    dict.update(module.main_thread_config, before)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    dspy_internals.history().clear()
+    assert dspy.settings.lm is None
+
+
+class Heard(Stage):
+    """Keeps what it hears, in order; says what it was told to say."""
+
+    def __init__(self, log: list[str] | None = None, name: str = "") -> None:
+        self.log = [] if log is None else log
+        self.name = name
+        self.says: Any = None  # an answer, or an error that holds the call back
+        self.calls: list[Call] = []
+        self.answers: list[Answer] = []
+        self.errors: list[BaseException] = []
+        self.costs: list[float | None] = []
+        self.paid: list[Call] = []  # the calls that the costs are of
+
+    def _note(self, what: str) -> None:
+        self.log.append(f"{self.name} {what}".lstrip())
+
+    def before(self, call: Call) -> Answer | None:
+        self._note("before")
+        self.calls.append(call)
+        if isinstance(self.says, BaseException):
+            raise self.says
+        return self.says
+
+    def after(self, call: Call, answer: Answer) -> None:
+        self._note("after")
+        self.answers.append(answer)
+
+    def failed(self, call: Call, error: BaseException) -> None:
+        self._note("failed")
+        self.errors.append(error)
+
+    def held(self, call: Call, error: Exception) -> None:
+        self._note("held")
+        self.errors.append(error)
+
+    def priced(self, call: Call, cost: float | None) -> None:
+        self._note("priced")
+        self.costs.append(cost)
+        self.paid.append(call)
+
+    def cached(self, lm: Any) -> None:
+        self._note("cached")
+
+
+@pytest.fixture
+def stand() -> Iterator[Callable[..., None]]:
+    """Stands stages for the whole process until the test ends."""
+    yield lambda *given: stages.stand(given)
+    stages.stand(())
+
+
+@pytest.fixture
+def heard(stand: Any) -> Heard:
+    """One stage that stands already, and keeps what it hears."""
+    stage = Heard()
+    stand(stage)
+    return stage
+
+
+@pytest.fixture
+def listener() -> type[Heard]:
+    return Heard
+
+
+def reply(text: str = SAID) -> Any:
+    return dspy.lm15.Response(
+        id="1",
+        model="model",
+        message=dspy.lm15.Message.assistant([dspy.lm15.TextPart(text)]),
+        finish_reason="stop",
+        usage=dspy.lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12),
+    )
+
+
+class Engine:
+    """Somebody's own; counts what reaches it, and fails with what it is given, first of all."""
+
+    def __init__(self, *errors: BaseException, answer: Any = None, offline: bool = False) -> None:
+        self.errors = list(errors)
+        self.answer = reply() if answer is None else answer
+        self.offline = offline
+        self.made = 0
+        self._lock = threading.Lock()
+
+    def complete(self, request: Any) -> Any:
+        with self._lock:
+            self.made += 1
+            if self.errors:
+                raise self.errors.pop(0)
+        return self.answer
+
+    def stream(self, request: Any) -> Iterator[Any]:
+        yield from dspy.lm15.response_to_events(self.complete(request))
+
+
+class AsyncSide:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    async def complete(self, request: Any) -> Any:
+        return self.engine.complete(request)
+
+    async def stream(self, request: Any) -> Any:
+        for event in self.engine.stream(request):
+            yield event
+
+
+@pytest.fixture
+def engine() -> Callable[..., Engine]:
+    return Engine
+
+
+@pytest.fixture
+def lm_of() -> Callable[..., Any]:
+    """An LM on an engine, with both of its sides and no cache."""
+
+    def lm_of(engine: Any, **more: Any) -> Any:
+        more = {"cache": False, **more}
+        return dspy.LM("own/model", engine=engine, async_engine=AsyncSide(engine), **more)
+
+    return lm_of
+
+
+class Server:
+    """OpenAI's chat and embeddings and a ColBERTv2 on loopback; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self.statuses: list[int] = []  # of the next answers; 200 where there is none
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                asked = json.loads(sent) if sent else {}
+                server.asked.append((self.path, asked))
+                out = json.dumps(server.answer(self.path, asked)).encode()
+                self.send_response(server.statuses.pop(0) if server.statuses else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(out)))
+                self.send_header("Retry-After", "0")
+                self.end_headers()
+                self.wfile.write(out)
+
+            do_GET = do_POST  # noqa: N815 - the server looks for this name
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def answer(self, path: str, asked: Any) -> Any:
+        if "embeddings" in path:
+            data = [{"object": "embedding", "index": n, "embedding": [1.0, 2.0]} for n in (0, 1)]
+            usage = {"prompt_tokens": 3, "total_tokens": 3}
+            kept = data[: len(asked["input"])]
+            return {"object": "list", "model": asked["model"], "data": kept, "usage": usage}
+        if "chat" in path:
+            message = {"role": "assistant", "content": SAID}
+            usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+            choice = {"index": 0, "finish_reason": "stop", "message": message}
+            head = {"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"]}
+            return {**head, "choices": [choice], "usage": usage}
+        return {"topk": [{"text": "a passage", "pid": 1}]}
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def openai(server: Server) -> Iterator[Callable[..., Any]]:
+    """LMs whose calls reach the server, over sockets that are closed in the end."""
+    made: list[Any] = []
+
+    def openai(model: str = "openai/gpt-4o-mini", **more: Any) -> Any:
+        more = {"cache": False, "api_base": f"{server.url}/v1", "api_key": "x", **more}
+        made.append(dspy.LM(model, **more))
+        return made[-1]
+
+    yield openai
+    for each in made:
+        if hasattr(each, "close"):
+            each.close()
+
+
+@pytest.fixture
+def without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DSPy turns embeddings into arrays when all calls are over; here they stay lists."""
+    import dspy.clients.embedding
+
+    plain = SimpleNamespace(array=lambda values, dtype=None: values, float32=None)
+    monkeypatch.setattr(dspy.clients.embedding, "np", plain)
+
+
+@pytest.fixture
+def litellm_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
