@@ -99,6 +99,16 @@ SETTINGS = (
         "What a test run may spend: usd=0.5,tokens=100000,calls=200,prod.calls=20.",
         metavar="KIND=AMOUNT,…",
     ),
+    Setting(
+        "cassettes",
+        "Whether what models say to tests is recorded (once, new, all) or only replayed (none).",
+        choices=("off", "none", "once", "new", "all"),
+    ),
+    Setting(
+        "cassette-dir",
+        "The folder of the cassettes; else cassettes, at the root of the tests.",
+        metavar="FOLDER",
+    ),
     Setting("report", "The file that a test run writes its usage to, as JSON.", metavar="FILE"),
     Setting(
         "isolation",
@@ -135,6 +145,11 @@ class Settings:
 
     def is_given(self, name: str) -> bool:
         return self.values[name].origin != "built-in"
+
+    def path(self, name: str) -> Path | None:
+        """One path, from the folder of whoever gave it."""
+        text = self.text(name)
+        return None if text is None else self.values[name].folder / expanded(text)
 
     def paths(self, name: str) -> tuple[Path, ...]:
         folder = self.values[name].folder

@@ -78,8 +78,9 @@ class Asked:
             raise InvalidProfile(
                 f"{FORCE.flag} needs a profile to force", hint="name one: --dspy-profile mock"
             )
-        for name in named.names:
-            scene.catalog.get(name, f"from {named.by}")
+        budgets = Budgets.from_text(given.text("budget") or "")
+        for name in budgets.profiles:
+            scene.catalog.get(name, f"in the budget from {given.values['budget'].origin}")
         live = given.values["live"]
         return cls(
             scene=scene,
@@ -88,8 +89,8 @@ class Asked:
             forced=forced,
             skips_missing=given.text("missing-secrets") == "skip",
             live_blocked_by=f"{_flag(live.origin)} block" if live.value == "block" else None,
-            budgets=Budgets.from_text(given.text("budget") or ""),
-            report=_path(given),
+            budgets=budgets,
+            report=given.path("report"),
             isolates=given.text("isolation") == "true",
         )
 
@@ -114,11 +115,6 @@ def _of_run(named: Named) -> Mapping[str, Any]:
         return {}
     session = Session.from_text(text)
     return session.overrides if named.names == (session.profile,) else {}
-
-
-def _path(given: settings.Settings) -> Path | None:
-    text = given.text("report")
-    return None if text is None else given.values["report"].folder / locations.expanded(text)
 
 
 def _flag(origin: str) -> str:

@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles.errors import ProfileError, ProfileNotFound
+from dspy_profiles.errors import ProfileError
 from dspy_profiles.resolver import Choice
 from pytest_dspy_profiles.asked import Asked
-from pytest_dspy_profiles.marks import limits_of, profile_mark
+from pytest_dspy_profiles.marks import ProfileMark, profile_mark
 
 __all__ = [
     "FIXTURE",
     "Chosen",
     "candidates",
     "chosen",
-    "faults",
     "name_for",
     "parameter_of",
     "parametrize",
@@ -31,8 +30,12 @@ class Chosen:
 
     names: tuple[str, ...] = ()
     by: str = ""
-    place: str = ""  # where the mark stands, if one chose
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    mark: ProfileMark | None = None  # the nearest, if any
+
+    @property
+    def place(self) -> str | None:
+        return None if self.mark is None else self.mark.place
 
     def choice(self, name: str) -> Choice:
         return Choice(name, f"from {self.by}")
@@ -42,13 +45,13 @@ def candidates(node: Any, asked: Asked) -> Chosen:
     """The nearest mark, a hook's answer, the session's: the first that is there."""
     mark = profile_mark(node)
     if mark is not None and (mark.names or mark.is_none):
-        return Chosen(mark.names, "a mark", mark.place, mark.overrides)
+        return Chosen(mark.names, "a mark", mark.overrides, mark)
     overrides = mark.overrides if mark is not None else {}
     if isinstance(node, pytest.Item):
         hooked = node.ihook.pytest_dspy_choose_profile(item=node)
         if hooked is not None:
-            return Chosen((hooked,), "pytest_dspy_choose_profile", "", overrides)
-    return Chosen(asked.named.names, asked.named.by, "", _merged(asked.overrides, overrides))
+            return Chosen((hooked,), "pytest_dspy_choose_profile", overrides, mark)
+    return Chosen(asked.named.names, asked.named.by, _merged(asked.overrides, overrides), mark)
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,44 +101,9 @@ def parametrize(metafunc: pytest.Metafunc, asked: Asked) -> None:
 
 def _chooses_itself(metafunc: pytest.Metafunc) -> bool:
     """Whether the test is parametrized with profiles by its own author."""
-    given = (mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args)
-    return any(
-        FIXTURE in (names if isinstance(names, list | tuple) else names.split(","))
-        for names in given
-    )
-
-
-def faults(item: pytest.Item, asked: Asked) -> str | None:
-    """What is wrong with the marks of a test, in one text."""
-    try:
-        _check(item, asked)
-    except ProfileError as error:
-        return str(error)
-    return None
-
-
-def _check(item: pytest.Item, asked: Asked) -> None:
-    found, parameter = candidates(item, asked), parameter_of(item)
-    mark = profile_mark(item)
-    limits_of(item)
-    if mark is not None and mark.overrides and not found.names:
-        raise ProfileNotFound(
-            "dspy_profile overrides a profile, but names none, and the session has none",
-            hint='name it: @pytest.mark.dspy_profile("mock", …)',
-            where=mark.place,
-        )
-    for name in found.names if parameter is None else (parameter,):
-        place = f" at {found.place}" if found.place else ""
-        asked.scene.catalog.get(name, f"from {found.by}{place}")
-    if len(found.names) > 1 and parameter is None and _cannot_repeat(item):
-        raise ProfileError(
-            f"{item.nodeid} cannot run once under each of {', '.join(found.names)}: "
-            "unittest and doctest items take one profile",
-            hint='mark it with one: @pytest.mark.dspy_profile("mock")',
-        )
-
-
-def _cannot_repeat(item: pytest.Item) -> bool:
-    from _pytest.unittest import TestCaseFunction
-
-    return isinstance(item, pytest.DoctestItem | TestCaseFunction)
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        given = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+        names = given.split(",") if isinstance(given, str) else given
+        if FIXTURE in map(str.strip, names):
+            return True
+    return False

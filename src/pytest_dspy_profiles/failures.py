@@ -1,18 +1,16 @@
 """What kind of failure an LM's error is, said in the report; and the report kept short."""
 
-import sysconfig
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import dspy_profiles
 from dspy_profiles.calls import held_in
+from dspy_profiles.calls.callers import is_own
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.redaction import redact
 
-__all__ = ["kind_of", "tell"]
+__all__ = ["hide_secrets", "kind_of", "tell"]
 
 # By the names of classes, ours and DSPy's: a report of a test without DSPy does not import it.
 KINDS = {
@@ -40,23 +38,17 @@ HINTS = {
 # A server in front of many models calls it an invalid request.
 NO_SUCH_MODEL = ("invalid model", "model not found", "does not exist", "no such model")
 
-LIBRARIES = tuple(
-    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
-    | {Path(dspy_profiles.__file__).parent.resolve(), Path(__file__).parent.resolve()}
-)
-
 
 def tell(report: Any, call: Any, profile: str | None) -> None:
-    """Name the kind of failure in a failed report, and let no secret out with it."""
-    if not report.failed or call.excinfo is None:
-        return
-    error = call.excinfo.value
-    held = held_in(error)
-    error = error if held is None else held.error
-    kind = kind_of(error)
-    if kind is not None:
-        report.longrepr = _short(error, kind, profile)
-    _redact(report)
+    """Name the kind of failure in a failed report, and let no secret out with any report."""
+    if report.failed and call.excinfo is not None:
+        error = call.excinfo.value
+        held = held_in(error)
+        error = error if held is None else held.error
+        kind = kind_of(error)
+        if kind is not None:
+            report.longrepr = _short(error, kind, profile)
+    hide_secrets(report)
 
 
 def kind_of(error: BaseException) -> str | None:
@@ -89,7 +81,7 @@ def _has_no_such_model(error: BaseException) -> bool:
 def _short(error: BaseException, kind: str, profile: str | None) -> Any:
     """The user's own lines and what to do; the way through DSPy explains nothing."""
     excinfo = pytest.ExceptionInfo.from_exception(error)
-    own = excinfo.traceback.filter(lambda entry: _is_own(entry.path))
+    own = excinfo.traceback.filter(lambda entry: is_own(str(entry.path)))
     if own:
         excinfo.traceback = own
     shown = excinfo.getrepr(style="short" if own else "value", chain=False)
@@ -111,25 +103,23 @@ def _hint(error: BaseException, kind: str) -> str:
     return HINTS[kind] + asked
 
 
-def _is_own(path: Any) -> bool:
-    found = Path(str(path)).resolve()
-    return not any(found.is_relative_to(folder) for folder in LIBRARIES)
-
-
-def _redact(report: Any) -> None:
-    """Replace every secret that was resolved, in what pytest shows and what it has captured."""
-    text = str(report.longrepr)
-    if redact(text) != text:
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if crash is not None:
-            crash.message = redact(crash.message)
-        _redact_entries(report.longrepr)
+def hide_secrets(report: Any) -> None:
+    """Replace every secret that was resolved, in all that pytest shows and writes of a report."""
+    if report.longrepr is not None and redact(text := str(report.longrepr)) != text:
+        report.longrepr = _redacted(report.longrepr)
         if redact(left := str(report.longrepr)) != left:
             report.longrepr = redact(left)
-    report.sections = [(name, redact(content)) for name, content in report.sections]
+    for name in ("sections", "user_properties", "wasxfail"):
+        if value := getattr(report, name, None):
+            setattr(report, name, _redacted(value))
 
 
-def _redact_entries(longrepr: Any) -> None:
-    for entry in getattr(getattr(longrepr, "reprtraceback", None), "reprentries", ()):
-        if hasattr(entry, "lines"):
-            entry.lines = [redact(line) for line in entry.lines]
+def _redacted(value: Any) -> Any:
+    """The same with every text in it redacted; the pieces that pytest shows, in place."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list | tuple):
+        return type(value)(_redacted(each) for each in value)
+    if hasattr(value, "toterminal"):
+        vars(value).update({name: _redacted(each) for name, each in vars(value).items()})
+    return value

@@ -2,8 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from dspy_profiles.errors import InvalidProfile, ProfileError
 from dspy_profiles.limits import Limits
 from dspy_profiles.resolver import Overrides, check_overrides
 
-__all__ = ["ProfileMark", "faulty", "limits_of", "place_of", "profile_mark"]
+__all__ = ["ProfileMark", "limits_of", "profile_mark", "profile_marks", "unreadable"]
 
 PROFILE = "dspy_profile"
 BUDGET = "dspy_budget"
@@ -27,34 +27,57 @@ class ProfileMark:
     names: tuple[str, ...]
     is_none: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    place: str = ""
+    node: Any = None
+    mark: pytest.Mark | None = None
+
+    @property
+    def place(self) -> str | None:
+        """Looked for only where it has to be told: it takes reading the source."""
+        return None if self.mark is None else place_of(self.node, self.mark)
 
 
 def profile_mark(node: Any) -> ProfileMark | None:
     """The nearest; one that only overrides takes its names from the next that has some."""
     found: ProfileMark | None = None
-    for where, mark in node.iter_markers_with_node(PROFILE):
-        read = _read(where, mark)
+    for read in profile_marks(node):
         if found is None:
             found = read
         elif not found.names:
-            found = ProfileMark(read.names, read.is_none, found.overrides, found.place)
+            found = replace(found, names=read.names, is_none=read.is_none)
         if found.names or found.is_none:
             break
     return found
 
 
+def profile_marks(node: Any) -> Iterator[ProfileMark]:
+    """All of them, nearest first."""
+    return (_read(where, mark) for where, mark in node.iter_markers_with_node(PROFILE))
+
+
+def unreadable(node: Any) -> Iterator[str]:
+    """What is wrong with each mark of ours, also with those that others stand before."""
+    for name, read in ((PROFILE, _read), (BUDGET, _limits)):
+        for where, mark in node.iter_markers_with_node(name):
+            try:
+                read(where, mark)
+            except ProfileError as error:
+                yield str(error)
+
+
 def limits_of(node: Any) -> Limits | None:
     """What the nearest budget mark allows."""
-    for where, mark in node.iter_markers_with_node(BUDGET):
-        with faulty(where, mark):
-            if mark.args or not mark.kwargs:
-                raise InvalidProfile(
-                    "dspy_budget takes limits by name",
-                    hint="@pytest.mark.dspy_budget(calls=5, usd=0.01)",
-                )
-            return Limits.checked(mark.kwargs)
-    return None
+    found = next(iter(node.iter_markers_with_node(BUDGET)), None)
+    return None if found is None else _limits(*found)
+
+
+def _limits(where: Any, mark: pytest.Mark) -> Limits:
+    with faulty(where, mark):
+        if mark.args or not mark.kwargs:
+            raise InvalidProfile(
+                "dspy_budget takes limits by name",
+                hint="@pytest.mark.dspy_budget(calls=5, usd=0.01)",
+            )
+        return Limits.checked(mark.kwargs)
 
 
 def _read(where: Any, mark: pytest.Mark) -> ProfileMark:
@@ -73,7 +96,7 @@ def _read(where: Any, mark: pytest.Mark) -> ProfileMark:
             raise InvalidProfile("dspy_profile(None) has nothing to override")
         if overrides:
             check_overrides(overrides, names[0] if names and not is_none else "")
-        return ProfileMark(() if is_none else names, is_none, overrides, place_of(where, mark))
+        return ProfileMark(() if is_none else names, is_none, overrides, where, mark)
 
 
 class faulty:  # noqa: N801 - it reads as a phrase: with faulty(node, mark): …

@@ -5,7 +5,7 @@ The options are written by `python docs/generate.py` from the suite's table of s
 
 from typing import NamedTuple
 
-__all__ = ["FORCE", "MARKERS", "OPTIONS", "Option"]
+__all__ = ["FORCE", "KEEP", "MARKERS", "OPTIONS", "Option"]
 
 
 class Option(NamedTuple):
@@ -59,6 +59,24 @@ OPTIONS: tuple[Option, ...] = (
         (),
     ),
     Option(
+        "cassettes",
+        "--dspy-cassettes",
+        "dspy_cassettes",
+        "DSPY_PROFILES_CASSETTES",
+        "Whether what models say to tests is recorded (once, new, all) or only replayed (none).",
+        None,
+        ("off", "none", "once", "new", "all"),
+    ),
+    Option(
+        "cassette-dir",
+        "--dspy-cassette-dir",
+        "dspy_cassette_dir",
+        "DSPY_PROFILES_CASSETTE_DIR",
+        "The folder of the cassettes; else cassettes, at the root of the tests.",
+        "FOLDER",
+        (),
+    ),
+    Option(
         "report",
         "--dspy-report",
         "dspy_report",
@@ -87,7 +105,16 @@ FORCE = Option(
     "Make every profile that code asks for mean the one of the test.",
 )
 
+KEEP = Option(
+    "cassettes-keep",
+    "--dspy-cassettes-keep",
+    "",
+    "",
+    "Keep what a failed test has recorded.",
+)
+
 MARKERS = (
     "dspy_profile(*names, **overrides): the DSPy profile to run under; of several, once under each",
+    "dspy_cassette(name=None, mode=None, match=None): replay what models say from a file",
     "dspy_budget(usd=, tokens=, calls=): what may be spent; the call that would pass is not made",
 )

@@ -5,7 +5,7 @@ Imported in every pytest of an environment that has us: the standard library alo
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_dspy_profiles.options import FORCE, MARKERS, OPTIONS
+from pytest_dspy_profiles.options import FORCE, KEEP, MARKERS, OPTIONS
 
 if TYPE_CHECKING:
     import pytest
@@ -18,6 +18,7 @@ def pytest_addoption(parser: "pytest.Parser") -> None:
         group.addoption(option.flag, default=None, metavar=option.metavar, help=option.help, **more)
         parser.addini(option.ini, option.help, default="")
     group.addoption(FORCE.flag, action="store_true", default=None, help=FORCE.help)
+    group.addoption(KEEP.flag, action="store_true", default=False, help=KEEP.help)
     parser.addini(FORCE.ini, FORCE.help, type="bool", default=False)
 
 
@@ -46,11 +47,11 @@ def pytest_generate_tests(metafunc: "pytest.Metafunc") -> None:
         from pytest_dspy_profiles import waking
 
         if not waking.is_awake(metafunc.config):
-            waking.wake(metafunc.config).pytest_generate_tests(metafunc)
+            waking.wake_for_marks(metafunc)
 
 
 def pytest_collection_modifyitems(config: "pytest.Config", items: "list[pytest.Item]") -> None:
     from pytest_dspy_profiles import waking
 
-    if not waking.is_awake(config) and any(map(waking.is_asked_for, items)):
-        waking.wake(config).pytest_collection_modifyitems(items)
+    if not waking.is_awake(config) and waking.somebody_asks(config, items):
+        waking.wake_for_tests(config, items)

@@ -3,18 +3,18 @@
 Registered in every session; while nothing is said it does nothing.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_dspy_profiles import waking
+from pytest_dspy_profiles.waking import OUTPUT
 
 if TYPE_CHECKING:
     from pytest_dspy_profiles.summary import Summary
 
-__all__ = ["OUTPUT", "Relay", "is_controller"]
-
-OUTPUT = "dspy_profiles"  # what each report bears, and what a worker of xdist leaves at its end
+__all__ = ["Relay", "is_controller"]
 
 
 def is_controller(config: pytest.Config) -> bool:
@@ -29,6 +29,7 @@ class Relay:
         self._config = config
         self._summary: Summary | None = None
         self._usage_errors: dict[str, None] = {}
+        self._unwritten = ""
 
     def summary(self) -> "Summary":
         if self._summary is None:
@@ -41,18 +42,22 @@ class Relay:
         said = getattr(report, OUTPUT, None)
         if said is not None:
             self.summary().add(report, said)
+        elif report.failed and self._summary is not None:  # xdist's own: the worker has died
+            self._summary.add_crash(report)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
         left = getattr(node, "workeroutput", {}).get(OUTPUT)
         if left is None:
+            if error and self._summary is not None:
+                self._summary.died.append(node.gateway.id)
             return
         if left["usage_error"]:
             self._usage_errors[left["usage_error"]] = None
         self.summary().add_process(node.gateway.id, left["usage"])
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._usage_errors:
             raise pytest.UsageError("\n".join(self._usage_errors))
         suite = waking.suite(self._config)
@@ -60,10 +65,22 @@ class Relay:
             used = {name: vars(usage) for name, usage in suite.by_profile().items()}
             self.summary().add_process(None, used)
         if suite is not None and suite.asked.report is not None:
-            self.summary().write(suite.asked.report, self._config)
+            self._write(suite.asked.report, session)
+
+    def _write(self, path: Path, session: pytest.Session) -> None:
+        from dspy_profiles.errors import WriteFailed
+
+        try:
+            self.summary().write(path, self._config)
+        except WriteFailed as error:  # told below: raised here, it would hide what failed besides
+            self._unwritten = str(error)
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._summary is not None:
+        if self._summary is not None and not self._config.option.collectonly:
             suite = waking.suite(self._config)
             budgets = None if suite is None else suite.asked.budgets
             self._summary.tell(terminalreporter, self._config, budgets)
+        if self._unwritten:
+            terminalreporter.write_line(f"ERROR: {self._unwritten}", red=True)

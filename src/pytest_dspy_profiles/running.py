@@ -24,6 +24,8 @@ from pytest_dspy_profiles.stand import Stand
 
 __all__ = ["Running", "Test"]
 
+InForce = tuple[Prepared | None, Scope | None]
+
 
 @dataclass(eq=False)
 class Test:
@@ -41,6 +43,16 @@ class Test:
         return self.scope.usage
 
 
+@dataclass(eq=False)
+class Teardown:
+    """The end of a wider fixture: under what it runs, and what is in force around it."""
+
+    ready: Prepared | None
+    scope: Scope
+    around: InForce | None = None
+    before: Configuration | None = None
+
+
 class Running:
     """Where tests are run: in the one process, or in each worker of xdist."""
 
@@ -50,6 +62,8 @@ class Running:
         self.stand = Stand(asked)
         self.test: Test | None = None
         self._fixture: Any = None  # the definition of the fixture dspy_profile
+        self._now: InForce = (None, None)
+        self._ends = False  # whether the test is being torn down
 
     def start(self) -> None:
         """The session's profile is in force from the collection on, if it can be built."""
@@ -58,10 +72,8 @@ class Running:
         ready = None
         if len(names) == 1:
             with contextlib.suppress(MissingSecret):  # told by each test that needs it
-                ready = self.stand.ready(
-                    Chosen(names, self.asked.named.by, "", self.asked.overrides)
-                )
-        self.stand.switch(ready, scope)
+                ready = self.stand.ready(Chosen(names, self.asked.named.by, self.asked.overrides))
+        self._under(ready, scope)
 
     def leave(self) -> None:
         """Put back what was before the session."""
@@ -71,7 +83,7 @@ class Running:
 
     def begin(self, item: pytest.Item) -> None:
         """Known before anything of the test runs: its profile, and whether that can be built."""
-        self.test = None
+        self.test, self._ends = None, False
         found = chosen(item, self.asked, parameter_of(item))
         try:
             ready = self.stand.ready(found)
@@ -81,8 +93,10 @@ class Running:
             raise
         name = found.names[0] if found.names else ""
         forced = self.asked.forced and ready is not None and is_offline(ready.profile)
-        scope = self.scopes.open(item.nodeid, name, limits_of(item), FORCE.flag if forced else None)
-        self.stand.switch(ready, scope)
+        scope = self.scopes.open(
+            item.nodeid, name, limits_of(item), blocked_by=FORCE.flag if forced else None
+        )
+        self._under(ready, scope)
         isolation = Isolation() if ready is not None and self.asked.isolates else None
         self.test = Test(item, ready, scope, isolation)
 
@@ -107,6 +121,7 @@ class Running:
             yield
             return
         self._under(test.ready, test.scope)
+        self._ends = True
         try:
             with told(test.scope):
                 yield
@@ -139,7 +154,9 @@ class Running:
             trouble = error  # many fixtures have nothing to do with a model
         name = found.names[0] if found.names else ""
         scope = self.scopes.open(f"the {fixture.scope} fixture {fixture.argname}", name)
-        before = Configuration() if test.isolation is not None else None
+        around, teardown = self._now, Teardown(ready, scope)
+        before = self._configuration()
+        fixture.addfinalizer(partial(self._after_teardown, teardown))  # the first is called last
         self._under(ready, scope)
         try:
             with self.stand.laid(scope, only_over_others=True), told(scope):
@@ -149,21 +166,37 @@ class Running:
                 error.add_note(f"the profile of this fixture is not in effect: {trouble}")
             raise
         finally:
-            if test.isolation is not None and before is not None:
-                test.isolation.keep(before)
-            fixture.addfinalizer(partial(self._before_teardown, ready, scope))
-            self._under(test.ready, test.scope)
+            self._keep(before)
+            fixture.addfinalizer(partial(self._before_teardown, teardown))
+            self._under(*around)
 
-    def _before_teardown(self, ready: Prepared | None, scope: Scope) -> None:
-        self._isolate()
-        self._under(ready, scope)
+    def _before_teardown(self, teardown: "Teardown") -> None:
+        if self._ends:  # else it makes way for another one, for the sake of the next test
+            self._isolate()
+        teardown.around, teardown.before = self._now, self._configuration()
+        self._under(teardown.ready, teardown.scope)
+
+    def _after_teardown(self, teardown: "Teardown") -> None:
+        if teardown.around is not None:
+            self._keep(teardown.before)
+            self._under(*teardown.around)
+
+    def _configuration(self) -> Configuration | None:
+        isolates = self.test is not None and self.test.isolation is not None
+        return Configuration() if isolates else None
+
+    def _keep(self, before: Configuration | None) -> None:
+        """What a wider fixture has changed since is no business of the test."""
+        if before is not None and self.test is not None and self.test.isolation is not None:
+            self.test.isolation.keep(before)
 
     def _isolate(self) -> None:
         if self.test is not None and self.test.isolation is not None:
             self.test.isolation.end(keep=self.stand.pin)
             self.test.isolation = None
 
-    def _under(self, ready: Prepared | None, scope: Scope) -> None:
+    def _under(self, ready: Prepared | None, scope: Scope | None) -> None:
+        self._now = (ready, scope)
         self.stand.switch(ready, scope)
         if self._fixture is not None and self._fixture.cached_result is not None:
             _, key, error = self._fixture.cached_result

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from dspy_profiles.budget.account import Account, Budget
 from dspy_profiles.budget.tally import Tally
 from dspy_profiles.calls import Stage
+from dspy_profiles.cassettes import Cassette
 from dspy_profiles.guard import Guard
 from dspy_profiles.limits import Budgets, Limits
 from dspy_profiles.meter import Meter
@@ -28,6 +29,7 @@ class Scope:
     profile: str
     stages: tuple[Stage, ...]
     meter: Meter
+    cassette: Cassette | None = None
     told: int = 0  # how many of the errors in it were raised
 
     @property
@@ -56,16 +58,22 @@ class Scopes:
         }
 
     def open(
-        self, name: str, profile: str, limits: Limits | None = None, blocked_by: str | None = None
+        self,
+        name: str,
+        profile: str,
+        limits: Limits | None = None,
+        *,
+        blocked_by: str | None = None,
+        cassette: Cassette | None = None,
     ) -> Scope:
         meter = Meter()
-        stages: list[Stage] = [meter]
+        stages: list[Stage] = [meter, *(cassette.stages if cassette is not None else ())]
         if (by := blocked_by or self.live_blocked_by) is not None:
             stages.append(Guard(name, by, HINT))
         accounts = list(self._accounts(name, profile, limits))
         if accounts:
             stages.append(Budget(accounts))
-        made = Scope(name, profile, tuple(stages), meter)
+        made = Scope(name, profile, tuple(stages), meter, cassette)
         self.all.append(made)
         return made
 

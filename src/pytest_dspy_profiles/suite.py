@@ -10,10 +10,12 @@ import pytest
 
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.usage import Usage
-from pytest_dspy_profiles import choosing, failures
+from pytest_dspy_profiles import choosing
 from pytest_dspy_profiles.asked import Asked
-from pytest_dspy_profiles.relay import OUTPUT, is_controller
+from pytest_dspy_profiles.checking import Checks
+from pytest_dspy_profiles.relay import is_controller
 from pytest_dspy_profiles.summary import properties
+from pytest_dspy_profiles.waking import OUTPUT
 
 __all__ = ["Suite"]
 
@@ -28,6 +30,7 @@ class Suite:
     def __init__(self, config: pytest.Config, asked: Asked) -> None:
         self.config = config
         self.asked = asked
+        self.checks = Checks(asked)
         self.usage_error: str | None = None
         self._tally_made: Path | None = None
         self._running: Any = None
@@ -37,17 +40,10 @@ class Suite:
         """Raises a UsageError for what cannot be."""
         try:
             made = cls(config, Asked.of(config))
-            for name in made.asked.named.names:
-                made.resolved(name)
+            made.checks.session()
         except ProfileError as error:
             raise pytest.UsageError(str(error)) from None
         return made
-
-    def resolved(self, name: str) -> Any:
-        """The profile of that name, without DSPy; all that is wrong with it is raised."""
-        from dspy_profiles.resolver import Choice, resolve_in
-
-        return resolve_in(self.asked.scene, Choice(name, f"from {self.asked.named.by}"))
 
     @property
     def is_running(self) -> bool:
@@ -90,7 +86,10 @@ class Suite:
 
     def pytest_sessionstart(self) -> None:
         if not is_controller(self.config):
-            _ = self.running
+            try:
+                _ = self.running
+            except ProfileError as error:
+                self._refuse(str(error))
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         line = self.pytest_report_header()
         if line is not None and reporter is not None and reporter.verbosity == -1:
@@ -122,19 +121,26 @@ class Suite:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        faults = [fault for item in items if (fault := choosing.faults(item, self.asked))]
-        if not faults:
-            return
-        text = "\n".join(dict.fromkeys(faults))
+        faults = dict.fromkeys(fault for item in items for fault in self.checks.faults(item))
+        if faults:
+            self._refuse("\n".join(faults))
+        if self.usage_error is not None:
+            items.clear()
+
+    def _refuse(self, text: str) -> None:
         if not hasattr(self.config, "workerinput"):
             raise pytest.UsageError(text)
         self.usage_error = text  # a worker that raises is a crash: the controller tells it
-        items.clear()
 
     # The tests
 
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper:
         item.stash[RECORD] = {"profile": choosing.name_for(item, self.asked)}
+        self.running.test = None  # one that a mark skips is never begun
+        return (yield)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.running.begin(item)
 
     @pytest.hookimpl(wrapper=True)
@@ -161,6 +167,8 @@ class Suite:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Wrapper:
+        from pytest_dspy_profiles import failures  # imports DSPy, which a controller has no use for
+
         report = yield
         record = item.stash.get(RECORD, {"profile": None})
         failures.tell(report, call, record["profile"])

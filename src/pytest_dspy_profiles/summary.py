@@ -54,6 +54,7 @@ class Summary:
 
     tests: dict[str, Tested] = field(default_factory=dict)
     processes: dict[str | None, Mapping[str, Usage]] = field(default_factory=dict)
+    died: list[str] = field(default_factory=list)  # workers that have not told their end
 
     def add(self, report: Any, said: Mapping[str, Any]) -> None:
         """One phase of a test. A test that is run again counts once, with all that it used."""
@@ -75,6 +76,11 @@ class Summary:
         found.duration += report.duration
         if "usage" in said:
             found.usage += Usage(**said["usage"])
+
+    def add_crash(self, report: Any) -> None:
+        """A test that took its worker with it: what it used died too."""
+        if report.nodeid in self.tests:
+            self.tests[report.nodeid].outcome = "failed"
 
     def add_process(self, worker: str | None, used: Mapping[str, Mapping[str, Any]]) -> None:
         self.processes[worker] = {name: Usage(**usage) for name, usage in used.items()}
@@ -114,15 +120,15 @@ class Summary:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(redact(text) + "\n", encoding="utf-8")
         except OSError as error:
-            failed = WriteFailed(f"the report cannot be written: {error.strerror}", where=str(path))
-            raise pytest.UsageError(str(failed)) from None
+            said = f"the report cannot be written: {error.strerror}"
+            raise WriteFailed(said, where=str(path)) from None
 
     def tell(self, reporter: Any, config: pytest.Config, budgets: Budgets | None) -> None:
         """The lines below the tests; none where no test had a profile and no LM was asked."""
         used = {name: usage for name, usage in self.by_profile().items() if name or usage}
         if not used:
             return
-        reporter.section(f"dspy: {', '.join(name or 'no profile' for name in used)}", sep="-")
+        reporter.write_sep("-", f"dspy: {', '.join(name or 'no profile' for name in used)}")
         for line in self._lines(used, budgets or Budgets()):
             reporter.write_line(redact(line))
         for more in config.hook.pytest_dspy_summary(usage=self.as_json(config)):
@@ -147,11 +153,13 @@ class Summary:
         paid = [test for test in asked if test.usage.cost]
         if paid:
             yield _one("costliest", max(paid, key=lambda test: test.usage.cost or 0))
+        for worker in self.died:
+            yield f"{worker} died: what its last test and its wider fixtures used is not counted"
 
 
 def _one(what: str, test: Tested) -> str:
     usage = test.usage
-    cost = f"   ${usage.cost:.4f}" if usage.cost else ""
+    cost = f"   {_dollars(usage.cost)}" if usage.cost else ""
     return f"{what:9}  {test.nodeid}   {test.duration:.2f} s   {_calls(usage)}{cost}"
 
 
@@ -165,7 +173,7 @@ def _calls(usage: Usage) -> str:
 
 def usage_text(usage: Usage, tests: int, limits: Any) -> str:
     """One line: tests, calls, tokens, money, and what there was to spend."""
-    cost = "cost unknown" if usage.cost is None else f"${usage.cost:.4f}" if usage.cost else "$0"
+    cost = "cost unknown" if usage.cost is None else _dollars(usage.cost)
     of = {kind: getattr(limits, kind) for kind in ("calls", "tokens", "usd")}
     return " · ".join(
         (
@@ -176,3 +184,10 @@ def usage_text(usage: Usage, tests: int, limits: Any) -> str:
             cost + (f" of ${of['usd']:g}" if of["usd"] is not None else ""),
         )
     )
+
+
+def _dollars(amount: float) -> str:
+    """Four places; for what is less than those can say, as many as it takes."""
+    if not amount or round(amount, 4):
+        return f"${amount:.4f}" if amount else "$0"
+    return f"${amount:.12f}".rstrip("0").rstrip(".")

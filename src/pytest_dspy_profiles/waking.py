@@ -1,9 +1,10 @@
 """Whether anybody wants a profile, told without the core; and the way to the suite."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,17 +13,25 @@ from pytest_dspy_profiles.options import FORCE, OPTIONS
 if TYPE_CHECKING:
     from pytest_dspy_profiles.suite import Suite
 
-__all__ = ["is_asked_for", "is_awake", "is_wanted", "suite", "wake"]
+__all__ = [
+    "OUTPUT",
+    "is_awake",
+    "is_wanted",
+    "somebody_asks",
+    "suite",
+    "wake",
+    "wake_for_marks",
+    "wake_for_tests",
+]
 
 NAME = "dspy_profiles_suite"
-MARKS = ("dspy_profile", "dspy_budget")
+OUTPUT = "dspy_profiles"  # what each report bears, and what a worker of xdist leaves at its end
+MARKS = ("dspy_profile", "dspy_cassette", "dspy_budget")
 FIXTURES = frozenset({"dspy_profile", "dspy_lm", "dspy_usage", "dspy_mock"})
 # What takes effect by itself; the others only say how.
-WAKING = tuple(
-    option for option in OPTIONS if option.setting in ("default", "live", "budget", "report")
-)
-IN_FILES = frozenset({"live", "budget", "report"})  # a default profile is none of pytest's
-IN_TOML = re.compile(rb"\b(live|budget|report)\b")
+IN_FILES = frozenset({"live", "budget", "cassettes", "report"})  # a default profile is none
+IN_TOML = re.compile(rb"\b(live|budget|cassettes|report)\b")
+WAKING = tuple(option for option in OPTIONS if option.setting in {*IN_FILES, "default"})
 
 
 def is_wanted(config: pytest.Config) -> bool:
@@ -36,8 +45,14 @@ def is_wanted(config: pytest.Config) -> bool:
     )
 
 
-def is_asked_for(item: pytest.Item) -> bool:
-    """Whether a test bears a mark of ours or uses one of our fixtures."""
+def somebody_asks(config: pytest.Config, items: list[pytest.Item]) -> bool:
+    """Whether a conftest chooses profiles, or a test bears a mark or uses a fixture of ours."""
+    if config.hook.pytest_dspy_choose_profile.get_hookimpls():
+        return True
+    return any(map(_asks, items))
+
+
+def _asks(item: pytest.Item) -> bool:
     if not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return True
     return any(item.get_closest_marker(name) is not None for name in MARKS)
@@ -56,6 +71,26 @@ def wake(config: pytest.Config) -> "Suite":
     return made
 
 
+def wake_for_marks(metafunc: pytest.Metafunc) -> None:
+    """Take over while tests are collected. What is wrong is told once they all are."""
+    with contextlib.suppress(pytest.UsageError):
+        wake(metafunc.config).pytest_generate_tests(metafunc)
+
+
+def wake_for_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take over once tests are collected, or let none of them run."""
+    try:
+        made = wake(config)
+    except pytest.UsageError as error:
+        if not hasattr(config, "workerinput"):
+            raise
+        worker: Any = config  # one that raises is a crash: the controller tells it
+        worker.workeroutput[OUTPUT] = {"usage": {}, "usage_error": str(error)}
+        items.clear()
+    else:
+        made.pytest_collection_modifyitems(items)
+
+
 def suite(config: pytest.Config) -> "Suite | None":
     """The suite, where it has taken over."""
     found: Suite | None = config.pluginmanager.get_plugin(NAME)
@@ -71,7 +106,7 @@ def _settings_files(config: pytest.Config) -> list[Path]:
         if folder == home:
             break
         project.append(folder / "pyproject.toml")
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):  # noqa: PTH110 - Path.exists may raise
             break
     return [*user, *project]
 

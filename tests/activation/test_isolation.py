@@ -18,7 +18,8 @@ from dspy_profiles.resolved import ACTIVE
 
 
 @pytest.fixture(autouse=True)
-def no_history() -> Iterator[None]:
+def no_history(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
     yield
     dspy_internals.history().clear()
 
@@ -437,6 +438,17 @@ def test_a_context_that_a_wider_fixture_entered_is_kept() -> None:
     variable = dspy_internals.block_overrides()
     assert variable is not None
     variable.set(type(variable.get())())
+
+
+def test_what_a_test_leaked_before_a_wider_fixture_came_is_not_kept_with_it() -> None:
+    isolation = Isolation()
+    leaked = dspy.context(num_threads=3)
+    leaked.__enter__()
+    fixture = Configuration()
+    isolation.keep(fixture)
+    isolation.end()
+    assert dspy.settings.num_threads == 8
+    leaked.__exit__(None, None, None)
 
 
 def test_a_wider_fixture_that_configures_stays_the_owner() -> None:

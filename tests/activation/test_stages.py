@@ -17,7 +17,8 @@ from dspy_profiles.calls import STAGES, Stage
 
 
 @pytest.fixture(autouse=True)
-def nothing_stands() -> Iterator[None]:
+def nothing_stands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
     yield
     stand(())
 

@@ -113,6 +113,16 @@ def test_a_name_that_the_program_puts_into_the_environment_since_counts(
         assert dspy.settings.lm.model == "openai/default"
 
 
+def test_a_name_that_was_put_there_counts_whatever_is_pinned_after_it(
+    pin: Any, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin("other")
+    monkeypatch.setenv("DSPY_PROFILE", "default")
+    pin("mock")
+    with profile():
+        assert dspy.settings.lm.model == "openai/default"
+
+
 def test_the_name_that_the_session_was_started_with_does_not_count_against_it(
     pin: Any, files: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,9 +33,10 @@ def test_a_live_call_ends_the_program_with_one_line(run, live) -> None:
     done = run("-p", "mock", "--force", "program.py")
     assert done.returncode == 1
     assert done.stdout == ""
-    (line, *hint) = done.stderr.splitlines()
+    (line, place, hint) = done.stderr.splitlines()
     assert line.startswith("dspy-profiles: error: this program would call the model openai/gpt-4o-")
-    assert len(hint) == 1
+    assert place.endswith("program.py:7")
+    assert "lm()" in hint
 
 
 def test_it_gets_past_evaluate_and_parallel(run, live) -> None:

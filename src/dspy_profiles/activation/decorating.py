@@ -136,6 +136,7 @@ def _generator(
         context = copy_context() if within is None else within.copy()
         entered = block()
         context.run(entered.__enter__)
+        result: Any = None
         try:
             steps = context.run(function, *args, **kwargs)
             step, value = steps.send, None

@@ -40,6 +40,7 @@ COMMANDS = {
     "validate": "checking",
     "doctor": "checking",
     "run": "running",
+    "cassettes": "tapes",
     "demo": "demo",
 }
 

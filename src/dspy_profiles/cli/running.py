@@ -1,6 +1,7 @@
 """`run`: a program on a profile, with not a line of it changed."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,14 +11,16 @@ from dspy_profiles.assignments import nested
 from dspy_profiles.cli.options import File, Profile
 from dspy_profiles.cli.output import note, use_color
 from dspy_profiles.launcher.commands import is_pythons, program_words
-from dspy_profiles.launcher.launching import launch
+from dspy_profiles.launcher.launching import Recorded, launch
 from dspy_profiles.launcher.processes import become
+from dspy_profiles.settings import SETTINGS
 
 __all__ = ["add_to", "own_words"]
 
 NAME = "run"
+MODES = next(setting for setting in SETTINGS if setting.name == "cassettes").choices
 FOR_EVERY_COMMAND = frozenset({"--debug", "--no-color"})  # these are ours only up to the child
-WITH_VALUE = frozenset({"--profile", "-p", "--file", "--set"})
+WITH_VALUE = frozenset({"--profile", "-p", "--file", "--set", "--cassette", "--cassettes"})
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,14 +72,34 @@ def run(
         bool,
         typer.Option("--force", help="Have every profile that the program names mean this one."),
     ] = False,
+    cassette: Annotated[
+        Path | None,
+        typer.Option("--cassette", metavar="FILE", help="Replay what models say from this file."),
+    ] = None,
+    cassettes: Annotated[
+        str | None,
+        typer.Option("--cassettes", metavar="MODE", help="none, or once, new, all to record."),
+    ] = None,
 ) -> None:
     """Run a program on a profile, with not a line of it changed.
 
     The program keeps the terminal, its input, output and exit code. DSPy is on the profile from
     its import on, on every thread; what the program itself configures does not displace it.
     """
-    launched = launch(profile, file, nested(overrides or ()), force=force)
+    recorded = _recorded(cassette, cassettes)
+    launched = launch(profile, file, nested(overrides or ()), force=force, recorded=recorded)
     if launched.profile is None:
         note("no profile applies, and none is named by --profile; the program runs without one")
     code = become(program_words(words), launched.environ)
     raise typer.Exit(code)
+
+
+def _recorded(cassette: Path | None, mode: str | None) -> Recorded | None:
+    if cassette is None:
+        if mode is not None:
+            raise typer.BadParameter("--cassettes needs a --cassette FILE")
+        return None
+    if mode is not None and mode not in MODES:
+        known = f"the modes are {', '.join(MODES)}"
+        raise typer.BadParameter(f'there is no mode "{mode}"; {known}')
+    return None if mode == "off" else Recorded(cassette, mode or "none")

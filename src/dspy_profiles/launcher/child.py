@@ -1,16 +1,19 @@
 """In the child, right after DSPy was imported: its profile is pinned beneath all that follows."""
 
+import atexit
 import os
+import shlex
 import sys
 import threading
+from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dspy_profiles import resolver
 from dspy_profiles.activation import stages
 from dspy_profiles.activation.prepared import Prepared, watch_of
 from dspy_profiles.activation.session import pin
-from dspy_profiles.calls import held_in
+from dspy_profiles.calls import Stage, held_in
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.guard import Guard
 from dspy_profiles.imports import make_importable
@@ -21,8 +24,12 @@ from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.secrets import redact, retold
 
+if TYPE_CHECKING:
+    from dspy_profiles.cassettes import Cassette
+
 __all__ = ["Fault", "activate"]
 
+_uncaught: list[BaseException] = []  # what ended this program, if something did
 HINT = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
 
 
@@ -55,9 +62,35 @@ def _pin(session: Session) -> None:
     ready = Prepared(profile, is_default=False, watch=watch_of(profile, scene))
     ready.build()
     pin(ready, _tell)
+    standing: list[Stage] = []
     if resolver.is_forced() and resolver.is_offline(profile):
-        stages.stand((Guard("this program", "--force with an offline profile", HINT),))
+        standing.append(Guard("this program", "--force with an offline profile", HINT))
+    if session.cassette is not None:
+        standing += _tape(session.cassette, session.mode, profile)
+    if standing:
+        stages.stand(standing)
     _show_what_is_held()
+
+
+def _tape(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:
+    """The cassette of this session; written when the program ends by itself."""
+    from dspy_profiles.cassettes import Cassette
+
+    shown = shlex.quote(os.path.relpath(path))
+    command = f"dspy-profiles run --cassette {shown} --cassettes new -- …"
+    cassette = Cassette(path, mode, profile=profile.fingerprint, command=command)
+    atexit.register(_save, cassette)
+    return cassette.stages
+
+
+def _save(cassette: "Cassette") -> None:
+    try:
+        if _uncaught and cassette.mode in ("once", "all"):
+            cassette.discard()  # half of a program's calls is not to stay
+        else:
+            cassette.save()
+    except ProfileError as error:
+        sys.stderr.write(f"dspy-profiles: error: {redact(str(error))}\n")
 
 
 def _show_what_is_held() -> None:
@@ -65,16 +98,13 @@ def _show_what_is_held() -> None:
     hook, thread_hook = sys.excepthook, threading.excepthook
 
     def shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if (held := held_in(error)) is None:
+        _uncaught.append(error)
+        if not _told(error):
             hook(kind, error, trace)
-        else:
-            sys.stderr.write(f"dspy-profiles: error: {redact(str(held.error))}\n")
 
     def shown_of_thread(args: threading.ExceptHookArgs) -> None:
-        if held_in(args.exc_value) is None or args.exc_value is None:
+        if not _told(args.exc_value):  # the program goes on without that thread
             thread_hook(args)
-        else:
-            shown(args.exc_type, args.exc_value, args.exc_traceback)
 
     sys.excepthook = shown
     threading.excepthook = shown_of_thread
@@ -85,3 +115,10 @@ def _tell(profile: ResolvedProfile, key: str, file: str, line: int) -> None:
         f"dspy-profiles: {file}:{line} configures {key}, which is put aside: `dspy-profiles run` "
         f'has this program on the profile "{profile.name}" ({profile.reason})\n'
     )
+
+
+def _told(error: BaseException | None) -> bool:
+    held = held_in(error)
+    if held is not None:
+        sys.stderr.write(f"dspy-profiles: error: {redact(str(held.error))}\n")
+    return held is not None

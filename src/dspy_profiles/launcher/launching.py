@@ -13,7 +13,7 @@ from dspy_profiles.locations import PATH_VARIABLE, SESSION_VARIABLE
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import FORCE_VARIABLE, NAME_VARIABLE, Choice, Scene, choose
 
-__all__ = ["Launch", "launch"]
+__all__ = ["Launch", "Recorded", "launch"]
 
 SITE = Path(__file__).parent / "site"
 
@@ -26,15 +26,28 @@ class Launch:
     environ: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """The cassette that a program is to be played from, or recorded on, and the mode."""
+
+    path: Path
+    mode: str
+
+
 def launch(
-    name: str | None, file: Path | None, overrides: Mapping[str, Any], *, force: bool
+    name: str | None,
+    file: Path | None,
+    overrides: Mapping[str, Any],
+    *,
+    force: bool,
+    recorded: Recorded | None = None,
 ) -> Launch:
     """Resolve the profile that applies, refuse a bad one, and write it into an environment."""
     scene = Scene.now(file)
     try:
         choice = _choice(scene, name)
     except ProfileNotFound:
-        if force or overrides:
+        if force or overrides or recorded is not None:
             raise
         return Launch(None, {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE})
     profile = readiness.resolve(scene, choice, overrides)
@@ -55,6 +68,8 @@ def launch(
         profile=profile.name,
         reason=choice.reason,
         overrides=overrides,
+        cassette=None if recorded is None else str(scene.locations.cwd / recorded.path),
+        mode="none" if recorded is None else recorded.mode,
     ).to_text()
     environ["PYTHONPATH"] = _with_our_site(environ.get("PYTHONPATH", ""))
     return Launch(profile, environ)

@@ -24,6 +24,8 @@ class Session:
     profile: str
     reason: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    cassette: str | None = None  # the file that is played, or recorded on
+    mode: str = "none"
 
     def to_text(self) -> str:
         return json.dumps(
@@ -35,6 +37,8 @@ class Session:
                 "profile": self.profile,
                 "reason": self.reason,
                 "set": self.overrides,
+                "cassette": self.cassette,
+                "cassettes": self.mode,
             }
         )
 
@@ -54,6 +58,8 @@ class Session:
                 found["profile"],
                 found["reason"],
                 dict(found["set"]),
+                found["cassette"],
+                found["cassettes"],
             )
         except (ValueError, TypeError, KeyError):
             raise InvalidProfile(

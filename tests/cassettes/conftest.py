@@ -1,0 +1,149 @@
+"""A clean DSPy, an engine that says what it is told to, and one that may not be called."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_profiles import build, dspy_internals
+from dspy_profiles.activation import prepared, stages
+from dspy_profiles.calls import STAGES
+from dspy_profiles.cassettes import Cassette
+from dspy_profiles.providers.async_side import AsyncSide
+
+
+@pytest.fixture(autouse=True)
+def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """DSPy as a fresh process has it, with its cache in memory, and nothing of ours in it."""
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    module = sys.modules["dspy.dsp.utils.settings"]
+    before = dict(module.main_thread_config)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    prepared._ready.clear()
+    build._objects.clear()
+    in_memory = dspy.clients.Cache(
+        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
+    )
+    monkeypatch.setitem(vars(dspy), "cache", in_memory)
+    yield
+    assert STAGES not in dspy.settings, "stages still stand"
+    dict.clear(module.main_thread_config)
+    dict.update(module.main_thread_config, before)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    dspy_internals.history().clear()
+
+
+def response(text: str, **more: Any) -> Any:
+    """What a model says, as lm15 has it."""
+    parts = more.pop("parts", None) or [dspy.lm15.TextPart(text)]
+    usage = dspy.lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12)
+    said = {"id": "1", "model": "own/model", "finish_reason": "stop", "usage": usage, **more}
+    return dspy.lm15.Response(message=dspy.lm15.Message.assistant(parts), **said)
+
+
+def says(answer: str) -> Any:
+    """A response from which DSPy's chat adapter reads one field, `answer`."""
+    return response(f"[[ ## answer ## ]]\n{answer}\n\n[[ ## completed ## ]]")
+
+
+class Engine:
+    """Says what a function makes of a request; raises what it says if that is an error."""
+
+    supports_function_calling = True
+    supports_response_schema = True
+    supported_params = frozenset({"response_format", "logprobs"})
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        self.answer = answer
+        self.asked: list[Any] = []
+        self._lock = threading.Lock()
+
+    def complete(self, request: Any) -> Any:
+        with self._lock:
+            self.asked.append(request)
+            said = self.answer(request)
+        if isinstance(said, BaseException):
+            raise said
+        return said
+
+    async def acomplete(self, request: Any) -> Any:
+        return self.complete(request)
+
+    def stream(self, request: Any) -> Iterator[Any]:
+        said = self.complete(request)
+        for event in said if isinstance(said, list) else dspy.lm15.response_to_events(said):
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+
+@pytest.fixture
+def lm_of() -> Callable[..., Any]:
+    """An LM that answers what it is given: a function of the request, or answers in turn."""
+
+    def lm_of(*answers: Any, model: str = "own/model", **more: Any) -> Any:
+        if len(answers) == 1 and callable(answers[0]):
+            answer = answers[0]
+        else:
+            left = iter([says(each) if isinstance(each, str) else each for each in answers])
+
+            def answer(_: Any) -> Any:
+                return next(left)
+
+        engine = Engine(answer)
+        more = {"cache": False, "num_retries": 0, **more}
+        return dspy.LM(model, engine=engine, async_engine=AsyncSide(engine), **more)
+
+    return lm_of
+
+
+@pytest.fixture
+def silent(lm_of: Any) -> Any:
+    """An LM that fails the test when it is asked."""
+
+    def fail(_: Any) -> Any:
+        pytest.fail("the model was asked")
+
+    return lm_of(fail)
+
+
+@pytest.fixture
+def path(project: Path) -> Path:
+    return project / "cassettes" / "x.jsonl"
+
+
+@pytest.fixture
+def playing(path: Path) -> Callable[..., Any]:
+    """A block in which a cassette stands, with an LM; it is saved when the block has ended."""
+
+    @contextmanager
+    def playing(
+        mode: str = "none", lm: Any = None, also: Any = (), **more: Any
+    ) -> Iterator[Cassette]:
+        cassette = Cassette(path, mode, **more)
+        stages.stand((*cassette.stages, *also))
+        try:
+            with dspy.context(lm=lm):
+                yield cassette
+        finally:
+            stages.stand(())
+        cassette.save()
+
+    return playing
+
+
+@pytest.fixture
+def ask() -> Callable[..., str]:
+    """What a program of one call answers."""
+
+    def ask(question: str = "Why?", **config: Any) -> str:
+        predict = dspy.Predict("question -> answer")
+        answer: str = predict(question=question, config=config).answer
+        return answer
+
+    return ask

@@ -1,0 +1,119 @@
+"""A file that is no cassette is refused, with the line, and never changed."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dspy_profiles.calls import Held
+from dspy_profiles.cassettes import Cassette, describe, scan
+from dspy_profiles.errors import InvalidFile
+
+HEADER = b'{"cassette":1,"dspy":"3.4.1"}\n'
+GOOD = b'{"kind":"lm","request":{"model":"m"},"responses":[{"response":{}}]}\n'
+PART = b'{"part":"ab","text":"hello"}\n'
+USES = b'{"kind":"lm","request":{"model":{"$text":["ab"]}},"responses":[{"response":{}}]}\n'
+DEEP = b'{"kind":"lm","request":{"a":' + b'{"$int":[' * 400 + b"]}" * 400
+
+BROKEN = {
+    "empty": (b"", 1, "is empty"),
+    "binary": (bytes(range(256)) * 9, 1, "does not begin with a header"),
+    "text": (b"hello\n", 1, "does not begin with a header"),
+    "no header": (GOOD, 1, "does not begin with a header"),
+    "header is no table": (b"[1]\n", 1, "a line of a cassette is a table"),
+    "version is no number": (b'{"cassette":"1"}\n', 1, "does not begin with a header"),
+    "newer": (b'{"cassette":2}\n', 1, "has format 2; this version reads format 1"),
+    "torn": (HEADER + GOOD + GOOD[:30], 3, "is cut short"),
+    "not JSON": (HEADER + b'{"kind":lm}\n' + GOOD, 2, "is not JSON"),
+    "not UTF-8": (HEADER + b'{"kind":"\xff"}\n', 2, "is not JSON"),
+    "conflict": (HEADER + b"<<<<<<< HEAD\n" + GOOD, 2, "git has left a conflict"),
+    "list": (HEADER + GOOD + b"[]\n", 3, "is a table"),
+    "no kind": (HEADER + b'{"request":{},"responses":[{"error":{}}]}\n', 2, '"kind" is one of'),
+    "odd kind": (HEADER + GOOD.replace(b'"lm"', b"{}"), 2, '"kind" is one of'),
+    "no request": (HEADER + b'{"kind":"lm","responses":[]}\n', 2, '"request" is missing'),
+    "no responses": (HEADER + b'{"kind":"lm","request":{}}\n', 2, '"responses" is missing'),
+    "no answer": (HEADER + GOOD.replace(b'{"response":{}}', b""), 2, '"responses" is missing'),
+    "odd answer": (HEADER + GOOD.replace(b'"response":', b'"x":'), 2, "each response has one of"),
+    "lost part": (HEADER + GOOD + USES, 3, 'the text "ab" that this line refers to'),
+    "odd part": (HEADER + b'{"part":"ab","text":3}\n', 2, '"part" and "text" are texts'),
+    "two parts": (HEADER + PART + PART.replace(b"hello", b"bye"), 3, "is not the same"),
+    "odd text": (HEADER + USES.replace(b'["ab"]', b"3"), 2, "not of the form"),
+    "odd message": (HEADER + GOOD.replace(b'"model":"m"', b'"messages":3'), 2, "not of the form"),
+}
+
+
+@pytest.mark.parametrize("mode", ["none", "once", "new"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_it_is_refused_with_its_line(name, mode, path):
+    held, line, said = BROKEN[name]
+    path.parent.mkdir()
+    path.write_bytes(held)
+    with pytest.raises(InvalidFile) as raised:
+        Cassette(path, mode)
+    error = raised.value
+    assert (error.where.file, error.where.line) == (path.resolve(), line)
+    assert said in error.message
+    assert error.hint
+    assert path.read_bytes() == held
+
+
+def test_lines_may_be_put_in_any_order_and_apart_by_hand(path):
+    path.parent.mkdir()
+    path.write_bytes((HEADER + USES + b"\n" + PART + GOOD).replace(b"\n", b"\r\n"))
+    assert describe(path).models == ("hello", "m")
+
+
+def test_a_last_line_without_its_end_is_read_if_it_is_whole(path):
+    path.parent.mkdir()
+    path.write_bytes(HEADER + GOOD.rstrip())
+    assert describe(path).requests == 1
+
+
+def test_a_folder_is_no_cassette(path):
+    path.mkdir(parents=True)
+    with pytest.raises(InvalidFile, match="cannot be read"):
+        Cassette(path, "none")
+
+
+@pytest.mark.parametrize("broken", ['{"response":{}}', '{"result":[]}', '{"events":[3]}'])
+def test_an_answer_that_is_none_is_named_by_its_line_when_it_is_asked_for(  # noqa: PLR0913, PLR0917 - fixtures
+    broken, path, playing, lm_of, silent, ask
+):
+    with playing("once", lm_of("Paris")):
+        ask()
+    *rest, last = path.read_text().splitlines()
+    last = last.partition('"responses":')[0] + f'"responses":[{broken}]}}'
+    path.write_text("\n".join([*rest, last, ""]))
+    with playing("none", silent), pytest.raises(Held) as held:
+        ask()
+    assert isinstance(held.value.error, InvalidFile)
+    assert held.value.error.where.line == 3
+
+
+def test_one_that_is_broken_meanwhile_is_not_written_over(path, playing, lm_of, ask):
+    with playing("once", lm_of("Paris")) as cassette:
+        ask()
+        path.parent.mkdir()
+        path.write_bytes(b"somebody else's")
+        with pytest.raises(InvalidFile):
+            cassette.save()
+    assert path.read_bytes() == b"somebody else's"
+    assert [each.name for each in path.parent.iterdir()] == ["x.jsonl"]
+
+
+LINES = [HEADER, GOOD, PART, USES, DEEP, b"{}\n", b"\n", b"[" * 2000]
+
+
+@given(
+    st.binary()
+    | st.lists(st.sampled_from(LINES) | st.binary()).map(b"".join)
+    | st.lists(st.sampled_from(LINES) | st.binary()).map(lambda more: HEADER + b"".join(more))
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_bytes_make_it_fail_in_another_way(path, held):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(held)
+    for read in (describe, scan, Cassette):
+        with suppress(InvalidFile):
+            read(path)

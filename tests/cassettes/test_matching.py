@@ -1,0 +1,180 @@
+"""Which requests are the same."""
+
+import asyncio
+
+import dspy
+import pytest
+
+from dspy_profiles.calls import Call, Held
+from dspy_profiles.cassettes import checked_match
+from dspy_profiles.cassettes.requests import key_of, request_of
+from dspy_profiles.errors import InvalidProfile
+
+PNG = "iVBORw0KGgoA" * 50
+
+
+def test_equal_requests_get_their_answers_in_turn_and_then_no_more(playing, lm_of, silent, ask):
+    with playing("once", lm_of("one", "two")):
+        ask(), ask()
+    with playing("none", silent):
+        assert [ask(), ask()] == ["one", "two"]
+        with pytest.raises(Held, match=r"the 3rd time;\s.*has 2 answers"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "more", [{"temperature": 0.7}, {"rollout_id": 2, "temperature": 1.0}, {"max_tokens": 7}]
+)
+def test_what_matters_tells_requests_apart(more, playing, lm_of, silent, ask):
+    with playing("once", lm_of("plain", "other")):
+        ask(), ask(**more)
+    with playing("none", silent):
+        assert ask(**more) == "other"
+        assert ask() == "plain"
+
+
+def test_rollouts_are_told_apart(playing, lm_of, silent, ask):
+    with playing("once", lm_of("one", "two")):
+        ask(rollout_id=1, temperature=1.0), ask(rollout_id=2, temperature=1.0)
+    with playing("none", silent):
+        assert ask(rollout_id=2, temperature=1.0) == "two"
+        assert ask(rollout_id=1, temperature=1.0) == "one"
+
+
+def test_a_rollout_of_the_lm_itself_counts_too(playing, lm_of, silent, ask):
+    with playing("once", lm_of("one", rollout_id=1, temperature=1.0)):
+        ask()
+    with playing("none", silent.copy(rollout_id=1, temperature=1.0)):
+        assert ask() == "one"
+    with playing("none", silent.copy(rollout_id=2, temperature=1.0)), pytest.raises(Held):
+        ask()
+
+
+def test_another_model_is_another_request(playing, lm_of, silent, ask):
+    with playing("once", lm_of("one")):
+        ask()
+    with playing("none", lm_of(model="own/other")), pytest.raises(Held, match="own/other"):
+        ask()
+
+
+def test_tools_count(playing, lm_of, silent):
+    def tool(name):
+        return dspy.lm15.FunctionTool(name=name, description="x", parameters={"type": "object"})
+
+    def asked(*tools):
+        messages = (dspy.lm15.Message.user("hi"),)
+        return dspy.lm15.Request(model="own/model", messages=messages, tools=tools)
+
+    with playing("once", lm_of("one", "two")) as cassette:
+        dspy.settings.lm(asked(tool("a"))), dspy.settings.lm(asked(tool("b")))
+    with playing("none", silent) as cassette:
+        assert (
+            dspy.settings.lm(asked(tool("b"))).text
+            == "[[ ## answer ## ]]\ntwo\n\n[[ ## completed ## ]]"
+        )
+        with pytest.raises(Held):
+            dspy.settings.lm(asked())
+    assert cassette.replayed == 1
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["native", "legacy"])
+def test_the_ids_of_tool_calls_do_not_count_but_which_result_is_whose_does(legacy):
+    def key(calls, results):
+        if legacy:
+            said = [{"id": call, "function": {"name": "look"}} for call in calls]
+            messages = [{"role": "assistant", "tool_calls": said}]
+            messages += [
+                {"role": "tool", "tool_call_id": call, "content": call[-1]} for call in results
+            ]
+            call = Call("lm", "m", legacy={"model": "m", "messages": messages})
+        else:
+            said = [lm15.ToolCallPart(id=call, name="look", input={}) for call in calls]
+            given = [
+                lm15.ToolResultPart(id=call, content=(lm15.TextPart("x"),)) for call in results
+            ]
+            messages = (
+                lm15.Message.user("Look!"),
+                lm15.Message.assistant(said),
+                lm15.Message(role="tool", parts=tuple(given)),
+            )
+            call = Call("lm", "m", request=lm15.Request(model="m", messages=messages))
+        request = request_of(call)
+        assert calls[0] not in str(request)
+        return key_of("lm", request)
+
+    lm15 = dspy.lm15
+    first = key(["x-1", "y-2"], ["x-1", "y-2"])
+    assert key(["a-1", "b-2"], ["a-1", "b-2"]) == first
+    assert key(["a-1", "b-2"], ["b-2", "a-1"]) != first
+
+
+def test_addresses_keys_and_headers_do_not_count(playing, ask):
+    class Old(dspy.BaseLM):
+        def forward(self, prompt=None, messages=None, **kwargs):
+            text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
+            return _completion(text)
+
+    with (
+        pytest.warns(DeprecationWarning, match="forward"),
+        playing("once", Old("old", api_key="abc", headers={})),
+    ):
+        assert ask() == "Paris"
+    other = Old("old", api_key="xyz", api_base="http://elsewhere", extra_headers={"a": "b"})
+    with pytest.warns(DeprecationWarning, match="forward"), playing("none", other) as cassette:
+        assert ask() == "Paris"
+    assert cassette.replayed == 1
+
+
+def _completion(text):
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    return {
+        "id": "abc",
+        "created": 17,
+        "model": "old",
+        "usage": usage,
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": text}}],
+    }
+
+
+def test_async_and_sync_are_the_same_request(playing, lm_of, silent, ask):
+    predict = dspy.Predict("question -> answer")
+    with playing("once", lm_of("Paris")):
+        ask("Why?")
+    with playing("none", silent):
+        assert asyncio.run(predict.acall(question="Why?")).answer == "Paris"
+
+
+def test_only_what_match_names_is_compared(playing, lm_of, silent, ask):
+    with playing("once", lm_of("Paris"), match=("messages",)):
+        ask(temperature=0.1)
+    other = lm_of(model="own/other")
+    with playing("none", other, match=("messages",)):
+        assert ask(temperature=0.9) == "Paris"
+
+
+def test_requests_that_are_equal_by_match_are_answered_in_turn(playing, lm_of, silent, ask):
+    with playing("once", lm_of("a", "b"), match=["messages", "model"]):
+        ask(temperature=0.9), ask(temperature=0.1)
+    with playing("none", silent, match=["messages", "model"]):
+        assert [ask(temperature=0.5), ask(temperature=0.5)] == ["a", "b"]
+
+
+def test_match_takes_known_names_alone():
+    assert checked_match(None) == ("model", "messages", "tools", "config", "rollout_id")
+    assert checked_match(["config", "model"]) == ("model", "config")
+    with pytest.raises(InvalidProfile, match='did you mean "messages"'):
+        checked_match(["mesages"])
+    with pytest.raises(InvalidProfile, match="match is empty"):
+        checked_match([])
+
+
+def test_images_are_matched_by_their_hash_and_not_kept(path, playing, lm_of, silent):
+    predict = dspy.Predict("picture: dspy.Image -> answer")
+    image = dspy.Image(f"data:image/png;base64,{PNG}")
+    with playing("once", lm_of("a cat")):
+        predict(picture=image)
+    assert PNG not in path.read_text()
+    with playing("none", silent):
+        assert predict(picture=image).answer == "a cat"
+        with pytest.raises(Held):
+            predict(picture=dspy.Image(f"data:image/png;base64,{PNG[:-4]}AAAA"))

@@ -1,0 +1,194 @@
+"""Several who write one cassette: nothing is torn, and nothing is lost."""
+
+import os
+import subprocess
+import sys
+import threading
+from textwrap import dedent
+
+import dspy
+import pytest
+
+from dspy_profiles.activation import stages
+from dspy_profiles.cassettes import Cassette, describe
+from dspy_profiles.errors import WriteFailed
+
+WRITER = """
+import sys
+import dspy
+from dspy_profiles.activation import stages
+from dspy_profiles.cassettes import Cassette
+from dspy_profiles.providers.mock import MockEngine
+
+path, name = sys.argv[1:]
+predict = dspy.Predict("question -> answer")
+with dspy.context(lm=dspy.LM("mock", engine=MockEngine(), cache=False)):
+    for turn in range(10):
+        cassette = Cassette(path, "new")
+        stages.stand(cassette.stages)
+        predict(question=f"{name} {turn}")
+        predict(question=f"shared {turn}")
+        stages.stand(())
+        cassette.save()
+"""
+
+
+def test_two_processes_write_one_cassette_and_nothing_is_lost(path, tmp_path):
+    script = tmp_path / "write.py"
+    script.write_text(dedent(WRITER))
+    running = [subprocess.Popen([sys.executable, script, path, name]) for name in ("a", "b")]
+    assert [each.wait() for each in running] == [0, 0]
+    found = describe(path)
+    assert (found.requests, found.responses) == (30, 30)
+    assert [each.name for each in path.parent.iterdir()] == ["x.jsonl"]
+
+
+def play(path, mode, lm, *questions, **more):
+    """A cassette on which these were asked, and which is not saved yet."""
+    cassette = Cassette(path, mode, **more)
+    stages.stand(cassette.stages)
+    try:
+        with dspy.context(lm=lm):
+            for question in questions:
+                dspy.Predict("question -> answer")(question=question)
+    finally:
+        stages.stand(())
+    return cassette
+
+
+def said(path, silent, *questions):
+    cassette = Cassette(path, "none")
+    stages.stand(cassette.stages)
+    try:
+        with dspy.context(lm=silent):
+            predict = dspy.Predict("question -> answer")
+            return [predict(question=question).answer for question in questions]
+    finally:
+        stages.stand(())
+
+
+@pytest.mark.parametrize("mode", ["once", "new", "all"])
+def test_what_another_has_written_meanwhile_stays(mode, path, lm_of, silent):
+    ours = play(path, mode, lm_of("one"), "ours")
+    theirs = play(path, mode, lm_of("two"), "theirs")
+    theirs.save()
+    ours.save()
+    assert said(path, silent, "ours", "theirs") == ["one", "two"]
+
+
+@pytest.mark.parametrize("mode", ["once", "new"])
+def test_of_the_same_request_the_answer_that_was_written_first_stays(mode, path, lm_of, silent):
+    ours = play(path, mode, lm_of("ours", "more"), "a", "a")
+    play(path, mode, lm_of("theirs"), "a").save()
+    ours.save()
+    assert said(path, silent, "a", "a") == ["theirs", "more"]
+    assert describe(path).responses == 2
+
+
+def test_recorded_afresh_the_answer_of_the_last_stays(path, lm_of, silent):
+    ours = play(path, "all", lm_of("ours"), "a")
+    play(path, "all", lm_of("theirs"), "a").save()
+    ours.save()
+    assert said(path, silent, "a") == ["ours"]
+
+
+def test_what_was_recorded_afresh_in_this_session_is_kept_and_what_is_older_is_not(
+    path, lm_of, silent
+):
+    play(path, "once", lm_of("old", "older"), "a", "b").save()
+    os.utime(path, (1000, 1000))
+    play(path, "all", lm_of("new"), "a", since=2000.0).save()
+    os.utime(path, (3000, 3000))
+    play(path, "all", lm_of("newer"), "c", since=2000.0).save()
+    assert said(path, silent, "a", "c") == ["new", "newer"]
+    assert describe(path).requests == 2
+
+
+def test_one_that_was_deleted_meanwhile_is_made_again(path, lm_of, silent):
+    play(path, "once", lm_of("old"), "old").save()
+    ours = play(path, "new", lm_of("new"), "new")
+    path.unlink()
+    ours.save()
+    assert said(path, silent, "new") == ["new"]
+
+
+def test_many_threads_record_and_replay_one_cassette(path, lm_of, silent):
+    answers = {str(n): f"answer {n}" for n in range(200)}
+
+    def answer(request):
+        from_prompt = request.messages[-1].text.partition("]]\n")[2].partition("\n")[0]
+        return response(answers[from_prompt])
+
+    def response(text):
+        message = dspy.lm15.Message.assistant([dspy.lm15.TextPart(f"[[ ## answer ## ]]\n{text}")])
+        return dspy.lm15.Response(
+            id=None,
+            model="m",
+            message=message,
+            finish_reason="stop",
+            usage=dspy.lm15.Usage(),
+        )
+
+    for mode, lm in (("once", lm_of(answer)), ("none", silent)):
+        cassette = Cassette(path, mode)
+        stages.stand(cassette.stages)
+        found = {}
+
+        def run(numbers, lm=lm, found=found):
+            with dspy.context(lm=lm):
+                for number in numbers:
+                    found[number] = dspy.Predict("question -> answer")(question=number).answer
+
+        numbers = list(answers)
+        threads = [threading.Thread(target=run, args=(numbers[n::8],)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stages.stand(())
+        cassette.save()
+        assert found == answers
+
+
+def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of, silent):
+    lm = lm_of(*[f"answer {n}" for n in range(40)])
+    questions = ["same"] * 40
+    play(path, "once", lm, *questions).save()
+    cassette = Cassette(path, "none")
+    stages.stand(cassette.stages)
+    found = []
+
+    def run():
+        with dspy.context(lm=silent):
+            found.extend(
+                dspy.Predict("question -> answer")(question="same").answer for _ in "12345"
+            )
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stages.stand(())
+    assert sorted(found) == sorted(f"answer {n}" for n in range(40))
+
+
+def test_one_that_cannot_be_written_is_an_error_that_says_why(path, lm_of):
+    path.parent.write_text("a file where the folder should be")
+    with pytest.raises(WriteFailed, match="could not be made"):
+        play(path, "all", lm_of("a"), "a").save()
+
+
+def test_a_save_that_fails_leaves_what_was_there(path, lm_of, monkeypatch):
+    play(path, "once", lm_of("old"), "old").save()
+    before = path.read_bytes()
+    ours = play(path, "new", lm_of("new"), "new")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(WriteFailed, match="No space left"):
+        ours.save()
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == ["x.jsonl"]

@@ -1,0 +1,79 @@
+"""A miss says what was asked, what comes nearest, and what to do."""
+
+import pytest
+
+from dspy_profiles.calls import Held
+from dspy_profiles.errors import CassetteMiss
+
+COMMAND = "pytest tests/test_qa.py::test_x --dspy-cassettes new"
+
+
+@pytest.fixture
+def miss(playing, silent, ask):
+    def miss(question, **config):
+        with playing("none", silent, command=COMMAND), pytest.raises(Held) as held:
+            ask(question, **config)
+        assert isinstance(held.value.error, CassetteMiss)
+        return held.value.error
+
+    return miss
+
+
+def test_it_shows_the_nearest_request_and_the_words_that_differ(playing, lm_of, ask, miss):
+    with playing("once", lm_of("a", "b")):
+        ask("What is the capital of France, and since when has it been that?")
+        ask("Who wrote this?")
+    error = miss("What is the capital of Spain, and since when has it been that?")
+    assert error.message.splitlines() == [
+        "own/model was asked what is not on the cassette cassettes/x.jsonl",
+        "the nearest that is recorded (line 3, 99% alike) differs in:",
+        "  the prompt, [-as recorded-] and {+as asked+}:",
+        "    … What is the capital of [-France,-] {+Spain,+} and since when has it …",
+    ]
+    assert error.hint == f"record it: {COMMAND}"
+
+
+def test_it_says_which_parameters_differ(playing, lm_of, ask, miss):
+    with playing("once", lm_of("a")):
+        ask("Why?", temperature=0.0, stop=["x"])
+    said = miss("Why?", temperature=0.7, max_tokens=100).message
+    assert "  temperature: 0.0 is recorded, 0.7 was asked" in said
+    assert "  max_tokens: nothing is recorded, 100 was asked" in said
+    assert '  stop: ["x"] is recorded, nothing was asked' in said
+    assert "prompt" not in said
+
+
+def test_it_says_when_all_answers_are_used(playing, lm_of, silent, ask):
+    with playing("once", lm_of("a")):
+        ask()
+    with playing("none", silent):
+        ask()
+        with pytest.raises(
+            Held, match=r"the same for the 2nd time;\scassettes/x.jsonl has 1 answer"
+        ):
+            ask()
+
+
+def test_it_says_when_there_is_no_file_and_when_nothing_is_in_it(path, miss):
+    assert "there is no cassette cassettes/x.jsonl" in miss("Why?").message
+    path.parent.mkdir()
+    path.write_text('{"cassette":1}\n')
+    assert "no lm call is recorded there" in miss("Why?").message
+
+
+def test_it_fits_in_eighty_columns_and_is_short(playing, lm_of, ask, miss):
+    words = [f"word{n}" for n in range(4000)]
+    with playing("once", lm_of("a")):
+        ask(" ".join(words))
+    changed = [word.upper() if n % 97 == 0 else word for n, word in enumerate(words)]
+    said = str(miss(" ".join(changed)))
+    assert max(map(len, said.splitlines())) <= 80
+    assert len(said) < 2000
+    assert "and more" in said
+
+
+def test_among_many_it_finds_the_nearest(playing, lm_of, ask, miss):
+    with playing("once", lm_of(*map(str, range(300)))):
+        for n in range(300):
+            ask(f"Question {n}: how many are {n} and {n * 7}?")
+    assert "[-1050?-] {+1051?+}" in miss("Question 150: how many are 150 and 1051?").message

@@ -1,0 +1,132 @@
+"""DSPy's own engine, over a server on loopback that is gone when the cassette is replayed."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import dspy
+import pytest
+
+from dspy_profiles import dspy_internals, redaction
+from dspy_profiles.activation import stages
+from dspy_profiles.calls import Held
+from dspy_profiles.cassettes import Cassette, scan
+from dspy_profiles.meter import Meter
+
+KEY = "sk-canary-0123456789abcdef"
+
+
+@pytest.fixture
+def server():
+    """OpenAI's chat; answers with what it was sent, key included, as a careless server would."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        statuses: ClassVar[list[int]] = []
+
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = self.statuses.pop(0) if self.statuses else 200
+            said = f"[[ ## answer ## ]]\nyou sent {self.headers['Authorization']}"
+            body = {
+                "id": f"chatcmpl-{id(asked)}",
+                "object": "chat.completion",
+                "created": id(asked),
+                "model": f"{asked['model']}-2024-07-18",
+                "service_tier": "default",
+                "system_fingerprint": f"fp_{id(asked)}",
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": "stop",
+                        "message": {"role": "assistant", "content": said},
+                    }
+                ],
+                "usage": {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010},
+            }
+            if status != 200:
+                body = {"error": {"message": f"too many for {self.headers['Authorization']}"}}
+            out = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(out)))
+            self.send_header("Retry-After", "0")
+            self.send_header("x-request-id", f"req_{id(asked)}")
+            self.end_headers()
+            self.wfile.write(out)
+
+        def log_message(self, *_):
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+    thread.start()
+    http.url = f"http://127.0.0.1:{http.server_port}/v1"
+    http.statuses = Handler.statuses
+    http.stop = lambda: (http.shutdown(), thread.join(), http.server_close())
+    yield http
+    if thread.is_alive():
+        http.stop()
+
+
+def seen(lm, cassette, ask):
+    meter = Meter()
+    stages.stand((meter, *cassette.stages))
+    try:
+        with dspy.context(lm=lm), dspy.track_usage() as tracker:
+            said = [ask("Why?"), ask("How?")]
+    finally:
+        stages.stand(())
+        lm.close()
+    history = [
+        repr({k: v for k, v in entry.items() if k not in ("timestamp", "uuid")})
+        for entry in dspy_internals.history()
+    ]
+    dspy_internals.history().clear()
+    return (said, history, tracker.get_total_tokens()), meter
+
+
+def test_what_was_recorded_is_replayed_without_server_and_key(server, path, ask):
+    redaction.remember(KEY, "${OPENAI_API_KEY}")
+    server.statuses.append(429)
+    recording = Cassette(path, "once")
+    model = "openai/gpt-4o-mini"
+    first, meter = seen(dspy.LM(model, api_key=KEY, api_base=server.url), recording, ask)
+    recording.save()
+    assert first[0][0] == "you sent Bearer ${OPENAI_API_KEY}"
+    assert meter.so_far.calls == 3
+    assert meter.so_far.cost > 0
+    server.stop()
+    for secret in (KEY, "chatcmpl", "fp_", "req_", "127.0.0.1"):
+        assert secret not in path.read_text()
+    assert scan(path) == []
+
+    cassette = Cassette(path, "none")
+    again, meter = seen(dspy.LM(model), cassette, ask)
+    assert again == first
+    assert "'cost': 0.0" in again[1][0]
+    assert (meter.so_far.calls, meter.so_far.replayed, meter.so_far.cost) == (0, 3, 0.0)
+    assert cassette.unused == []
+
+
+def test_recorded_again_from_the_same_server_the_file_is_the_same(server, path, ask):
+    files = []
+    for _ in range(2):
+        cassette = Cassette(path, "all")
+        redaction.remember(KEY, "${OPENAI_API_KEY}")
+        seen(dspy.LM("openai/gpt-4o-mini", api_key=KEY, api_base=server.url), cassette, ask)
+        cassette.save()
+        files.append(path.read_bytes())
+    assert files[0] == files[1]
+
+
+def test_a_miss_does_not_reach_the_network(server, path, ask):
+    lm = dspy.LM("openai/gpt-4o-mini", api_key=KEY, api_base=server.url)
+    stages.stand(Cassette(path, "none").stages)
+    try:
+        with dspy.context(lm=lm), pytest.raises(Held):
+            ask()
+    finally:
+        stages.stand(())
+        lm.close()

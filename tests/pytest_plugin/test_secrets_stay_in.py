@@ -1,0 +1,166 @@
+"""A secret that a profile refers to is in nothing that a run prints or writes.
+
+Not reached: what goes past pytest's capture while a test runs (`-s`, `--capture=tee-sys`, live
+logs, `log_file`), and what a test itself writes to files.
+"""
+
+import pytest
+
+from .openai_server import Server
+
+CANARY = """sk-canary'<&"-7f3a9b2c"""
+TRACES = ("canary", "7f3a9b2c")  # of each way to quote it
+
+SUITE = """
+import logging, os, unittest, warnings
+def key():
+    return os.environ["TEST_KEY"]
+def say():
+    print("said", key(), repr(key()), {"key": key()})
+    logging.getLogger("app").warning("logged %s", key())
+
+def test_asks():
+    local = key()
+    say()
+    answer = ask()
+    assert answer == "Paris", answer
+def test_passes():
+    say()
+def test_compares():
+    assert [key(), {"deep": key()}] == [1, {"deep": 2}]
+def test_raises():
+    local = {"headers": {"Authorization": "Bearer " + key()}}
+    say()
+    raise ValueError("no " + key())
+def test_chains():
+    try:
+        raise KeyError(key())
+    except KeyError as error:
+        raise ValueError(f"no {key()}") from error
+def test_groups():
+    raise ExceptionGroup(key(), [ValueError(key()), KeyError(key())])
+def test_notes():
+    error = ValueError("no")
+    error.add_note(key())
+    raise error
+def test_fails():
+    pytest.fail(key())
+def test_fails_without_a_trace():
+    pytest.fail(key(), pytrace=False)
+def test_skips():
+    say()
+    pytest.skip("no " + key())
+@pytest.mark.xfail
+def test_xfails():
+    pytest.xfail("no " + key())
+@pytest.mark.xfail(raises=ValueError)
+def test_xfails_otherwise():
+    raise ValueError(key())
+@pytest.fixture
+def broken():
+    say()
+    raise OSError(key())
+def test_setup(broken): pass
+@pytest.fixture
+def late():
+    yield
+    say()
+    raise OSError(key())
+def test_teardown(late): pass
+def test_property(record_property):
+    record_property("key", key())
+class TestUnit(unittest.TestCase):
+    def test_unit(self):
+        self.assertEqual(key(), "")
+    def test_skips(self):
+        self.skipTest(key())
+    def test_parts(self):
+        with self.subTest(part=1):
+            self.fail(key())
+"""
+
+
+@pytest.fixture
+def secret(write):
+    """In the `.env` of the project; its value is what that says."""
+    write(".env", f"TEST_KEY={quoted(CANARY)}\n")
+
+
+def quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def assert_is_not_in(text: str, what: str) -> None:
+    lines = [line for line in text.splitlines() if any(trace in line for trace in TRACES)]
+    assert not lines, (what, lines)
+
+
+@pytest.fixture
+def written(project):
+    """All that a run has printed and written, by where it stands."""
+
+    def found(result: pytest.RunResult) -> dict[str, str]:
+        files = {name: (project / name).read_text("utf-8") for name in ("junit.xml", "out.json")}
+        return {"stdout": result.stdout.str(), "stderr": result.stderr.str(), **files}
+
+    return found
+
+
+HOW = ("--showlocals", "-rA", "-vv", "-o", "junit_logging=all")
+FILES = ("--junit-xml", "junit.xml", "--dspy-report", "out.json")
+
+
+@pytest.mark.parametrize(
+    ("status", "style"), [(200, "long"), (401, "long"), (429, "short"), (500, "native")]
+)
+@pytest.mark.usefixtures("secret")
+def test_it_is_in_no_output_and_in_no_file(run_both_ways, suite, write, written, status, style):  # noqa: PLR0913, PLR0917
+    suite(SUITE)
+    with Server(status, "[[ ## answer ## ]] Paris, with", echoes_key=True) as server:
+        write("profiles.toml", server.profile())
+
+        result = run_both_ways("--dspy-profile", "live", *HOW, *FILES, f"--tb={style}")
+
+        assert CANARY in server.keys  # it was sent to whom it belongs
+    assert result.parseoutcomes()["failed"] >= 9
+    result.stdout.fnmatch_lines(["*said ${TEST_KEY}*"])
+    for where, text in written(result).items():
+        assert_is_not_in(text, where)
+
+
+@pytest.mark.usefixtures("secret")
+def test_it_is_not_in_an_error_of_the_collection(run_both_ways, suite, write, written):
+    suite("import os\nprint(os.environ['TEST_KEY'])\nraise ValueError(os.environ['TEST_KEY'])")
+    with Server() as server:
+        write("profiles.toml", server.profile())
+
+    result = run_both_ways("--dspy-profile", "live", *HOW, *FILES)
+
+    assert result.parseoutcomes()["errors"] >= 1
+    for where, text in written(result).items():
+        assert_is_not_in(text, where)
+
+
+def test_it_would_be_in_them_without_us(run, suite, project):
+    suite(SUITE)
+
+    result = run("-rA", "--junit-xml", "junit.xml", env={"TEST_KEY": CANARY})
+
+    result.stdout.fnmatch_lines([f"*said {CANARY.replace('[', '[[]')}*"])
+    assert "7f3a9b2c" in (project / "junit.xml").read_text("utf-8")
+
+
+def test_it_is_not_in_an_answer_that_the_report_names(run, suite, write, project):
+    suite("""
+        import os
+        @pytest.mark.parametrize("n", [1], ids=["7f3a9b2c"])
+        def test_asks(n): ask()
+    """)
+    write(".env", "TEST_KEY=7f3a9b2c\n")
+    with Server() as server:
+        write("profiles.toml", server.profile())
+
+        run("--dspy-profile", "live", "--dspy-report", "out.json").assert_outcomes(passed=1)
+
+    assert_is_not_in((project / "out.json").read_text("utf-8"), "out.json")
