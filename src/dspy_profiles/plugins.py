@@ -47,7 +47,10 @@ class BuiltIn:
 
     @hookimpl
     def dspy_profiles_providers(self) -> Mapping[str, object]:
-        return {"mock": "dspy_profiles.providers.mock:MockEngine"}
+        return {
+            "mock": "dspy_profiles.providers.mock:MockEngine",
+            "replay": "dspy_profiles.cassettes.replay:ReplayEngine",
+        }
 
     @hookimpl
     def dspy_profiles_secret_schemes(self) -> secrets.Schemes:

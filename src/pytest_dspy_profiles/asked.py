@@ -54,14 +54,21 @@ class Asked:
             parts.append("forced")
         if self.live_blocked_by:
             parts.append("live calls blocked")
+        if (mode := self.scene.settings.text("cassettes")) != "off":
+            parts.append(f"cassettes {mode}")
         if self.budgets:
             parts.append(f"budget {self.budgets}")
         return " · ".join(parts)
 
+    def cassettes(self, root: Path) -> Path:
+        """The folder of the cassettes."""
+        return self.scene.settings.path("cassette-dir") or root / "cassettes"
+
     @property
     def is_worth_telling(self) -> bool:
         """Whether something is in effect that whoever started the session should know of."""
-        return bool(self.named.names or self.live_blocked_by or self.budgets)
+        cassettes = self.scene.settings.text("cassettes") != "off"
+        return bool(self.named.names or self.live_blocked_by or self.budgets or cassettes)
 
     @classmethod
     def of(cls, config: pytest.Config) -> "Asked":

@@ -13,10 +13,20 @@ from dspy_profiles.errors import InvalidProfile, ProfileError
 from dspy_profiles.limits import Limits
 from dspy_profiles.resolver import Overrides, check_overrides
 
-__all__ = ["ProfileMark", "limits_of", "profile_mark", "profile_marks", "unreadable"]
+__all__ = [
+    "CassetteMark",
+    "ProfileMark",
+    "cassette_mark",
+    "limits_of",
+    "profile_mark",
+    "profile_marks",
+    "unreadable",
+]
 
 PROFILE = "dspy_profile"
 BUDGET = "dspy_budget"
+CASSETTE = "dspy_cassette"
+TAPED = '@pytest.mark.dspy_cassette(mode="once")'
 EXAMPLE = '@pytest.mark.dspy_profile("mock", lm={"temperature": 0})'
 
 
@@ -56,7 +66,7 @@ def profile_marks(node: Any) -> Iterator[ProfileMark]:
 
 def unreadable(node: Any) -> Iterator[str]:
     """What is wrong with each mark of ours, also with those that others stand before."""
-    for name, read in ((PROFILE, _read), (BUDGET, _limits)):
+    for name, read in ((PROFILE, _read), (CASSETTE, _cassette), (BUDGET, _limits)):
         for where, mark in node.iter_markers_with_node(name):
             try:
                 read(where, mark)
@@ -68,6 +78,40 @@ def limits_of(node: Any) -> Limits | None:
     """What the nearest budget mark allows."""
     found = next(iter(node.iter_markers_with_node(BUDGET)), None)
     return None if found is None else _limits(*found)
+
+
+@dataclass(frozen=True)
+class CassetteMark:
+    """What the nearest mark says."""
+
+    name: str | None = None
+    mode: str | None = None
+    match: tuple[str, ...] | None = None
+
+
+def cassette_mark(node: Any) -> CassetteMark | None:
+    """The nearest one, checked."""
+    found = next(iter(node.iter_markers_with_node(CASSETTE)), None)
+    return None if found is None else _cassette(*found)
+
+
+def _cassette(where: Any, mark: pytest.Mark) -> CassetteMark:
+    from dspy_profiles.cassettes import checked_match, checked_mode
+
+    with faulty(where, mark):
+        by_place = dict(zip(("name", "mode"), mark.args, strict=False))
+        given: dict[str, Any] = {**by_place, **mark.kwargs}
+        unknown = given.keys() - {"name", "mode", "match"}
+        if unknown or len(mark.args) > 2:  # noqa: PLR2004 - a name and a mode
+            raise InvalidProfile("dspy_cassette takes name, mode and match", hint=TAPED)
+        name, mode, match = (given.get(key) for key in ("name", "mode", "match"))
+        if name is not None and (not isinstance(name, str) or not name.strip("./ ")):
+            raise InvalidProfile(f"a cassette is named by a text, not by {name!r}", hint=TAPED)
+        return CassetteMark(
+            name,
+            None if mode is None else checked_mode(str(mode)),
+            None if match is None else checked_match(match),
+        )
 
 
 def _limits(where: Any, mark: pytest.Mark) -> Limits:

@@ -66,6 +66,19 @@ class Relay:
             self.summary().add_process(None, used)
         if suite is not None and suite.asked.report is not None:
             self._write(suite.asked.report, session)
+        if self._summary is not None and self._summary.cassettes and not session.exitstatus:
+            self._look_for_stale_ones(self._summary)
+
+    def _look_for_stale_ones(self, summary: "Summary") -> None:
+        from pytest_dspy_profiles import stale
+        from pytest_dspy_profiles.asked import Asked
+
+        if not stale.is_full(self._config):
+            return
+        suite = waking.suite(self._config)
+        asked = Asked.of(self._config) if suite is None else suite.asked
+        summary.stale = summary.cassettes.last_run(asked.cassettes(self._config.rootpath))
+        stale.keep(asked.scene.locations.root, summary.stale)
 
     def _write(self, path: Path, session: pytest.Session) -> None:
         from dspy_profiles.errors import WriteFailed

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 
@@ -21,8 +22,12 @@ from pytest_dspy_profiles.marks import limits_of
 from pytest_dspy_profiles.options import FORCE
 from pytest_dspy_profiles.scopes import Scope, Scopes
 from pytest_dspy_profiles.stand import Stand
+from pytest_dspy_profiles.tapes import Tapes
 
 __all__ = ["Running", "Test"]
+
+# What ends a test without failing it.
+QUIET = (pytest.skip.Exception, pytest.xfail.Exception, SkipTest)
 
 InForce = tuple[Prepared | None, Scope | None]
 
@@ -56,9 +61,10 @@ class Teardown:
 class Running:
     """Where tests are run: in the one process, or in each worker of xdist."""
 
-    def __init__(self, asked: Asked, scopes: Scopes) -> None:
+    def __init__(self, asked: Asked, scopes: Scopes, tapes: Tapes) -> None:
         self.asked = asked
         self.scopes = scopes
+        self.tapes = tapes
         self.stand = Stand(asked)
         self.test: Test | None = None
         self._fixture: Any = None  # the definition of the fixture dspy_profile
@@ -92,9 +98,14 @@ class Running:
                 pytest.skip(missing.message)
             raise
         name = found.names[0] if found.names else ""
-        forced = self.asked.forced and ready is not None and is_offline(ready.profile)
+        profile = None if ready is None else ready.profile
+        forced = self.asked.forced and profile is not None and is_offline(profile)
         scope = self.scopes.open(
-            item.nodeid, name, limits_of(item), blocked_by=FORCE.flag if forced else None
+            item.nodeid,
+            name,
+            limits_of(item),
+            blocked_by=FORCE.flag if forced else None,
+            cassette=self.tapes.for_test(item, profile),
         )
         self._under(ready, scope)
         isolation = Isolation() if ready is not None and self.asked.isolates else None
@@ -110,8 +121,14 @@ class Running:
         self._under(test.ready, test.scope)
         if FIXTURE in getattr(item, "funcargs", {}):
             item.funcargs[FIXTURE] = self.stand.active()
-        with self.stand.laid(test.scope), told(test.scope):
-            yield
+        try:
+            with self.stand.laid(test.scope), told(test.scope):
+                yield
+        except ProfileError:
+            # unittest keeps aside what a test raised, a skip as well, and pytest would tell that.
+            kept = getattr(item, "_excinfo", None) or []
+            kept[:] = [excinfo for excinfo in kept if not isinstance(excinfo.value, QUIET)]
+            raise
 
     @contextmanager
     def tearing_down(self) -> Iterator[None]:
@@ -127,6 +144,12 @@ class Running:
                 yield
         finally:
             self._isolate()
+
+    def finish(self, *, failed: bool) -> Test | None:
+        """The test is over, with all that ended with it."""
+        if self.test is not None:
+            self.tapes.end(self.test.scope.cassette, failed=failed)
+        return self.test
 
     @contextmanager
     def setting_up(self, fixture: Any, request: Any) -> Iterator[None]:
@@ -153,7 +176,12 @@ class Running:
         except ProfileError as error:
             trouble = error  # many fixtures have nothing to do with a model
         name = found.names[0] if found.names else ""
-        scope = self.scopes.open(f"the {fixture.scope} fixture {fixture.argname}", name)
+        cassette = self.tapes.for_fixture(
+            request.node, fixture, None if ready is None else ready.profile
+        )
+        scope = self.scopes.open(
+            f"the {fixture.scope} fixture {fixture.argname}", name, cassette=cassette
+        )
         around, teardown = self._now, Teardown(ready, scope)
         before = self._configuration()
         fixture.addfinalizer(partial(self._after_teardown, teardown))  # the first is called last
@@ -177,6 +205,7 @@ class Running:
         self._under(teardown.ready, teardown.scope)
 
     def _after_teardown(self, teardown: "Teardown") -> None:
+        self.tapes.end(teardown.scope.cassette, failed=False)
         if teardown.around is not None:
             self._keep(teardown.before)
             self._under(*teardown.around)
@@ -226,27 +255,32 @@ def told(scope: Scope) -> Iterator[None]:
     """Make an ordinary error of what was held back in here, also where the code has caught it."""
     try:
         yield
-    except pytest.skip.Exception:
+    except QUIET:
         _refuse_silence(scope)
         raise
     except BaseException as error:
         silent = _silent(scope)
         held = held_in(error)
         if held is None:
-            for each in silent[-1:]:
-                error.add_note(f"held back meanwhile: {each}")
+            if silent is not None:
+                error.add_note(f"held back meanwhile: {silent}")
             raise
         raise held.error.with_traceback(held.__traceback__) from None
     _refuse_silence(scope)
 
 
-def _silent(scope: Scope) -> list[ProfileError]:
-    """What was held back since this was asked last."""
-    errors = scope.meter.errors[scope.told :]
-    scope.told += len(errors)
-    return errors
+def _silent(scope: Scope) -> ProfileError | None:
+    """What was held back and never told: once is enough.
+
+    Examples that Evaluate has queued are refused while the test that failed of the first ends.
+    """
+    if scope.is_told or not scope.meter.errors:
+        return None
+    scope.is_told = True
+    return scope.meter.errors[0]
 
 
 def _refuse_silence(scope: Scope) -> None:
-    for error in _silent(scope):
+    error = _silent(scope)
+    if error is not None:
         raise error.with_traceback(None)

@@ -30,7 +30,7 @@ class Scope:
     stages: tuple[Stage, ...]
     meter: Meter
     cassette: Cassette | None = None
-    told: int = 0  # how many of the errors in it were raised
+    is_told: bool = False  # a test or a fixture has failed of what was held back in it
 
     @property
     def usage(self) -> Usage:

@@ -13,6 +13,7 @@ from dspy_profiles.usage import Usage
 from pytest_dspy_profiles import choosing
 from pytest_dspy_profiles.asked import Asked
 from pytest_dspy_profiles.checking import Checks
+from pytest_dspy_profiles.options import KEEP
 from pytest_dspy_profiles.relay import is_controller
 from pytest_dspy_profiles.summary import properties
 from pytest_dspy_profiles.waking import OUTPUT
@@ -21,7 +22,7 @@ __all__ = ["Suite"]
 
 Wrapper = Generator[None, Any, Any]
 TALLY = "dspy_profiles_tally"  # the file of the budgets, among what xdist tells its workers
-RECORD = pytest.StashKey[dict[str, Any]]()
+RECORD = pytest.StashKey[dict[str, Any]]()  # what the reports of a test bear
 
 
 class Suite:
@@ -57,10 +58,13 @@ class Suite:
             from dspy_profiles.budget.tally import Tally
             from pytest_dspy_profiles.running import Running
             from pytest_dspy_profiles.scopes import Scopes
+            from pytest_dspy_profiles.tapes import Tapes
 
             tally = Tally(self.tally_file()) if self.asked.budgets else None
             scopes = Scopes(self.asked.budgets, tally, self.asked.live_blocked_by)
-            self._running = Running(self.asked, scopes)
+            keeps = bool(self.config.getoption(KEEP.flag))
+            tapes = Tapes(self.asked, self.config.rootpath, keeps=keeps)
+            self._running = Running(self.asked, scopes, tapes)
             self._running.start()
         return self._running
 
@@ -132,6 +136,14 @@ class Suite:
             raise pytest.UsageError(text)
         self.usage_error = text  # a worker that raises is a crash: the controller tells it
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Wrapper:
+        from pytest_dspy_profiles import failures
+
+        report = yield
+        failures.hide_secrets(report)
+        return report
+
     # The tests
 
     @pytest.hookimpl(wrapper=True)
@@ -155,14 +167,22 @@ class Suite:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Wrapper:
+        record = item.stash[RECORD]
+        failed = record.pop("failed", True)
         try:
             with self.running.tearing_down():
-                return (yield)
+                result = yield
+        except BaseException:
+            failed = True
+            raise
+        else:
+            return result
         finally:
-            test = self.running.test
+            test = self.running.finish(failed=failed)
+            record["cassettes"] = self.running.tapes.told()
             if test is not None:
                 usage = test.usage
-                item.stash[RECORD]["usage"] = vars(usage)
+                record["usage"] = vars(usage)
                 item.user_properties += properties(usage)
 
     @pytest.hookimpl(wrapper=True)
@@ -170,7 +190,9 @@ class Suite:
         from pytest_dspy_profiles import failures  # imports DSPy, which a controller has no use for
 
         report = yield
-        record = item.stash.get(RECORD, {"profile": None})
+        record: dict[str, Any] = item.stash.get(RECORD, {"profile": None})
+        if call.when != "teardown":
+            record["failed"] = record.get("failed", False) or report.failed
         failures.tell(report, call, record["profile"])
         whole = call.when == "teardown"
         report.dspy_profiles = record if whole else {"profile": record["profile"]}

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles.cassettes.last_run import LastRun
 from dspy_profiles.errors import WriteFailed
 from dspy_profiles.limits import Budgets
 from dspy_profiles.redaction import redact
 from dspy_profiles.usage import Usage, total
+from pytest_dspy_profiles.stale import Cassettes
 
 __all__ = ["Summary", "properties", "usage_text"]
 
@@ -55,6 +57,8 @@ class Summary:
     tests: dict[str, Tested] = field(default_factory=dict)
     processes: dict[str | None, Mapping[str, Usage]] = field(default_factory=dict)
     died: list[str] = field(default_factory=list)  # workers that have not told their end
+    cassettes: Cassettes = field(default_factory=Cassettes)
+    stale: LastRun | None = None  # cassettes that a full run has not used
 
     def add(self, report: Any, said: Mapping[str, Any]) -> None:
         """One phase of a test. A test that is run again counts once, with all that it used."""
@@ -74,6 +78,8 @@ class Summary:
         elif report.outcome == "skipped" and found.outcome == "passed":
             found.outcome = "xfailed" if hasattr(report, "wasxfail") else "skipped"
         found.duration += report.duration
+        for told in said.get("cassettes", ()):
+            self.cassettes.add(told)
         if "usage" in said:
             found.usage += Usage(**said["usage"])
 
@@ -153,6 +159,7 @@ class Summary:
         paid = [test for test in asked if test.usage.cost]
         if paid:
             yield _one("costliest", max(paid, key=lambda test: test.usage.cost or 0))
+        yield from self.cassettes.lines(self.stale)
         for worker in self.died:
             yield f"{worker} died: what its last test and its wider fixtures used is not counted"
 

@@ -2,66 +2,57 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dspy_profiles.cassettes import Cassette, checked_match, checked_mode
-from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.cassettes import Cassette, checked_mode
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import is_offline
 from pytest_dspy_profiles.asked import Asked
-from pytest_dspy_profiles.marks import faulty
+from pytest_dspy_profiles.marks import CassetteMark, cassette_mark
 
-__all__ = ["CassetteMark", "Tapes", "cassette_mark", "path_for"]
+__all__ = ["Tapes", "path_for"]
 
-CASSETTE = "dspy_cassette"
-KEYWORDS = frozenset({"name", "mode", "match"})
-EXAMPLE = '@pytest.mark.dspy_cassette(mode="once")'
 LONGEST = 120  # characters of a file's name; most file systems take 255 bytes
-
-
-@dataclass(frozen=True)
-class CassetteMark:
-    """What the nearest mark says."""
-
-    name: str | None = None
-    mode: str | None = None
-    match: tuple[str, ...] | None = None
-
-
-def cassette_mark(node: Any) -> CassetteMark | None:
-    """The nearest one, checked."""
-    found = next(iter(node.iter_markers_with_node(CASSETTE)), None)
-    return None if found is None else read(*found)
-
-
-def read(where: Any, mark: pytest.Mark) -> CassetteMark:
-    """One mark; what is wrong with it is told with its place."""
-    with faulty(where, mark):
-        by_place = dict(zip(("name", "mode"), mark.args, strict=False))
-        given: dict[str, Any] = {**by_place, **mark.kwargs}
-        unknown = given.keys() - KEYWORDS
-        if unknown or len(mark.args) > 2:  # noqa: PLR2004 - a name and a mode
-            raise InvalidProfile("dspy_cassette takes name, mode and match", hint=EXAMPLE)
-        name, mode, match = (given.get(key) for key in ("name", "mode", "match"))
-        if name is not None and (not isinstance(name, str) or not name.strip("./ ")):
-            raise InvalidProfile(f"a cassette is named by a text, not by {name!r}", hint=EXAMPLE)
-        return CassetteMark(
-            name,
-            None if mode is None else checked_mode(str(mode)),
-            None if match is None else checked_match(match),
-        )
 
 
 class Tapes:
     """Opens a cassette for each test, and each wider fixture, that is to have one."""
 
-    def __init__(self, asked: Asked, root: Path) -> None:
+    def __init__(self, asked: Asked, root: Path, *, keeps: bool) -> None:
         self._asked = asked
         self._root = root
+        self._keeps = keeps  # also what a failed test has recorded
+        self._since = time.time()
+        self._ended: list[dict[str, Any]] = []
+
+    def end(self, cassette: Cassette | None, *, failed: bool) -> None:
+        """Write what was recorded; half of a failed test's is not to stay."""
+        if cassette is None:
+            return
+        recorded = cassette.recorded
+        if failed and cassette.mode in ("once", "all") and not self._keeps:
+            cassette.discard()
+            recorded = 0
+        else:
+            cassette.save()
+        self._ended.append(
+            {
+                "path": str(cassette.path),
+                "replayed": cassette.replayed,
+                "recorded": recorded,
+                "match": list(cassette.match),
+                "unused": sorted({entry.key for entry in cassette.unused}),
+            }
+        )
+
+    def told(self) -> list[dict[str, Any]]:
+        """What became of the cassettes that ended since this was asked last."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def for_test(self, item: Any, profile: ResolvedProfile | None) -> Cassette | None:
         """The cassette of a test; None where it is to have none."""
@@ -73,7 +64,11 @@ class Tapes:
             return None
         name = mark.name if mark is not None else None
         own = f"{item.getparent(pytest.Class).name}." if item.getparent(pytest.Class) else ""
-        path = path_for(self._folder, item.path.relative_to(self._root), name or own + item.name)
+        path = path_for(
+            self._asked.cassettes(self._root),
+            item.path.relative_to(self._root),
+            name or own + item.name,
+        )
         return self._open(path, mode, mark, profile, item.nodeid)
 
     def for_fixture(
@@ -87,7 +82,7 @@ class Tapes:
         if mode == "off":
             return None
         base = Path(fixture.baseid or "conftest.py")
-        path = path_for(self._folder, base, f"{fixture.argname}.fixture")
+        path = path_for(self._asked.cassettes(self._root), base, f"{fixture.argname}.fixture")
         return self._open(path, mode, mark, profile, str(fixture.baseid or "."))
 
     def _open(
@@ -104,6 +99,7 @@ class Tapes:
             match=None if mark is None else mark.match,
             profile="" if profile is None else profile.fingerprint,
             command=f"pytest '{where}' --dspy-cassettes new",
+            since=self._since,
         )
 
     def _mode(self, mark: CassetteMark | None) -> str:
@@ -114,11 +110,6 @@ class Tapes:
         if mark is not None:
             return mark.mode or (str(given.value) if given.value != "off" else "none")
         return str(given.value)
-
-    @property
-    def _folder(self) -> Path:
-        given = self._asked.scene.settings.path("cassette-dir")
-        return self._root / "cassettes" if given is None else given
 
 
 def path_for(folder: Path, module: Path, name: str) -> Path:

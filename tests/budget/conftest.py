@@ -28,6 +28,7 @@ def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
     )
     monkeypatch.setitem(vars(dspy), "cache", in_memory)
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
     yield
     assert STAGES not in dspy.settings, "stages still stand"
     dict.clear(module.main_thread_config)

@@ -30,6 +30,7 @@ def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
     )
     monkeypatch.setitem(vars(dspy), "cache", in_memory)
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
     yield
     assert STAGES not in dspy.settings, "stages still stand"
     dict.clear(module.main_thread_config)
@@ -245,8 +246,3 @@ def without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 
     plain = SimpleNamespace(array=lambda values, dtype=None: values, float32=None)
     monkeypatch.setattr(dspy.clients.embedding, "np", plain)
-
-
-@pytest.fixture
-def litellm_offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")

@@ -233,9 +233,7 @@ def test_after_a_forward_has_failed_the_next_call_passes_again(heard: Any) -> No
     assert heard.log == ["before", "failed"] * 2
 
 
-def test_a_call_over_litellm_passes(
-    heard: Any, server: Any, openai: Any, litellm_offline: None
-) -> None:
+def test_a_call_over_litellm_passes(heard: Any, server: Any, openai: Any) -> None:
     lm = openai(engine="litellm")
     lm("Why?")
     asyncio.run(lm.acall("Why?"))
@@ -247,7 +245,7 @@ def test_a_call_over_litellm_passes(
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_each_batch_of_an_embedder_passes_and_what_is_cached_does_not(
-    asynchronous: Any, heard: Any, server: Any, without_numpy: None, litellm_offline: None
+    asynchronous: Any, heard: Any, server: Any, without_numpy: None
 ) -> None:
     embedder = dspy.Embedder(
         "openai/text-embedding-3-small", api_base=f"{server.url}/v1", api_key="x", batch_size=2

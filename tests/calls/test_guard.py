@@ -137,7 +137,7 @@ def test_where_a_program_gathers_errors_the_meter_knows_all_the_same(
 
     found = asyncio.run(main())
     assert [type(each) for each in found] == [Held, Held]
-    assert meter.errors == [each.error for each in found]
+    assert {*map(id, meter.errors)} == {id(each.error) for each in found}
     assert server.asked == []
 
 
@@ -164,7 +164,7 @@ def test_it_says_who_would_have_called_what_and_what_to_do(meter: Meter, ask: An
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_no_embedder_is_asked(
-    asynchronous: Any, meter: Meter, server: Any, without_numpy: None, litellm_offline: None
+    asynchronous: Any, meter: Meter, server: Any, without_numpy: None
 ) -> None:
     embedder = dspy.Embedder(
         "openai/text-embedding-3-small", api_base=f"{server.url}/v1", api_key="x"

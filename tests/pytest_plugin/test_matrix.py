@@ -99,26 +99,23 @@ def test_a_matrix_of_a_module_and_of_the_ini_file(run_both_ways, suite, write):
     run_both_ways().assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize(
-    "parametrize",
-    [
-        '"dspy_profile", ["dev", "staging"]',
-        '"dspy_profile", ["dev", "staging"], indirect=True',
-        '["dspy_profile"], [("dev",), ("staging",)]',
-        '"n, dspy_profile", [(1, "dev"), (2, "staging")]',
-        'argnames="dspy_profile", argvalues=["dev", "staging"]',
-    ],
-)
 @pytest.mark.parametrize("words", [(), ("--dspy-profile", "mock"), ("--dspy-profile", "mock,dev")])
-def test_a_test_may_parametrize_the_fixture_itself(run, suite, parametrize, words):
-    more = "n, " if '"n,' in parametrize else ""
-    suite(f"""
-        @pytest.mark.parametrize({parametrize})
-        def test_each({more}dspy_profile, request):
-            assert dspy_profile.name == name() == model()
-            assert name() in request.node.name
+def test_a_test_may_parametrize_the_fixture_itself(run, suite, words):
+    suite("""
+        def check(found, request):
+            assert found.name == name() == model() and name() in request.node.name
+        @pytest.mark.parametrize("dspy_profile", ["dev", "staging"])
+        def test_plain(dspy_profile, request): check(dspy_profile, request)
+        @pytest.mark.parametrize("dspy_profile", ["dev", "staging"], indirect=True)
+        def test_indirect(dspy_profile, request): check(dspy_profile, request)
+        @pytest.mark.parametrize(["dspy_profile"], [("dev",), ("staging",)])
+        def test_list(dspy_profile, request): check(dspy_profile, request)
+        @pytest.mark.parametrize("n, dspy_profile", [(1, "dev"), (2, "staging")])
+        def test_with_another(n, dspy_profile, request): check(dspy_profile, request)
+        @pytest.mark.parametrize(argnames="dspy_profile", argvalues=["dev", "staging"])
+        def test_keywords(dspy_profile, request): check(dspy_profile, request)
     """)
-    run(*words).assert_outcomes(passed=2)
+    run(*words).assert_outcomes(passed=10)
 
 
 @pytest.mark.parametrize("indirect", [", indirect=True", ""])

@@ -174,12 +174,10 @@ def test_a_profile_of_the_session_that_cannot_be_is_told_with_its_line(
     ['[dev]\nextends = "nobody"\n', "[dev]\nlm.temperature = 'hot'\n", "[dev]\nlmm.model = 'x'\n"],
     ids=["parent", "type", "section"],
 )
-def test_a_profile_of_a_mark_that_cannot_be_is_told_before_any_test(
-    run_both_ways, suite, write, broken
-):
+def test_a_profile_of_a_mark_that_cannot_be_is_told_before_any_test(run, suite, write, broken):
     path = write("profiles.toml", broken)
     suite("@pytest.mark.dspy_profile('dev')\ndef test_a(): print('RAN')")
-    text = said(run_both_ways("-s"))
+    text = said(run("-s"))
     assert f"{path}:" in text
 
 
@@ -200,8 +198,8 @@ def test_forcing_without_a_profile_is_told(run_both_ways, suite):
 
 
 @pytest.mark.parametrize("budget", ["calls", "calls=-1", "cents=3", "usd=x", "nobody.calls=3"])
-def test_a_wrong_budget_is_told(run_both_ways, suite, budget):
+def test_a_wrong_budget_is_told(run, suite, budget):
     suite("print('RAN')\ndef test_a(): pass")
     assert budget.partition("=")[0].removesuffix(".calls") in said(
-        run_both_ways("--dspy-budget", budget, "-s")
+        run("--dspy-budget", budget, "-s")
     )

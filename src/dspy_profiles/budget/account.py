@@ -62,7 +62,7 @@ class Account:
         if elsewhere > 0:
             by_model += f"{', ' if by_model else ''}{elsewhere} in other processes"
         flight = f", {self.in_flight} still under way" if self.in_flight else ""
-        usd = f", ${spent.usd:.4f}" if spent.usd else ""
+        usd = f", {_dollars(spent.usd)}" if spent.usd else ""
         models = f" ({by_model})" if by_model else ""
         return f"{spent.calls} calls{models}{flight}, {spent.tokens:,} tokens{usd}"
 

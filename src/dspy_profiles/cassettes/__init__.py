@@ -1,12 +1,15 @@
 """What models said, kept in files that tests are run against: recorded once, replayed for ever."""
 
-from dspy_profiles.cassettes.cassette import Cassette
-from dspy_profiles.cassettes.listing import Description, describe, prune
-from dspy_profiles.cassettes.modes import MODES, Mode, checked_mode
-from dspy_profiles.cassettes.player import Player
-from dspy_profiles.cassettes.requests import MATCH, checked_match
-from dspy_profiles.cassettes.scan import Finding, scan
-from dspy_profiles.cassettes.tape import Entry
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dspy_profiles.cassettes.cassette import Cassette
+    from dspy_profiles.cassettes.listing import Description, describe, prune
+    from dspy_profiles.cassettes.modes import MODES, Mode, checked_mode
+    from dspy_profiles.cassettes.player import Player
+    from dspy_profiles.cassettes.requests import MATCH, checked_match
+    from dspy_profiles.cassettes.scan import Finding, scan
+    from dspy_profiles.cassettes.tape import Entry
 
 __all__ = [
     "MATCH",
@@ -23,3 +26,31 @@ __all__ = [
     "prune",
     "scan",
 ]
+
+# Most of these rooms import DSPy, and some who need another one have no use for it.
+_ROOMS = {
+    "MATCH": "requests",
+    "MODES": "modes",
+    "Cassette": "cassette",
+    "Description": "listing",
+    "Entry": "tape",
+    "Finding": "scan",
+    "Mode": "modes",
+    "Player": "player",
+    "checked_match": "requests",
+    "checked_mode": "modes",
+    "describe": "listing",
+    "prune": "listing",
+    "scan": "scan",
+}
+
+
+def __getattr__(name: str) -> object:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{room}"), name)
+    globals()[name] = value
+    return value

@@ -134,7 +134,7 @@ def prune(path: Folder = None, *, yes: Yes = False) -> None:
     requests = {n: r for n, r in last.requests.items() if Path(n).resolve() in wanted}
     rows = [(on_path(file), Text("no test opens it", style=MUTED)) for file in files]
     rows += [
-        (on_path(Path(name)), Text(f"{len(each.keys)} requests are not made", style=MUTED))
+        (on_path(Path(name)), Text(f"requests that no test makes: {len(each.keys)}", style=MUTED))
         for name, each in requests.items()
     ]
     if not rows:
