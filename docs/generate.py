@@ -17,6 +17,7 @@ from dspy_profiles import errors, redaction, secret_names
 from dspy_profiles.cli.app import app
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles.settings import SETTINGS
+from pytest_dspy_profiles import options
 
 DOCS = Path(__file__).parent
 CODE = Path(dspy_profiles.__file__).parent
@@ -39,6 +40,46 @@ def settings() -> str:
         for each in SETTINGS
     )
     return table(("setting", "what stands there", "environment variable", "meaning"), rows)
+
+
+def pytest_table() -> str:
+    """Every option of the plugin, and how it is spelled elsewhere."""
+    rows = (
+        (
+            f"`{each.flag}`",
+            f"`{each.ini}`" if each.ini else "none",
+            f"`{each.env}`" if each.env else "none",
+            values_of(each),
+            each.help,
+        )
+        for each in pytest_options_all()
+    )
+    return table(("option", "ini key", "environment variable", "value", "meaning"), rows)
+
+
+def pytest_options_all() -> list[options.Option]:
+    """Those that are settings of the suite, and those that are not."""
+    return [*options.OPTIONS, *(v for v in vars(options).values() if isinstance(v, options.Option))]
+
+
+def values_of(option: options.Option) -> str:
+    if option is options.FORCE:
+        return "none; `true` in the ini file, `1` in the environment"
+    found = option.choices or ((option.metavar,) if option.metavar else ())
+    return " or ".join(f"`{each}`" for each in found) or "none"
+
+
+def failure_kinds() -> str:
+    from pytest_dspy_profiles.failures import HINTS, KINDS
+
+    raised: dict[str, list[str]] = {}
+    for name, kind in (*KINDS.items(), ("ValueError", "no LM")):
+        raised.setdefault(kind, []).append(f"`{name}`")
+    rows = (
+        (f"`{kind}`", ", ".join(names), HINTS.get(kind, "what the error itself says"))
+        for kind, names in raised.items()
+    )
+    return table(("kind", "errors", "what the report says to do"), rows)
 
 
 def error_classes() -> str:
@@ -157,6 +198,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "sections": sections,
     "settings": settings,
     "errors": error_classes,
+    "pytest options": pytest_table,
+    "failure kinds": failure_kinds,
     "secret names": names_of_secrets,
     "names that are not secret": not_secret_names,
     "values that are not secret": gap_fillers,
@@ -211,7 +254,9 @@ def main() -> None:
         text = path.read_text("utf-8")
         if (made := current(text)) != text:
             path.write_text(made, encoding="utf-8")
-    OPTIONS.write_text(current_options(OPTIONS.read_text("utf-8")), encoding="utf-8")
+    text = OPTIONS.read_text("utf-8")
+    if (made := current_options(text)) != text:
+        OPTIONS.write_text(made, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,4 +26,5 @@ class Guard(Stage):
         if call.offline:
             return None
         what = _WHAT[call.kind].format(call.model)
-        raise Held(LiveCallBlocked(f"{self._who} {what}, and {self._why} holds it", self._hint))
+        said = f"{self._who} {what}, but live calls are blocked ({self._why})"
+        raise Held(LiveCallBlocked(said, self._hint))

@@ -23,6 +23,8 @@ KINDS = {
     "LMTransportError": "provider down",
     "LMTimeoutError": "provider down",
     "LMServerError": "provider down",
+    "ContextWindowExceededError": "prompt too long",
+    "LMInvalidRequestError": "bad request",
     "BudgetExceeded": "budget",
     "LiveCallBlocked": "blocked live call",
     "CassetteMiss": "not recorded",
@@ -32,6 +34,8 @@ HINTS = {
     "not paid for": "the account behind the key has no credit left",
     "rate limit": "fewer workers, a pause, or a mock: the provider wants fewer calls",
     "wrong model": "the provider has no such model: look at lm.model of the profile",
+    "prompt too long": "the model takes less: a shorter input, fewer demos, or a larger model",
+    "bad request": "the provider does not take it: look at the settings of lm in the profile",
     "provider down": "is it up, and is the address right? nothing is wrong with the test so far",
     "no LM": 'mark the test @pytest.mark.dspy_profile("mock"), or give it --dspy-profile NAME',
 }
@@ -99,7 +103,11 @@ def _hint(error: BaseException, kind: str) -> str:
         names = " or ".join(getattr(error, "env_keys", None) or ())
         return f"set {names}, or give the profile an api_key" if names else str(error)
     wait = getattr(error, "retry_after", None)
-    asked = f" (it asks for a pause of {wait:g} s)" if isinstance(wait, int | float) else ""
+    asked = (
+        f" (it asks for a pause of {wait:g} s)"
+        if isinstance(wait, int | float) and wait > 0
+        else ""
+    )
     return HINTS[kind] + asked
 
 

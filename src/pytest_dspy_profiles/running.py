@@ -95,7 +95,8 @@ class Running:
             ready = self.stand.ready(found)
         except MissingSecret as missing:
             if self.asked.skips_missing:
-                pytest.skip(missing.message)
+                # Told with the test's own place, not with this one.
+                raise pytest.skip.Exception(missing.message, _use_item_location=True) from None
             raise
         name = found.names[0] if found.names else ""
         profile = None if ready is None else ready.profile

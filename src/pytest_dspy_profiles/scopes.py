@@ -16,9 +16,10 @@ __all__ = ["Scope", "Scopes"]
 
 NO_PROFILE = ""
 HINT = (
-    "mark it @pytest.mark.dspy_profile('mock'), or let it call: --dspy-live allow; an engine of "
-    "your own that asks nobody says so: offline = True"
+    'mark it @pytest.mark.dspy_profile("mock"), record it on a cassette, or let it call: '
+    "--dspy-live allow"
 )
+FORCED_HINT = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
 
 
 @dataclass(eq=False)
@@ -69,7 +70,7 @@ class Scopes:
         meter = Meter()
         stages: list[Stage] = [meter, *(cassette.stages if cassette is not None else ())]
         if (by := blocked_by or self.live_blocked_by) is not None:
-            stages.append(Guard(name, by, HINT))
+            stages.append(Guard(name, by, HINT if blocked_by is None else FORCED_HINT))
         accounts = list(self._accounts(name, profile, limits))
         if accounts:
             stages.append(Budget(accounts))

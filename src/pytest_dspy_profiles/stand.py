@@ -78,6 +78,7 @@ class Stand:
     def leave(self) -> None:
         """Put back what was before the session."""
         self.switch(None, None)
+        session.forget()
         stages.stand(self._stages_before)
         if self._located is None:
             locations.unpin()

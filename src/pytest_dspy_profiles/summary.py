@@ -131,7 +131,11 @@ class Summary:
 
     def tell(self, reporter: Any, config: pytest.Config, budgets: Budgets | None) -> None:
         """The lines below the tests; none where no test had a profile and no LM was asked."""
-        used = {name: usage for name, usage in self.by_profile().items() if name or usage}
+        used = {
+            name: usage
+            for name, usage in self.by_profile().items()
+            if usage or (name and self._count(name))
+        }
         if not used:
             return
         reporter.write_sep("-", f"dspy: {', '.join(name or 'no profile' for name in used)}")

@@ -204,8 +204,8 @@ def test_the_error_says_what_was_spent_on_what(stand: Any, priced_lm: Any, engin
         "the budget of this test is spent: 3 of 3 calls; the next call of own/model was not made"
     )
     assert raised.value.error.hint == (
-        "3 calls (own/model 2, other/model 1), 36 tokens, $0.7500; "
-        "raise the budget, or find out who calls that often"
+        "3 calls (own/model 2, other/model 1), 36 tokens, $0.75; "
+        "raise the budget, or look for a loop there"
     )
 
 
@@ -231,7 +231,7 @@ def test_what_is_under_way_is_reported(limited: Any, lm: Any, engine: Any) -> No
     caller.start()
     engine.reached.wait()
     assert account.in_flight == 1
-    with pytest.raises(Held, match=r"1 calls \(own/model 1\), 1 still under way, 0 tokens"):
+    with pytest.raises(Held, match=r"1 call \(own/model 1\), 1 still under way, 0 tokens"):
         lm("Why?")
     engine.may_answer.set()
     caller.join()

@@ -156,7 +156,8 @@ def test_it_says_who_would_have_called_what_and_what_to_do(meter: Meter, ask: An
         ask(question="Why?")
     error = raised.value.error
     assert error.message == (
-        "this test would call the model openai/gpt-4o-mini, and --dspy-live block holds it"
+        "this test would call the model openai/gpt-4o-mini, "
+        "but live calls are blocked (--dspy-live block)"
     )
     assert error.hint == "use a mock"
     assert str(error.where).startswith(f"{__file__}:")

@@ -123,7 +123,7 @@ def test_what_one_holds_back_for_its_price_is_heard_by_all_that_were_asked(
     lm = lm_of(engine())
     with pytest.raises(Held, match="too dear"):
         lm("Why?")
-    assert log[-3:] == ["b priced", "a held", "b held"]
+    assert log[-4:] == ["b priced", "a priced", "a held", "b held"]
     assert len(lm.history) == 1  # what was paid for is in the history
 
 

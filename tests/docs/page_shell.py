@@ -76,7 +76,10 @@ class Shell:
                 "PYTHONUNBUFFERED": "1",  # the two streams in the order of a terminal
                 # What litellm would fetch when it is imported it has on board as well.
                 "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-                "PYTEST_ADDOPTS": "-p no:asyncio",  # which wants to be configured
+                # Said at the start of every pytest, where nobody has configured that plugin.
+                "PYTHONWARNINGS": "ignore:The configuration option",
+                # A test file that is written anew within a second may look like the one before.
+                "PYTHONDONTWRITEBYTECODE": "1",
             },
         )
         self._code = 0

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,48 @@ def run(page, root):
 def test_every_example_runs_and_prints_what_the_page_says(page, tmp_path) -> None:
     faults = run(page, tmp_path)
     assert not faults, "\n\n".join(faults)
+
+
+def test_every_test_file_of_a_page_is_run_by_pytest(page) -> None:
+    for number, block in enumerate(page.blocks):
+        name = Path(block.file or "").name
+        if not re.fullmatch(r"test_\w+\.py|conftest\.py", name):
+            continue
+        commands = []
+        for later in page.blocks[number + 1 :]:
+            if later.file == block.file:
+                break
+            if later.language == "console" and "not run" not in later.marks:
+                commands += re.findall(r"^\$ (.+)$", later.text, re.MULTILINE)
+        assert any(runs(command, name) for command in commands), (
+            f"docs/{page.name}:{block.line}: no command of the page runs {name}"
+        )
+
+
+def runs(command: str, name: str) -> bool:
+    """Whether pytest, in this command, collects that file and runs it."""
+    if not re.search(r"\bpytest\b", command) or "--collect-only" in command:
+        return False
+    named = re.findall(r"\b\w+\.py\b", command.partition("pytest")[2])
+    return name == "conftest.py" or not named or name in named
+
+
+@pytest.mark.parametrize(
+    ("command", "is_run"),
+    [
+        ("pytest -q", True),
+        ("python -m pytest -q test_one.py::test_a", True),
+        ("pytest test_two.py", False),
+        ("pytest --collect-only -q", False),
+        ("python test_one.py", False),
+    ],
+)
+def test_a_test_file_is_run_where_pytest_gets_it(command, is_run, made_page) -> None:
+    page = made_page(
+        f'```python title="test_one.py"\ndef test_a(): ...\n```\n```console\n$ {command}\n…\n```\n'
+    )
+    with nullcontext() if is_run else pytest.raises(AssertionError, match="made.md:2"):
+        test_every_test_file_of_a_page_is_run_by_pytest(page)
 
 
 def test_every_toml_block_can_be_read(page) -> None:

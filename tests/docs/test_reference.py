@@ -14,6 +14,8 @@ from dspy_profiles import errors, hookspecs
 from dspy_profiles.cli.app import COMMANDS, app
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles.settings import SETTINGS
+from pytest_dspy_profiles import fixtures, options
+from pytest_dspy_profiles import hookspecs as pytest_hookspecs
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,71 @@ def test_every_section_has_a_heading(name, headings) -> None:
 def test_every_setting_is_named_with_its_variable(setting, docs) -> None:
     text = (docs / "reference" / "file.md").read_text("utf-8")
     assert re.search(rf"^\| `{setting.name}` \|.*`{setting.env}`", text, re.MULTILINE)
+
+
+PYTEST_OPTIONS = [
+    *options.OPTIONS,
+    *(v for v in vars(options).values() if type(v) is options.Option),
+]
+
+
+@pytest.mark.parametrize("option", PYTEST_OPTIONS, ids=lambda option: option.setting)
+def test_every_option_of_the_plugin_has_a_row_with_its_ini_key_and_its_variable(
+    option, docs
+) -> None:
+    text = (docs / "reference" / "pytest.md").read_text("utf-8")
+    spelled = (option.flag, option.ini, option.env)
+    row = r" \| ".join(f"`{each}`" if each else "none" for each in spelled)
+    assert re.search(rf"^\| {row} \|", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.in_pytest], ids=lambda s: s.name)
+def test_every_setting_of_the_suite_that_tests_have_is_an_option_of_the_plugin(setting) -> None:
+    assert setting.pytest_flag in {option.flag for option in PYTEST_OPTIONS}
+
+
+MARKERS = [line.partition("(")[0] for line in options.MARKERS]
+FIXTURES = [name for name in fixtures.__all__ if name.startswith("dspy_")]
+HOOKS = [name for name in vars(pytest_hookspecs) if name.startswith("pytest_")]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *(f"### mark `{name}`" for name in MARKERS),
+        *(f"### fixture `{name}`" for name in FIXTURES),
+        *(f"### hook `{name}`" for name in HOOKS),
+    ],
+)
+def test_every_mark_fixture_and_hook_of_the_plugin_has_a_heading_and_a_link(
+    heading, headings, docs
+) -> None:
+    assert heading in headings("pytest")
+    top = (docs / "reference" / "pytest.md").read_text("utf-8").partition("\n## ")[0]
+    assert f"](#{heading.strip('# ').replace(' ', '-').replace('`', '')})" in top
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_of_the_plugin_has_an_example(name, docs) -> None:
+    text = (docs / "reference" / "pytest.md").read_text("utf-8")
+    assert re.search(rf"^def {name}\(", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, v in vars(fixtures.UsageSoFar).items() if isinstance(v, property)]
+)
+def test_every_attribute_of_the_usage_has_a_row(name, docs) -> None:
+    text = (docs / "reference" / "pytest.md").read_text("utf-8")
+    section = text.partition("### fixture `dspy_usage`")[2].partition("\n### ")[0]
+    assert re.search(rf"^\| `{name}` \|", section, re.MULTILINE)
+
+
+def test_every_kind_of_failure_is_one_that_the_plugin_tells(docs, generate) -> None:
+    from pytest_dspy_profiles.failures import HINTS, KINDS
+
+    made = generate.part("failure kinds")
+    assert all(f"| `{kind}` |" in made for kind in {*KINDS.values(), *HINTS})
+    assert made in (docs / "reference" / "pytest.md").read_text("utf-8")
 
 
 def each_command() -> Iterator[str]:

@@ -13,7 +13,16 @@ PATIENCE = 180  # seconds until a pytest that hangs is killed, which fails its t
 # Whatever a developer, a CI, or the pytest above tells every Python and every pytest.
 FOREIGN = ("PYTHON*", "PYTEST_*", "CI", "BUILD_NUMBER", "*COLOR*", "COV_*")
 STRICT = (
-    *("-p", "no:cacheprovider", "--strict-markers", "--strict-config", "-W", "error"),
+    *(
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+        "--strict-markers",
+        "--strict-config",
+        "-W",
+        "error",
+    ),
     *("-W", 'ignore:The configuration option "asyncio_default'),  # pytest-asyncio, in every suite
 )
 

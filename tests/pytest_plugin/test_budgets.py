@@ -174,7 +174,7 @@ def test_each_way_to_say_it_limits(run, suite, write, server, where):
     )
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["dspy: *budget 1 calls*"])
+    result.stdout.fnmatch_lines(["dspy: *budget 1 call*"])
     assert len(server.asked) == 1
 
 
@@ -197,7 +197,7 @@ def test_the_mock_counts_too(run, suite):
 
     result = run("--dspy-profile", "mock", "--dspy-budget", "calls=1")
 
-    assert "1 of 1 calls; the next call of mock was not made" in refused(result)["test_asks"]
+    assert "1 of 1 call; the next call of mock was not made" in refused(result)["test_asks"]
 
 
 SWALLOWING = """
@@ -250,7 +250,7 @@ def test_nothing_of_dspy_swallows_a_refusal(run_both_ways, suite):
     result.assert_outcomes(failed=len(names))
     assert refused(result).keys() == set(names)
     for name, line in refused(result).items():
-        assert f"{name} is spent: 1 of 1 calls" in line, line
+        assert f"{name} is spent: 1 of 1 call" in line, line
 
 
 def test_what_a_refused_test_has_queued_is_not_charged_to_the_next(run_both_ways, suite, server):

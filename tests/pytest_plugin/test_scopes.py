@@ -189,9 +189,6 @@ def test_the_xunit_ways_of_setting_up_live_under_the_mark_of_their_scope(
     run_both_ways("--dist", "loadfile").assert_outcomes(passed=4)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a dspy.context of a wider fixture keeps the profile it was entered under"
-)
 def test_a_context_of_a_users_fixture_wins_in_the_keys_that_it_names(run_both_ways, suite, write):
     write("profiles.toml", PROFILES)
     suite("""

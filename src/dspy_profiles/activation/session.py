@@ -14,7 +14,17 @@ from dspy_profiles.errors import ProfileError
 from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import ResolvedProfile
 
-__all__ = ["Pin", "beneath", "follow", "innermost", "pin", "pins", "put_back", "tell_on_stderr"]
+__all__ = [
+    "Pin",
+    "beneath",
+    "follow",
+    "forget",
+    "innermost",
+    "pin",
+    "pins",
+    "put_back",
+    "tell_on_stderr",
+]
 
 # Called with the key that the program set, and the file and line where it did.
 Notify = Callable[[ResolvedProfile, str, str, int], None]
@@ -104,12 +114,20 @@ def follow(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
     It copies every setting when it is entered: a pin that is changed since would stay hidden.
     """
-    now = {
-        key: _in_force(key)
+    config = dspy_internals.base_config() or {}
+    copied = {
+        key: _in_force(key) if key in _aside else config.get(key, _MISSING)
         for key, values in _stood.items()
-        if key in overrides and id(overrides[key]) in values and key in _aside
+        if key in overrides and id(overrides[key]) in values
     }
-    return {**overrides, **{key: value for key, value in now.items() if value is not _MISSING}}
+    now = {**overrides, **copied}
+    return {key: value for key, value in now.items() if value is not _MISSING}
+
+
+def forget() -> None:
+    """No context that is open was entered under a pin: nothing has to be told apart any more."""
+    if not _pins:
+        _stood.clear()
 
 
 def beneath() -> dict[str, Any]:
@@ -160,7 +178,6 @@ def _settle(keys: set[str]) -> None:
             _aside.pop(key, None)
     if not _pins:
         config.__class__ = type(config).__mro__[1]
-        _stood.clear()
 
 
 def _in_force(key: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from dspy_profiles.budget.tally import Slots, Spent, Tally
 from dspy_profiles.calls import Answer, Call, Held, Stage
 from dspy_profiles.errors import BudgetExceeded
-from dspy_profiles.limits import Limits
+from dspy_profiles.limits import Limits, counted
 from dspy_profiles.locking import ProcessLock
 
 __all__ = ["Account", "Budget"]
@@ -52,7 +52,7 @@ class Account:
                 return BudgetExceeded(
                     f"the budget of {self.name} is spent: {_amount(kind, so_far, limit)}; "
                     f"the next call of {model} was not made",
-                    hint=f"{self._told(spent)}; raise the budget, or find out who calls that often",
+                    hint=f"{self._told(spent)}; raise the budget, or look for a loop there",
                 )
         return None
 
@@ -64,7 +64,8 @@ class Account:
         flight = f", {self.in_flight} still under way" if self.in_flight else ""
         usd = f", {_dollars(spent.usd)}" if spent.usd else ""
         models = f" ({by_model})" if by_model else ""
-        return f"{spent.calls} calls{models}{flight}, {spent.tokens:,} tokens{usd}"
+        calls = counted(spent.calls, "calls")
+        return f"{calls}{models}{flight}, {counted(spent.tokens, 'tokens')}{usd}"
 
 
 _lock = ProcessLock()
@@ -135,7 +136,7 @@ class Budget(Stage):
 def _amount(kind: str, so_far: Any, limit: Any) -> str:
     if kind == "usd":
         return f"{_dollars(so_far)} of {_dollars(limit)}"
-    return f"{so_far:,} of {limit:,} {kind}"
+    return f"{so_far:,} of {counted(limit, kind)}"
 
 
 def _dollars(amount: float) -> str:

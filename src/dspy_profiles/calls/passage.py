@@ -93,13 +93,16 @@ class Way:
         return not over
 
     def priced(self, cost: float | None) -> None:
-        """Said once, when DSPy has finished the call."""
+        """Said once, when DSPy has finished the call; all hear of it before one holds it up."""
+        refused: Held | None = None
         for stage in reversed(self._asked):
             try:
                 stage.priced(self.call, cost)
             except Held as held:
-                self._held_back(held)
-                raise
+                refused = held
+        if refused is not None:
+            self._held_back(refused)
+            raise refused
 
     def _held_back(self, held: Held, *by: Stage) -> None:
         if held.error.where is None:

@@ -1,0 +1,218 @@
+"""Tests that were recorded once need neither the model nor its key: they are replayed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .openai_server import Server
+
+LIVE = ("--dspy-profile", "live")
+ASKS = """
+@pytest.mark.dspy_cassette
+def test_asks():
+    assert ask("the capital of France") == "Paris"
+"""
+
+
+@pytest.fixture
+def server(write):
+    with Server() as running:
+        write("profiles.toml", running.profile("live"))
+        yield running
+
+
+def cassettes(folder: str = "cassettes") -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*.jsonl"))
+
+
+def test_a_marked_test_is_recorded_when_it_is_told_to_and_replayed_from_then_on(
+    run_both_ways, suite, server
+):
+    suite(ASKS)
+    run_both_ways(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=1)
+    assert len(server.asked) == 1
+    assert cassettes() == ["test_it/test_asks.jsonl"]
+
+    result = run_both_ways(*LIVE)
+
+    result.assert_outcomes(passed=1)
+    assert len(server.asked) == 1
+    result.stdout.fnmatch_lines(["*0 calls (1 replayed besides)*", "cassettes  1 replayed"])
+
+
+def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, suite, server):
+    suite(ASKS)
+
+    result = run_both_ways(*LIVE)
+
+    result.assert_outcomes(failed=1)
+    assert server.asked == []
+    result.stdout.fnmatch_lines(["*record it: pytest 'test_it.py::test_asks' --dspy-cassettes new"])
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_asks - dspy: not recorded: *"])
+
+
+def test_the_command_that_a_miss_prints_records(run, suite, server):
+    suite(ASKS)
+    said = "\n".join(run(*LIVE).outlines)
+    words = said.partition("record it: pytest ")[2].splitlines()[0].replace("'", "").split()
+
+    run(*LIVE, *words).assert_outcomes(passed=1)
+    run(*LIVE).assert_outcomes(passed=1)
+
+
+def test_without_a_mark_a_mode_holds_for_every_test_but_those_on_a_mock(run, suite, server):
+    suite("""
+        def test_live():
+            ask("x")
+        @pytest.mark.dspy_profile("mock")
+        def test_mocked():
+            ask("x")
+    """)
+    run(*LIVE, "--dspy-cassettes", "new").assert_outcomes(passed=2)
+    assert cassettes() == ["test_it/test_live.jsonl"]
+    run(*LIVE, "--dspy-cassettes", "none").assert_outcomes(passed=2)
+    assert len(server.asked) == 1
+
+
+def test_each_test_class_and_parameter_has_a_file_that_any_system_can_keep(run, suite, server):
+    suite("""
+        class TestChat:
+            @pytest.mark.parametrize("q", ["fr", "a/b:c?", "a/b;c?", "GPT"])
+            def test_asks(self, q):
+                ask(q)
+    """)
+    run(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=4)
+    found = cassettes()
+    assert "test_it/TestChat.test_asks[fr].jsonl" in found
+    assert len({name.lower() for name in found}) == 4
+    assert not any(set(Path(name).name) & set('<>:"/\\|?*;') for name in found)
+
+
+def test_in_a_matrix_each_profile_has_a_file_of_its_own(run, suite, server, write):
+    write("profiles.toml", server.profile("live") + server.profile("other", "gpt-4o"))
+    suite("def test_asks():\n    ask('x')\n")
+    run("--dspy-profile", "live,other", "--dspy-cassettes", "once").assert_outcomes(passed=2)
+    assert cassettes() == ["test_it/test_asks[live].jsonl", "test_it/test_asks[other].jsonl"]
+
+
+@pytest.mark.parametrize(("more", "kept"), [([], []), (["--dspy-cassettes-keep"], 1)])
+def test_a_failed_test_leaves_no_half_a_cassette_unless_it_is_wanted(
+    run, suite, server, more, kept
+):
+    suite(ASKS + "    assert 0\n")
+    run(*LIVE, "--dspy-cassettes", "once", *more).assert_outcomes(failed=1)
+    assert len(cassettes()) == (kept or 0)
+
+
+def test_recorded_again_unchanged_a_file_is_the_same_to_the_byte(run, suite, server):
+    suite(ASKS)
+    run(*LIVE, "--dspy-cassettes", "once")
+    path = Path("cassettes/test_it/test_asks.jsonl")
+    before = path.read_bytes()
+    run(*LIVE, "--dspy-cassettes", "all").assert_outcomes(passed=1)
+    assert len(server.asked) == 2
+    assert path.read_bytes() == before
+
+
+def test_a_wider_fixture_has_a_cassette_of_its_own(run_both_ways, suite, server):
+    suite("""
+        @pytest.fixture(scope="module")
+        def corpus():
+            return ask("the corpus")
+        def test_one(corpus):
+            ask("one")
+        def test_two(corpus):
+            ask("two")
+    """)
+    run_both_ways(*LIVE, "--dspy-cassettes", "new").assert_outcomes(passed=2)
+    asked = len(server.asked)
+    assert "test_it/corpus.fixture.jsonl" in cassettes()
+    run_both_ways(*LIVE, "--dspy-cassettes", "none").assert_outcomes(passed=2)
+    assert len(server.asked) == asked
+
+
+def test_a_full_run_tells_what_nobody_has_used(run_both_ways, suite, server):
+    suite("def test_asks():\n    ask('one')\n    ask('two')\ndef test_gone():\n    ask('x')\n")
+    run_both_ways(*LIVE, "--dspy-cassettes", "once")
+    suite("def test_asks():\n    ask('one')\n")
+
+    result = run_both_ways(*LIVE, "--dspy-cassettes", "none")
+
+    result.stdout.fnmatch_lines(
+        [
+            "unused *cassettes/test_it/test_gone.jsonl",
+            "unused *1 request in cassettes/test_it/test_asks.jsonl",
+            "*dspy-profiles cassettes prune",
+        ]
+    )
+    told = json.loads(Path(".dspy/cassettes.json").read_text("utf-8"))
+    assert [Path(name).name for name in told["files"]] == ["test_gone.jsonl"]
+
+
+def test_a_run_of_some_tests_tells_nothing_of_the_others(run, suite, server):
+    suite("def test_one():\n    ask('one')\ndef test_two():\n    ask('two')\n")
+    run(*LIVE, "--dspy-cassettes", "once", "-k", "test")
+    for words in (["test_it.py::test_one"], ["-k", "one"]):
+        result = run(*LIVE, "--dspy-cassettes", "none", *words)
+        assert "unused" not in result.stdout.str()
+    assert not Path(".dspy").exists()
+
+
+def test_reruns_do_not_tear_a_file(run, suite, server, write):
+    suite("""
+        @pytest.mark.parametrize("n", range(6))
+        @pytest.mark.dspy_cassette(name="shared")
+        def test_asks(n):
+            ask(str(n))
+    """)
+    run(*LIVE, "--dspy-cassettes", "all", "-n", "2").assert_outcomes(passed=6)
+    assert cassettes() == ["test_it/shared.jsonl"]
+    run(*LIVE, "-n", "2").assert_outcomes(passed=6)
+    assert len(server.asked) == 6
+
+
+def test_a_replayed_call_is_live_for_no_guard_and_no_budget(run, suite, server):
+    suite(ASKS)
+    run(*LIVE, "--dspy-cassettes", "once")
+    run(*LIVE, "--dspy-live", "block", "--dspy-budget", "calls=0").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("mark", "told"),
+    [
+        ('mode="onec"', 'there is no cassette mode "onec"'),
+        ('match=("mesages",)', "mesages"),
+        ("name=3", "a cassette is named by a text, not by 3"),
+        ("file='x'", "dspy_cassette takes name, mode and match"),
+    ],
+)
+def test_a_wrong_mark_is_told_before_any_test_runs(run, suite, mark, told):
+    suite(f"@pytest.mark.dspy_cassette({mark})\ndef test_asks():\n    pass\n")
+    result = run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{told}*"])
+    result.stderr.fnmatch_lines(["*test_it.py:*"])
+
+
+def test_a_broken_cassette_is_told_with_its_line(run, suite, server, write):
+    suite(ASKS)
+    run(*LIVE, "--dspy-cassettes", "once")
+    path = Path("cassettes/test_it/test_asks.jsonl")
+    path.write_text(path.read_text("utf-8")[:-40], encoding="utf-8")
+    result = run(*LIVE)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*test_asks.jsonl:*"])
+
+
+def test_the_secret_of_a_profile_is_on_no_cassette(run, suite, write):
+    with Server(echoes_key=True) as server:
+        write("profiles.toml", server.profile("live"))
+        suite("def test_asks():\n    print(ask('x'))\n")
+        key = "sk-canary-0123456789"
+        result = run(*LIVE, "--dspy-cassettes", "once", "-rA", env={"TEST_KEY": key})
+        result.assert_outcomes(passed=1)
+        assert server.keys == [key]
+        assert key not in result.stdout.str()
+        (name,) = cassettes()
+        assert key not in Path("cassettes", name).read_text("utf-8")
