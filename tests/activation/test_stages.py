@@ -19,8 +19,10 @@ from dspy_profiles.calls import STAGES, Stage
 @pytest.fixture(autouse=True)
 def nothing_stands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
+    session.forget()
     yield
     stand(())
+    session.forget()
 
 
 @pytest.fixture
@@ -205,7 +207,6 @@ def test_a_pin_that_is_changed_inside_a_live_context_is_followed(pin: Any) -> No
         assert dspy.settings.lm.model == "first"
 
 
-@pytest.mark.xfail(reason="with the last pin goes the memory of what contexts may have copied")
 def test_a_pin_that_goes_before_the_next_one_comes_is_followed_as_well(pin: Any) -> None:
     first = pin(lm={"model": "first"})
     with dspy.context(num_threads=3):
@@ -231,6 +232,33 @@ def test_where_a_pin_is_gone_since_what_is_beneath_it_is_followed(pin: Any) -> N
         with laid([Stage()]):
             assert dspy.settings.lm.model == "mock"
             assert current_profile() is outer.profile
+
+
+def test_what_is_beneath_the_last_pin_is_followed_too(pin: Any) -> None:
+    only = pin()
+    with dspy.context(num_threads=3):
+        only.release()
+        assert dspy.settings.lm.model == "mock"  # what the context has copied
+        with laid([Stage()]):
+            assert dspy.settings.lm is None
+            assert current_profile() is None
+            assert dspy.settings.num_threads == 3
+
+
+def test_nothing_is_followed_once_no_context_is_open_that_has_copied_a_pin(pin: Any) -> None:
+    pin().release()
+    session.forget()
+    with profile("mock"), laid([Stage()]):
+        assert dspy.settings.lm.model == "mock"
+
+
+def test_nothing_is_forgotten_while_a_pin_stands(pin: Any) -> None:
+    pin()
+    with dspy.context(num_threads=3):
+        session.forget()
+        pin(lm={"model": "second"})
+        with laid([Stage()]):
+            assert dspy.settings.lm.model == "second"
 
 
 def test_what_a_context_named_itself_stays(pin: Any) -> None:

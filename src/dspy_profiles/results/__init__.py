@@ -1,0 +1,58 @@
+"""The durable record of what programs did: experiments, their trials, and every event in these.
+
+Each name is loaded when it is first used; opening and asking a store never imports DSPy.
+"""
+
+from importlib import import_module
+
+TYPE_CHECKING = False  # `typing` would cost as much as all the rest
+if TYPE_CHECKING:
+    from dspy_profiles.results.missing import ExperimentNotFound
+    from dspy_profiles.results.model import (
+        Candidate,
+        Decision,
+        Event,
+        Experiment,
+        Fault,
+        Score,
+        Trial,
+    )
+    from dspy_profiles.results.recording import Recording, record
+    from dspy_profiles.results.store import Store, open_store
+
+__all__ = [
+    "Candidate",
+    "Decision",
+    "Event",
+    "Experiment",
+    "ExperimentNotFound",
+    "Fault",
+    "Recording",
+    "Score",
+    "Store",
+    "Trial",
+    "open_store",
+    "record",
+]
+
+_HOMES = {
+    "ExperimentNotFound": "missing",
+    "Recording": "recording",
+    "Store": "store",
+    "open_store": "store",
+    "record": "recording",
+}
+
+
+if not TYPE_CHECKING:  # a type checker is not to take every misspelt name for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'model')}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

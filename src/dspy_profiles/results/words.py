@@ -1,0 +1,28 @@
+"""Searching in texts: by whole words, whatever their case, so that every store finds the same."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["texts_in", "words"]
+
+# Scripts that set no spaces between words: each character is one.
+ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+WORD = re.compile(rf"[{ALONE}]|(?:(?![{ALONE}])[^\W_])+")
+
+
+def words(text: str) -> set[str]:
+    """The words of a text, as they are compared."""
+    return {word.casefold() for word in WORD.findall(text)}
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in some JSON data, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_in(item)

@@ -1,0 +1,234 @@
+"""What surrounds a run is kept with it: profile, versions, commit, command; and no secret."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_profiles import profile
+from dspy_profiles.errors import StoreError
+from dspy_profiles.results import Store, open_store, record
+from dspy_profiles.results.circumstances import command, git
+
+CANARY = "canary-0123456789-secret"
+
+
+class TestStoresAreOpened:
+    def test_by_default_in_the_project(self, project: Path, lm: Any) -> None:
+        with record("a run") as exp:
+            pass
+        assert exp.store.url == f"file:{project / '.dspy' / 'results'}"
+        assert (project / ".dspy" / "results" / ".gitignore").exists()
+
+    def test_from_a_folder_below_it_too(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (project / "inner").mkdir()
+        monkeypatch.chdir(project / "inner")
+        assert open_store().url == f"file:{project / '.dspy' / 'results'}"
+
+    def test_a_folder_that_is_named_starts_here(self, project: Path) -> None:
+        assert open_store("file:mine").url == f"file:{project / 'mine'}"
+        assert open_store(f"file://{project}").url == f"file:{project}"
+
+    def test_memory_is_one_for_the_process(self, lm: Any) -> None:
+        with record("a run", store="memory:one") as exp:
+            pass
+        assert open_store("memory:one").get_experiment(exp.id).name == "a run"
+        assert open_store("memory:other").query_experiments() == []
+
+    @pytest.mark.parametrize("url", ["nothing:x", "results", "", ":", "file:"])
+    def test_what_is_no_store_is_told(self, url: str) -> None:
+        with pytest.raises(StoreError, match=r"write .*file:"):
+            open_store(url)
+
+    def test_a_file_is_no_folder(self, write: Callable[..., Path]) -> None:
+        path = write("file", "text")
+        with pytest.raises(StoreError, match="is no folder"):
+            open_store(f"file:{path}")
+
+    def test_a_folder_that_cannot_be_made_is_told_before_the_run(
+        self, write: Callable[..., Path], lm: Any
+    ) -> None:
+        path = write("file", "text")
+        recording = record("a run", store=f"file:{path}/inner")
+        with pytest.raises(StoreError, match="cannot be written"), recording:
+            pytest.fail("the block was entered")
+        assert dspy.settings.callbacks == []
+
+    def test_asking_one_never_imports_dspy(self, project: Path) -> None:
+        code = (
+            "import sys; from dspy_profiles.results import open_store;"
+            "open_store().query_experiments(); sys.exit('dspy' in sys.modules)"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=project)
+
+
+class TestCircumstances:
+    @pytest.fixture
+    def repository(self, project: Path, write: Callable[..., Path]) -> Path:
+        (project / ".git").rmdir()
+        write("file", "text")
+        for words in (["init", "-q", "-b", "trunk"], ["add", "."], ["commit", "-q", "-m", "one"]):
+            identity = ["-c", "user.name=n", "-c", "user.email=e@example.com"]
+            subprocess.run(["git", *identity, *words], check=True, cwd=project)
+        return project
+
+    def test_the_commit_and_whether_all_is_committed(
+        self, repository: Path, write: Callable[..., Path]
+    ) -> None:
+        found = git()
+        assert found is not None
+        assert (len(found["commit"]), found["branch"], found["dirty"]) == (40, "trunk", False)
+        write("file", "changed")
+        changed = git()
+        assert changed == {**found, "dirty": True}
+
+    def test_the_record_itself_makes_nothing_dirty(
+        self, repository: Path, lm: Any, program: Any
+    ) -> None:
+        with record("first"):
+            program(question="Why?")
+        with record("second") as exp:
+            pass
+        assert exp.store.get_experiment(exp.id).details["git"]["dirty"] is False
+
+    def test_a_repository_that_names_a_program_does_not_run_it(
+        self, repository: Path, write: Callable[..., Path]
+    ) -> None:
+        hook = write("../hook", "#!/bin/sh\ntouch ran\n")
+        hook.chmod(0o755)
+        set_hook = ["git", "config", "core.fsmonitor", str(hook)]
+        subprocess.run(set_hook, check=True, cwd=repository)
+        assert git() is not None
+        assert not (repository / "ran").exists()
+
+    def test_no_repository_and_no_git_are_not_known(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert git() is None
+        monkeypatch.setenv("PATH", "")
+        assert git() is None
+
+    @pytest.mark.parametrize(
+        ("words", "shown"),
+        [
+            (["python", "run.py", "--fast"], ["python", "run.py", "--fast"]),
+            (["run", "--api-key", "abc", "x"], ["run", "--api-key", "********", "x"]),
+            (["run", "--api-key=abc"], ["run", "--api-key=********"]),
+            (["run", "OPENAI_API_KEY=abc"], ["run", "OPENAI_API_KEY=********"]),
+            (["run", "--max-tokens", "5"], ["run", "--max-tokens", "5"]),
+            (["run", "--token", "--fast"], ["run", "--token", "--fast"]),
+        ],
+    )
+    def test_the_command_is_kept_without_its_secrets(
+        self, words: list[str], shown: list[str]
+    ) -> None:
+        assert command(words) == shown
+
+    def test_versions_and_command(self, store: Store, lm: Any) -> None:
+        with record("a run", store=store) as exp:
+            pass
+        details = store.get_experiment(exp.id).details
+        assert details["versions"]["dspy"] == dspy.__version__
+        assert details["versions"]["python"].startswith("3.")
+        assert details["command"][0].endswith(("python", "python3")) or "pytest" in str(
+            details["command"]
+        )
+
+
+def test_no_secret_is_in_any_file(
+    project: Path, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, lm_of: Any
+) -> None:
+    monkeypatch.setenv("CANARY_KEY", CANARY)
+    write(
+        "profiles.toml",
+        """
+        [prod.lm]
+        model = "openai/gpt-4o-mini"
+        api_key = "${CANARY_KEY}"
+        """,
+    )
+
+    class Leaky(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answer = dspy.Predict("question, key -> answer")
+
+        def forward(self, key: str) -> Any:
+            exp.decision(strategy=key, rationale=f"because of {key}", extra={key: [key]})
+            self.answer(question="Why?", key=key)
+            self.answer(question=f"{key} " * 5000, key=key)
+            dspy.Tool(lambda text: text, name=key, args={"text": {"type": "string"}})(text=key)
+            raise ValueError(f"the key is {key}")
+
+    recording = record(f"with {CANARY}", hypothesis=CANARY, store="file:results")
+    failing = pytest.raises(ValueError, match="the key is")
+    with profile("prod"), dspy.context(lm=lm_of()), failing, recording as exp:
+        Leaky()(CANARY)
+    files = [path for path in (project / "results").rglob("*") if path.is_file()]
+    assert len(files) > 4
+    for path in files:
+        assert CANARY.encode() not in path.read_bytes(), path
+        assert CANARY not in path.name
+    assert any(b"CANARY_KEY" in path.read_bytes() for path in files)
+
+
+def test_arguments_of_the_connection_are_not_recorded(store: Store, lm_of: Any) -> None:
+    more = {"timeout": 5, "extra_headers": {"Authorization": CANARY}, "temperature": 0.5}
+    lm = lm_of()
+    lm.kwargs.update(more, api_key=CANARY, my_token=CANARY)
+    refused = pytest.raises(Exception, match="cannot be carried")  # by an engine of one's own
+    with record("a run", store=store) as exp, refused:
+        lm("Why?")
+    (event,) = store.events(exp.id)
+    assert event.attributes["arguments"]["temperature"] == 0.5
+    assert CANARY not in str(event)
+
+
+def test_long_and_odd_names_are_kept(store: Store, lm: Any) -> None:
+    with record("n\ud800" + "ame " * 5000, hypothesis="long " * 5000, store=store) as exp:
+        pass
+    found = store.get_experiment(exp.id)
+    assert found.name == "n?" + "ame " * 5000
+    assert found.hypothesis == "long " * 5000
+    assert store.verify(exp.id) == []
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "done"), (None, "done"), (3, "failed")])
+def test_a_program_that_exits_has_ended_as_it_says(
+    store: Store, lm: Any, code: int | None, status: str
+) -> None:
+    recording = record("a run", store=store)
+    with pytest.raises(SystemExit), recording as exp:
+        raise SystemExit(code)
+    assert store.get_experiment(exp.id).status == status
+
+
+def test_a_refused_call_is_told_by_its_own_error(store: Store, program: Any) -> None:
+    from dspy_profiles.calls import Held
+    from dspy_profiles.errors import BudgetExceeded
+
+    class Refused(dspy.Module):
+        def forward(self) -> None:
+            raise Held(BudgetExceeded("the budget is spent"))
+
+    recording = record("a run", store=store)
+    with pytest.raises(Held), recording as exp:
+        Refused()()
+    assert store.query_trials(exp.id)[0].error == "BudgetExceeded: the budget is spent"
+
+
+def test_a_block_that_cannot_be_entered_leaves_nothing_running(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dspy_profiles.dspy_internals.block_overrides", lambda: None)
+    recording = record("a run", store=store)
+    with pytest.raises(Exception, match="nothing can be recorded"), recording:
+        pytest.fail("the block was entered")
+    (closed,) = store.recover()
+    assert closed.status == "interrupted"
