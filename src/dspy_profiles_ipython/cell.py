@@ -5,23 +5,46 @@ numbers are off. Here the first line becomes a call, and the syntax tree does th
 """
 
 import ast
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
 
-from IPython.core.error import UsageError
-from IPython.core.inputtransformer2 import cell_magic
+from IPython.core.inputtransformer2 import cell_magic, leading_indent
 from IPython.core.interactiveshell import InteractiveShell
 
-from dspy_profiles.errors import ProfileError
+from dspy_profiles_ipython.state import look
+from dspy_profiles_ipython.telling import in_one_line
 
-__all__ = ["CellBlocks", "usage_error"]
+__all__ = ["MAGIC", "Block", "CellBlocks", "block", "keep", "shown"]
 
 MAGIC = "%%dspy_profile"
-MARK = "__dspy_profile_cell__"  # in the place of the first line, until the tree is made
-BLOCK = "__dspy_profile_block__"
-KEEP = "__dspy_profile_keep__"
-SHOW = "__dspy_profile_show__"
+FIRST = re.compile(rf"{MAGIC}(?:\s|$)")
+# What stands for the first line until the tree is made: what IPython itself makes of a cell magic,
+# but for its body. Tracebacks show it, and where no tree is made, as in %%timeit, it says so.
+CALL = "get_ipython().run_cell_magic('dspy_profile', {!r}, ...)\n"
+# From a cell to this module whatever the user's names are, also after %reset.
+HERE = f"__import__({__name__!r}, fromlist=['block'])"
+
+
+class FirstLine:
+    """`%%dspy_profile prod` becomes a call on a line of its own; the others stay."""
+
+    has_side_effects = True  # for IPython: ask without it whether a cell is complete
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        if not lines or FIRST.match(lines[0]) is None:
+            return lines
+        rest = lines[1:]
+        inner = next((n for n, line in enumerate(rest) if line.strip()), None)
+        if inner is None:
+            return lines[:1]  # IPython says that there is nothing in the cell
+        within = leading_indent(rest[inner:])
+        if within[0].startswith("%%"):  # a cell magic inside of ours, or ours once more
+            within = cell_magic(self(within))
+        return [CALL.format(lines[0][len(MAGIC) :].strip()), *rest[:inner], *within]
 
 
 class CellBlocks(ast.NodeTransformer):
@@ -29,97 +52,151 @@ class CellBlocks(ast.NodeTransformer):
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self._values: list[Any] = []
-        self._names = {BLOCK: block, KEEP: self._values.append, SHOW: self._shown}
+        self._first_line = FirstLine()
 
     def enter(self) -> None:
-        self._shell.input_transformers_cleanup.append(self.first_line)
+        self._shell.input_transformers_cleanup.append(self._first_line)
         self._shell.ast_transformers.append(self)
-        self._shell.user_ns.update(self._names)
-        self._shell.user_ns_hidden.update(self._names)
 
     def leave(self) -> None:
-        if self.first_line in self._shell.input_transformers_cleanup:
-            self._shell.input_transformers_cleanup.remove(self.first_line)
+        if self._first_line in self._shell.input_transformers_cleanup:
+            self._shell.input_transformers_cleanup.remove(self._first_line)
         if self in self._shell.ast_transformers:
             self._shell.ast_transformers.remove(self)
-        for name in self._names:
-            self._shell.user_ns.pop(name, None)
-            self._shell.user_ns_hidden.pop(name, None)
-
-    def first_line(self, lines: list[str]) -> list[str]:
-        """`%%dspy_profile prod` becomes a call on a line of its own; the others stay."""
-        if not lines or not lines[0].startswith(MAGIC):
-            return lines
-        words = lines[0][len(MAGIC) :].strip()
-        if lines[0][len(MAGIC)] not in " \t\n" or words.endswith("?"):
-            return lines
-        rest = lines[1:]
-        if rest and rest[0].startswith("%%"):  # a cell magic of somebody else's, inside of ours
-            rest = cell_magic(rest)
-        return [f"{MARK}({words!r})\n", *rest]
 
     def visit_Module(self, tree: ast.Module) -> ast.Module:
-        words = _marked(tree)
-        if words is None:
+        heads, body = _heads(tree.body)
+        if not heads:
             return tree
-        body = tree.body[1:] or [ast.Pass()]
-        shown: list[ast.stmt] = []
-        if isinstance(body[-1], ast.Expr):
-            body = [*body[:-1], ast.Expr(_call(KEEP, body[-1].value))]
-            shown = [ast.Expr(_call(SHOW))]
-        entered = ast.withitem(_call(BLOCK, ast.Constant(words)))
-        whole = ast.Module([ast.With([entered], body), *shown], tree.type_ignores)
-        for node in (*whole.body, *body[-1:]):
-            ast.copy_location(node, tree.body[0])
-        last = tree.body[-1]
-        if shown:
-            ast.copy_location(shown[0], last)
-            ast.copy_location(body[-1], last)
+        future, body = _future(body)
+        body, after = _with_value(body, self._shell.ast_node_interactivity)
+        for head, words in reversed(heads):
+            entered = ast.withitem(_call("block", words, at=head))
+            body = [ast.copy_location(ast.With([entered], body or [ast.Pass()]), head)]
+        whole = ast.Module([*future, *body, *after], tree.type_ignores)
         return ast.fix_missing_locations(whole)
 
-    def _shown(self) -> Any:
-        """The value of the cell's last expression, once its block is left."""
-        return self._values.pop() if self._values else None
+
+def _heads(body: list[ast.stmt]) -> tuple[list[tuple[ast.stmt, str]], list[ast.stmt]]:
+    """The statements that stand for our magic, with the words behind it; and what follows."""
+    heads: list[tuple[ast.stmt, str]] = []
+    for statement in body:
+        words = _words(statement)
+        if words is None:
+            break
+        heads.append((statement, words))
+    return heads, body[len(heads) :]
 
 
-def block(words: str) -> AbstractContextManager[Any]:
-    """The block that a cell runs in."""
-    from dspy_profiles.activation import profile
-    from dspy_profiles_ipython.magics import cell_words
-
-    try:
-        name, overrides = cell_words(words)
-        return _entered(profile(name, **overrides))
-    except ProfileError as error:
-        raise usage_error(error) from None
-
-
-@contextmanager
-def _entered(inner: AbstractContextManager[Any]) -> Iterator[Any]:
-    """A profile's block, of which errors in entering are told in one line."""
-    with ExitStack() as stack:
-        try:
-            entered = stack.enter_context(inner)
-        except ProfileError as error:
-            raise usage_error(error) from None
-        yield entered
-
-
-def usage_error(error: ProfileError) -> UsageError:
-    """An error as IPython shows it without a traceback."""
-    from dspy_profiles.redaction import redact
-
-    return UsageError(redact(str(error)))
-
-
-def _marked(tree: ast.Module) -> str | None:
-    """The words behind the magic, if the first statement stands for it."""
-    match tree.body[:1]:
-        case [ast.Expr(ast.Call(ast.Name(name), [ast.Constant(str(words))]))] if name == MARK:
+def _words(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.Expr(
+            ast.Call(
+                ast.Attribute(ast.Call(ast.Name("get_ipython")), "run_cell_magic"),
+                [ast.Constant("dspy_profile"), ast.Constant(str(words)), ast.Constant(value)],
+            )
+        ) if value is Ellipsis:
             return words
     return None
 
 
-def _call(name: str, *arguments: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+def _future(body: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """The imports `from __future__` that the cell begins with: no block may hold them."""
+    start = 1 if _is_text(body[:1]) else 0
+    end = start
+    while end < len(body) and _is_future(body[end]):
+        end += 1
+    return body[start:end], [*body[:start], *body[end:]]
+
+
+def _is_text(body: list[ast.stmt]) -> bool:
+    match body:
+        case [ast.Expr(ast.Constant(str()))]:
+            return True
+    return False
+
+
+def _is_future(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _with_value(body: list[ast.stmt], shown_are: str) -> tuple[list[ast.stmt], Sequence[ast.stmt]]:
+    """The body, and behind the block what IPython is to display of it."""
+    if not body or shown_are == "all":  # then IPython displays every expression in the block
+        return body, ()
+    *others, last = body
+    if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Starred):
+        number = next(_numbers)
+        kept = _call("keep", number, at=last)
+        kept.args.append(last.value)
+        body = [*others, ast.copy_location(ast.Expr(kept), last)]
+        return body, [ast.copy_location(ast.Expr(_call("shown", number, at=last)), last)]
+    target = _target(last) if shown_are == "last_expr_or_assign" else None
+    if target is not None:
+        name = ast.copy_location(ast.Name(target, ast.Load()), last)
+        return body, [ast.copy_location(ast.Expr(name), last)]
+    return body, [ast.copy_location(ast.Pass(), last)]  # the block itself displays nothing
+
+
+def _target(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.Assign([ast.Name(name)]):
+            return name
+        case ast.AnnAssign(ast.Name(name)) | ast.AugAssign(ast.Name(name)):
+            return name
+    return None
+
+
+def _call(name: str, argument: str | int, *, at: ast.stmt) -> ast.Call:
+    """A call of a function in this module."""
+    made = ast.parse(f"{HERE}.{name}({argument!r})", mode="eval").body
+    assert isinstance(made, ast.Call)  # noqa: S101 - as it is written one line above
+    for node in ast.walk(made):
+        if isinstance(node, ast.expr):
+            ast.copy_location(node, at)
+    return made
+
+
+_numbers = count()
+_kept: dict[int, Any] = {}
+
+
+def keep(number: int, value: Any) -> None:
+    """Hold the value of a cell's last expression until its block is left."""
+    _kept[number] = value
+
+
+def shown(number: int) -> Any:
+    """The value that was held, for IPython to display."""
+    return _kept.pop(number, None)
+
+
+class Block:
+    """A profile's block, of which errors in entering are told in one line."""
+
+    def __init__(self, inner: AbstractContextManager[Any]) -> None:
+        self._inner = inner
+
+    def __enter__(self) -> Self:
+        with in_one_line():
+            self._inner.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._inner.__exit__(kind, error, traceback)
+
+
+def block(words: str) -> Block:
+    """The block that a cell runs in."""
+    from dspy_profiles.activation import profile
+    from dspy_profiles_ipython.magics import of_a_cell
+
+    with in_one_line():
+        look()
+        asked = of_a_cell(words)
+        return Block(profile(asked.name, **asked.overrides))

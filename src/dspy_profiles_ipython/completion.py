@@ -13,11 +13,15 @@ from IPython.core.completer import (
 from IPython.core.interactiveshell import InteractiveShell
 
 from dspy_profiles.errors import ProfileError
+from dspy_profiles_ipython.state import look
 
 __all__ = ["Completion"]
 
-BEHIND_THE_MAGIC = re.compile(r"^\s*%{1,2}dspy_profile\s+(?P<words>.*)$", re.DOTALL)
-OPTIONS = ("--list", "--off", "--set", "--show")
+BEHIND_THE_MAGIC = re.compile(r"^\s*(?P<mark>%{0,2})dspy_profile\s+(?P<words>.*)$", re.DOTALL)
+LAST_WORD = re.compile(r"""(?:^|(?<=\s))(?:"[^"]*|'[^']*|\S*)$""")
+OF_A_CELL = ("--set",)
+OF_A_LINE = ("--list", "--off", "--set", "--show")
+NOT_SET = ("extends", "description")  # keys of a profile that cannot be overridden
 
 
 class Completion:
@@ -25,7 +29,7 @@ class Completion:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self._matcher = _matcher()
+        self._matcher = self._made()
 
     def enter(self) -> None:
         self._of_shell().append(self._matcher)
@@ -40,40 +44,74 @@ class Completion:
         found: list[Any] = completer.custom_matchers
         return found
 
+    def _made(self) -> Any:
+        @context_matcher(identifier="dspy_profiles", priority=1000)
+        def dspy_profiles_matcher(context: CompletionContext) -> SimpleMatcherResult:
+            before = context.line_with_cursor[: context.cursor_position]
+            found = BEHIND_THE_MAGIC.match(before)
+            if found is None or not self._is_magic(found["mark"]):
+                return {"completions": [], "suppress": False}
+            last = LAST_WORD.search(found["words"])
+            word = "" if last is None else last[0]
+            earlier = found["words"].removesuffix(word)
+            if word.startswith("--set="):
+                earlier, word = f"{earlier}--set ", word.removeprefix("--set=")
+            return {
+                "completions": self._offered(earlier, word, is_cell=found["mark"] == "%%"),
+                "suppress": True,
+                "matched_fragment": word,
+                "ordered": True,
+            }
 
-def _matcher() -> Any:
-    @context_matcher(identifier="dspy_profiles", priority=1000)
-    def dspy_profiles_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        before = context.line_with_cursor[: context.cursor_position]
-        found = BEHIND_THE_MAGIC.match(before)
-        if found is None:
-            return {"completions": [], "suppress": False}
-        *earlier, word = re.split(r"\s+", found["words"])
+        return dspy_profiles_matcher
+
+    def _is_magic(self, mark: str) -> bool:
+        """Without a mark it is one as long as nobody has a variable of that name."""
+        is_auto = self._shell.automagic and "dspy_profile" not in self._shell.user_ns
+        return bool(mark or is_auto)
+
+    def _offered(self, earlier: str, word: str, *, is_cell: bool) -> list[SimpleCompletion]:
+        from dspy_profiles_ipython.words import split
+
         try:
-            offered = [SimpleCompletion(text) for text in _offered(earlier, word)]
+            look()
+            kind, texts = _texts(split(earlier), word, is_cell=is_cell)
         except ProfileError:  # a broken file is told by the magic itself
-            offered = []
-        return {
-            "completions": offered,
-            "suppress": True,
-            "matched_fragment": word,
-            "ordered": True,
-        }
-
-    return dspy_profiles_matcher
+            kind, texts = "", ()
+        begun = word.lstrip("\"'") if word[:1] in ("'", '"') else word
+        found = (t for t in texts if t.lstrip('"').startswith(begun) and t != word)
+        return Alone(SimpleCompletion(text, type=kind) for text in found)
 
 
-def _offered(earlier: list[str], word: str) -> list[str]:
-    return [text for text in _all(earlier, word) if text.startswith(word)]
+class Alone(list[SimpleCompletion]):
+    """What we offer. Nothing is something, too: IPython would ask others, for files and names."""
+
+    def __len__(self) -> int:
+        return max(1, super().__len__())
 
 
-def _all(earlier: list[str], word: str) -> Iterable[str]:
+def _texts(earlier: list[str], word: str, *, is_cell: bool) -> tuple[str, Iterable[str]]:
+    """What may stand here, and what it is."""
     if earlier[-1:] == ["--set"]:
         from dspy_profiles import dspy_api
 
-        return (f"{key}=" for key in dspy_api.every_key())
+        return "key", (f"{key}=" for key in dspy_api.every_key() if key not in NOT_SET)
     if word.startswith("-"):
-        return OPTIONS
+        return "option", OF_A_CELL if is_cell else OF_A_LINE
+    if _has_name(earlier):
+        return "", ()
     from dspy_profiles.resolver import list_profiles
+    from dspy_profiles_ipython.words import quoted
 
-    return list_profiles()
+    return "profile", map(quoted, list_profiles())
+
+
+def _has_name(words: list[str]) -> bool:
+    """Whether a name stands there already, or none may."""
+    follows = ["", *words]
+    names = [
+        w
+        for before, w in zip(follows, words, strict=False)
+        if before != "--set" and not w.startswith("-")
+    ]
+    return bool(names) or bool({"--list", "--off"} & set(words))

@@ -2,118 +2,169 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from html import escape
+from pathlib import Path
 from typing import Any, Self
 
-from dspy_profiles.portrait import Row, applying, rows_of, summary
+from dspy_profiles.portrait import PLAINTEXT, Row, applying, rows_of, summary
 from dspy_profiles.redaction import redact
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Scene
+from dspy_profiles.wording import on_path
 
 __all__ = ["Card", "Table"]
 
-# Colours of the page itself, so that light and dark themes both do; nothing from the network.
-TEMPLATES = {
-    "card": """<div style="display:inline-block;border-left:3px solid #4c8dbf;padding:.2em .8em">
-<div><b>{{ card.name }}</b>{% if card.model %} &nbsp;{{ card.model }}{% endif %}
-<span style="opacity:.6"> &nbsp;{{ card.description }}</span>
-<span style="color:#4c8dbf"> &nbsp;{{ card.state }}</span></div>
-<table style="margin:.3em 0 0 0">
-{% for row in card.rows %}<tr style="background:none">
-<td style="text-align:left;padding:0 1.2em 0 0">{{ row.key }}</td>
-<td style="text-align:left;padding:0 1.2em 0 0"><code>{{ row.value }}</code></td>
-<td style="text-align:left;padding:0 1.2em 0 0;opacity:.6">{{ row.place }}</td>
-<td style="text-align:left;padding:0;opacity:.6">{{ row.remark }}</td></tr>
-{% endfor %}</table></div>""",
-    "table": """<table style="margin:0">
-<tr style="background:none">{% for head in heads %}
-<th style="text-align:left;opacity:.6;font-weight:normal">{{ head }}</th>{% endfor %}</tr>
-{% for cells in rows %}<tr style="background:none">{% for cell in cells %}
-<td style="text-align:left{% if loop.index > 3 %};opacity:.6{% endif %}">{{ cell }}</td>
-{% endfor %}</tr>{% endfor %}</table>""",
-}
+# The colour of the page's own text, faded where it is an aside: light and dark themes both do.
+MUTED = "opacity:.6"
+ACCENT = "color:#3d8bd4"
+ALARM = "color:#d9534f"
+MONO = (
+    "font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);font-size:.92em"
+)
+FRAME = "border-left:3px solid #3d8bd4;padding:.1em 0 .1em .9em"
+TABLE = "margin:0;border-collapse:collapse;border:none;width:auto"
+ROW = "background:none;border:none"
+CELL = "text-align:left;vertical-align:top;border:none;padding:.12em 1.3em .12em 0;line-height:1.4"
+ONE_LINE = "white-space:nowrap"
+WRAPPED = "max-width:44em;white-space:pre-wrap;overflow-wrap:break-word"
+SHORT = 40  # letters of a value that stays on its line in a notebook
+WIDEST = 72  # letters of one cell, in text
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: its text, and how it looks in a notebook."""
+
+    text: str
+    style: str = ""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One profile: its name and model, each value with its origin, secrets as references."""
+    """One profile: each value with its origin, secrets as references and whether they are there."""
 
     name: str
-    model: str
     description: str
     state: str
-    rows: Sequence[Row]
+    rows: Sequence[Sequence[Cell]]
 
     @classmethod
-    def of(cls, profile: ResolvedProfile, *, is_active: bool) -> Self:
-        return cls(
-            name=profile.name,
-            model=str(profile.lm.get("model", "")),
-            description=profile.description or "",
-            state="active" if is_active else "",
-            rows=rows_of(Scene.now(), profile),
-        )
+    def of(cls, profile: ResolvedProfile, *, state: str) -> Self:
+        rows = [_cells(row) for row in rows_of(Scene.now(), profile)]
+        return cls(profile.name, profile.description or "", state, rows)
 
     def __repr__(self) -> str:
-        head = "  ".join(filter(None, (self.name, self.description, self.state)))
-        rows = [(row.key, row.value, row.place, row.remark) for row in self.rows]
-        return redact("\n".join([head, *_aligned(rows)]))
+        head = "  ".join(filter(None, (self.name, self.description, f"({self.state})")))
+        return redact("\n".join([_visible(head), *_aligned(self.rows or [[NOTHING]])]))
 
     def _repr_html_(self) -> str:
-        return redact(_template("card").render(card=self))
+        style = MUTED if self.state == "not active" else ACCENT
+        head = (
+            f'<div style="line-height:1.5"><b>{_html(self.name)}</b>'
+            f' &ensp;<span style="{style}">{_html(self.state)}</span>'
+            f' &ensp;<span style="{MUTED}">{_html(self.description)}</span></div>'
+        )
+        return redact(
+            f'<div style="{FRAME}">{head}{_table(self.rows or [[NOTHING]])}</div>',
+        )
+
+
+NOTHING = Cell("nothing is set: DSPy's own defaults", MUTED)
+HEADS = ("profile", "model", "extends", "from", "")
 
 
 @dataclass(frozen=True)
 class Table:
-    """All profiles; a star marks the one that is active, or else the default."""
+    """All profiles; the active one stands out, or else it is said which is the default."""
 
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Cell]]
+    faults: Sequence[str]
 
     @classmethod
     def of(cls, active: str | None) -> Self:
         scene = Scene.now()
         choice = applying(scene)
-        rows = []
-        for name in scene.catalog.names():
-            said = summary(scene, name, choice)
-            remark = "active" if name == active else "the default" if said["active"] else ""
-            model = said["error"] or said["model"] or said["description"] or said["provider"] or ""
-            where = "" if said["file"] is None else _short(said["file"])
-            star = "*" if name == active else ""
-            rows.append((star, name, model, ", ".join(said["extends"]), where, remark))
-        return cls(rows)
+        found = [summary(scene, name, choice) for name in scene.catalog.names()]
+        rows = [_listed(one, is_active=one["name"] == active) for one in found]
+        return cls(rows, [f"{one['name']}: {one['error']}" for one in found if one["error"]])
 
     def __repr__(self) -> str:
-        return redact("\n".join(_aligned([("", *HEADS[1:]), *self.rows])))
+        heads = [Cell(""), *(Cell(head.upper()) for head in HEADS)]
+        lines = _aligned([heads, *self.rows])
+        return redact("\n".join([*lines, *map(_visible, self.faults)]))
 
     def _repr_html_(self) -> str:
-        return redact(_template("table").render(heads=HEADS, rows=self.rows))
+        heads = [Cell(head, MUTED) for head in HEADS]
+        faults = "".join(f'<div style="{ALARM}">{_html(fault)}</div>' for fault in self.faults)
+        return redact(f"<div>{_table([heads, *(row[1:] for row in self.rows)])}{faults}</div>")
 
 
-HEADS = ("", "profile", "model", "extends", "from", "")
-
-
-def _short(path: str) -> str:
-    from pathlib import Path
-
-    from dspy_profiles.wording import on_path
-
-    return on_path(Path(path))
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of text, as wide as they have to be."""
-    if not rows:
-        return []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def _cells(row: Row) -> list[Cell]:
+    """A row of a card. A tick or a cross says whether what a reference leads to is there."""
+    *others, last = row.remark.split(" · ")
+    style = MUTED
+    if last.endswith(("is not set", "are not set", "dspy-profiles secrets move")):
+        last, style = f"✗ {last}", ALARM
+    elif last.endswith(("set in the environment", "set in .env", "the fallback holds")):
+        last = f"✓ {last}"
     return [
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        Cell(row.key, f"{MONO};{ONE_LINE}"),
+        Cell(row.value, f"{MONO};{ONE_LINE if len(row.value) < SHORT else WRAPPED}"),
+        Cell(row.place, f"{MUTED};{ONE_LINE}"),
+        Cell(" · ".join([*others, last]), style),
     ]
 
 
-@cache
-def _template(name: str) -> Any:
-    from jinja2 import Environment
+def _listed(one: dict[str, Any], *, is_active: bool) -> list[Cell]:
+    """A row of the table of profiles."""
+    model, style = one["model"] or one["description"] or one["provider"] or "", ""
+    if one["error"]:
+        model, style = "cannot be used", ALARM
+    elif not one["model"]:
+        style = MUTED
+    remarks = ["active"] * is_active + ["default"] * one["active"] + [PLAINTEXT] * one["plaintext"]
+    return [
+        Cell("*" if is_active else ""),  # in text; in a notebook its name stands out
+        Cell(one["name"], f"font-weight:bold;{ACCENT}" if is_active else ""),
+        Cell(model, style),
+        Cell(", ".join(one["extends"]), MUTED),
+        Cell("" if one["file"] is None else on_path(Path(one["file"])), MUTED),
+        Cell(" · ".join(remarks), ACCENT if is_active else MUTED),
+    ]
 
-    return Environment(autoescape=True, trim_blocks=True).from_string(TEMPLATES[name])
+
+def _table(rows: Sequence[Sequence[Cell]]) -> str:
+    lines = (
+        f'<tr style="{ROW}">'
+        + "".join(
+            # The width of a cell of a table is only a wish; that of a block in it holds.
+            f'<td style="{CELL}"><div style="{cell.style}">{_html(cell.text)}</div></td>'
+            for cell in row
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table style="{TABLE}"><tbody>{"".join(lines)}</tbody></table>'
+
+
+def _html(text: str) -> str:
+    return escape(text)
+
+
+def _aligned(rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """Columns of text, as wide as they have to be."""
+    texts = [[_cut(_visible(cell.text)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in texts
+    ]
+
+
+def _visible(text: str) -> str:
+    """One line, and nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"

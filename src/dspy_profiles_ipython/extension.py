@@ -1,6 +1,6 @@
 """What loading brings into a shell, and what unloading takes out again."""
 
-import os
+import sys
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -9,12 +9,10 @@ from traitlets.config import Configurable
 
 from dspy_profiles_ipython.cell import CellBlocks
 from dspy_profiles_ipython.completion import Completion
-from dspy_profiles_ipython.magics import Magics
+from dspy_profiles_ipython.magics import DspyProfileMagics
 from dspy_profiles_ipython.state import State
 
 __all__ = ["DspyProfiles", "load", "unload"]
-
-NAME = "dspy_profile"
 
 
 class DspyProfiles(Configurable):
@@ -32,7 +30,7 @@ class Loaded:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.state = State()
-        self.magics = Magics(shell, self.state)
+        self.magics = DspyProfileMagics(shell, self.state)
         self.blocks = CellBlocks(shell)
         self.completion = Completion(shell)
 
@@ -44,30 +42,32 @@ class Loaded:
     def leave(self) -> None:
         self.completion.leave()
         self.blocks.leave()
-        for kind in ("line", "cell"):
-            table = self.shell.magics_manager.magics[kind]
-            if getattr(table.get(NAME), "__self__", None) is self.magics:
-                del table[NAME]
-        self.shell.magics_manager.registry.pop(type(self.magics).__name__, None)
+        manager = self.shell.magics_manager
+        for table in manager.magics.values():
+            for name, magic in list(table.items()):
+                if getattr(magic, "__self__", None) is self.magics:
+                    del table[name]
+        manager.registry.pop(type(self.magics).__name__, None)
         configurables: Any = self.shell.configurables
         if self.magics in configurables:
             configurables.remove(self.magics)
+        applied = self.state.profile
         self.state.leave()
+        if applied is not None:
+            sys.stdout.write(f"dspy: profile {applied.name} is off\n")
 
 
 _loaded: dict[int, Loaded] = {}
 
 
 def load(shell: InteractiveShell) -> None:
-    """Bring everything in; where it is in already, only what is configured is looked at again."""
+    """Bring everything in. Where it is in already, nothing changes."""
     if id(shell) in _loaded:
-        unload(shell)
+        return
     made = _loaded[id(shell)] = Loaded(shell)
     made.enter()
     config = DspyProfiles(parent=shell)
-    made.magics.start(
-        named=os.environ.get("DSPY_PROFILE"), default=config.default, auto=config.auto
-    )
+    made.magics.start(default=config.default, auto=config.auto)
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -1,40 +1,39 @@
 """`%dspy_profile`: show, switch, list, and go back to what was before."""
 
+import os
 import sys
-from collections.abc import Callable, Mapping
-from functools import wraps
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
+from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics as BaseMagics
-from IPython.core.magic import line_cell_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-from dspy_profiles.assignments import nested
 from dspy_profiles.errors import ProfileError, ProfileNotFound
-from dspy_profiles_ipython.cell import MAGIC, usage_error
-from dspy_profiles_ipython.state import State
+from dspy_profiles_ipython.cell import MAGIC
+from dspy_profiles_ipython.state import State, look
+from dspy_profiles_ipython.telling import in_one_line, said
 
-__all__ = ["Magics", "cell_words"]
+if TYPE_CHECKING:
+    from dspy_profiles.resolved import ResolvedProfile
+    from dspy_profiles.resolver import Choice
+    from dspy_profiles_ipython.asked import Asked
 
-
-def in_one_line(magic: Callable[..., None]) -> Callable[..., None]:
-    """Errors of ours without a traceback."""
-
-    @wraps(magic)
-    def told(*arguments: Any) -> None:
-        try:
-            magic(*arguments)
-        except ProfileError as error:
-            raise usage_error(error) from None
-
-    return told
+# What a magic needs is imported when it is used: loading the extension is to cost next to nothing.
+__all__ = ["DspyProfileMagics", "of_a_cell"]
 
 
 @magics_class
-class Magics(BaseMagics):
+class DspyProfileMagics(Magics):
     """The magics of the extension."""
 
     shell: InteractiveShell
@@ -55,9 +54,12 @@ class Magics(BaseMagics):
     @argument("--list", action="store_true", help="List all profiles.")
     @argument("--show", action="store_true", help="Show a profile, and switch to none.")
     @argument("--off", action="store_true", help="Go back to what was before.")
+    @needs_local_scope
+    @no_var_expand
     @line_cell_magic
-    @in_one_line
-    def dspy_profile(self, line: str, cell: str | None = None) -> None:
+    def dspy_profile(
+        self, line: str, cell: object = None, local_ns: Mapping[str, Any] | None = None
+    ) -> None:
         """Switch this notebook to a DSPy profile, or show the one that it is on.
 
         `%%dspy_profile NAME` runs one cell under a profile; `await` works in it.
@@ -69,117 +71,211 @@ class Magics(BaseMagics):
             %dspy_profile --list
             %dspy_profile --off
         """
-        if cell is not None:  # called by a program; a cell that is typed never comes here
-            self.shell.run_cell(f"{MAGIC} {line}\n{cell}")
+        if cell is not None:
+            self._run(line, cell)
             return
-        said = parse_argstring(self.dspy_profile, line)
-        if said.list:
-            self._list()
-        elif said.off:
-            self._off()
-        elif said.show or not (said.name or said.set):
-            self._show(said.name)
-        else:
-            self._switch(said.name or self._own_name(), nested(said.set))
+        from dspy_profiles_ipython.asked import Asked
 
-    def start(self, *, named: str | None, default: str, auto: bool) -> None:
+        with in_one_line():
+            names = {**self.shell.user_ns, **(local_ns or {})}
+            self._do(Asked.of(line, names, _parser()))
+
+    def _do(self, asked: "Asked") -> None:
+        look()
+        match asked.option:
+            case "list":
+                self._list()
+            case "off":
+                self._off()
+            case None if asked.name is not None or asked.overrides:
+                self._switch(asked.name or self._own_name(), asked.overrides)
+            case _:
+                self._show(asked.name, asked.overrides)
+
+    def _run(self, line: str, cell: object) -> None:
+        """A cell that is typed never comes here, unless in another magic that keeps it whole."""
+        if not isinstance(cell, str):
+            raise UsageError(
+                f"{MAGIC} has to be the first line of its cell\n"
+                "  hint: put it above the other magic, as in %%timeit"
+            )
+        if not cell.strip():
+            raise UsageError(
+                f"{MAGIC} is a cell magic, but the cell body is empty. "
+                "Did you mean the line magic %dspy_profile (single %)?"
+            )
+        self.shell.run_cell(f"{MAGIC} {line}\n{cell}")
+
+    def start(self, *, default: str, auto: bool) -> None:
         """At load: what the environment names is applied; a default is shown, unless `auto`."""
         try:
-            self._start(named, default, auto=auto)
-        except ProfileError as error:
-            sys.stderr.write(f"dspy: {usage_error(error)}\n")
+            look()
+            self._start(self._choice(default), auto=auto)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the magics are there to mend it
+            sys.stderr.write(f"dspy: {said(error)}\n")
 
-    def _start(self, named: str | None, default: str, *, auto: bool) -> None:
-        if named:
-            active = self._active()
-            if active is None or active.name != named:  # `run` may have applied it
-                self._state.switch(named, {})
-            sys.stdout.write(f"dspy: profile {named} (DSPY_PROFILE)\n")
+    def _start(self, choice: "Choice | None", *, auto: bool) -> None:
+        if choice is None:
             return
-        name = default or self._default()
-        if name and auto:
+        _check_that_it_is_there(choice)
+        name = choice.name
+        if choice.is_default and not auto:
+            command = _command(name)
+            sys.stdout.write(f"dspy: the default profile is {name}; {command} applies it\n")
+            return
+        reason = "the default, auto" if choice.is_default else choice.reason.removeprefix("from ")
+        if _is_of_run(name):
+            reason = "dspy-profiles run"  # it comes with the import of DSPy
+        else:
             self._state.switch(name, {})
-            sys.stdout.write(f"dspy: profile {name} (the default, auto)\n")
-        elif name:
-            sys.stdout.write(
-                f"dspy: the default profile is {name}; %dspy_profile {name} applies it\n"
-            )
+        sys.stdout.write(f"dspy: profile {name} ({reason})\n")
 
-    def _default(self) -> str | None:
-        from dspy_profiles.portrait import applying
-        from dspy_profiles.resolver import Scene
+    def _choice(self, default: str = "") -> "Choice | None":
+        """The profile that applies where none is named, if one does."""
+        from dspy_profiles.resolver import Choice, Scene, choose
 
-        choice = applying(Scene.now())
-        return None if choice is None else choice.name
+        try:
+            choice = choose(Scene.now(), None)
+        except ProfileNotFound:
+            choice = None
+        if default and (choice is None or choice.is_default):
+            return Choice(default, "from DspyProfiles.default", is_default=True)
+        return choice
 
     def _own_name(self) -> str:
         """Whose values `--set` alone overrides."""
         active = self._active()
-        name = active.name if active is not None else self._default()
-        if name is None:
+        if active is not None:
+            return active.name
+        choice = self._choice()
+        if choice is None:
             raise ProfileNotFound("no profile is active", hint="name one: %dspy_profile NAME")
-        return name
+        return choice.name
 
-    def _active(self) -> Any:
-        if "dspy" not in sys.modules and self._state.profile is None:
-            import os
+    def _active(self) -> "ResolvedProfile | None":
+        from dspy_profiles.locations import SESSION_VARIABLE
 
-            from dspy_profiles.locations import SESSION_VARIABLE  # `run` activates at the import
-
+        if "dspy" not in sys.modules:
             if SESSION_VARIABLE not in os.environ:
                 return None
-            import dspy  # noqa: F401
+            import dspy  # noqa: F401 - `run` activates at the import
         from dspy_profiles.activation import current_profile
 
         return current_profile()
 
     def _switch(self, name: str, overrides: Mapping[str, Any]) -> None:
+        from dspy_profiles.resolver import FORCE_VARIABLE, is_forced
         from dspy_profiles_ipython.display import Card
 
-        display(Card.of(self._state.switch(name, overrides), is_active=True))
+        applied = self._state.switch(name, overrides)
+        active = self._active()
+        display(Card.of(applied, state="active"))
+        if is_forced() and applied.name != name:
+            _tell(f"{FORCE_VARIABLE} is set: every name stands for {applied.name}")
+        elif active is not None and active != applied:
+            _tell(f"inside of this block {active.name} stays in force")
 
-    def _show(self, name: str | None) -> None:
+    def _show(self, name: str | None, overrides: Mapping[str, Any]) -> None:
         from dspy_profiles.resolver import Choice, Scene, resolve_in
         from dspy_profiles_ipython.display import Card
 
         active = self._active()
+        if name is None and overrides:
+            name = self._own_name()
         if name is not None:
-            scene = Scene.now()
-            found = resolve_in(scene, Choice(name, "from the magic"), allow_plaintext=True)
-            is_active = active is not None and active.name == name
-            display(Card.of(found, is_active=is_active))
-            return
-        if active is None:
-            default = self._default()
-            hint = f"; the default is {default}" if default else ""
-            sys.stdout.write(f"no profile is active{hint}: %dspy_profile NAME applies one\n")
-            return
-        display(Card.of(active, is_active=True))
-        for path in self._state.changed_files():
-            from dspy_profiles.wording import on_path
+            choice = Choice(name, "from %dspy_profile")
+            found = resolve_in(Scene.now(), choice, overrides, allow_plaintext=True)
+            is_active = active is not None and active.values == found.values
+            display(Card.of(found, state="active" if is_active else "not active"))
+        elif active is None:
+            default = self._choice()
+            hint = f"; the default is {default.name}" if default else ""
+            _tell(f"no profile is active{hint}: %dspy_profile NAME applies one")
+        else:
+            display(Card.of(active, state=_why(active)))
+            self._hint(active)
 
-            sys.stdout.write(
-                f"{on_path(path)} has changed since: %dspy_profile {active.name} takes it up\n"
-            )
+    def _hint(self, active: "ResolvedProfile") -> None:
+        """What has changed since the profile was applied."""
+        if self._state.profile != active:
+            return
+        command = _command(active.name)
+        if keys := self._state.configured_since():
+            _tell(f"dspy.configure has set {', '.join(keys)} since: {command} sets it back")
+        try:
+            if self._state.is_outdated():
+                _tell(f"its file has changed since: {command} takes it up")
+        except ProfileError as error:
+            _tell(f"its file has changed since, and cannot be taken up: {said(error)}")
 
     def _list(self) -> None:
         from dspy_profiles_ipython.display import Table
 
         active = self._active()
         display(Table.of(None if active is None else active.name))
+        if active is not None:
+            self._hint(active)
 
     def _off(self) -> None:
         before = self._state.off()
-        said = "no profile was applied" if before is None else f"profile {before.name} is off"
+        text = "no profile was applied" if before is None else f"profile {before.name} is off"
         now = self._active()
-        sys.stdout.write(f"{said}{f'; {now.name} is active' if now is not None else ''}\n")
+        _tell(f"{text}{f'; {now.name} is active, {now.reason}' if now is not None else ''}")
 
 
-def cell_words(words: str) -> tuple[str, Mapping[str, Any]]:
+def of_a_cell(line: str) -> "Asked":
     """What stands behind `%%dspy_profile`: a name, and overrides."""
-    said = parse_argstring(Magics.dspy_profile, words)
-    if said.list or said.show or said.off:
-        raise UsageError("%%dspy_profile takes NAME and --set; --list, --show and --off go with %")
-    if said.name is None:
-        raise UsageError("%%dspy_profile needs the name of a profile")
-    return said.name, nested(said.set)
+    from dspy_profiles_ipython.asked import Asked
+
+    shell = get_ipython()
+    asked = Asked.of(line, {} if shell is None else shell.user_ns, _parser())
+    if asked.option is not None:
+        raise UsageError(f"{MAGIC} takes NAME and --set; --{asked.option} goes with %dspy_profile")
+    if asked.name is None:
+        from dspy_profiles.resolver import list_profiles
+
+        raise UsageError(
+            f"{MAGIC} needs the name of a profile\n  hint: one of {', '.join(list_profiles())}"
+        )
+    return asked
+
+
+def _parser() -> Any:
+    return DspyProfileMagics.dspy_profile.parser
+
+
+def _command(name: str) -> str:
+    """What is to be typed to switch to a profile."""
+    from dspy_profiles_ipython.words import quoted
+
+    return f"%dspy_profile {quoted(name)}"
+
+
+def _tell(text: str) -> None:
+    from dspy_profiles.redaction import redact
+
+    sys.stdout.write(redact(f"{text}\n"))
+
+
+def _why(active: "ResolvedProfile") -> str:
+    """Who has activated it, if not a magic."""
+    by_argument = active.reason == "from the argument"
+    return "active" if by_argument else f"active, {active.reason}"
+
+
+def _check_that_it_is_there(choice: "Choice") -> None:
+    from dspy_profiles.resolver import Scene
+
+    Scene.now().catalog.get(choice.name, choice.reason)
+
+
+def _is_of_run(name: str) -> bool:
+    """Whether `dspy-profiles run` has this process on that profile."""
+    from dspy_profiles.locations import SESSION_VARIABLE
+
+    text = os.environ.get(SESSION_VARIABLE)
+    if text is None:
+        return False
+    from dspy_profiles.launcher.session import Session
+
+    return Session.from_text(text).profile == name

@@ -1,0 +1,105 @@
+"""Tab behind the magics: what is meant, and nothing else."""
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+
+
+@pytest.fixture
+def offered(shell):
+    """What Tab offers behind a text, as the kernel and the terminal ask for it."""
+
+    def asked(text: str) -> list[str]:
+        with provisionalcompleter():
+            found = list(shell.ip.Completer.completions(text, len(text)))
+        texts = [text[: each.start] + each.text for each in found]
+        return [each.rpartition("\n")[2] for each in texts]
+
+    return asked
+
+
+NAMES = ["base", "dev", "keyless", "prod", '"two words"', "mock"]
+
+
+@pytest.mark.parametrize("magic", ["%dspy_profile", "%%dspy_profile", "dspy_profile"])
+def test_names_complete_and_nothing_else(offered, magic) -> None:
+    assert offered(f"{magic} ") == [f"{magic} {name}" for name in NAMES]
+    assert offered(f"{magic} pr") == [f"{magic} prod"]
+    assert offered(f"{magic} pro") == [f"{magic} prod"]
+
+
+def test_a_name_with_spaces_completes_in_quotes(offered) -> None:
+    assert offered("%dspy_profile tw") == ['%dspy_profile "two words"']
+    assert offered('%dspy_profile "tw') == ['%dspy_profile "two words"']
+    assert offered('%dspy_profile "two w') == ['%dspy_profile "two words"']
+
+
+def test_options_complete(offered) -> None:
+    assert offered("%dspy_profile --") == [
+        f"%dspy_profile {option}" for option in ("--list", "--off", "--set", "--show")
+    ]
+    assert offered("%dspy_profile dev --s") == [
+        "%dspy_profile dev --set",
+        "%dspy_profile dev --show",
+    ]
+    assert offered("%%dspy_profile --") == ["%%dspy_profile --set"]
+
+
+def test_keys_complete_behind_set(offered) -> None:
+    assert offered("%dspy_profile dev --set lm.temp") == ["%dspy_profile dev --set lm.temperature="]
+    assert offered("%dspy_profile --set=lm.temp") == ["%dspy_profile --set=lm.temperature="]
+    assert "%dspy_profile dev --set settings.num_threads=" in offered("%dspy_profile dev --set ")
+    assert not [each for each in offered("%dspy_profile dev --set ") if "extends" in each]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%dspy_profile zzz",
+        "%dspy_profile dev ",
+        "%dspy_profile dev pr",
+        "%dspy_profile --list ",
+        "%dspy_profile --off d",
+        "%dspy_profile dev --set lm.temperature=",
+        "%dspy_profile dev --set lm.temperature=0 ",
+        "%dspy_profile --zzz",
+        "%%dspy_profile --l",
+    ],
+)
+def test_where_nothing_is_meant_nothing_is_offered(offered, shell, text) -> None:
+    shell("dev_variable = pr_variable = zzz_variable = 1")
+    assert offered(text) == []
+
+
+def test_keys_complete_again_behind_a_second_set(offered) -> None:
+    text = "%dspy_profile dev --set lm.temperature=0 --set lm.mod"
+    assert f"{text}el=" in offered(text)
+
+
+def test_elsewhere_completion_is_ipythons_own(offered, shell) -> None:
+    shell("some_variable = 1")
+    assert "some_variable" in offered("some_var")
+    assert "x = some_variable" in offered("%%dspy_profile dev\nx = some_var")
+    assert "%dspy_profile" in offered("%dspy_p")
+
+
+def test_a_variable_of_that_name_is_no_magic(offered, shell) -> None:
+    shell("dspy_profile = 1")
+    assert "dspy_profile dev" not in offered("dspy_profile de")
+
+
+def test_in_the_first_line_of_a_cell_with_more_lines(shell) -> None:
+    text = "%%dspy_profile pr\nx = 1"
+    with provisionalcompleter():
+        found = list(shell.ip.Completer.completions(text, len("%%dspy_profile pr")))
+    assert [each.text for each in found] == ["prod"]
+
+
+def test_a_broken_file_offers_nothing_and_says_nothing(offered, profiles, capfd) -> None:
+    profiles.write_text("[dev\n")
+    assert offered("%dspy_profile de") == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_new_profile_is_offered(offered, profiles) -> None:
+    profiles.write_text('[fresh.provider]\nclass = "mock"\n')
+    assert offered("%dspy_profile fr") == ["%dspy_profile fresh"]
