@@ -8,7 +8,11 @@ import pytest
 
 from dspy_profiles.cli.app import COMMANDS
 
-GROUPS = {"secrets": ["list", "check", "move"], "config": ["list", "get", "set"]}
+GROUPS = {
+    "cassettes": ["list", "check", "prune"],
+    "secrets": ["list", "check", "move"],
+    "config": ["list", "get", "set"],
+}
 ALL = [
     words
     for name in COMMANDS

@@ -76,6 +76,8 @@ class Shell:
                 "PYTHONUNBUFFERED": "1",  # the two streams in the order of a terminal
                 # What litellm would fetch when it is imported it has on board as well.
                 "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+                # What only the tests of our own plugin need, and a reader need not have.
+                "PYTEST_ADDOPTS": "-p no:randomly -p no:rerunfailures",
                 # Said at the start of every pytest, where nobody has configured that plugin.
                 "PYTHONWARNINGS": "ignore:The configuration option",
                 # A test file that is written anew within a second may look like the one before.

@@ -15,8 +15,6 @@ FOREIGN = ("PYTHON*", "PYTEST_*", "CI", "BUILD_NUMBER", "*COLOR*", "COV_*")
 STRICT = (
     *(
         "-p",
-        "no:randomly",
-        "-p",
         "no:cacheprovider",
         "--strict-markers",
         "--strict-config",
@@ -26,6 +24,8 @@ STRICT = (
     *("-W", 'ignore:The configuration option "asyncio_default'),  # pytest-asyncio, in every suite
 )
 
+IN_ORDER = ("-p", "no:randomly")
+
 Run = Callable[..., pytest.RunResult]
 
 
@@ -33,7 +33,7 @@ Run = Callable[..., pytest.RunResult]
 def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if any(fnmatchcase(name, f) for f in FOREIGN)]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "200")  # the lines at the end of a run stay whole
+    monkeypatch.setenv("COLUMNS", "260")  # the lines at the end of a run stay whole
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
@@ -48,11 +48,12 @@ def run(project: Path) -> Run:
         *words: object,
         env: dict[str, str] | None = None,
         strict: tuple[str, ...] = STRICT,
+        order: tuple[str, ...] = IN_ORDER,
         cwd: Path | None = None,
         python: str = sys.executable,
     ) -> pytest.RunResult:
         done = subprocess.run(
-            [python, "-m", "pytest", *strict, *map(str, words)],
+            [python, "-m", "pytest", *order, *strict, *map(str, words)],
             check=False,
             capture_output=True,
             text=True,

@@ -133,7 +133,7 @@ def test_in_any_order(run_both_ways, suite, write):
     write("profiles.toml", PROFILES)
     suite(TESTS)
     for seed in (1, 2, 3):
-        result = run_both_ways(f"--randomly-seed={seed}", *MOCK, strict=())
+        result = run_both_ways(f"--randomly-seed={seed}", *MOCK, strict=(), order=())
         result.assert_outcomes(passed=8)
 
 
