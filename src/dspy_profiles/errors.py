@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 __all__ = [
     "BudgetExceeded",
     "CassetteMiss",
+    "ExperimentNotFound",
     "InvalidFile",
     "InvalidProfile",
     "LiveCallBlocked",
@@ -124,6 +125,12 @@ class StoreError(ProfileError):
     """A result store cannot be opened, read or written."""
 
     exit_code = 6
+
+
+class ExperimentNotFound(StoreError):
+    """No experiment, or no trial, of that name is in the store."""
+
+    exit_code = 3
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -4,7 +4,7 @@ import json
 import re
 from urllib.parse import quote
 
-__all__ = ["MASK", "add_rule", "is_plaintext", "redact", "remember", "retold"]
+__all__ = ["MASK", "add_rule", "has_rules", "is_idle", "is_plaintext", "redact", "remember", "retold"]
 
 MASK = "********"
 
@@ -43,6 +43,16 @@ def _spellings(value: str) -> set[str]:
 def add_rule(pattern: str) -> None:
     """From now on `redact` masks what matches this regular expression."""
     _rules.setdefault(pattern, re.compile(pattern))
+
+
+def has_rules() -> bool:
+    """Whether a plugin's rule may be about any text at all."""
+    return bool(_rules)
+
+
+def is_idle() -> bool:
+    """Whether nothing is known that `redact` would replace."""
+    return not (_known or _rules)
 
 
 def redact(text: str) -> str:

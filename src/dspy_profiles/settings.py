@@ -109,6 +109,14 @@ SETTINGS = (
         "The folder of the cassettes; else cassettes, at the root of the tests.",
         metavar="FOLDER",
     ),
+    Setting(
+        "store",
+        "Where recorded runs are kept: file:DIR, sqlite:FILE, postgresql://…; else "
+        "file:.dspy/results.",
+        metavar="URL",
+        pytest_help="Record the test run, each test a trial: file:DIR, sqlite:FILE, "
+        "postgresql://…",
+    ),
     Setting("report", "The file that a test run writes its usage to, as JSON.", metavar="FILE"),
     Setting(
         "isolation",

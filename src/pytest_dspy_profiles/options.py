@@ -77,6 +77,15 @@ OPTIONS: tuple[Option, ...] = (
         (),
     ),
     Option(
+        "store",
+        "--dspy-store",
+        "dspy_store",
+        "DSPY_PROFILES_STORE",
+        "Record the test run, each test a trial: file:DIR, sqlite:FILE, postgresql://…",
+        "URL",
+        (),
+    ),
+    Option(
         "report",
         "--dspy-report",
         "dspy_report",

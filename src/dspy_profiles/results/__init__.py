@@ -7,7 +7,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # `typing` would cost as much as all the rest
 if TYPE_CHECKING:
-    from dspy_profiles.results.missing import ExperimentNotFound
+    from dspy_profiles.errors import ExperimentNotFound
     from dspy_profiles.results.model import (
         Candidate,
         Decision,
@@ -36,11 +36,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ExperimentNotFound": "missing",
-    "Recording": "recording",
-    "Store": "store",
-    "open_store": "store",
-    "record": "recording",
+    "ExperimentNotFound": "dspy_profiles.errors",
+    "Recording": "dspy_profiles.results.recording",
+    "Store": "dspy_profiles.results.store",
+    "open_store": "dspy_profiles.results.store",
+    "record": "dspy_profiles.results.recording",
 }
 
 
@@ -49,7 +49,8 @@ if not TYPE_CHECKING:  # a type checker is not to take every misspelt name for o
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'model')}"), name)
+        home = _HOMES.get(name, f"{__name__}.model")
+        value = getattr(import_module(home), name)
         globals()[name] = value
         return value
 

@@ -85,7 +85,7 @@ class Recording:
     """One experiment while it is recorded."""
 
     def __init__(self, store: Store, name: str, durability: Durability) -> None:
-        from dspy_profiles.results.joining import Joined  # imports DSPy
+        from dspy_profiles.activation.joining import Joined  # imports DSPy
         from dspy_profiles.results.recorder import Recorder
 
         self.id = new_id()

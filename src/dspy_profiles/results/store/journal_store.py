@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
-from dspy_profiles.errors import StoreError
+from dspy_profiles.errors import ExperimentNotFound, StoreError
 from dspy_profiles.results import archive, reading, words
 from dspy_profiles.results.assembling import Assembled, assemble, stream
 from dspy_profiles.results.ids import is_id
-from dspy_profiles.results.missing import ExperimentNotFound
 from dspy_profiles.results.model import Event, Experiment, Fault, Trial
 from dspy_profiles.results.shelf import Shelf
 from dspy_profiles.results.store.filters import ExperimentFilter, first, suits
