@@ -4,7 +4,16 @@ import json
 import re
 from urllib.parse import quote
 
-__all__ = ["MASK", "add_rule", "has_rules", "is_idle", "is_plaintext", "redact", "remember", "retold"]
+__all__ = [
+    "MASK",
+    "add_rule",
+    "has_rules",
+    "is_idle",
+    "is_plaintext",
+    "redact",
+    "remember",
+    "retold",
+]
 
 MASK = "********"
 

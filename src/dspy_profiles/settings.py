@@ -114,8 +114,7 @@ SETTINGS = (
         "Where recorded runs are kept: file:DIR, sqlite:FILE, postgresql://…; else "
         "file:.dspy/results.",
         metavar="URL",
-        pytest_help="Record the test run, each test a trial: file:DIR, sqlite:FILE, "
-        "postgresql://…",
+        pytest_help="Record the test run, each test a trial: file:DIR, sqlite:FILE, postgresql://…",
     ),
     Setting("report", "The file that a test run writes its usage to, as JSON.", metavar="FILE"),
     Setting(
