@@ -19,11 +19,13 @@ __all__ = [
     "beneath",
     "follow",
     "forget",
+    "hear",
     "innermost",
     "pin",
     "pins",
     "put_back",
     "tell_on_stderr",
+    "unhear",
 ]
 
 # Called with the key that the program set, and the file and line where it did.
@@ -31,6 +33,7 @@ Notify = Callable[[ResolvedProfile, str, str, int], None]
 
 _lock = ProcessLock()
 _pins: list["Pin"] = []
+_listeners: list[Any] = []  # callbacks that hear of every call, whatever is pinned
 _aside: dict[str, Any] = {}  # what would be in force of the pinned keys, were there no pins
 _MISSING = object()
 # Whatever stood in DSPy's settings because of a pin, or because there was none. A dspy.context
@@ -91,17 +94,38 @@ def pin(ready: Prepared, notify: Notify = tell_on_stderr) -> Pin:
     if ready.built is None:  # else the pin would be empty, and nobody would know
         ready.build()
     with _lock:
-        if not _pins:
-            config.__class__ = _pinned_class(type(config))
         made = Pin(ready, notify)
-        for key in {*made.values, "callbacks"} - _aside.keys():
-            _aside[key] = config.get(key, _MISSING)
-            _stood.setdefault(key, {})[id(_aside[key])] = _aside[key]
+        _take_over(config, {*made.values, "callbacks"})
         _pins.append(made)
         _settle({*made.values, "callbacks"})
         set_session(_pins[0].ready)
     plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
     return made
+
+
+def hear(callback: Any) -> None:
+    """Have a callback of DSPy's hear of the whole process, until `unhear`.
+
+    What the program configures comes beside it, not in its place.
+    """
+    config = dspy_internals.base_config()
+    if config is None:
+        raise ProfileError(
+            "this version of DSPy keeps its settings where nothing can be recorded",
+            hint="install dspy>=3.4,<4",
+        )
+    with _lock:
+        _take_over(config, {"callbacks"})
+        _listeners.append(callback)
+        _settle({"callbacks"})
+
+
+def unhear(callback: Any) -> None:
+    """End it. A second time does nothing."""
+    with _lock:
+        if callback in _listeners:
+            _listeners.remove(callback)
+            _settle({"callbacks"})
 
 
 def innermost() -> Pin | None:
@@ -153,13 +177,22 @@ def put_back(values: Mapping[str, Any], pins: Sequence[Pin]) -> None:
                 dict.pop(config, key)
         for key in _aside:
             _aside[key] = values.get(key, _MISSING)
-        if _pins:
+        if _aside:
             _settle(set(_aside))
 
 
 def pins() -> tuple[Pin, ...]:
     """Those that are in force, outermost first."""
     return tuple(_pins)
+
+
+def _take_over(config: dict[str, Any], keys: set[str]) -> None:
+    """From now on these keys of DSPy's settings are ours to settle."""
+    if not _aside:
+        config.__class__ = _pinned_class(type(config))
+    for key in keys - _aside.keys():
+        _aside[key] = config.get(key, _MISSING)
+        _stood.setdefault(key, {})[id(_aside[key])] = _aside[key]
 
 
 def _settle(keys: set[str]) -> None:
@@ -174,18 +207,26 @@ def _settle(keys: set[str]) -> None:
             dict.pop(config, key, None)
         else:
             dict.__setitem__(config, key, value)
-        if not any(key in p.values or key == "callbacks" for p in _pins):
+        if not (any(key in p.values for p in _pins) or (key == "callbacks" and _is_held())):
             _aside.pop(key, None)
-    if not _pins:
+    if not _aside:
         config.__class__ = type(config).__mro__[1]
 
 
 def _in_force(key: str) -> Any:
     if key == "callbacks":
-        ours = [callback for p in _pins for callback in p.ready.callbacks]
-        theirs = _aside[key]
+        ours, theirs = _own_ears(), _aside[key]
         return [*theirs, *(c for c in ours if c not in theirs)] if ours else theirs
     return next((p.values[key] for p in reversed(_pins) if key in p.values), _aside[key])
+
+
+def _is_held() -> bool:
+    return bool(_pins or _listeners)
+
+
+def _own_ears() -> list[Any]:
+    """Callbacks of the pins, and those that hear of everything."""
+    return [*_listeners, *(callback for p in _pins for callback in p.ready.callbacks)]
 
 
 def _put(config: dict[str, Any], key: str, value: Any) -> None:
@@ -194,8 +235,7 @@ def _put(config: dict[str, Any], key: str, value: Any) -> None:
         if key not in _aside or config is not dspy_internals.base_config():  # a copy of it
             dict.__setitem__(config, key, value)
         elif key == "callbacks":
-            ours = [callback for p in _pins for callback in p.ready.callbacks]
-            _aside[key] = [callback for callback in value if callback not in ours]
+            _aside[key] = [callback for callback in value if callback not in _own_ears()]
             _settle({key})
         else:
             _aside[key] = value

@@ -200,6 +200,7 @@ class _Making:
         draft = self._draft(line["id"])
         draft.status, draft.ended = line.get("status") or "done", line.get("ended")
         draft.outputs, draft.error = line.get("outputs"), line.get("error")
+        draft.details = {**draft.details, **line.table("details")}
         if line.get("score") is not None:
             draft.measured = float(line["score"])
 

@@ -121,7 +121,7 @@ def span_in(kind: str, around: Span | None, is_orphan: bool) -> Span:
     return Span(
         new_id(),
         kind,
-        None if around is None else around.id,
+        None if around is None else around.id or None,
         None if around is None else around.trial,
         time.time(),
         time.perf_counter(),

@@ -50,7 +50,9 @@ class Optimizing(Hearing):
         self.end(span, dict(said), exception)
         if span.is_candidate and span.trial is not None:
             error = error_of(exception)
-            self.lines.trial_end(span.trial, status_of(exception), said, error, mean)
+            self.lines.trial_end(
+                span.trial, status_of(exception), outputs=said, error=error, score=mean
+            )
 
     @safely
     def on_compile_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
@@ -102,7 +104,7 @@ class Optimizing(Hearing):
             inputs = dspy_forms.example_inputs(outcome.example)
             name, details = f"example {outcome.index}", {"index": outcome.index, "inferred": True}
             trial = self.lines.trial("example", name, span.trial, inputs, details)
-            self.lines.trial_end(trial, "done", outcome.prediction, None, None)
+            self.lines.trial_end(trial, "done", outputs=outcome.prediction)
         attributes: dict[str, Any] = {"value": value, "by": "evaluate"}
         if value is None or not isinstance(outcome.score, int | float):
             attributes["given"] = outcome.score

@@ -1,20 +1,14 @@
 """The block that records: it joins DSPy's context, and archives when it is left."""
 
 import os
-import sys
-from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-import orjson
-
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.results import archive
-from dspy_profiles.results.ids import new_id
-from dspy_profiles.results.model import VERSION, Experiment, Trial
+from dspy_profiles.results.book import Book, say
+from dspy_profiles.results.model import Trial
 from dspy_profiles.results.shelf import Durability
 from dspy_profiles.results.store import Store, open_store
-from dspy_profiles.results.writing import Lines, now
 
 __all__ = ["Recording", "record"]
 
@@ -88,38 +82,25 @@ class Recording:
         from dspy_profiles.activation.joining import Joined  # imports DSPy
         from dspy_profiles.results.recorder import Recorder
 
-        self.id = new_id()
+        self._book = Book(store, name, durability)
+        self.id = self._book.id
         self.name = name
         self.store = store
-        self._process = os.getpid()
-        self._journal = store.shelf.begin(self.id, durability, self._first_line)
-        self._lines = Lines(self._journal)
-        self._recorder = Recorder(self._lines)
+        self._recorder = Recorder(self._book.lines)
         self._joined = Joined(self._recorder)
 
     def begin(self, hypothesis: str | None, program: Any) -> None:
         from dspy_profiles.activation import current_profile
-        from dspy_profiles.results.circumstances import circumstances
 
-        profile = current_profile()
         if program is not None and not isinstance(program, str):
             program = type(program).__name__
-        content = {
-            "v": VERSION,
-            "id": self.id,
-            "name": self.name,
-            "hypothesis": hypothesis,
-            "program": program,
-            "profile": None if profile is None else profile.name,
-            "details": circumstances(profile),
-        }
-        self._lines.experiment(content)
+        self._book.title(current_profile(), hypothesis, program)
         self._joined.__enter__()
 
     def abandon(self) -> None:
         """Stop before anything was recorded; what there is of it counts as interrupted."""
         self._recorder.is_closed = True
-        self._journal.close()
+        self._book.journal.close()
 
     def decision(
         self,
@@ -148,44 +129,21 @@ class Recording:
 
     def end(self, error: BaseException | None) -> None:
         """Leave DSPy's context, close the journal, archive, say how to look at it. Never raises."""
-        self._joined.__exit__(None, None, None)
-        self._recorder.is_closed = True
-        self._journal.close()
-        if os.getpid() != self._process:  # a fork that leaves its parent's block
-            return
-        try:
-            self._archive(error)
-        except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
-            message = failure.message if isinstance(failure, ProfileError) else str(failure)
-            _say(
-                f'"{self.name}" is recorded but not archived: {message}; '
-                "dspy-profiles results recover does it later"
-            )
-
-    def _archive(self, error: BaseException | None) -> None:
         from dspy_profiles.results.hearing import error_of, status_of
 
-        recorder = self._recorder
-        more: dict[str, Any] = {"ended": now(), "lost": self._journal.lost}
+        self._joined.__exit__(None, None, None)
+        self._recorder.is_closed = True
+        if os.getpid() != self._book.process:  # a fork that leaves its parent's block
+            self._book.journal.close()
+            return
         status = status_of(error)
-        if status != "done":
-            more["error"] = error_of(error)
-        if recorder.faults:
-            more["faults"] = {"count": recorder.faults, "first": recorder.first_fault}
-        archive.seal(self.store.shelf, self.id, status, **more)
-        self._tell(self.store.archive_experiment(self))
-
-    def _tell(self, done: Experiment) -> None:
-        trials = f"{done.trials} trial{'' if done.trials == 1 else 's'}"
-        score = "" if done.score is None else f", score {done.score:.4g}"
-        _say(f'recorded "{self.name}": {trials}{score}; dspy-profiles trace {self.id}')
-        if self._journal.lost:
-            _say(f"{self._journal.lost} of its lines were lost: {self._journal.why}")
-        if self._recorder.faults:
-            _say(
-                f"{self._recorder.faults} of its calls could not be recorded as they should be: "
-                f"{self._recorder.first_fault}"
-            )
+        more: dict[str, Any] = {} if status == "done" else {"error": error_of(error)}
+        faults = {"count": self._recorder.faults, "first": self._recorder.first_fault}
+        if faults["count"]:
+            more["faults"] = faults
+        done = self._book.close(status, **more)
+        for line in [] if done is None else self._book.closing_lines(done, faults):
+            say(line)
 
     def _point(self, kind: str, name: str, trial: Trial | str | None, said: dict[str, Any]) -> None:
         if self._recorder.is_closed:
@@ -194,27 +152,10 @@ class Recording:
             )
         try:
             around, _ = self._recorder.spans.around()
-            parent = None if around is None or trial is not None else around.id
+            parent = None if around is None or trial is not None else around.id or None
             if trial is None:
                 trial = None if around is None else around.trial
             name_of_trial = trial.id if isinstance(trial, Trial) else trial
-            self._lines.point(kind, name, parent, name_of_trial, said)
+            self._book.lines.point(kind, name, parent, name_of_trial, said)
         except Exception as error:  # noqa: BLE001 - a fault of ours does not stop the program
             self._recorder.failed(error)
-
-    def _first_line(self, journal: str) -> bytes:
-        line = {
-            "type": "journal",
-            "v": VERSION,
-            "experiment": self.id,
-            "journal": journal,
-            "pid": os.getpid(),
-            "parent_pid": None if os.getpid() == self._process else self._process,
-            "started": now(),
-        }
-        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _say(text: str) -> None:
-    with suppress(OSError, ValueError, AttributeError):  # closed, or none at all
-        sys.stderr.write(f"dspy-profiles: {text}\n")

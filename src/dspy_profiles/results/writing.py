@@ -87,13 +87,24 @@ class Lines:
         self._write(line, "name", "inputs", "details")
         return trial
 
-    def trial_end(
-        self, trial: str, status: str, outputs: Any, error: str | None, score: float | None
+    def trial_end(  # noqa: PLR0913 - each is a field of the line
+        self,
+        trial: str,
+        status: str,
+        *,
+        outputs: Any = None,
+        error: str | None = None,
+        score: float | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         line = _line("trial.end", trial, None, None)
         line["ended"], line["status"] = now(), status
         line |= {"outputs": outputs, "error": error, "score": score}
-        self._write(line, "outputs", is_trials_end=True)
+        loose = ["outputs"]
+        if details:
+            line["details"] = details
+            loose.append("details")
+        self._write(line, *loose, is_trials_end=True)
 
     def experiment(self, content: Mapping[str, Any]) -> None:
         self._write({"type": "experiment", "started": now(), **content}, *content)

@@ -1,0 +1,123 @@
+"""An experiment from its first line to its archive, whoever writes what is in between."""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from dspy_profiles.errors import ProfileError, StoreError
+from dspy_profiles.resolved import ResolvedProfile
+from dspy_profiles.results import archive
+from dspy_profiles.results.circumstances import circumstances
+from dspy_profiles.results.folder import FolderShelf
+from dspy_profiles.results.ids import new_id
+from dspy_profiles.results.model import VERSION, Experiment
+from dspy_profiles.results.shelf import Durability, Journal, Shelf
+from dspy_profiles.results.store import Store
+from dspy_profiles.results.writing import Lines, now
+
+__all__ = ["Book", "begin_journal", "say"]
+
+
+class Book:
+    """Says what is recorded, and closes it. Never imports DSPy."""
+
+    def __init__(self, store: Store, name: str, durability: Durability = "process") -> None:
+        self.id = new_id()
+        self.name = name
+        self.store = store
+        self.process = os.getpid()
+        self.journal = begin_journal(store.shelf, self.id, durability)
+        self.lines = Lines(self.journal)
+
+    @property
+    def folder(self) -> Path:
+        """Where other processes write their part. Raises a StoreError where they cannot."""
+        if isinstance(self.store.shelf, FolderShelf):
+            return self.store.shelf.root
+        raise StoreError(
+            f"{self.store.url} is kept in one process, and this run has several",
+            hint="name a store that lasts: file:results",
+        )
+
+    def title(
+        self,
+        profile: ResolvedProfile | None,
+        hypothesis: str | None = None,
+        program: str | None = None,
+        **details: Any,
+    ) -> None:
+        """The experiment's own line."""
+        content = {
+            "v": VERSION,
+            "id": self.id,
+            "name": self.name,
+            "hypothesis": hypothesis,
+            "program": program,
+            "profile": None if profile is None else profile.name,
+            "details": {**circumstances(profile), **details},
+        }
+        self.lines.experiment(content)
+
+    def close(self, status: str, **more: Any) -> Experiment | None:
+        """Seal and archive it. None where that failed, which is said. Never raises."""
+        self.journal.close()
+        try:
+            if self.journal.lost:
+                more["lost"] = self.journal.lost
+            archive.seal(self.store.shelf, self.id, status, ended=now(), **more)
+            return self.store.archive_experiment(self)
+        except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
+            message = failure.message if isinstance(failure, ProfileError) else str(failure)
+            say(
+                f'"{self.name}" is recorded but not archived: {message}; '
+                "dspy-profiles results recover does it later"
+            )
+            return None
+
+    def closing_lines(self, done: Experiment, faults: Mapping[str, Any] | None = None) -> list[str]:
+        """What there is, how to look at it, and what is not there."""
+        trials = f"{done.trials:,} trial{'' if done.trials == 1 else 's'}"
+        score = "" if done.score is None else f", score {done.score:.4g}"
+        lines = [f'recorded "{self.name}": {trials}{score}; dspy-profiles trace {self.id}']
+        if lost := done.details.get("lost"):
+            why = f": {self.journal.why}" if self.journal.why else ""
+            lines.append(f"{lost} of its lines were lost{why}")
+        if faults and faults["count"]:
+            lines.append(
+                f"{faults['count']} of its calls could not be recorded as they should be: "
+                f"{faults['first']}"
+            )
+        return lines
+
+
+def begin_journal(
+    shelf: Shelf, experiment_id: str, durability: Durability, parent: int | None = None
+) -> Journal:
+    """This process's journal. After a fork it goes on in one of the child's own."""
+    begun_by = os.getpid()
+
+    def first(journal: str) -> bytes:
+        here = os.getpid()
+        line = {
+            "type": "journal",
+            "v": VERSION,
+            "experiment": experiment_id,
+            "journal": journal,
+            "pid": here,
+            "parent_pid": parent if here == begun_by else begun_by,
+            "started": now(),
+        }
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+    return shelf.begin(experiment_id, durability, first)
+
+
+def say(text: str) -> None:
+    """One line on stderr, which may be closed, or none at all."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"dspy-profiles: {text}\n")
