@@ -41,6 +41,7 @@ class Asked:
     budgets: Budgets
     report: Path | None
     isolates: bool
+    store: str | None  # where the session is recorded
 
     @property
     def header(self) -> str:
@@ -68,7 +69,8 @@ class Asked:
     def is_worth_telling(self) -> bool:
         """Whether something is in effect that whoever started the session should know of."""
         cassettes = self.scene.settings.text("cassettes") != "off"
-        return bool(self.named.names or self.live_blocked_by or self.budgets or cassettes)
+        others = self.live_blocked_by or self.budgets or self.store
+        return bool(self.named.names or cassettes or others)
 
     @classmethod
     def of(cls, config: pytest.Config) -> "Asked":
@@ -99,6 +101,7 @@ class Asked:
             budgets=budgets,
             report=given.path("report"),
             isolates=given.text("isolation") == "true",
+            store=_store(given),
         )
 
 
@@ -113,6 +116,13 @@ def _named(given: settings.Settings) -> Named:
         text, by = in_environment, by_pytest.env
     names = tuple(filter(None, map(str.strip, str(text or "").split(","))))
     return Named(tuple(dict.fromkeys(names)), by if names else "")
+
+
+def _store(given: settings.Settings) -> str | None:
+    """A settings file or the environment says where results are; only pytest's own words record."""
+    by_pytest = {option.setting: option for option in OPTIONS}["store"]
+    by = given.values["store"].origin
+    return given.text("store") if by in (by_pytest.flag, by_pytest.ini) else None
 
 
 def _of_run(named: Named) -> Mapping[str, Any]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Relay", "is_controller"]
 
+QUIETEST = -1  # -q; below that pytest says nothing at the end either
+
 
 def is_controller(config: pytest.Config) -> bool:
     """Whether the tests run in other processes."""
@@ -30,6 +32,7 @@ class Relay:
         self._summary: Summary | None = None
         self._usage_errors: dict[str, None] = {}
         self._unwritten = ""
+        self._faults: list[Any] = []  # of the record of the session, by process
 
     def summary(self) -> "Summary":
         if self._summary is None:
@@ -52,12 +55,15 @@ class Relay:
             if error and self._summary is not None:
                 self._summary.died.append(node.gateway.id)
             return
+        if left.get("faults"):
+            self._faults.append(left["faults"])
         if left["usage_error"]:
             self._usage_errors[left["usage_error"]] = None
         self.summary().add_process(node.gateway.id, left["usage"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._archive(session)
         if self._usage_errors:
             raise pytest.UsageError("\n".join(self._usage_errors))
         suite = waking.suite(self._config)
@@ -68,6 +74,16 @@ class Relay:
             self._write(suite.asked.report, session)
         if self._summary is not None and self._summary.cassettes and not session.exitstatus:
             self._look_for_stale_ones(self._summary)
+
+    def _archive(self, session: pytest.Session) -> None:
+        suite = waking.suite(self._config)
+        if suite is None or suite.book is None:
+            return
+        faults = [*self._faults, *([suite.witness.faults] if suite.witness is not None else [])]
+        count = sum(each["count"] for each in faults)
+        first = next((each["first"] for each in faults if each["count"]), None)
+        exit_code = 1 if self._usage_errors else int(session.exitstatus)
+        suite.book.close(exit_code, {"count": count, "first": first})
 
     def _look_for_stale_ones(self, summary: "Summary") -> None:
         from pytest_dspy_profiles import stale
@@ -91,9 +107,16 @@ class Relay:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._summary is not None and not self._config.option.collectonly:
-            suite = waking.suite(self._config)
-            budgets = None if suite is None else suite.asked.budgets
-            self._summary.tell(terminalreporter, self._config, budgets)
+        self._tell(terminalreporter)
         if self._unwritten:
             terminalreporter.write_line(f"ERROR: {self._unwritten}", red=True)
+
+    def _tell(self, terminalreporter: Any) -> None:
+        if terminalreporter.verbosity < QUIETEST:
+            return
+        suite = waking.suite(self._config)
+        if self._summary is not None and not self._config.option.collectonly:
+            budgets = None if suite is None else suite.asked.budgets
+            self._summary.tell(terminalreporter, self._config, budgets)
+        for line in suite.book.lines if suite is not None and suite.book is not None else ():
+            terminalreporter.write_line(f"dspy: {line}")

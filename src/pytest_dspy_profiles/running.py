@@ -1,18 +1,16 @@
 """Tests and fixtures, each under its own profile, with its own scope for what it calls."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from unittest import SkipTest
 
 import pytest
 
 from dspy_profiles.activation.isolation import Configuration, Isolation
 from dspy_profiles.activation.prepared import Prepared
-from dspy_profiles.calls import held_in
 from dspy_profiles.errors import MissingSecret, ProfileError
 from dspy_profiles.resolver import is_offline
 from dspy_profiles.usage import Usage
@@ -23,12 +21,11 @@ from pytest_dspy_profiles.options import FORCE
 from pytest_dspy_profiles.scopes import Scope, Scopes
 from pytest_dspy_profiles.stand import Stand
 from pytest_dspy_profiles.tapes import Tapes
+from pytest_dspy_profiles.telling import QUIET, told
 
 __all__ = ["Running", "Test"]
 
-# What ends a test without failing it.
-QUIET = (pytest.skip.Exception, pytest.xfail.Exception, SkipTest)
-
+HearFor = Callable[[str | None], None]
 InForce = tuple[Prepared | None, Scope | None]
 
 
@@ -61,8 +58,11 @@ class Teardown:
 class Running:
     """Where tests are run: in the one process, or in each worker of xdist."""
 
-    def __init__(self, asked: Asked, scopes: Scopes, tapes: Tapes) -> None:
+    def __init__(
+        self, asked: Asked, scopes: Scopes, tapes: Tapes, hear_for: HearFor | None = None
+    ) -> None:
         self.asked = asked
+        self._hear_for = hear_for
         self.scopes = scopes
         self.tapes = tapes
         self.stand = Stand(asked)
@@ -87,7 +87,7 @@ class Running:
         if self.scopes.tally is not None:
             self.scopes.tally.close()
 
-    def begin(self, item: pytest.Item) -> None:
+    def begin(self, item: pytest.Item, trial: str | None = None) -> None:
         """Known before anything of the test runs: its profile, and whether that can be built."""
         self.test, self._ends = None, False
         found = chosen(item, self.asked, parameter_of(item))
@@ -108,6 +108,7 @@ class Running:
             blocked_by=FORCE.flag if forced else None,
             cassette=self.tapes.for_test(item, profile),
         )
+        scope.trial = trial
         self._under(ready, scope)
         isolation = Isolation() if ready is not None and self.asked.isolates else None
         self.test = Test(item, ready, scope, isolation)
@@ -228,6 +229,8 @@ class Running:
     def _under(self, ready: Prepared | None, scope: Scope | None) -> None:
         self._now = (ready, scope)
         self.stand.switch(ready, scope)
+        if self._hear_for is not None:
+            self._hear_for(None if scope is None else scope.trial)
         if self._fixture is not None and self._fixture.cached_result is not None:
             _, key, error = self._fixture.cached_result
             if error is None:  # one fixture serves all scopes, and says what is active in each
@@ -249,39 +252,3 @@ class Running:
                 seen.add(name)
                 wanted += [arg for each in definitions.get(name, ()) for arg in each.argnames]
         return None
-
-
-@contextmanager
-def told(scope: Scope) -> Iterator[None]:
-    """Make an ordinary error of what was held back in here, also where the code has caught it."""
-    try:
-        yield
-    except QUIET:
-        _refuse_silence(scope)
-        raise
-    except BaseException as error:
-        silent = _silent(scope)
-        held = held_in(error)
-        if held is None:
-            if silent is not None:
-                error.add_note(f"held back meanwhile: {silent}")
-            raise
-        raise held.error.with_traceback(held.__traceback__) from None
-    _refuse_silence(scope)
-
-
-def _silent(scope: Scope) -> ProfileError | None:
-    """What was held back and never told: once is enough.
-
-    Examples that Evaluate has queued are refused while the test that failed of the first ends.
-    """
-    if scope.is_told or not scope.meter.errors:
-        return None
-    scope.is_told = True
-    return scope.meter.errors[0]
-
-
-def _refuse_silence(scope: Scope) -> None:
-    error = _silent(scope)
-    if error is not None:
-        raise error.with_traceback(None)

@@ -31,6 +31,7 @@ class Scope:
     stages: tuple[Stage, ...]
     meter: Meter
     cassette: Cassette | None = None
+    trial: str | None = None  # what it is in the record of the session
     is_told: bool = False  # a test or a fixture has failed of what was held back in it
 
     @property

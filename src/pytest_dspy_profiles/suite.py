@@ -14,6 +14,7 @@ from pytest_dspy_profiles import choosing
 from pytest_dspy_profiles.asked import Asked
 from pytest_dspy_profiles.checking import Checks
 from pytest_dspy_profiles.options import KEEP
+from pytest_dspy_profiles.recording import SessionBook, Told, Witness, add_report
 from pytest_dspy_profiles.relay import is_controller
 from pytest_dspy_profiles.summary import properties
 from pytest_dspy_profiles.waking import OUTPUT
@@ -22,6 +23,9 @@ __all__ = ["Suite"]
 
 Wrapper = Generator[None, Any, Any]
 TALLY = "dspy_profiles_tally"  # the file of the budgets, among what xdist tells its workers
+BOOK = "dspy_profiles_book"  # and what is recorded
+SHOWING = ("collectonly", "showfixtures", "show_fixtures_per_test")  # options that run no test
+TOLD = pytest.StashKey[Told]()  # what the record says of a test
 RECORD = pytest.StashKey[dict[str, Any]]()  # what the reports of a test bear
 
 
@@ -33,6 +37,8 @@ class Suite:
         self.asked = asked
         self.checks = Checks(asked)
         self.usage_error: str | None = None
+        self.book: SessionBook | None = None  # where this is the process that archives
+        self.witness: Witness | None = None  # where tests are run, and recorded
         self._tally_made: Path | None = None
         self._running: Any = None
 
@@ -45,6 +51,13 @@ class Suite:
         except ProfileError as error:
             raise pytest.UsageError(str(error)) from None
         return made
+
+    @property
+    def _records(self) -> bool:
+        """Whether this is the process that says what is recorded."""
+        only_shows = any(getattr(self.config.option, name, False) for name in SHOWING)
+        is_worker = hasattr(self.config, "workerinput")
+        return self.asked.store is not None and not is_worker and not only_shows
 
     @property
     def is_running(self) -> bool:
@@ -64,7 +77,9 @@ class Suite:
             scopes = Scopes(self.asked.budgets, tally, self.asked.live_blocked_by)
             keeps = bool(self.config.getoption(KEEP.flag))
             tapes = Tapes(self.asked, self.config.rootpath, keeps=keeps)
-            self._running = Running(self.asked, scopes, tapes)
+            self.witness = self._witness()
+            hear_for = None if self.witness is None else self.witness.hear_for
+            self._running = Running(self.asked, scopes, tapes, hear_for)
             self._running.start()
         return self._running
 
@@ -79,6 +94,12 @@ class Suite:
             self._tally_made = Path(path)
         return self._tally_made
 
+    def _witness(self) -> Witness | None:
+        if self.book is not None:
+            return self.book.witness()
+        place = getattr(self.config, "workerinput", {}).get(BOOK)
+        return None if place is None else Witness.of_worker(place)
+
     def by_profile(self) -> dict[str, Usage]:
         """What was used in this process."""
         return {} if self._running is None else self._running.scopes.by_profile()
@@ -86,14 +107,20 @@ class Suite:
     # The session
 
     def pytest_report_header(self) -> str | None:
-        return f"dspy: {self.asked.header}" if self.asked.is_worth_telling else None
+        if not self.asked.is_worth_telling:
+            return None
+        recorded = [] if self.book is None else [f"recorded in {self.book.place}"]
+        return f"dspy: {' · '.join(filter(None, [self.asked.header, *recorded]))}"
 
     def pytest_sessionstart(self) -> None:
-        if not is_controller(self.config):
-            try:
+        has_workers = is_controller(self.config)
+        try:
+            if self._records:
+                self.book = SessionBook(str(self.asked.store), self.asked, has_workers=has_workers)
+            if not has_workers:
                 _ = self.running
-            except ProfileError as error:
-                self._refuse(str(error))
+        except ProfileError as error:
+            self._refuse(str(error))
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         line = self.pytest_report_header()
         if line is not None and reporter is not None and reporter.verbosity == -1:
@@ -103,13 +130,18 @@ class Suite:
     def pytest_configure_node(self, node: Any) -> None:
         if self.asked.budgets:
             node.workerinput[TALLY] = str(self.tally_file())
+        if self.book is not None:
+            node.workerinput[BOOK] = self.book.for_worker()
 
     def pytest_sessionfinish(self) -> None:
+        if self.witness is not None:
+            self.witness.close()
         output: dict[str, Any] | None = getattr(self.config, "workeroutput", None)
         if output is not None:
             output[OUTPUT] = {
                 "usage": {name: vars(usage) for name, usage in self.by_profile().items()},
                 "usage_error": self.usage_error,
+                "faults": None if self.witness is None else self.witness.faults,
             }
 
     def pytest_unconfigure(self) -> None:
@@ -148,12 +180,17 @@ class Suite:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper:
-        item.stash[RECORD] = {"profile": choosing.name_for(item, self.asked)}
+        profile = choosing.name_for(item, self.asked)
+        item.stash[RECORD] = {"profile": profile}
         self.running.test = None  # one that a mark skips is never begun
-        return (yield)
+        if self.witness is None:
+            return (yield)
+        with self.witness.test(item.nodeid, profile) as item.stash[TOLD]:
+            return (yield)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.running.begin(item)
+        told = item.stash.get(TOLD, None)
+        self.running.begin(item, None if told is None else told.trial)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Wrapper:
@@ -194,6 +231,8 @@ class Suite:
         if call.when != "teardown":
             record["failed"] = record.get("failed", False) or report.failed
         failures.tell(report, call, record["profile"])
+        if (told := item.stash.get(TOLD, None)) is not None:
+            add_report(told, report, call.excinfo and call.excinfo.value)
         whole = call.when == "teardown"
         report.dspy_profiles = record if whole else {"profile": record["profile"]}
         return report

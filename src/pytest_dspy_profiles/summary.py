@@ -13,6 +13,7 @@ from dspy_profiles.errors import WriteFailed
 from dspy_profiles.limits import Budgets
 from dspy_profiles.redaction import redact
 from dspy_profiles.usage import Usage, total
+from pytest_dspy_profiles.outcomes import outcome_after
 from pytest_dspy_profiles.stale import Cassettes
 
 __all__ = ["Summary", "properties", "usage_text"]
@@ -69,14 +70,7 @@ class Summary:
             found = self.tests[report.nodeid] = Tested(
                 report.nodeid, said["profile"], "passed", 0.0, Usage(), worker
             )
-        if report.when == "setup":
-            found.outcome = "passed"
-        if report.outcome == "rerun" or (report.outcome == "failed" and report.when == "call"):
-            found.outcome = "failed"
-        elif report.outcome == "failed":
-            found.outcome = "error"
-        elif report.outcome == "skipped" and found.outcome == "passed":
-            found.outcome = "xfailed" if hasattr(report, "wasxfail") else "skipped"
+        found.outcome = outcome_after(found.outcome, report)
         found.duration += report.duration
         for told in said.get("cassettes", ()):
             self.cassettes.add(told)

@@ -1,7 +1,9 @@
 """Which cassette a test, or a fixture that outlives tests, is recorded on and replayed from."""
 
 import hashlib
+import os
 import re
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from dspy_profiles.cassettes import Cassette, checked_mode
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import is_offline
 from pytest_dspy_profiles.asked import Asked
+from pytest_dspy_profiles.filtering import filter_of
 from pytest_dspy_profiles.marks import CassetteMark, cassette_mark
 
 __all__ = ["Tapes", "path_for"]
@@ -69,7 +72,7 @@ class Tapes:
             item.path.relative_to(self._root),
             name or own + item.name,
         )
-        return self._open(path, mode, mark, profile, item.nodeid)
+        return self._open(path, mode, mark, profile, item)
 
     def for_fixture(
         self, node: Any, fixture: Any, profile: ResolvedProfile | None
@@ -83,7 +86,7 @@ class Tapes:
             return None
         base = Path(fixture.baseid or "conftest.py")
         path = path_for(self._asked.cassettes(self._root), base, f"{fixture.argname}.fixture")
-        return self._open(path, mode, mark, profile, str(fixture.baseid or "."))
+        return self._open(path, mode, mark, profile, node, str(fixture.baseid or "."))
 
     def _open(
         self,
@@ -91,16 +94,28 @@ class Tapes:
         mode: str,
         mark: CassetteMark | None,
         profile: ResolvedProfile | None,
-        where: str,
+        node: Any,
+        where: str | None = None,
     ) -> Cassette:
         return Cassette(
             path,
             checked_mode(mode),
             match=None if mark is None else mark.match,
             profile="" if profile is None else profile.fingerprint,
-            command=f"pytest '{where}' --dspy-cassettes new",
+            command=self._command(node, where or str(node.nodeid)),
+            filter=filter_of(node),
             since=self._since,
         )
+
+    def _command(self, node: Any, where: str) -> str:
+        """What records it, as it is typed where this pytest was started."""
+        file, *names = where.split("::")
+        here = node.config.invocation_params.dir
+        test = "::".join([Path(os.path.relpath(self._root / file, here)).as_posix(), *names])
+        named = self._asked.named
+        words = ["--dspy-profile", ",".join(named.names)] if named.by.startswith("--") else []
+        quoted = shlex.quote(test) if "'" in test else f"'{test}'"
+        return " ".join(["pytest", quoted, *map(shlex.quote, words), "--dspy-cassettes new"])
 
     def _mode(self, mark: CassetteMark | None) -> str:
         """The command line and the environment, the mark, the settings; a mark alone is none."""

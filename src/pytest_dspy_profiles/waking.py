@@ -31,6 +31,7 @@ FIXTURES = frozenset({"dspy_profile", "dspy_lm", "dspy_usage", "dspy_mock"})
 # What takes effect by itself; the others only say how.
 IN_FILES = frozenset({"live", "budget", "cassettes", "report"})  # a default profile is none
 IN_TOML = re.compile(rb"\b(live|budget|cassettes|report)\b")
+STORE = next(option for option in OPTIONS if option.setting == "store")
 WAKING = tuple(option for option in OPTIONS if option.setting in {*IN_FILES, "default"})
 
 
@@ -40,6 +41,7 @@ def is_wanted(config: pytest.Config) -> bool:
         any(config.getoption(option.flag) for option in WAKING)
         or any(config.getini(option.ini) for option in WAKING)
         or any(os.environ.get(option.env) for option in WAKING)
+        or bool(config.getoption(STORE.flag) or config.getini(STORE.ini))
         or bool(config.getoption(FORCE.flag) or config.getini(FORCE.ini))
         or any(map(_says_something, _settings_files(config)))
     )

@@ -49,7 +49,7 @@ class Book:
         profile: ResolvedProfile | None,
         hypothesis: str | None = None,
         program: str | None = None,
-        **details: Any,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         """The experiment's own line."""
         content = {
@@ -59,7 +59,7 @@ class Book:
             "hypothesis": hypothesis,
             "program": program,
             "profile": None if profile is None else profile.name,
-            "details": {**circumstances(profile), **details},
+            "details": {**circumstances(profile), **(details or {})},
         }
         self.lines.experiment(content)
 
