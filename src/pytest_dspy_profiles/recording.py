@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dspy_profiles.resolver import Choice, resolve_in
-from dspy_profiles.results.book import Book
+from dspy_profiles.results.book import Book, shared_folder
 from dspy_profiles.results.store import open_store
 from pytest_dspy_profiles.asked import Asked
 from pytest_dspy_profiles.outcomes import STATUS, outcome_after
@@ -25,7 +25,10 @@ class SessionBook:
     """The one process that says what is recorded, and archives it: xdist's controller, or all."""
 
     def __init__(self, url: str, asked: Asked, *, has_workers: bool) -> None:
-        self._book = Book(open_store(url), NAME)
+        store = open_store(url)
+        if has_workers:
+            shared_folder(store)  # tells where they cannot write
+        self._book = Book(store, NAME)
         # As it was given, unless there may be a password in it.
         self.place = self._book.store.url if "://" in url else url
         names = asked.named.names
@@ -35,12 +38,10 @@ class SessionBook:
             profile = resolve_in(asked.scene, choice, asked.overrides)
         self._book.title(profile, details={"profiles": list(names)} if len(names) > 1 else None)
         self.lines: list[str] = []
-        if has_workers:
-            _ = self._book.folder  # tells where they cannot write
 
     def for_worker(self) -> dict[str, str]:
         """What another process has to know to take part."""
-        return {"id": self._book.id, "folder": str(self._book.folder)}
+        return {"id": self._book.id, "folder": str(shared_folder(self._book.store))}
 
     def witness(self) -> "Witness":
         from dspy_profiles.results.part import Part

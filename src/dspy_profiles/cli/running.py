@@ -11,7 +11,7 @@ from dspy_profiles.assignments import nested
 from dspy_profiles.cli.options import File, Profile
 from dspy_profiles.cli.output import note, use_color
 from dspy_profiles.launcher.commands import is_pythons, program_words
-from dspy_profiles.launcher.launching import Recorded, launch
+from dspy_profiles.launcher.launching import Launch, Recorded, launch
 from dspy_profiles.launcher.processes import become
 from dspy_profiles.settings import SETTINGS
 
@@ -20,7 +20,9 @@ __all__ = ["add_to", "own_words"]
 NAME = "run"
 MODES = next(setting for setting in SETTINGS if setting.name == "cassettes").choices
 FOR_EVERY_COMMAND = frozenset({"--debug", "--no-color"})  # these are ours only up to the child
-WITH_VALUE = frozenset({"--profile", "-p", "--file", "--set", "--cassette", "--cassettes"})
+WITH_VALUE = frozenset(
+    {"--profile", "-p", "--file", "--set", "--cassette", "--cassettes", "--store"}
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -80,26 +82,42 @@ def run(
         str | None,
         typer.Option("--cassettes", metavar="MODE", help="none, or once, new, all to record."),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep a durable record of the run, to be looked at.")
+    ] = False,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", metavar="URL", help="Where; else the setting store."),
+    ] = None,
 ) -> None:
     """Run a program on a profile, with not a line of it changed.
 
     The program keeps the terminal, its input, output and exit code. DSPy is on the profile from
     its import on, on every thread; what the program itself configures does not displace it.
     """
-    recorded = _recorded(cassette, cassettes)
-    launched = launch(profile, file, nested(overrides or ()), force=force, recorded=recorded)
-    if launched.profile is None:
-        note("no profile applies, and none is named by --profile; the program runs without one")
-    code = become(program_words(words), launched.environ)
-    raise typer.Exit(code)
+    if store is not None and not record:
+        raise typer.BadParameter("--store needs --record")
+    words, recorded = program_words(words), _recorded(cassette, cassettes)
+
+    def start(recorded: Recorded) -> Launch:
+        launched = launch(profile, file, nested(overrides or ()), force=force, recorded=recorded)
+        if launched.profile is None:
+            note("no profile applies, and none is named by --profile; the program runs without one")
+        return launched
+
+    if record:
+        from dspy_profiles.launcher.recording import run_recorded
+
+        raise typer.Exit(run_recorded(words, store, recorded, start))
+    raise typer.Exit(become(words, start(recorded).environ))
 
 
-def _recorded(cassette: Path | None, mode: str | None) -> Recorded | None:
+def _recorded(cassette: Path | None, mode: str | None) -> Recorded:
     if cassette is None:
         if mode is not None:
             raise typer.BadParameter("--cassettes needs a --cassette FILE")
-        return None
+        return Recorded()
     if mode is not None and mode not in MODES:
         known = f"the modes are {', '.join(MODES)}"
         raise typer.BadParameter(f'there is no mode "{mode}"; {known}')
-    return None if mode == "off" else Recorded(cassette, mode or "none")
+    return Recorded() if mode == "off" else Recorded(cassette, mode or "none")

@@ -6,6 +6,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,6 +54,10 @@ def activate() -> Fault | None:
 
 
 def _pin(session: Session) -> None:
+    if session.experiment is not None:
+        _take_part(session.experiment, Path(str(session.folder)))
+    if session.profile is None:
+        return
     # Not by name: a forced session gives every name this profile, without the session's overrides.
     scene = Scene.now()
     choice = Choice(session.profile, session.reason)
@@ -70,6 +75,13 @@ def _pin(session: Session) -> None:
     if standing:
         stages.stand(standing)
     _show_what_is_held()
+
+
+def _take_part(experiment: str, folder: Path) -> None:
+    """Write about the experiment until the program ends."""
+    from dspy_profiles.results.part import Part
+
+    atexit.register(Part(folder, experiment, parent=os.getppid()).close)
 
 
 def _tape(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:

@@ -28,10 +28,15 @@ class Launch:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The cassette that a program is to be played from, or recorded on, and the mode."""
+    """The cassette that a program is played from, or recorded on; the experiment that it is."""
 
-    path: Path
-    mode: str
+    cassette: Path | None = None
+    mode: str = "none"
+    experiment: str | None = None
+    folder: Path | None = None  # of its journals
+
+
+NOTHING = Recorded()
 
 
 def launch(
@@ -40,39 +45,61 @@ def launch(
     overrides: Mapping[str, Any],
     *,
     force: bool,
-    recorded: Recorded | None = None,
+    recorded: Recorded = NOTHING,
 ) -> Launch:
     """Resolve the profile that applies, refuse a bad one, and write it into an environment."""
     scene = Scene.now(file)
+    environ = {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE}
+    profile, reason = None, ""
     try:
         choice = _choice(scene, name)
     except ProfileNotFound:
-        if force or overrides or recorded is not None:
+        if force or overrides or recorded.cassette is not None:
             raise
-        return Launch(None, {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE})
-    profile = readiness.resolve(scene, choice, overrides)
-    readiness.refuse_plaintext(profile)
-    readiness.refuse_missing(profile)
-    readiness.set_variables(profile)
-    environ = dict(os.environ)
-    path = _file_to_export(scene, choice)
-    if path is not None:
-        environ[PATH_VARIABLE] = path
-    if force:
-        environ[FORCE_VARIABLE] = "1"
-    environ[NAME_VARIABLE] = profile.name
+        if recorded.experiment is None:
+            return Launch(None, environ)
+    else:
+        profile, reason = _sound(scene, choice, overrides), choice.reason
+        environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
     environ[SESSION_VARIABLE] = Session(
         cwd=scene.locations.cwd,
         path=environ.get(PATH_VARIABLE),
         named=scene.locations.named_file is not None,
-        profile=profile.name,
-        reason=choice.reason,
+        profile=None if profile is None else profile.name,
+        reason=reason,
         overrides=overrides,
-        cassette=None if recorded is None else str(scene.locations.cwd / recorded.path),
-        mode="none" if recorded is None else recorded.mode,
+        cassette=_text(recorded.cassette and scene.locations.cwd / recorded.cassette),
+        mode=recorded.mode,
+        experiment=recorded.experiment,
+        folder=_text(recorded.folder),
     ).to_text()
     environ["PYTHONPATH"] = _with_our_site(environ.get("PYTHONPATH", ""))
     return Launch(profile, environ)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _sound(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> ResolvedProfile:
+    profile = readiness.resolve(scene, choice, overrides)
+    readiness.refuse_plaintext(profile)
+    readiness.refuse_missing(profile)
+    readiness.set_variables(profile)
+    return profile
+
+
+def _exported(
+    scene: Scene, choice: Choice, profile: ResolvedProfile, *, force: bool
+) -> dict[str, str]:
+    """What programs that know of profiles read."""
+    exported = {NAME_VARIABLE: profile.name}
+    path = _file_to_export(scene, choice)
+    if path is not None:
+        exported[PATH_VARIABLE] = path
+    if force:
+        exported[FORCE_VARIABLE] = "1"
+    return exported
 
 
 def _choice(scene: Scene, name: str | None) -> Choice:

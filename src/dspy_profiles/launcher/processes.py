@@ -5,10 +5,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dspy_profiles.launcher.commands import NotExecutable, find_program
 
-__all__ = ["become"]
+__all__ = ["accompany", "become", "end_as"]
+
+# What somebody sends to us and means for the child. The terminal tells both by itself.
+PASSED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGINT", "SIGQUIT")
+OF_TERMINAL = ("SIGINT", "SIGQUIT", "SIGWINCH")
 
 
 def become(words: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -24,6 +29,64 @@ def become(words: Sequence[str], environ: Mapping[str, str]) -> int:
         os.execve(program, list(words), dict(environ))  # noqa: S606 - running it is what we are for
     except OSError as error:
         raise NotExecutable(f'"{words[0]}" cannot be run: {error.strerror}') from None
+
+
+def accompany(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run a program and stay until it has ended; what `subprocess` calls its return code.
+
+    It has the terminal and the streams, and gets the signals that are meant for it.
+    """
+    program = find_program(words[0], environ)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    try:
+        if sys.platform == "win32":
+            return wait_for([program, *words[1:]], environ)
+        with subprocess.Popen(  # noqa: S603 - running it is what we are for
+            list(words),
+            executable=program,
+            env=dict(environ),
+            preexec_fn=_restore_signals,  # noqa: PLW1509 - no thread of ours runs yet
+        ) as child:
+            before = _pass_on(child)
+            try:
+                return child.wait()
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+    except OSError as error:
+        raise NotExecutable(f'"{words[0]}" cannot be run: {error.strerror}') from None
+
+
+def end_as(code: int) -> int:
+    """The exit code of a child as ours; one that a signal has ended ends us by it, too."""
+    if code >= 0 or sys.platform == "win32":
+        return code
+    signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+    os.kill(os.getpid(), -code)
+    return 128 - code  # where the signal was none that ends a process
+
+
+def _pass_on(child: "subprocess.Popen[bytes]") -> dict[int, Any]:
+    """Send the child what we are sent; the handlers that were there before."""
+
+    def handler(number: int, _frame: object) -> None:
+        if signal.Signals(number).name in OF_TERMINAL and _is_in_front():
+            return
+        child.send_signal(number)
+
+    numbers = [getattr(signal, name) for name in PASSED_ON if hasattr(signal, name)]
+    return {number: signal.signal(number, handler) for number in numbers}
+
+
+def _is_in_front() -> bool:
+    """Whether a terminal sends its signals to us, and so to the child."""
+    try:
+        with open("/dev/tty", "rb") as terminal:  # noqa: PTH123
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def wait_for(words: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -21,11 +21,13 @@ class Session:
     cwd: Path
     path: str | None  # the profiles file that was exported, if one was
     named: bool  # whether the user named that file; else it only happens to define the profile
-    profile: str
+    profile: str | None  # None: the run is only recorded
     reason: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
     cassette: str | None = None  # the file that is played, or recorded on
     mode: str = "none"
+    experiment: str | None = None  # what is recorded, and the folder of its journals
+    folder: str | None = None
 
     def to_text(self) -> str:
         return json.dumps(
@@ -39,6 +41,8 @@ class Session:
                 "set": self.overrides,
                 "cassette": self.cassette,
                 "cassettes": self.mode,
+                "experiment": self.experiment,
+                "folder": self.folder,
             }
         )
 
@@ -60,6 +64,8 @@ class Session:
                 dict(found["set"]),
                 found["cassette"],
                 found["cassettes"],
+                found["experiment"],
+                found["folder"],
             )
         except (ValueError, TypeError, KeyError):
             raise InvalidProfile(

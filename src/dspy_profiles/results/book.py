@@ -20,29 +20,25 @@ from dspy_profiles.results.shelf import Durability, Journal, Shelf
 from dspy_profiles.results.store import Store
 from dspy_profiles.results.writing import Lines, now
 
-__all__ = ["Book", "begin_journal", "say"]
+__all__ = ["Book", "begin_journal", "say", "shared_folder"]
 
 
 class Book:
     """Says what is recorded, and closes it. Never imports DSPy."""
 
-    def __init__(self, store: Store, name: str, durability: Durability = "process") -> None:
-        self.id = new_id()
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        durability: Durability = "process",
+        experiment_id: str | None = None,
+    ) -> None:
+        self.id = experiment_id or new_id()
         self.name = name
         self.store = store
         self.process = os.getpid()
         self.journal = begin_journal(store.shelf, self.id, durability)
         self.lines = Lines(self.journal)
-
-    @property
-    def folder(self) -> Path:
-        """Where other processes write their part. Raises a StoreError where they cannot."""
-        if isinstance(self.store.shelf, FolderShelf):
-            return self.store.shelf.root
-        raise StoreError(
-            f"{self.store.url} is kept in one process, and this run has several",
-            hint="name a store that lasts: file:results",
-        )
 
     def title(
         self,
@@ -93,6 +89,16 @@ class Book:
                 f"{faults['first']}"
             )
         return lines
+
+
+def shared_folder(store: Store) -> Path:
+    """Where other processes write their part. Raises a StoreError where they cannot."""
+    if isinstance(store.shelf, FolderShelf):
+        return store.shelf.root
+    raise StoreError(
+        f"{store.url} is kept in one process, and this run has several",
+        hint="name a store that lasts: file:results",
+    )
 
 
 def begin_journal(
