@@ -38,6 +38,7 @@ def pytest_configure(config: "pytest.Config") -> None:
 
     if not hasattr(config, "workerinput"):  # which is what a worker of xdist has
         config.pluginmanager.register(relay.Relay(config), "dspy_profiles_relay")
+    config.pluginmanager.register(waking.Sleep(), "dspy_profiles_sleep")
     if waking.is_wanted(config):
         waking.wake(config)
 
@@ -48,10 +49,3 @@ def pytest_generate_tests(metafunc: "pytest.Metafunc") -> None:
 
         if not waking.is_awake(metafunc.config):
             waking.wake_for_marks(metafunc)
-
-
-def pytest_collection_modifyitems(config: "pytest.Config", items: "list[pytest.Item]") -> None:
-    from pytest_dspy_profiles import waking
-
-    if not waking.is_awake(config) and waking.somebody_asks(config, items):
-        waking.wake_for_tests(config, items)

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTPUT",
+    "Sleep",
     "is_awake",
     "is_wanted",
-    "somebody_asks",
     "suite",
     "wake",
     "wake_for_marks",
-    "wake_for_tests",
 ]
 
 NAME = "dspy_profiles_suite"
@@ -58,6 +57,17 @@ def _asks(item: pytest.Item) -> bool:
     if not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return True
     return any(item.get_closest_marker(name) is not None for name in MARKS)
+
+
+class Sleep:
+    """While nobody has asked: looks at the tests that are left once others have chosen theirs."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        if not is_awake(config) and somebody_asks(config, items):
+            wake_for_tests(config, items)
 
 
 def is_awake(config: pytest.Config) -> bool:

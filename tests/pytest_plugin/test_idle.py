@@ -177,6 +177,22 @@ def test_a_broken_file_is_told_loudly_where_a_mark_asks(run_both_ways, suite, wr
     assert "Traceback" not in text
 
 
+def test_a_broken_file_is_nothing_to_tests_that_are_left_when_others_are_deselected(
+    run_both_ways, suite, write
+):
+    suite("""
+        def test_ours(dspy_usage): raise SystemExit
+        def test_theirs(): pass
+        """)
+    write("profiles.toml", "[broken\n")
+    run_both_ways("-k", "theirs").assert_outcomes(passed=1)
+
+
+def test_nothing_is_said_at_the_end_where_nothing_is_asked_for(run_both_ways, suite):
+    suite("def test_a(dspy_lm): dspy_lm('hello')")
+    assert "dspy" not in run_both_ways("-qq", "--dspy-profile", "mock").stdout.str()
+
+
 def test_what_a_session_changes_in_its_process_is_put_back_at_its_end(run, write):
     write("test_it.py", "def test_a(dspy_usage): pass")
     write(
