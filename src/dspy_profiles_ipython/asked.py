@@ -13,7 +13,7 @@ from dspy_profiles_ipython.words import expanded, split
 
 __all__ = ["OPTIONS", "Asked"]
 
-OPTIONS = ("--list", "--off", "--set", "--show")
+OPTIONS = ("--cassette", "--cassettes", "--list", "--off", "--set", "--show")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Asked:
     name: str | None
     overrides: Mapping[str, Any] = field(repr=False)
     option: str | None  # --list, --show or --off
+    cassette: str | None = None  # a file, and the mode that it is used in
+    mode: str | None = None
 
     @classmethod
     def of(cls, line: str, names: Mapping[str, Any], parser: MagicArgumentParser) -> "Asked":
@@ -37,7 +39,9 @@ class Asked:
             raise UsageError(f"--{option} stands alone: %dspy_profile --{option}")
         if said.name == "":
             raise UsageError("the name of the profile is empty")
-        return cls(said.name, nested(said.set), option)
+        if said.cassettes is not None and said.cassette is None:
+            raise UsageError("--cassettes needs a --cassette FILE")
+        return cls(said.name, nested(said.set), option, said.cassette, said.cassettes)
 
 
 def _too_much(words: Sequence[str]) -> UsageError:

@@ -9,22 +9,25 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from IPython.core.getipython import get_ipython
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
 from IPython.core.interactiveshell import InteractiveShell
 
 from dspy_profiles_ipython.state import look
 from dspy_profiles_ipython.telling import in_one_line
 
-__all__ = ["MAGIC", "Block", "CellBlocks", "block", "keep", "shown"]
+__all__ = ["MAGIC", "Block", "CellBlocks", "block", "keep", "recorded", "shown"]
 
 MAGIC = "%%dspy_profile"
-FIRST = re.compile(rf"{MAGIC}(?:\s|$)")
+BLOCKS = {"dspy_profile": "block", "dspy_record": "recorded"}  # magics, and what makes their block
+FIRST = re.compile(rf"%%({'|'.join(BLOCKS)})(?:\s|$)")
 # What stands for the first line until the tree is made: what IPython itself makes of a cell magic,
 # but for its body. Tracebacks show it, and where no tree is made, as in %%timeit, it says so.
-CALL = "get_ipython().run_cell_magic('dspy_profile', {!r}, ...)\n"
+CALL = "get_ipython().run_cell_magic({!r}, {!r}, ...)\n"
 # From a cell to this module whatever the user's names are, also after %reset.
 HERE = f"__import__({__name__!r}, fromlist=['block'])"
 
@@ -35,7 +38,8 @@ class FirstLine:
     has_side_effects = True  # for IPython: ask without it whether a cell is complete
 
     def __call__(self, lines: list[str]) -> list[str]:
-        if not lines or FIRST.match(lines[0]) is None:
+        found = FIRST.match(lines[0]) if lines else None
+        if found is None:
             return lines
         rest = lines[1:]
         inner = next((n for n, line in enumerate(rest) if line.strip()), None)
@@ -44,7 +48,7 @@ class FirstLine:
         within = leading_indent(rest[inner:])
         if within[0].startswith("%%"):  # a cell magic inside of ours, or ours once more
             within = cell_magic(self(within))
-        return [CALL.format(lines[0][len(MAGIC) :].strip()), *rest[:inner], *within]
+        return [CALL.format(found[1], lines[0][found.end() :].strip()), *rest[:inner], *within]
 
 
 class CellBlocks(ast.NodeTransformer):
@@ -70,33 +74,33 @@ class CellBlocks(ast.NodeTransformer):
             return tree
         future, body = _future(body)
         body, after = _with_value(body, self._shell.ast_node_interactivity)
-        for head, words in reversed(heads):
-            entered = ast.withitem(_call("block", words, at=head))
+        for head, magic, words in reversed(heads):
+            entered = ast.withitem(_call(BLOCKS[magic], words, at=head))
             body = [ast.copy_location(ast.With([entered], body or [ast.Pass()]), head)]
         whole = ast.Module([*future, *body, *after], tree.type_ignores)
         return ast.fix_missing_locations(whole)
 
 
-def _heads(body: list[ast.stmt]) -> tuple[list[tuple[ast.stmt, str]], list[ast.stmt]]:
-    """The statements that stand for our magic, with the words behind it; and what follows."""
-    heads: list[tuple[ast.stmt, str]] = []
+def _heads(body: list[ast.stmt]) -> tuple[list[tuple[ast.stmt, str, str]], list[ast.stmt]]:
+    """The statements that stand for magics of ours, with the words behind; and what follows."""
+    heads: list[tuple[ast.stmt, str, str]] = []
     for statement in body:
-        words = _words(statement)
-        if words is None:
+        found = _magic(statement)
+        if found is None:
             break
-        heads.append((statement, words))
+        heads.append((statement, *found))
     return heads, body[len(heads) :]
 
 
-def _words(statement: ast.stmt) -> str | None:
+def _magic(statement: ast.stmt) -> tuple[str, str] | None:
     match statement:
         case ast.Expr(
             ast.Call(
                 ast.Attribute(ast.Call(ast.Name("get_ipython")), "run_cell_magic"),
-                [ast.Constant("dspy_profile"), ast.Constant(str(words)), ast.Constant(value)],
+                [ast.Constant(str(magic)), ast.Constant(str(words)), ast.Constant(value)],
             )
-        ) if value is Ellipsis:
-            return words
+        ) if value is Ellipsis and magic in BLOCKS:
+            return magic, words
     return None
 
 
@@ -172,7 +176,7 @@ def shown(number: int) -> Any:
 
 
 class Block:
-    """A profile's block, of which errors in entering are told in one line."""
+    """A profile's block, of which errors in entering and leaving are told in one line."""
 
     def __init__(self, inner: AbstractContextManager[Any]) -> None:
         self._inner = inner
@@ -188,7 +192,17 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._inner.__exit__(kind, error, traceback)
+        with in_one_line():
+            self._inner.__exit__(kind, error, traceback)
+
+
+def recorded(words: str) -> Block:
+    """The block of a cell that is recorded."""
+    from dspy_profiles_ipython.record_magics import RecordedCell
+
+    with in_one_line():
+        shell = get_ipython()
+        return Block(RecordedCell(words, {} if shell is None else shell.user_ns))
 
 
 def block(words: str) -> Block:
@@ -199,4 +213,6 @@ def block(words: str) -> Block:
     with in_one_line():
         look()
         asked = of_a_cell(words)
-        return Block(profile(asked.name, **asked.overrides))
+        cassette = None if asked.cassette is None else Path(asked.cassette).expanduser()
+        inner = profile(asked.name, cassette=cassette, cassettes=asked.mode, **asked.overrides)
+        return Block(inner)

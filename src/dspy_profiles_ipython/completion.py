@@ -1,7 +1,9 @@
 """Tab behind `%dspy_profile`: names of profiles, options, keys after `--set`; nothing else."""
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import (
@@ -14,12 +16,13 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from dspy_profiles.errors import ProfileError
 from dspy_profiles_ipython.state import look
+from dspy_profiles_ipython.words import WITH_VALUE, quoted, split
 
 __all__ = ["Completion"]
 
 BEHIND_THE_MAGIC = re.compile(r"^\s*(?P<mark>%{0,2})dspy_profile\s+(?P<words>.*)$", re.DOTALL)
 LAST_WORD = re.compile(r"""(?:^|(?<=\s))(?:"[^"]*|'[^']*|\S*)$""")
-OF_A_CELL = ("--set",)
+OF_A_CELL = ("--cassette", "--cassettes", "--set")
 OF_A_LINE = ("--list", "--off", "--set", "--show")
 NOT_SET = ("extends", "description")  # keys of a profile that cannot be overridden
 
@@ -54,8 +57,9 @@ class Completion:
             last = LAST_WORD.search(found["words"])
             word = "" if last is None else last[0]
             earlier = found["words"].removesuffix(word)
-            if word.startswith("--set="):
-                earlier, word = f"{earlier}--set ", word.removeprefix("--set=")
+            option, equals, value = word.partition("=")
+            if equals and option in WITH_VALUE:
+                earlier, word = f"{earlier}{option} ", value
             return {
                 "completions": self._offered(earlier, word, is_cell=found["mark"] == "%%"),
                 "suppress": True,
@@ -71,8 +75,6 @@ class Completion:
         return bool(mark or is_auto)
 
     def _offered(self, earlier: str, word: str, *, is_cell: bool) -> list[SimpleCompletion]:
-        from dspy_profiles_ipython.words import split
-
         try:
             look()
             kind, texts = _texts(split(earlier), word, is_cell=is_cell)
@@ -96,14 +98,31 @@ def _texts(earlier: list[str], word: str, *, is_cell: bool) -> tuple[str, Iterab
         from dspy_profiles import dspy_api
 
         return "key", (f"{key}=" for key in dspy_api.every_key() if key not in NOT_SET)
+    if earlier[-1:] == ["--cassette"]:
+        return "path", map(quoted, _cassettes(word.lstrip("\"'")))
+    if earlier[-1:] == ["--cassettes"]:
+        from dspy_profiles.cassettes.modes import MODES
+
+        return "mode", MODES
     if word.startswith("-"):
         return "option", OF_A_CELL if is_cell else OF_A_LINE
     if _has_name(earlier):
         return "", ()
     from dspy_profiles.resolver import list_profiles
-    from dspy_profiles_ipython.words import quoted
 
     return "profile", map(quoted, list_profiles())
+
+
+def _cassettes(begun: str) -> list[str]:
+    """Files that may be one, and folders, as they are typed."""
+    folder = os.path.dirname(begun)  # noqa: PTH120 - with what was typed, to its last slash
+    try:
+        there = sorted(Path(folder or ".").expanduser().iterdir())
+    except OSError:
+        return []
+    names = [f"{path.name}/" for path in there if path.is_dir() and not path.name.startswith(".")]
+    names += [path.name for path in there if path.suffix == ".jsonl" and path.is_file()]
+    return [os.path.join(folder, name) for name in names]  # noqa: PTH118 - as above
 
 
 def _has_name(words: list[str]) -> bool:
@@ -112,6 +131,6 @@ def _has_name(words: list[str]) -> bool:
     names = [
         w
         for before, w in zip(follows, words, strict=False)
-        if before != "--set" and not w.startswith("-")
+        if before not in WITH_VALUE and not w.startswith("-")
     ]
     return bool(names) or bool({"--list", "--off"} & set(words))

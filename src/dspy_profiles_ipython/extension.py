@@ -10,6 +10,7 @@ from traitlets.config import Configurable
 from dspy_profiles_ipython.cell import CellBlocks
 from dspy_profiles_ipython.completion import Completion
 from dspy_profiles_ipython.magics import DspyProfileMagics
+from dspy_profiles_ipython.record_magics import DspyRecordMagics
 from dspy_profiles_ipython.state import State
 
 __all__ = ["DspyProfiles", "load", "unload"]
@@ -31,11 +32,12 @@ class Loaded:
         self.shell = shell
         self.state = State()
         self.magics = DspyProfileMagics(shell, self.state)
+        self.records = DspyRecordMagics(shell)
         self.blocks = CellBlocks(shell)
         self.completion = Completion(shell)
 
     def enter(self) -> None:
-        self.shell.register_magics(self.magics)
+        self.shell.register_magics(self.magics, self.records)
         self.blocks.enter()
         self.completion.enter()
 
@@ -43,14 +45,15 @@ class Loaded:
         self.completion.leave()
         self.blocks.leave()
         manager = self.shell.magics_manager
-        for table in manager.magics.values():
-            for name, magic in list(table.items()):
-                if getattr(magic, "__self__", None) is self.magics:
-                    del table[name]
-        manager.registry.pop(type(self.magics).__name__, None)
         configurables: Any = self.shell.configurables
-        if self.magics in configurables:
-            configurables.remove(self.magics)
+        for magics in (self.magics, self.records):
+            for table in manager.magics.values():
+                for name, magic in list(table.items()):
+                    if getattr(magic, "__self__", None) is magics:
+                        del table[name]
+            manager.registry.pop(type(magics).__name__, None)
+            if magics in configurables:
+                configurables.remove(magics)
         applied = self.state.profile
         self.state.leave()
         if applied is not None:

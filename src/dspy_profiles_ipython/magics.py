@@ -51,6 +51,8 @@ class DspyProfileMagics(Magics):
         metavar="KEY=VALUE",
         help="Override a value, as in lm.temperature=0; may be repeated.",
     )
+    @argument("--cassette", metavar="FILE", help="Of a cell: replay what models say from a file.")
+    @argument("--cassettes", metavar="MODE", help="Of a cell: none; once, new or all to record.")
     @argument("--list", action="store_true", help="List all profiles.")
     @argument("--show", action="store_true", help="Show a profile, and switch to none.")
     @argument("--off", action="store_true", help="Go back to what was before.")
@@ -81,6 +83,10 @@ class DspyProfileMagics(Magics):
             self._do(Asked.of(line, names, _parser()))
 
     def _do(self, asked: "Asked") -> None:
+        if asked.cassette is not None:
+            raise UsageError(
+                f"a cassette is for one cell\n  hint: {MAGIC} NAME --cassette {asked.cassette}"
+            )
         look()
         match asked.option:
             case "list":
@@ -230,7 +236,9 @@ def of_a_cell(line: str) -> "Asked":
     shell = get_ipython()
     asked = Asked.of(line, {} if shell is None else shell.user_ns, _parser())
     if asked.option is not None:
-        raise UsageError(f"{MAGIC} takes NAME and --set; --{asked.option} goes with %dspy_profile")
+        raise UsageError(
+            f"{MAGIC} takes NAME, --set and --cassette; --{asked.option} goes with %dspy_profile"
+        )
     if asked.name is None:
         from dspy_profiles.resolver import list_profiles
 

@@ -8,7 +8,9 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.utils.text import DollarFormatter
 
-__all__ = ["expanded", "quoted", "split"]
+__all__ = ["WITH_VALUE", "expanded", "quoted", "split"]
+
+WITH_VALUE = ("--set", "--cassette", "--cassettes")  # options whose value is the next word
 
 QUOTED = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')(?=\s|$)""")
 START = re.compile(r"[^\s=]*=?")
@@ -28,9 +30,9 @@ def _words(line: str) -> Iterator[str]:
     while at < len(line):
         if line[at].isspace():
             at += 1
-        elif line.startswith("--set=", at):
-            at += len("--set=")
-            yield "--set"
+        elif option := next((o for o in WITH_VALUE if line.startswith(f"{o}=", at)), None):
+            at += len(option) + 1
+            yield option
         elif found := QUOTED.match(line, at):
             at = found.end()
             double, single = found.groups()

@@ -41,7 +41,9 @@ def test_options_complete(offered) -> None:
         "%dspy_profile dev --set",
         "%dspy_profile dev --show",
     ]
-    assert offered("%%dspy_profile --") == ["%%dspy_profile --set"]
+    assert offered("%%dspy_profile --") == [
+        f"%%dspy_profile {option}" for option in ("--cassette", "--cassettes", "--set")
+    ]
 
 
 def test_keys_complete_behind_set(offered) -> None:
@@ -68,6 +70,25 @@ def test_keys_complete_behind_set(offered) -> None:
 def test_where_nothing_is_meant_nothing_is_offered(offered, shell, text) -> None:
     shell("dev_variable = pr_variable = zzz_variable = 1")
     assert offered(text) == []
+
+
+def test_cassettes_and_their_modes_complete_behind_a_cell_magic(offered, write) -> None:
+    for name in ("one.jsonl", "one.txt", "two words.jsonl", "tapes/deep.jsonl", ".hidden/x.jsonl"):
+        write(name, "")
+    cell = "%%dspy_profile dev --cassette"
+    assert offered(f"{cell} ") == [
+        f"{cell} {name}" for name in ("tapes/", "one.jsonl", '"two words.jsonl"')
+    ]
+    assert offered(f"{cell} o") == [f"{cell} one.jsonl"]
+    assert offered(f"{cell} tapes/") == [f"{cell} tapes/deep.jsonl"]
+    assert offered(f"{cell}=tapes/d") == [f"{cell}=tapes/deep.jsonl"]
+    assert offered(f"{cell} nowhere/") == []
+    assert offered(f"{cell} one.jsonl --cassettes o") == [
+        f"{cell} one.jsonl --cassettes {mode}" for mode in ("off", "once")
+    ]
+    assert offered("%%dspy_profile --cassette one.jsonl pr") == [
+        "%%dspy_profile --cassette one.jsonl prod"
+    ]
 
 
 def test_keys_complete_again_behind_a_second_set(offered) -> None:

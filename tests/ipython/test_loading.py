@@ -1,5 +1,6 @@
 """Loading, reloading, unloading: what comes, and that nothing stays."""
 
+import atexit
 import json
 import os
 import subprocess
@@ -41,6 +42,7 @@ def everything(shell) -> dict[str, object]:
         "listening": set(plugins.listening),
         "cwd": Path.cwd(),
         "callbacks": list(dspy.settings.callbacks),
+        "at exit": atexit._ncallbacks(),
     }
 
 

@@ -1,6 +1,7 @@
 """The block that records: it joins DSPy's context, and archives when it is left."""
 
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -86,6 +87,7 @@ class Recording:
         self.id = self._book.id
         self.name = name
         self.store = store
+        self.tell: Callable[[str], None] = say  # where the lines at its end go
         self._recorder = Recorder(self._book.lines)
         self._joined = Joined(self._recorder)
 
@@ -143,7 +145,7 @@ class Recording:
             more["faults"] = faults
         done = self._book.close(status, **more)
         for line in [] if done is None else self._book.closing_lines(done, faults):
-            say(line)
+            self.tell(line)
 
     def _point(self, kind: str, name: str, trial: Trial | str | None, said: dict[str, Any]) -> None:
         if self._recorder.is_closed:
