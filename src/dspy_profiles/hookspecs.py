@@ -1,6 +1,7 @@
 """The hooks that a plugin may implement. Register under the entry-point group `dspy_profiles`."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import pluggy
 
@@ -22,6 +23,14 @@ def dspy_profiles_secret_schemes() -> Mapping[str, Callable[[str], str | None]]:
     """Secret schemes: "vault" serves `vault:path`, by a function from the path to the secret.
 
     None says that there is no such secret.
+    """
+
+
+@hookspec
+def dspy_profiles_stores() -> Mapping[str, Callable[[str, Path], object] | str]:  # type: ignore[empty-body]
+    """Kinds of result stores: "cloud" serves `cloud:rest`, by a function from the rest to a store.
+
+    It also gets the folder that a relative path starts from. In its place an import path may stand.
     """
 
 

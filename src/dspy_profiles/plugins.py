@@ -9,7 +9,7 @@ from dspy_profiles import hookspecs, secrets
 from dspy_profiles.errors import ProviderError
 from dspy_profiles.locking import ProcessLock
 
-__all__ = ["hookimpl", "listening", "manager", "providers", "secret_schemes"]
+__all__ = ["hookimpl", "listening", "manager", "providers", "secret_schemes", "stores"]
 
 hookimpl = pluggy.HookimplMarker("dspy_profiles")
 
@@ -56,6 +56,11 @@ class BuiltIn:
     def dspy_profiles_secret_schemes(self) -> secrets.Schemes:
         return secrets.BUILT_IN_SCHEMES
 
+    @hookimpl
+    def dspy_profiles_stores(self) -> Mapping[str, str]:
+        schemes = ("memory", "file", "sqlite", "postgresql")
+        return {name: f"dspy_profiles.results.store.schemes:{name}" for name in schemes}
+
 
 def manager() -> Manager:
     """The manager, with every installed plugin registered."""
@@ -86,6 +91,11 @@ def providers() -> dict[str, object]:
 def secret_schemes() -> dict[str, secrets.Fetch]:
     """Secret schemes by name."""
     return _merged("dspy_profiles_secret_schemes")
+
+
+def stores() -> dict[str, Any]:
+    """What opens result stores, by scheme: a function, or an import path to one."""
+    return _merged("dspy_profiles_stores")
 
 
 def _merged(hook: str) -> dict[str, Any]:

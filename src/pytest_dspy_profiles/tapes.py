@@ -14,12 +14,17 @@ from dspy_profiles.cassettes import Cassette, checked_mode
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import is_offline
 from pytest_dspy_profiles.asked import Asked
+from pytest_dspy_profiles.choosing import parameter_of
 from pytest_dspy_profiles.filtering import filter_of
 from pytest_dspy_profiles.marks import CassetteMark, cassette_mark
 
 __all__ = ["Tapes", "path_for"]
 
 LONGEST = 120  # characters of a file's name; most file systems take 255 bytes
+# Windows has no files of these names, whatever their ending.
+DEVICES = frozenset(
+    {"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
 
 
 class Tapes:
@@ -30,6 +35,7 @@ class Tapes:
         self._root = root
         self._keeps = keeps  # also what a failed test has recorded
         self._since = time.time()
+        self._begun: set[Cassette] = set()  # in mode once, by another test of this session
         self._ended: list[dict[str, Any]] = []
 
     def end(self, cassette: Cassette | None, *, failed: bool) -> None:
@@ -37,7 +43,8 @@ class Tapes:
         if cassette is None:
             return
         recorded = cassette.recorded
-        if failed and cassette.mode in ("once", "all") and not self._keeps:
+        afresh = cassette.mode in ("once", "all") or cassette in self._begun
+        if failed and afresh and not self._keeps:
             cassette.discard()
             recorded = 0
         else:
@@ -62,17 +69,12 @@ class Tapes:
         mark = cassette_mark(item)
         if mark is None and profile is not None and is_offline(profile):
             return None  # a mock says the same without one
-        mode = self._mode(mark)
-        if mode == "off":
+        if self._mode(mark) == "off":
             return None
-        name = mark.name if mark is not None else None
-        own = f"{item.getparent(pytest.Class).name}." if item.getparent(pytest.Class) else ""
-        path = path_for(
-            self._asked.cassettes(self._root),
-            item.path.relative_to(self._root),
-            name or own + item.name,
-        )
-        return self._open(path, mode, mark, profile, item)
+        name = _named(item) if mark is None or mark.name is None else _shared(item, mark.name)
+        folder = self._asked.cassettes(self._root)
+        path = path_for(folder, item.path.relative_to(self._root), name)
+        return self._open(path, mark, profile, item)
 
     def for_fixture(
         self, node: Any, fixture: Any, profile: ResolvedProfile | None
@@ -81,31 +83,41 @@ class Tapes:
         mark = cassette_mark(node)
         if mark is None and profile is not None and is_offline(profile):
             return None
-        mode = self._mode(mark)
-        if mode == "off":
+        if self._mode(mark) == "off":
             return None
         base = Path(fixture.baseid or "conftest.py")
         path = path_for(self._asked.cassettes(self._root), base, f"{fixture.argname}.fixture")
-        return self._open(path, mode, mark, profile, node, str(fixture.baseid or "."))
+        return self._open(path, mark, profile, node, str(fixture.baseid or "."))
 
     def _open(
         self,
         path: Path,
-        mode: str,
         mark: CassetteMark | None,
         profile: ResolvedProfile | None,
         node: Any,
         where: str | None = None,
     ) -> Cassette:
-        return Cassette(
+        mode = checked_mode(self._mode(mark))
+        begun = mode == "once" and self._is_of_this_session(path)
+        made = Cassette(
             path,
-            checked_mode(mode),
+            "new" if begun else mode,
             match=None if mark is None else mark.match,
             profile="" if profile is None else profile.fingerprint,
             command=self._command(node, where or str(node.nodeid)),
             filter=filter_of(node),
             since=self._since,
         )
+        if begun:
+            self._begun.add(made)
+        return made
+
+    def _is_of_this_session(self, path: Path) -> bool:
+        """Whether it was absent when the session began: then it is recorded by all who share it."""
+        try:
+            return path.stat().st_mtime >= self._since
+        except OSError:
+            return False
 
     def _command(self, node: Any, where: str) -> str:
         """What records it, as it is typed where this pytest was started."""
@@ -127,6 +139,18 @@ class Tapes:
         return str(given.value)
 
 
+def _named(item: Any) -> str:
+    """A test by its classes and its id."""
+    classes = [each.name for each in item.listchain() if isinstance(each, pytest.Class)]
+    return ".".join([*classes, item.name])
+
+
+def _shared(item: Any, name: str) -> str:
+    """A name that several tests have; in a matrix once for each profile."""
+    profile = parameter_of(item)
+    return name if profile is None else f"{name}[{profile}]"
+
+
 def path_for(folder: Path, module: Path, name: str) -> Path:
     """`cassettes/tests/test_qa/TestChat.test_hello[fr].jsonl`, as any file system takes it."""
     return folder / module.with_suffix("") / f"{safe(name)}.jsonl"
@@ -140,7 +164,10 @@ def safe(name: str) -> str:
     """
     _, bracket, parameter = name.partition("[")
     shown = re.sub(r"[^\w.\[\]=,+-]+", "-", name, flags=re.ASCII)[:LONGEST].strip("-. ")
-    if shown == name and parameter == parameter.lower():
+    is_device = shown.partition(".")[0].lower() in DEVICES
+    if shown == name and parameter == parameter.lower() and not is_device:
         return shown
     kept = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    if is_device or not shown:
+        return f"{kept}-{shown}".rstrip("-")
     return f"{shown.rstrip(']')}-{kept}{']' if bracket else ''}"

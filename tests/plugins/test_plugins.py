@@ -90,6 +90,7 @@ def test_the_last_registered_wins(register):
 def test_the_built_in_ones_use_the_same_hooks():
     assert {"env", "file", "keyring"} <= set(plugins.secret_schemes())
     assert "mock" in plugins.providers()
+    assert {"memory", "file", "sqlite", "postgresql"} <= set(plugins.stores())
     assert plugins.manager() is plugins.manager()
 
 

@@ -1,13 +1,22 @@
 """A clean DSPy, stores of every kind, and small programs to record."""
 
 import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dspy
+import psycopg
 import pytest
+from filelock import FileLock
 
 from dspy_profiles import build
 from dspy_profiles.activation import prepared
@@ -36,22 +45,133 @@ def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     module.config_owner_thread_id = module.config_owner_async_task = None
 
 
-def memory_url(_folder: Path) -> str:
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL of our own."""
+
+    folder: Path
+    port: int
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"t{os.getpid()}_{next(NUMBERS)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        return self.url(name)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+
+def programs() -> Path | None:
+    """The folder of initdb and pg_ctl, which Debian leaves out of the path."""
+    found = shutil.which("pg_ctl")
+    known = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name))
+    here = [Path(found).resolve().parent] if found else []
+    return next((p for p in (*known[::-1], *here) if (p / "initdb").exists()), None)
+
+
+def as_nobody(command: list[str], folder: Path) -> None:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() == 0:
+        command = ["runuser", "-u", "postgres", "--", *command]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def started(bin_: Path, folder: Path) -> int:
+    """The port of a new cluster in this folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    data = str(folder / "data")
+    make = ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    as_nobody([str(bin_ / make[0]), *make[1:]], folder)
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off "
+        "-c full_page_writes=off -c max_connections=200"
+    )
+    log = str(folder / "log")
+    as_nobody([str(bin_ / "pg_ctl"), "-D", data, "-l", log, "-o", options, "-w", "start"], folder)
+    return port
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One for all workers of a run: the first starts it, the last stops it."""
+    bin_ = programs()
+    if bin_ is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    state, lock = shared / "postgresql.json", FileLock(shared / "postgresql.lock")
+    with lock:
+        if state.exists():
+            known = json.loads(state.read_text())
+        else:
+            folder = tempfile.mkdtemp(prefix="dspy-pg-")  # short: a socket's path has to be
+            known = {"folder": folder, "port": started(bin_, Path(folder)), "users": 0}
+        state.write_text(json.dumps({**known, "users": known["users"] + 1}))
+    yield Cluster(Path(known["folder"]), known["port"])
+    with lock:
+        known = json.loads(state.read_text())
+        state.write_text(json.dumps({**known, "users": known["users"] - 1}))
+        if known["users"] == 1:
+            folder = Path(known["folder"])
+            stop = [str(bin_ / "pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "stop"]
+            as_nobody(stop, folder)
+            shutil.rmtree(folder)
+            state.unlink()
+
+
+def memory_url(_request: pytest.FixtureRequest, _folder: Path) -> str:
     return f"memory:{next(NUMBERS)}"
 
 
-def file_url(folder: Path) -> str:
+def file_url(_request: pytest.FixtureRequest, folder: Path) -> str:
     return f"file:{folder / 'results'}"
 
 
+def sqlite_url(_request: pytest.FixtureRequest, folder: Path) -> str:
+    return f"sqlite:{folder / 'results.db'}"
+
+
+def postgresql_url(request: pytest.FixtureRequest, _folder: Path) -> str:
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.database()
+
+
 # Each kind of store adds its line here, and so passes the same suite.
-URLS: dict[str, Callable[[Path], str]] = {"memory": memory_url, "file": file_url}
+URLS: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
+    "memory": memory_url,
+    "file": file_url,
+    "sqlite": sqlite_url,
+    "postgresql": postgresql_url,
+}
+SQL = ("sqlite", "postgresql")
 
 
 @pytest.fixture(params=sorted(URLS))
 def url(request: pytest.FixtureRequest, project: Path) -> str:
     """The URL of an empty store, of each kind in turn."""
-    return URLS[request.param](project)
+    return URLS[request.param](request, project)
+
+
+@pytest.fixture(params=SQL)
+def sql_url(request: pytest.FixtureRequest, project: Path) -> str:
+    """The URL of an empty database, of each kind in turn."""
+    return URLS[request.param](request, project)
 
 
 @pytest.fixture
@@ -62,7 +182,7 @@ def store(url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def file_store(project: Path) -> Store:
-    return open_store(file_url(project))
+    return open_store(f"file:{project / 'results'}")
 
 
 class Engine:

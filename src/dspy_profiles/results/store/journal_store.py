@@ -61,15 +61,18 @@ class JournalStore:
         text: str | None = None,
         limit: int | None = None,
     ) -> list[Experiment]:
-        holds = ExperimentFilter(
-            hypothesis, program, profile, status, since, until, min_score
-        ).check()
-        found: Iterable[Experiment] = (self.get_experiment(name) for name in self._shelf.ids())
-        found = (each for each in found if holds(each))
-        if text is not None:
-            wanted = words.words(text)
-            found = (each for each in found if self._says(each, wanted))
-        return list(first(found, limit))
+        wanted = ExperimentFilter(hypothesis, program, profile, status, since, until, min_score)
+        said = None if text is None else words.words(text)
+        return list(first(self.among(self._shelf.ids(), wanted, said), limit))
+
+    def among(
+        self, ids: Iterable[str], wanted: ExperimentFilter, text: set[str] | None
+    ) -> Iterator[Experiment]:
+        """Those of these experiments that are wanted."""
+        holds = wanted.check()
+        found = (self.get_experiment(name) for name in ids)
+        suitable = (each for each in found if holds(each))
+        return suitable if text is None else (e for e in suitable if self._says(e, text))
 
     def query_trials(  # noqa: PLR0913
         self,
@@ -97,26 +100,32 @@ class JournalStore:
         return archive.verify(self._shelf, self._known(experiment_id))
 
     def recover(self) -> list[Experiment]:
-        closed = []
-        for name in self._shelf.ids():
-            if archive.summary(self._shelf, name) is not None:
-                continue
+        names = self._shelf.ids()
+        unmade = (name for name in names if archive.summary(self._shelf, name) is None)
+        return [done for name in unmade if (done := self.closed(name)) is not None]
+
+    def closed(self, name: str) -> Experiment | None:
+        """The experiment, archived if it is over; None where its process lives, or left nothing."""
+        seal = archive.seal_of(self._shelf, name)
+        if seal is None and not self._shelf.is_alive(name) and self._shelf.names(name):
+            found = self._assembled(name).experiment
+            archive.seal(self._shelf, name, "interrupted", ended=found.ended)
             seal = archive.seal_of(self._shelf, name)
-            if seal is None and not self._shelf.is_alive(name) and self._shelf.names(name):
-                found = self._assembled(name).experiment
-                archive.seal(self._shelf, name, "interrupted", ended=found.ended)
-                seal = archive.seal_of(self._shelf, name)
-            if seal is not None:
-                archive.write(self._shelf, name, seal)
-                closed.append(self.get_experiment(name))
-        return closed
+        if seal is None:
+            return None
+        if archive.summary(self._shelf, name) is None:
+            archive.write(self._shelf, name, seal)
+        return self.get_experiment(name)
 
     def rebuild(self) -> int:
-        seals = ((name, archive.seal_of(self._shelf, name)) for name in self._shelf.ids())
-        sealed = [(name, seal) for name, seal in seals if seal is not None]
-        for name, seal in sealed:
+        return sum(self.rebuilt(name) for name in self._shelf.ids())
+
+    def rebuilt(self, name: str) -> bool:
+        """Whether the documents of this experiment could be made anew: not while it is open."""
+        seal = archive.seal_of(self._shelf, name)
+        if seal is not None:
             archive.write(self._shelf, name, seal)
-        return len(sealed)
+        return seal is not None
 
     def close(self) -> None:
         pass

@@ -1,30 +1,26 @@
 """From a URL to a store."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from dspy_profiles import locations, settings
-from dspy_profiles.errors import StoreError
-from dspy_profiles.locking import ProcessLock
-from dspy_profiles.results.folder import FolderShelf
-from dspy_profiles.results.shelf import MemoryShelf
-from dspy_profiles.results.store.journal_store import JournalStore
+from dspy_profiles import locations, plugins, settings
+from dspy_profiles.errors import ProfileError, StoreError, did_you_mean
+from dspy_profiles.imports import import_path
+from dspy_profiles.results.store.addresses import masked
 from dspy_profiles.results.store.protocol import Store
+from dspy_profiles.secrets import retold
 
 __all__ = ["DEFAULT", "open_store"]
 
 DEFAULT = Path(".dspy") / "results"  # at the project root
 
-_lock = ProcessLock()
-_in_memory: dict[str, JournalStore] = {}
-
 
 def open_store(url: str | None = None) -> Store:
-    """A result store: `memory:`, `file:DIR`; without a URL, that of the setting `store`.
+    """A result store: `memory:`, `file:DIR`, `sqlite:FILE`, `postgresql://…`, or of a plugin.
 
-    `memory:` is one store for the whole process, `memory:NAME` another. A relative folder starts
-    at the working directory, in a settings file at that file's folder. Without any setting it is
-    `file:.dspy/results` at the project root.
+    Without a URL it is that of the setting `store`. `memory:` is one store for the whole process,
+    `memory:NAME` another. A relative path starts at the working directory, in a settings file at
+    that file's folder. Without any setting it is `file:.dspy/results` at the project root.
 
     >>> open_store("memory:").query_experiments(status="done")
     []
@@ -34,32 +30,36 @@ def open_store(url: str | None = None) -> Store:
     if url is None:
         given = settings.load(here).values.get("store")
         if given is None or not isinstance(given.value, str):
-            return _file(str(here.root / DEFAULT), here.cwd)
-        url, folder = given.value, given.folder
+            url = f"file:{here.root / DEFAULT}"
+        else:
+            url, folder = given.value, given.folder
     scheme, colon, rest = url.partition(":")
-    opened = SCHEMES.get(scheme)
-    if opened is None or not colon:
+    schemes = plugins.stores()
+    if not colon or scheme not in schemes:
+        there = ", ".join(f"{name}:" for name in sorted(schemes))
+        near = did_you_mean(scheme, schemes)
         raise StoreError(
-            f'"{url}" is no result store',
-            hint=f"write {', '.join(f'{name}:…' for name in SCHEMES)}, as in file:results",
+            f'"{masked(url)}" is no result store; those that there are begin with {there}',
+            hint=near or "write file:results, or sqlite:results.db",
         )
-    return opened(rest, folder)
+    return _opened(scheme, schemes[scheme], rest, folder)
 
 
-def _memory(name: str, _folder: Path) -> Store:
-    with _lock:
-        shelf = MemoryShelf
-        return _in_memory.setdefault(name, JournalStore(f"memory:{name}", shelf()))
-
-
-def _file(name: str, folder: Path) -> Store:
-    name = name.removeprefix("//")  # file:///srv/results
-    if not name:
-        raise StoreError("file: needs a folder", hint="write file:results")
-    root = folder / locations.expanded(name)
-    if root.exists() and not root.is_dir():
-        raise StoreError(f"{root} is no folder", hint="name a folder: file:results")
-    return JournalStore(f"file:{root}", FolderShelf(root))
-
-
-SCHEMES: dict[str, Callable[[str, Path], Store]] = {"memory": _memory, "file": _file}
+def _opened(scheme: str, opener: Any, rest: str, folder: Path) -> Store:
+    try:
+        function: Any = import_path(opener) if isinstance(opener, str) else opener
+        store = function(rest, folder)
+    except ProfileError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plugin raises what it likes
+        said, cause = retold(error)
+        raise StoreError(
+            f"the result store {scheme}: cannot be opened: {said}",
+            hint="mend or uninstall the package that registers it",
+        ) from cause
+    if not isinstance(store, Store):
+        raise StoreError(
+            f"what opens {scheme}: gave a {type(store).__name__}, which is no store",
+            hint="it has to have what dspy_profiles.results.Store has",
+        )
+    return store

@@ -1,0 +1,67 @@
+"""The kinds of stores that are built in. Each takes what stands behind its name, and a folder."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from dspy_profiles import locations
+from dspy_profiles.errors import StoreError
+from dspy_profiles.locking import ProcessLock
+from dspy_profiles.results.folder import FolderShelf
+from dspy_profiles.results.shelf import MemoryShelf
+from dspy_profiles.results.store import addresses
+from dspy_profiles.results.store.journal_store import JournalStore
+from dspy_profiles.results.store.protocol import Store
+
+__all__ = ["file", "memory", "postgresql", "sqlite"]
+
+_lock = ProcessLock()
+_in_memory: dict[str, JournalStore] = {}
+
+
+def memory(name: str, _folder: Path) -> Store:
+    with _lock:
+        shelf = MemoryShelf
+        return _in_memory.setdefault(name, JournalStore(f"memory:{name}", shelf()))
+
+
+def file(name: str, folder: Path) -> Store:
+    name = name.removeprefix("//")  # file:///srv/results
+    if not name:
+        raise StoreError("file: needs a folder", hint="write file:results")
+    root = folder / locations.expanded(name)
+    if root.exists() and not root.is_dir():
+        raise StoreError(f"{root} is no folder", hint="name a folder: file:results")
+    return JournalStore(f"file:{root}", FolderShelf(root))
+
+
+def sqlite(name: str, folder: Path) -> Store:
+    if not name or name.startswith(("//", ":")):
+        raise StoreError(
+            f'"sqlite:{name}" names no file',
+            hint="write sqlite:results.db, or sqlite:/srv/results.db; memory: is in memory",
+        )
+    path = folder / locations.expanded(name)
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder", hint="name a file: sqlite:results.db")
+    opened: Store = _sql().in_file(path)
+    return opened
+
+
+def postgresql(address: str, _folder: Path) -> Store:
+    address = addresses.known(f"postgresql:{address}")
+    opened: Store = _sql().on_server(address, locations.current().root)
+    return opened
+
+
+def _sql() -> Any:
+    """The rooms that need SQLAlchemy."""
+    try:
+        return importlib.import_module("dspy_profiles.results.store.sql.opening")
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise StoreError(
+            "results in a database need the package SQLAlchemy",
+            hint='pip install "dspy-profiles[sql]"',
+        ) from None

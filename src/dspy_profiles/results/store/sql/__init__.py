@@ -1,0 +1,1 @@
+"""Results in a database: `sqlite:` and `postgresql:`. Importing a room of this needs SQLAlchemy."""

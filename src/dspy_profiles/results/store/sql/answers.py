@@ -1,0 +1,108 @@
+"""What the rows of archived experiments say, as every store says it."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from dspy_profiles.results.archive import BLOB
+from dspy_profiles.results.model import Event, Experiment, Trial, moment
+from dspy_profiles.results.reading import whole
+from dspy_profiles.results.store.filters import ExperimentFilter, suits
+from dspy_profiles.results.store.sql import search
+from dspy_profiles.results.store.sql.sealed import SealedShelf, parts
+from dspy_profiles.results.store.sql.tables import EVENTS, EXPERIMENTS, TEXTS, TRIALS
+
+__all__ = ["archived", "events", "experiment", "experiments", "trials"]
+
+AT_ONCE = 5000
+PAGE = 1000
+
+
+def archived(connection: Connection, ids: list[str]) -> set[str]:
+    """Those of them that are in the database."""
+    found: set[str] = set()
+    for some in parts(ids, AT_ONCE):
+        found.update(connection.scalars(select(EXPERIMENTS.c.id).where(EXPERIMENTS.c.id.in_(some))))
+    return found
+
+
+def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
+    wanted = select(EXPERIMENTS.c.record).where(EXPERIMENTS.c.id == experiment_id)
+    record = connection.scalar(wanted)
+    return None if record is None else Experiment.from_json(orjson.loads(record))
+
+
+def experiments(
+    connection: Connection, wanted: ExperimentFilter, text: set[str] | None
+) -> Iterator[Experiment]:
+    """Latest first. The database leaves out what it can; what is left is looked at here."""
+    table, holds = EXPERIMENTS.c, wanted.check()
+    found = select(table.record).order_by(table.id.desc())
+    for name in ("program", "profile", "status"):
+        value = getattr(wanted, name)
+        found = found if value is None else found.where(table[name] == value)
+    if wanted.min_score is not None:
+        found = found.where(table.score >= wanted.min_score)
+    if text:
+        having = search.having(connection, text)
+        found = found.where(table.id.in_(select(TEXTS.c.experiment_id).where(having)))
+    page = found.limit(PAGE)
+    while records := connection.scalars(page).all():
+        read = [Experiment.from_json(orjson.loads(record)) for record in records]
+        yield from filter(holds, read)
+        page = found.where(table.id < read[-1].id).limit(PAGE)
+
+
+def trials(
+    connection: Connection,
+    shelf: SealedShelf,
+    experiment_id: str,
+    wanted: tuple[str | None, str | None, float | None],
+    text: set[str] | None,
+) -> Iterator[Trial]:
+    """Those whose status, kind and score are as wanted."""
+    table = TRIALS.c
+    found = select(table.record).where(table.experiment_id == experiment_id)
+    found = found.order_by(table.position)
+    if text:
+        of = TEXTS.c.experiment_id == experiment_id
+        having = search.having(connection, text)
+        found = found.where(table.id.in_(select(TEXTS.c.trial_id).where(of, having)))
+    for record in connection.scalars(found):
+        each = Trial.from_json(orjson.loads(record))
+        if suits(each, *wanted):
+            shelf.fetch(_blobs_in(record))
+            yield Trial(**{k: whole(v, shelf) for k, v in vars(each).items()})
+
+
+def events(
+    connection: Connection, shelf: SealedShelf, experiment_id: str, trial_id: str | None
+) -> list[Event]:
+    table = EVENTS.c
+    found = select(EVENTS).where(table.experiment_id == experiment_id)
+    if trial_id is not None:
+        of = (TRIALS.c.experiment_id == experiment_id) & (TRIALS.c.id == trial_id)
+        found = found.where(table.trial_id == trial_id, select(TRIALS.c.id).where(of).exists())
+    rows = connection.execute(found.order_by(table.id, table.position)).all()
+    shelf.fetch(name for row in rows for name in _blobs_in(row.attributes))
+    return [_event(row, shelf) for row in rows]
+
+
+def _event(row: Any, shelf: SealedShelf) -> Event:
+    return Event(
+        row.id,
+        row.parent_id,
+        row.trial_id,
+        row.kind,
+        row.name,
+        moment(row.started),
+        moment(row.ended) if row.ended else None,
+        row.status,
+        whole(orjson.loads(row.attributes), shelf),
+    )
+
+
+def _blobs_in(record: str) -> Iterable[str]:
+    return (found.decode() for found in BLOB.findall(record.encode())) if "$blob" in record else ()

@@ -1,0 +1,157 @@
+"""The tables of a result store, alike in every database.
+
+`dspy_pieces` and `dspy_blobs` hold the sealed journals, their documents and their long texts: the
+truth. All other tables are made of these, and can be made again.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+__all__ = [
+    "BLOBS",
+    "EVENTS",
+    "EXPERIMENTS",
+    "METADATA",
+    "PIECES",
+    "SCHEMA",
+    "TEXTS",
+    "TRIALS",
+    "row_of",
+]
+
+# Sorted by code points everywhere, as Python does it.
+PLAIN = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite numbers rows by itself where the type is exactly this.
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+ESCAPED = re.compile(r"\\(0|u[0-9a-f]{4}|\\)")
+
+
+class Exact(TypeDecorator[str]):
+    """Any text of Python: PostgreSQL takes no NUL character, and no database half a character."""
+
+    impl = PLAIN
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if value is None or (value.isascii() and "\\" not in value and "\0" not in value):
+            return value
+        text = value.replace("\\", "\\\\").replace("\0", "\\0")
+        return text.encode("utf-8", "backslashreplace").decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if value is None or "\\" not in value:
+            return value
+        return ESCAPED.sub(_unescaped, value)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    said = match[1]
+    if said == "\\":
+        return "\\"
+    return "\0" if said == "0" else chr(int(said[1:], 16))
+
+
+METADATA = MetaData()
+
+SCHEMA = Table("dspy_schema", METADATA, Column("version", Integer, nullable=False))
+
+PIECES = Table(
+    "dspy_pieces",
+    METADATA,
+    Column("experiment_id", PLAIN, primary_key=True),
+    Column("name", Exact, primary_key=True),  # of a journal or a document
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # compressed
+)
+
+BLOBS = Table(
+    "dspy_blobs",
+    METADATA,
+    Column("name", PLAIN, primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # compressed
+)
+
+EXPERIMENTS = Table(
+    "dspy_experiments",
+    METADATA,
+    Column("id", PLAIN, primary_key=True),
+    Column("name", Exact, nullable=False),
+    Column("hypothesis", Exact),
+    Column("program", Exact),
+    Column("profile", Exact),
+    Column("status", Exact, nullable=False),
+    Column("started", PLAIN, nullable=False),
+    Column("ended", PLAIN),
+    Column("score", Double),
+    Column("trials", BigInteger, nullable=False),
+    Column("cost", Double),
+    Column("tokens", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),  # all of it, as JSON
+)
+
+TRIALS = Table(
+    "dspy_trials",
+    METADATA,
+    Column("experiment_id", PLAIN, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Exact, nullable=False),
+    Column("kind", Exact, nullable=False),
+    Column("name", Exact, nullable=False),
+    Column("status", Exact, nullable=False),
+    Column("score", Double),
+    Column("started", PLAIN, nullable=False),
+    Column("ended", PLAIN),
+    Column("record", Text, nullable=False),  # all of it, as JSON
+)
+
+EVENTS = Table(
+    "dspy_events",
+    METADATA,
+    Column("experiment_id", PLAIN, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Exact, nullable=False),
+    Column("parent_id", Exact),
+    Column("trial_id", Exact),
+    Column("kind", Exact, nullable=False),
+    Column("name", Exact, nullable=False),
+    Column("started", PLAIN, nullable=False),
+    Column("ended", PLAIN),
+    Column("status", Exact, nullable=False),
+    Column("attributes", Text, nullable=False),  # JSON
+)
+Index("dspy_events_of_trial", EVENTS.c.experiment_id, EVENTS.c.trial_id)
+
+# What can be searched: each experiment by itself, each trial, each event. SQLite keeps the words of
+# them in a table of its own kind.
+TEXTS = Table(
+    "dspy_texts",
+    METADATA,
+    Column("id", NUMBER, primary_key=True),
+    Column("experiment_id", PLAIN, nullable=False, index=True),
+    Column("trial_id", Exact),
+    Column("words", ARRAY(Text).with_variant(Text(), "sqlite")),
+    sqlite_autoincrement=True,
+)
+
+
+def row_of(fields: Mapping[str, Any], table: Table, /, **more: Any) -> dict[str, Any]:
+    """The fields of a record that a table has a column for, and those that only the table has."""
+    names = {column.name for column in table.columns}
+    return {k: v for k, v in fields.items() if k in names} | more

@@ -1,0 +1,140 @@
+"""Kinds of result stores that plugins add."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from dspy_profiles import plugins
+from dspy_profiles.errors import ProviderError, StoreError
+from dspy_profiles.redaction import remember
+from dspy_profiles.results import open_store
+
+
+@pytest.fixture
+def serve():
+    """Registers what opens some schemes."""
+    registered = []
+
+    def serve(found):
+        class Plugin:
+            @plugins.hookimpl
+            def dspy_profiles_stores(self):
+                return found() if callable(found) else found
+
+        registered.append(Plugin())
+        plugins.manager().register(registered[-1])
+
+    yield serve
+    for plugin in registered:
+        plugins.manager().unregister(plugin)
+
+
+def test_a_function_opens_what_stands_behind_its_scheme(serve, project):
+    asked = []
+
+    def cloud(rest, folder):
+        asked.append((rest, folder))
+        return open_store("memory:cloud")
+
+    serve({"cloud": cloud})
+    assert open_store("cloud://bucket/path:x").url == "memory:cloud"
+    assert asked == [("//bucket/path:x", project)]
+
+
+def test_it_gets_the_folder_of_the_settings_file(serve, project, write, monkeypatch):
+    asked = []
+    serve({"cloud": lambda rest, folder: asked.append(folder) or open_store("memory:")})
+    write("pyproject.toml", '[tool.dspy-profiles]\nstore = "cloud:x"\n')
+    (project / "deep").mkdir()
+    monkeypatch.chdir(project / "deep")
+    open_store()
+    assert asked == [project]
+
+
+def test_an_import_path_is_imported_when_its_scheme_is_opened(serve, write, monkeypatch, project):
+    write(
+        "house_stores.py",
+        """
+        from dspy_profiles.results import open_store
+        def shelf(rest, folder):
+            return open_store(f"memory:{rest}")
+        """,
+    )
+    monkeypatch.syspath_prepend(project)
+    serve({"shelf": "house_stores:shelf"})
+    open_store("memory:")
+    assert "house_stores" not in sys.modules
+    assert open_store("shelf:one").url == "memory:one"
+    del sys.modules["house_stores"]
+
+
+def test_it_may_replace_a_built_in_one(serve):
+    serve({"file": lambda rest, folder: open_store("memory:instead")})
+    assert open_store("file:results").url == "memory:instead"
+    assert open_store().url == "memory:instead"
+
+
+def test_an_unknown_scheme_lists_those_that_there_are(serve):
+    serve({"cloud": lambda rest, folder: None})
+    with pytest.raises(StoreError) as error:
+        open_store("clod:bucket")
+    assert error.value.message == (
+        '"clod:bucket" is no result store; those that there are begin with '
+        "cloud:, file:, memory:, postgresql:, sqlite:"
+    )
+    assert error.value.hint == 'did you mean "cloud"?'
+
+
+@pytest.mark.parametrize("url", ["", "results", "file", ":x", "C:\\results"])
+def test_what_has_no_scheme_is_refused(url):
+    with pytest.raises(StoreError, match="is no result store"):
+        open_store(url)
+
+
+def test_one_that_fails_is_told_without_secrets(serve):
+    remember("sk-plugin-key", "${KEY}")
+
+    def fail(rest, folder):
+        raise ValueError("sk-plugin-key was refused")
+
+    serve({"cloud": fail})
+    with pytest.raises(StoreError, match="cannot be opened: ValueError: ") as error:
+        open_store("cloud:x")
+    assert "${KEY} was refused" in error.value.message
+    assert error.value.__cause__ is None
+
+
+def test_an_error_of_ours_comes_as_it_is(serve):
+    def fail(rest, folder):
+        raise StoreError("no such bucket", hint="make it", where=str(Path("here")))
+
+    serve({"cloud": fail})
+    with pytest.raises(StoreError, match=r"no such bucket\n  at here\n  hint: make it"):
+        open_store("cloud:x")
+
+
+@pytest.mark.parametrize("given", [None, 5, object])
+def test_what_gives_no_store_is_told(serve, given):
+    serve({"cloud": lambda rest, folder: given})
+    with pytest.raises(StoreError, match="which is no store"):
+        open_store("cloud:x")
+
+
+@pytest.mark.parametrize("opener", [5, None])
+def test_what_cannot_be_called_is_told(serve, opener):
+    serve({"cloud": opener})
+    with pytest.raises(StoreError, match="cannot be opened: TypeError"):
+        open_store("cloud:x")
+
+
+def test_an_import_path_that_leads_nowhere_is_told(serve):
+    serve({"cloud": "house_of_nobody:open"})
+    with pytest.raises(ProviderError, match='there is no module "house_of_nobody"'):
+        open_store("cloud:x")
+
+
+def test_a_hook_that_fails_is_told(serve):
+    serve(lambda: 1 / 0)
+    with pytest.raises(ProviderError, match="fails in dspy_profiles_stores"):
+        open_store("file:results")
