@@ -11,10 +11,15 @@ from dspy_profiles.wording import on_path
 
 __all__ = ["Cassettes", "is_full"]
 
+NOT_RUN = ("deselected", "skipped", "xfailed")  # to their end, at least
+
 
 def is_full(config: pytest.Config) -> bool:
     """Whether all tests of the project were run: none was named, left out or stopped before."""
     option = config.option
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or any(reporter.stats.get(each) for each in NOT_RUN):
+        return False  # what they are recorded on is in use, if not here
     picked = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
     if config.args_source is pytest.Config.ArgsSource.ARGS or option.collectonly:
         return False

@@ -165,7 +165,7 @@ def safe(name: str) -> str:
     _, bracket, parameter = name.partition("[")
     shown = re.sub(r"[^\w.\[\]=,+-]+", "-", name, flags=re.ASCII)[:LONGEST].strip("-. ")
     is_device = shown.partition(".")[0].lower() in DEVICES
-    if shown == name and parameter == parameter.lower() and not is_device:
+    if shown and shown == name and parameter == parameter.lower() and not is_device:
         return shown
     kept = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     if is_device or not shown:

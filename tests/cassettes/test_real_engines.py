@@ -14,6 +14,7 @@ from dspy_profiles.calls import Held
 from dspy_profiles.cassettes import Cassette, scan
 from dspy_profiles.meter import Meter
 
+DIFFERS = ("timestamp", "uuid", "replayed")  # each time, and with each replay
 KEY = "sk-canary-0123456789abcdef"
 
 
@@ -80,7 +81,7 @@ def seen(lm, cassette, ask):
         stages.stand(())
         lm.close()
     history = [
-        repr({k: v for k, v in entry.items() if k not in ("timestamp", "uuid")})
+        repr({k: v for k, v in entry.items() if k not in DIFFERS})
         for entry in dspy_internals.history()
     ]
     dspy_internals.history().clear()

@@ -122,6 +122,7 @@ def compiled():
     return bootstrap.compile(dspy.Predict("question -> answer"), trainset=examples).demos
 
 
+DIFFERS = ("timestamp", "uuid", "replayed")  # each time, and with each replay
 PROGRAMS = (
     best_of_three,
     compiled,
@@ -157,7 +158,7 @@ def seen(program, lm, cassette):
     finally:
         stages.stand(())
     history = [
-        repr(sorted((k, v) for k, v in entry.items() if k not in ("timestamp", "uuid")))
+        repr(sorted((k, v) for k, v in entry.items() if k not in DIFFERS))
         for entry in dspy_internals.history()
     ]
     dspy_internals.history().clear()

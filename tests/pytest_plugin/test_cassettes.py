@@ -1,6 +1,7 @@
 """Tests that were recorded once need neither the model nor its key: they are replayed."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,9 @@ def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, sui
 
     result.assert_outcomes(failed=1)
     assert server.asked == []
-    result.stdout.fnmatch_lines(["*record it: pytest 'test_it.py::test_asks' --dspy-cassettes new"])
+    result.stdout.fnmatch_lines(
+        ["*record it: pytest 'test_it.py::test_asks' --dspy-profile live --dspy-cassettes new"]
+    )
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_asks - dspy: not recorded: *"])
 
 
@@ -159,7 +162,115 @@ def test_a_run_of_some_tests_tells_nothing_of_the_others(run, suite, server):
     assert not Path(".dspy").exists()
 
 
-def test_reruns_do_not_tear_a_file(run, suite, server, write):
+@pytest.mark.parametrize(
+    ("left_out", "workers"),
+    [
+        ("@pytest.mark.skip\ndef test_two():\n    ask('two')\n", ()),
+        ("def test_two():\n    pytest.skip()\n    ask('two')\n", ()),
+        ("@pytest.mark.xfail\ndef test_two():\n    assert 0\n    ask('two')\n", ()),
+        ("@pytest.mark.xfail(run=False)\ndef test_two():\n    ask('two')\n", ()),
+        ("@pytest.mark.skip\ndef test_two():\n    ask('two')\n", ("-n", "2")),
+    ],
+)
+def test_what_a_test_has_that_did_not_run_is_in_use(run, suite, server, left_out, workers):
+    one = "def test_one():\n    ask('one')\n"
+    suite(f"{one}def test_two():\n    ask('two')\n")
+    run(*LIVE, "--dspy-cassettes", "once", "-k", "test")
+    suite(one + left_out)
+
+    result = run(*LIVE, "--dspy-cassettes", "none", *workers)
+
+    assert result.ret == 0
+    assert "unused" not in result.stdout.str()
+    assert not Path(".dspy").exists()
+
+
+def test_a_conftest_that_deselects_tests_makes_no_full_run(run, suite, server, write):
+    suite("def test_one():\n    ask('one')\ndef test_two():\n    ask('two')\n")
+    run(*LIVE, "--dspy-cassettes", "once", "-k", "test")
+    write(
+        "conftest.py",
+        """
+        def pytest_collection_modifyitems(config, items):
+            config.hook.pytest_deselected(items=items[1:])
+            del items[1:]
+        """,
+    )
+    result = run(*LIVE, "--dspy-cassettes", "none")
+    result.assert_outcomes(passed=1, deselected=1)
+    assert "unused" not in result.stdout.str()
+
+
+def test_tests_that_share_a_cassette_are_all_recorded_also_where_it_is_to_be_once(
+    run_both_ways, suite, server
+):
+    suite("""
+        pytestmark = pytest.mark.dspy_cassette("shared")
+        def test_one():
+            assert ask("one") == "Paris"
+        def test_two():
+            assert ask("two") == "Paris"
+        def test_fails():
+            ask("three")
+            assert 0
+    """)
+    run_both_ways(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=2, failed=1)
+    said = Path("cassettes/test_it/shared.jsonl").read_text("utf-8")
+    assert ["one\\n" in said, "two\\n" in said, "three\\n" in said] == [True, True, False]
+    server.asked.clear()
+
+    result = run_both_ways(*LIVE, "--dspy-cassettes", "once")
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*asked what is not on the cassette*"])
+    assert server.asked == []
+
+
+def test_a_parametrized_fixture_is_recorded_for_each_of_its_parameters(run, suite, server):
+    suite("""
+        @pytest.fixture(scope="module", params=["one", "two"])
+        def said(request):
+            return ask(request.param)
+        def test_it(said):
+            assert said == "Paris"
+    """)
+    run(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=2)
+    run(*LIVE, "--dspy-cassettes", "none").assert_outcomes(passed=2)
+    assert len(server.asked) == 2
+
+
+def test_a_test_that_is_run_again_is_replayed_from_the_beginning(run_both_ways, suite, server):
+    pytest.importorskip("pytest_rerunfailures")
+    suite("""
+        from pathlib import Path
+        @pytest.mark.dspy_cassette
+        def test_asks():
+            assert ask("one") == ask("one")
+            first = not Path("ran").exists()
+            Path("ran").touch()
+            assert not first
+    """)
+    for words, asked in ((("--dspy-cassettes", "once"), 4), ((), 4)):
+        Path("ran").unlink(missing_ok=True)
+        result = run_both_ways(*LIVE, *words, "--reruns", "1", strict=())
+        assert result.parseoutcomes()["rerun"] == 1
+        assert result.ret == 0
+        assert len(server.asked) == asked
+    (name,) = cassettes()
+    last = Path("cassettes", name).read_text("utf-8").splitlines()[-1]
+    assert last.count('"finish_reason"') == 2
+
+
+def test_the_hint_of_a_miss_names_the_profile_that_was_asked_for(run, suite, server, write):
+    write("profiles.toml", server.profile("live") + server.profile('"it\'s mine"', "gpt-4o"))
+    suite(ASKS.replace("()", "(n)").replace("@", "@pytest.mark.parametrize('n', [\"it's\"])\n@"))
+    result = run("--dspy-profile", "it's mine")
+    said = result.stdout.str().partition("record it: pytest ")[2].splitlines()[0]
+    run(*shlex.split(said)).assert_outcomes(passed=1)
+    run("--dspy-profile", "it's mine").assert_outcomes(passed=1)
+
+
+def test_workers_do_not_tear_a_file(run, suite, server):
     suite("""
         @pytest.mark.parametrize("n", range(6))
         @pytest.mark.dspy_cassette(name="shared")
