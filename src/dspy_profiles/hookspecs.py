@@ -35,6 +35,15 @@ def dspy_profiles_stores() -> Mapping[str, Callable[[str, Path], object] | str]:
 
 
 @hookspec
+def dspy_profiles_commands() -> Mapping[str, object]:  # type: ignore[empty-body]
+    """Commands by name: "push" is `dspy-profiles push`.
+
+    A value is a `typer.Typer`, which is a group if it has several commands, or a function as Typer
+    takes it, or an import path to one of these. The names of our own commands are taken.
+    """
+
+
+@hookspec
 def dspy_profiles_redaction_rules() -> Iterable[str]:  # type: ignore[empty-body]
     """Regular expressions; what matches one is masked in everything that we print or write."""
 

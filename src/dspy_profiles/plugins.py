@@ -9,7 +9,15 @@ from dspy_profiles import hookspecs, secrets
 from dspy_profiles.errors import ProviderError
 from dspy_profiles.locking import ProcessLock
 
-__all__ = ["hookimpl", "listening", "manager", "providers", "secret_schemes", "stores"]
+__all__ = [
+    "commands",
+    "hookimpl",
+    "listening",
+    "manager",
+    "providers",
+    "secret_schemes",
+    "stores",
+]
 
 hookimpl = pluggy.HookimplMarker("dspy_profiles")
 
@@ -96,6 +104,11 @@ def secret_schemes() -> dict[str, secrets.Fetch]:
 def stores() -> dict[str, Any]:
     """What opens result stores, by scheme: a function, or an import path to one."""
     return _merged("dspy_profiles_stores")
+
+
+def commands() -> dict[str, Any]:
+    """Commands of plugins, by name: a Typer app, a function, or an import path to one."""
+    return _merged("dspy_profiles_commands")
 
 
 def _merged(hook: str) -> dict[str, Any]:

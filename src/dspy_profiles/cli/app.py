@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 import dspy_profiles
 from dspy_profiles.cli import output
 from dspy_profiles.cli.quick import read_plainly, without_pydantic
-from dspy_profiles.errors import ProfileError
+from dspy_profiles.errors import ProfileError, did_you_mean
 
 __all__ = ["COMMANDS", "app"]
 
@@ -49,15 +49,24 @@ class Commands(TyperGroup):
     """Ends every command as the contract says: one red line and a code, never a traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *COMMANDS]
+        of_plugins = import_module("dspy_profiles.cli.of_plugins")
+        theirs = of_plugins.usable(tell=not ctx.resilient_parsing)
+        return [*COMMANDS, *(name for name in theirs if name not in COMMANDS)]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as Typer calls it
         if cmd_name not in COMMANDS:
-            return super().get_command(ctx, cmd_name)
+            return import_module("dspy_profiles.cli.of_plugins").command(cmd_name)
         room = typer.Typer(rich_markup_mode=None, add_completion=False)
         import_module(f"dspy_profiles.cli.{COMMANDS[cmd_name]}").add_to(room)
         room.callback()(lambda: None)  # without one, Typer makes a single command the app itself
         return without_pydantic(typer.main.get_group(room).commands[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not self.get_command(ctx, name):
+            near = did_you_mean(name, self.list_commands(ctx)) or "see dspy-profiles --help"
+            ctx.fail(f'there is no command "{name}"; {near}')
+        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # Options for every command may stand behind it, where one thinks of them.
