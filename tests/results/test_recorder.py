@@ -147,6 +147,20 @@ class TestTheContext:
             dspy.configure(lm=other)
             assert dspy.Predict("question -> answer")(question="Why?").answer == "Rome"
 
+    def test_a_profile_that_is_only_active_in_it_is_that_of_the_first_call(
+        self, store: Store, program: Any, lm_of: Any
+    ) -> None:
+        with record("a run", store=store) as exp:
+            with profile("mock"):
+                program(question="Why?")
+            with dspy.context(lm=lm_of()):
+                program(question="And without?")
+        found = store.get_experiment(exp.id)
+        assert (found.profile, found.details["profile_inferred"]) == ("mock", True)
+        first, second = store.query_trials(exp.id)
+        assert first.details["profile"] == "mock"
+        assert "profile" not in second.details
+
     def test_blocks_of_profiles_in_it_and_around_it(self, store: Store, program: Any) -> None:
         with profile("mock"), record("a run", store=store) as exp:
             program(question="Why?")

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from dspy_profiles.results.ids import begun
 from dspy_profiles.results.model import Event, Experiment, Fault, Trial, moment
 from dspy_profiles.results.reading import Line, Spans, lines_of
 from dspy_profiles.results.shelf import Shelf
@@ -12,7 +13,6 @@ from dspy_profiles.results.shelf import Shelf
 __all__ = ["Assembled", "assemble", "stream"]
 
 Stretch = list[int]  # where a trial's lines begin and end in one journal
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass
@@ -131,6 +131,7 @@ class _Making:
         self._cost: float | None = 0.0
         self._score: float | None = None
         self._program: str | None = None
+        self._profile: str | None = None
         self._latest = self._earliest = ""
 
     def take(self, line: Line) -> None:
@@ -139,23 +140,25 @@ class _Making:
 
     def made(self, status: str, seal: Mapping[str, Any]) -> Assembled:
         unfinished = "running" if status == "running" else "interrupted"
-        latest = self._latest or EPOCH.isoformat()
+        latest = self._latest or begun(self._id).isoformat()  # killed before its first line
         drafts = sorted(self._trials.values(), key=lambda d: d.id)
         trials = [draft.trial(self._id, unfinished, latest) for draft in drafts]
         scores = [t.score for t in trials if t.score is not None and t.kind != "candidate"]
         header, details = self._header, dict(self._header.get("details") or {})
         if isinstance(lost := seal.get("lost"), int):  # the journal could say so no more
             self._sums["lost"] = max(self._sums["lost"], lost)
-        program = header.get("program")
+        program, profile = header.get("program"), header.get("profile")
         if program is None and self._program is not None:
             program, details["program_inferred"] = self._program, True
+        if profile is None and self._profile is not None:
+            profile, details["profile_inferred"] = self._profile, True
         ended = None if status == "running" else seal.get("ended") or latest
         experiment = Experiment(
             self._id,
             str(header.get("name") or self._id),
             header.get("hypothesis"),
             program,
-            header.get("profile"),
+            profile,
             status,
             moment(header.get("started") or self._earliest or latest),
             moment(ended) if ended else None,
@@ -219,6 +222,8 @@ class _Making:
         draft.inputs = line.table("attributes").get("inputs")
         if self._program is None and line.get("kind") == "module":
             self._program = line.get("name")
+        if self._profile is None and isinstance(active := draft.details.get("profile"), str):
+            self._profile = active
 
     def _end(self, line: Line) -> None:
         kind, opened = self._open.pop(line["id"], ("module", False))

@@ -8,6 +8,7 @@ from functools import wraps
 from inspect import signature
 from typing import Any, TypeVar, cast
 
+from dspy_profiles.activation import current_profile
 from dspy_profiles.calls import held_in
 from dspy_profiles.results import dspy_forms
 from dspy_profiles.results.ids import new_id
@@ -77,6 +78,8 @@ class Hearing(dspy_forms.BaseCallback):  # type: ignore[misc]
         """Write that a call has begun. From now on what it calls in turn finds it."""
         if span.is_orphan:
             attributes["orphan"] = True  # what it belongs to began before the recording did
+        if opens is not None and (active := current_profile()) is not None:
+            opens = {**opens, "details": {**opens.get("details", {}), "profile": active.name}}
         self.spans.add(call, span)
         self.lines.begin(span, name, attributes, opens)
 
