@@ -3,14 +3,21 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+from rich.constrain import Constrain
+from rich.padding import Padding
 from rich.text import Text
 
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, out
 from dspy_profiles.wording import on_path, shown
+
+if TYPE_CHECKING:
+    from dspy_profiles.results import TrialView
 
 __all__ = ["add_to"]
 
@@ -29,15 +36,20 @@ answers = [{ when = "capital of France", answer = "Paris" }]
 PROGRAM = """\
 ask = dspy.Predict("question -> answer")
 
-with profile("demo"):
+with profile("demo"), record("first questions"):
     print(ask(question="What is the capital of France?").answer)
     print(ask(question="What is the meaning of life?").answer)
 """
 
+QUESTIONS = ("What is the capital of France?", "What is the meaning of life?")
+
+WIDTH = 100  # of the record; a pipe has none of its own
+
 GO_ON = (
     ("dspy-profiles init", "make a profile of your own"),
     ("dspy-profiles list", "see what there is, and which one applies"),
-    ("dspy-profiles run app.py", "run a program under it, unchanged"),
+    ("dspy-profiles run --record app.py", "run a program under it, unchanged, and record it"),
+    ("dspy-profiles trace latest", "see step by step what it did"),
 )
 
 
@@ -57,8 +69,12 @@ def demo() -> None:
         _step("3", "A program runs under the name:")
         _code(PROGRAM, "python")
         out("")
-        for line in _run():
+        with redirect_stderr(StringIO()):  # the record says where it is; it will be gone
+            answers, trial = _run()
+        for line in answers:
             out(Text.assemble(("     ", ""), (line, "green")))
+        _step("4", "The record says why. Of the first question:")
+        out(Constrain(Padding(trial, (0, 0, 0, 5)), WIDTH))
     _step("→", "Go on with")
     out(columns([(f"     {command}", Text(why, style=MUTED)) for command, why in GO_ON]), "")
 
@@ -91,15 +107,18 @@ def _values(name: str) -> None:
     out(columns(rows))
 
 
-def _run() -> Iterator[str]:
+def _run() -> "tuple[list[str], TrialView]":
+    """What the program above prints, and the record of its first call."""
     import dspy
 
     from dspy_profiles import profile
+    from dspy_profiles.results import open_store, record, view_trial
 
     ask = dspy.Predict("question -> answer")
-    for question in ("What is the capital of France?", "What is the meaning of life?"):
-        with profile("demo"):
-            yield ask(question=question).answer
+    with open_store() as store, profile("demo"), record("first questions", store=store) as exp:
+        answers = [ask(question=question).answer for question in QUESTIONS]
+    first, *_ = store.query_trials(exp.id)
+    return answers, view_trial(exp.id, first.id, store)
 
 
 @contextmanager
