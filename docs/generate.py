@@ -21,6 +21,7 @@ from pytest_dspy_profiles import options
 
 DOCS = Path(__file__).parent
 CODE = Path(dspy_profiles.__file__).parent
+PACKAGES = ("pytest_dspy_profiles", "dspy_profiles_ipython")
 PART = re.compile(r"(<!-- generated: (.+) -->\n)(?:(?!<!-- /?generated).*\n)*(<!-- /generated -->)")
 
 
@@ -177,6 +178,21 @@ def parameter(argument: ast.arg, default: ast.expr | None) -> str:
     return said if default is None else f"{said} = {ast.unparse(default)}".replace("'", '"')
 
 
+def rooms(given: str) -> str:
+    """What each of these modules says of itself."""
+    return table(
+        ("room", "what it is for"), ((f"`{name}`", purpose(name)) for name in given.split())
+    )
+
+
+def purpose(name: str) -> str:
+    """The first paragraph of a module's own text."""
+    path = (CODE if name not in PACKAGES else CODE.parent) / name.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    said = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+    return " ".join(said.partition("\n\n")[0].split())
+
+
 def indented(text: str) -> str:
     return "".join(f"    {line}\n" for line in text.splitlines())
 
@@ -210,6 +226,8 @@ def part(name: str) -> str:
     """What belongs between the markers of that name."""
     if name.startswith("signature "):
         return signature(name.removeprefix("signature "))
+    if name.startswith("rooms "):
+        return rooms(name.removeprefix("rooms "))
     if name.startswith("help"):
         return help_of(name.removeprefix("help"))
     return PARTS[name]()
