@@ -5,14 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles.dspy_api._findings import Finding, Findings, Severity
-from dspy_profiles.dspy_api._sections import Shape, near_miss, shape_of
-from dspy_profiles.dspy_api._values import (
-    check_value,
-    is_reference,
-    is_secret_name,
-    names_role,
-    without_references,
-)
+from dspy_profiles.dspy_api._keys import Keys
+from dspy_profiles.dspy_api._sections import Shape, shape_of
+from dspy_profiles.dspy_api._values import is_reference
 from dspy_profiles.errors import did_you_mean
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
 from dspy_profiles.sections import SECTIONS
@@ -53,6 +48,7 @@ class _Check:
         self.search = search
         self.prefixes = prefixes
         self.findings = Findings(profile)
+        self.keys = Keys(profile, prefixes, self.findings)
         self.provider: Descriptor | None = None
 
     def run(self) -> list[Finding]:
@@ -82,7 +78,7 @@ class _Check:
             elif name in rooms:
                 rooms[name](value)
             else:
-                self._value((name,), _STRINGS if name == "extends" else _STRING, value)
+                self.keys.value((name,), _STRINGS if name == "extends" else _STRING, value)
         return self.findings
 
     # The sections
@@ -104,13 +100,13 @@ class _Check:
         custom = "provider" in self.profile.values
         if self.provider is not None and self._is_lm(self.provider):
             shape = shape_of(self.provider, self.provider["name"], "lm")
-        self._keys(path, shape, table, required=False)
+        self.keys.table(path, shape, table, required=False)
         if "model" not in table and not custom:
             self.findings.fail((*path, "model"), "is missing", 'as in model = "openai/gpt-4o-mini"')
 
     def _embedder(self, table: Mapping[str, Any]) -> None:
         description = self.descriptor["classes"].get(self.descriptor["embedder"])
-        self._keys(("embedder",), shape_of(description, "dspy.Embedder", "embedder"), table)
+        self.keys.table(("embedder",), shape_of(description, "dspy.Embedder", "embedder"), table)
 
     def _rm(self, table: Mapping[str, Any]) -> None:
         if "class" in table and "class_name" in table and table["class"] != table["class_name"]:
@@ -143,7 +139,7 @@ class _Check:
             return
         if self._is_lm(description):
             table = {**self.profile.lm, **table}
-        self._keys(("provider",), shape_of(description, name), table, skip={*self.profile.lm})
+        self.keys.table(("provider",), shape_of(description, name), table, skip={*self.profile.lm})
 
     def _settings(self, table: Mapping[str, Any]) -> None:
         known = self.descriptor["settings"]
@@ -161,14 +157,14 @@ class _Check:
             elif key in known and known[key]["internal"]:
                 self.findings.fail(path, "is DSPy's own, not to be set")
             else:
-                self._key(("settings",), shape, key, value)
+                self.keys.key(("settings",), shape, key, value)
 
     def _env(self, table: Mapping[str, Any]) -> None:
         for key, value in table.items():
             path = ("env", key)
             if not key or "=" in key or "\0" in key:
                 self.findings.fail(path, "cannot be the name of an environment variable")
-            self._value(path, _STRING, value, hint="write it in quotes")
+            self.keys.value(path, _STRING, value, hint="write it in quotes")
 
     # Classes that the profile names
 
@@ -193,11 +189,11 @@ class _Check:
         if description["deprecated"]:
             self.findings.warn((*path, key), f"{name} is deprecated: {description['deprecated']}")
         rest = {k: v for k, v in table.items() if k not in {"class", "class_name"}}
-        self._keys(path, shape_of(description, description["name"]), rest)
+        self.keys.table(path, shape_of(description, description["name"]), rest)
 
     def _class_value(self, path: KeyPath, name: object, *, short: bool = False) -> bool:
         if not isinstance(name, str):
-            self._value(path, _STRING, name)
+            self.keys.value(path, _STRING, name)
             return False
         if not short and not _dotted(name) and not is_reference(name, self.prefixes):
             known = [*self.descriptor["retrievers"], *self.descriptor["adapters"]]
@@ -237,75 +233,6 @@ class _Check:
 
     def _is_lm(self, description: Descriptor) -> bool:
         return "dspy.clients.base_lm.BaseLM" in (*description["bases"], description["target"])
-
-    # Keys and values
-
-    def _keys(
-        self,
-        path: KeyPath,
-        shape: Shape,
-        table: Mapping[str, Any],
-        *,
-        required: bool = True,
-        skip: Iterable[str] = (),
-    ) -> None:
-        passed_over = {*skip, *(("class",) if path == ("provider",) else ())}
-        for key, value in table.items():
-            if key not in passed_over:
-                self._key(path, shape, key, value)
-        for name, parameter in shape.known.items() if required else ():
-            if parameter["required"] and name not in table and not self._filled(shape, name):
-                self.findings.fail((*path, name), f"is missing: {shape.title} needs it")
-
-    def _filled(self, shape: Shape, name: str) -> bool:
-        """Whether a parameter that is left out is given the profile's own LM."""
-        has_lm = "lm" in self.profile.values or "provider" in self.profile.values
-        return has_lm and (shape.title, name) == ("dspy.TwoStepAdapter", "extraction_model")
-
-    def _key(self, section: KeyPath, shape: Shape, key: str, value: object) -> None:
-        path = (*section, key)
-        kind = shape.type_of(key)
-        if kind is None:
-            self._unknown(path, shape, key)
-            return
-        self._value(path, kind, value, hint=_hint(section, key))
-        if shape.known.get(key, {}).get("deprecated"):
-            self.findings.warn(path, f"is deprecated: {shape.known[key]['deprecated']}")
-        if names_role(kind) and isinstance(value, str) and not self._is_role(value):
-            hint = did_you_mean(value, self.profile.lms)
-            self.findings.fail(path, f"names no role of [{self.profile.name}.lms]", hint)
-
-    def _is_role(self, value: str) -> bool:
-        any_role = "provider" in self.profile.values  # which may answer for any
-        return any_role or value in self.profile.lms or is_reference(value, self.prefixes)
-
-    def _unknown(self, path: KeyPath, shape: Shape, key: str) -> None:
-        slip = near_miss(key, shape.names())
-        hint = f'did you mean "{slip}"?' if slip else did_you_mean(key, shape.names())
-        message = f'{shape.title} has no parameter "{key}"'
-        if path[0] == "settings":
-            message = f'DSPy has no setting "{key}"'
-        if not shape.open or (slip and shape.read):
-            self.findings.add("error", path, message, hint, near=slip is not None)
-        elif shape.read:
-            self.findings.warn(path, message, hint or f"{shape.title} passes it on unchecked")
-        elif slip:
-            self.findings.add("warning", path, message, hint, near=True)
-
-    def _value(
-        self, path: KeyPath, kind: Mapping[str, Any], value: object, hint: str | None = None
-    ) -> None:
-        secret = any(is_secret_name(part) for part in path[1:])
-        secret |= any(key[: len(path)] == path for key in self.profile.secret_keys)
-        said = check_value(kind, without_references(value, self.prefixes), secret=secret)
-        if said:
-            self.findings.fail(path, said, hint)
-
-
-def _hint(section: KeyPath, key: str) -> str | None:
-    if section == ("lm",) and key == "provider":
-        return "a provider of one's own is named in a [….provider] section"
-    return None
 
 
 def _dotted(name: str) -> bool:
