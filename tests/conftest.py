@@ -4,6 +4,7 @@ This must stay light: it is loaded for every test, also where no test needs DSPy
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -68,6 +69,40 @@ def write(project: Path) -> Callable[[Path | str, str], Path]:
         return target
 
     return written
+
+
+@pytest.fixture
+def clean_dspy() -> Iterator[None]:
+    """DSPy as a fresh process has it, and nothing of ours kept from another test."""
+    import dspy
+
+    from dspy_profiles import build, dspy_internals
+    from dspy_profiles.activation import prepared
+
+    module = sys.modules["dspy.dsp.utils.settings"]
+    before = dict(module.main_thread_config)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    prepared._ready.clear()
+    build._objects.clear()
+    yield
+    kind = type(module.main_thread_config).__name__
+    dict.clear(module.main_thread_config)
+    dict.update(module.main_thread_config, before)
+    module.config_owner_thread_id = module.config_owner_async_task = None
+    dspy_internals.history().clear()
+    assert kind == "dotdict", "a session is still pinned"
+    assert dspy.settings.lm is None
+
+
+@pytest.fixture
+def cache_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of DSPy's for this test alone."""
+    import dspy
+
+    made = dspy.clients.Cache(
+        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
+    )
+    monkeypatch.setitem(vars(dspy), "cache", made)
 
 
 def _forget() -> None:

@@ -1,6 +1,5 @@
 """A clean DSPy, and an engine that counts what reaches it."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import build, dspy_internals
-from dspy_profiles.activation import prepared, stages
+from dspy_profiles.activation import stages
 from dspy_profiles.budget.account import Account, Budget
 from dspy_profiles.budget.tally import Tally
 from dspy_profiles.calls import STAGES
@@ -17,25 +15,13 @@ from dspy_profiles.limits import Limits
 
 
 @pytest.fixture(autouse=True)
-def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """DSPy as a fresh process has it, with its cache in memory, and nothing of ours in it."""
-    module = sys.modules["dspy.dsp.utils.settings"]
-    before = dict(module.main_thread_config)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    prepared._ready.clear()
-    build._objects.clear()
-    in_memory = dspy.clients.Cache(
-        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
-    )
-    monkeypatch.setitem(vars(dspy), "cache", in_memory)
+def fresh(
+    clean_dspy: None, cache_in_memory: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Every test here has a clean DSPy, its cache in memory, and leaves no stage behind."""
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
     yield
     assert STAGES not in dspy.settings, "stages still stand"
-    dict.clear(module.main_thread_config)
-    dict.update(module.main_thread_config, before)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    dspy_internals.history().clear()
-    assert dspy.settings.lm is None
 
 
 class Engine:

@@ -1,7 +1,6 @@
 """A clean DSPy, a stage that keeps what it hears, and what calls may reach: engines, a server."""
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,33 +10,20 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import build, dspy_internals
-from dspy_profiles.activation import prepared, stages
+from dspy_profiles.activation import stages
 from dspy_profiles.calls import STAGES, Answer, Call, Stage
 
 SAID = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
 
 
 @pytest.fixture(autouse=True)
-def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """DSPy as a fresh process has it, with its cache in memory, and nothing of ours in it."""
-    module = sys.modules["dspy.dsp.utils.settings"]
-    before = dict(module.main_thread_config)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    prepared._ready.clear()
-    build._objects.clear()
-    in_memory = dspy.clients.Cache(
-        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
-    )
-    monkeypatch.setitem(vars(dspy), "cache", in_memory)
+def fresh(
+    clean_dspy: None, cache_in_memory: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Every test here has a clean DSPy, its cache in memory, and leaves no stage behind."""
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
     yield
     assert STAGES not in dspy.settings, "stages still stand"
-    dict.clear(module.main_thread_config)
-    dict.update(module.main_thread_config, before)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    dspy_internals.history().clear()
-    assert dspy.settings.lm is None
 
 
 class Heard(Stage):

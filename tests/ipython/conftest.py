@@ -12,9 +12,6 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles import build
-from dspy_profiles.activation import prepared
-
 pytest.importorskip("IPython", reason="IPython is not installed")
 
 from IPython.core.displaypub import CapturingDisplayPublisher
@@ -103,25 +100,6 @@ class Shell:
 
     def unload(self) -> Said:
         return self(f"%unload_ext {EXTENSION}")
-
-
-@pytest.fixture
-def clean_dspy() -> Iterator[None]:
-    """DSPy as a fresh process has it, and nothing of ours kept from another test."""
-    import dspy
-
-    module = sys.modules["dspy.dsp.utils.settings"]
-    before = dict(module.main_thread_config)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    prepared._ready.clear()
-    build._objects.clear()
-    yield
-    kind = type(module.main_thread_config).__name__
-    dict.clear(module.main_thread_config)
-    dict.update(module.main_thread_config, before)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    assert kind == "dotdict", "a session is still pinned"
-    assert dspy.settings.lm is None
 
 
 @pytest.fixture
