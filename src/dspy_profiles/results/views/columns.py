@@ -1,0 +1,73 @@
+"""Columns of text that fit a terminal: what matters least goes first where it is narrow."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "columns", "joined", "styled"]
+
+ACCENT = "cyan"
+MUTED = "bright_black"
+ALARM = "red"
+GAP = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """`rank` says how soon it goes; 0 never does. `least`: it may shrink to this width."""
+
+    title: str
+    is_right: bool = False
+    rank: int = 0
+    least: int | None = None
+
+
+def columns(
+    heads: Sequence[Column], rows: Sequence[Sequence[Text]], width: int
+) -> Iterator[tuple[int, Text]]:
+    """Each row as a line, with its place among them; -1 is the line of the titles."""
+    kept = [nr for nr, _ in enumerate(heads) if any(row[nr].plain for row in rows)]
+    widths = {nr: max(len(heads[nr].title), *(row[nr].cell_len for row in rows), 0) for nr in kept}
+    while _total(widths) > width:
+        over = _total(widths) - width
+        shrinks = [nr for nr in widths if (least := heads[nr].least) and widths[nr] > least]
+        if shrinks:
+            widest = max(shrinks, key=lambda nr: widths[nr])
+            widths[widest] = max(heads[widest].least or 0, widths[widest] - over)
+            continue
+        goes = max(widths, key=lambda nr: (heads[nr].rank, nr))
+        if not heads[goes].rank:
+            break
+        del widths[goes]
+    titles = [styled(head.title, MUTED) for head in heads]
+    for nr, row in enumerate([titles, *rows], -1):
+        yield nr, _line(heads, row, widths)
+
+
+def styled(text: str, style: str) -> Text:
+    """A text of that style; what is put behind it has its own."""
+    return Text().append(text, style=style)
+
+
+def joined(*parts: Text | str, gap: int = GAP) -> Text:
+    """Those that say something, beside each other."""
+    texts = [Text(part) if isinstance(part, str) else part for part in parts]
+    return Text(" " * gap).join(text for text in texts if text.plain)
+
+
+def _line(heads: Sequence[Column], row: Sequence[Text], widths: dict[int, int]) -> Text:
+    line = Text()
+    for nr, width in widths.items():
+        cell = row[nr].copy()
+        cell.truncate(width, overflow="ellipsis")
+        blank = " " * (width - cell.cell_len)
+        if line.plain:
+            line.append(" " * GAP)
+        line.append_text(Text(blank) + cell if heads[nr].is_right else cell + Text(blank))
+    line.rstrip()
+    return line
+
+
+def _total(widths: dict[int, int]) -> int:
+    return sum(widths.values()) + GAP * (len(widths) - 1)

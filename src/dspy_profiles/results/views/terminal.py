@@ -1,0 +1,237 @@
+"""Views as a terminal shows them: lines of text that fit its width, without boxes."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from dspy_profiles.results.views.amounts import counted, span
+from dspy_profiles.results.views.columns import (
+    ACCENT,
+    ALARM,
+    MUTED,
+    Column,
+    columns,
+    joined,
+    styled,
+)
+from dspy_profiles.results.views.listing import HEADS, ListSheet
+from dspy_profiles.results.views.rows import (
+    CandidateRow,
+    DecisionRow,
+    Fact,
+    TrialRow,
+    failed_first,
+)
+from dspy_profiles.results.views.sheets import ExperimentSheet, TrialSheet
+from dspy_profiles.results.views.step_lines import folded, step_lines
+
+__all__ = ["experiment_lines", "list_lines", "trial_lines"]
+
+SHOWN = 40  # trials, candidates or decisions, where not all are asked for
+LABEL = 12
+TRIALS = (
+    Column("#", is_right=True),
+    Column("TRIAL", least=12),
+    Column("KIND", rank=4),
+    Column("STATUS", rank=2),
+    Column("SCORE", is_right=True),
+    Column("TIME", is_right=True, rank=1),
+    Column("CALLS", is_right=True, rank=3),
+    Column("TOKENS", is_right=True, rank=3),
+    Column("COST", is_right=True, rank=2),
+)
+
+
+def experiment_lines(sheet: ExperimentSheet, width: int, *, full: bool) -> Iterator[Text]:
+    yield _head(sheet.name, sheet.status, width)
+    if sheet.hypothesis:
+        yield from folded(styled(sheet.hypothesis, MUTED), width)
+    yield Text()
+    yield _figures(sheet.figures)
+    for warning in sheet.warnings:
+        yield from folded(styled(f"! {warning}", ALARM), width, "  ")
+    yield Text()
+    for fact in sheet.facts:
+        yield from _fact(fact, width)
+    yield from _trials(sheet, width, full=full)
+    yield from _candidates(sheet.candidates, width, full=full)
+    yield from _decisions(sheet.decisions, width, full=full)
+    if sheet.steps:
+        yield Text()
+        yield styled("Outside of trials", "bold")
+        yield from step_lines(sheet.steps, width, full=full)
+    if sheet.rows:
+        yield Text()
+        yield styled(f"dspy-profiles trace {sheet.id} {sheet.rows[0].number}", ACCENT)
+        yield styled("shows one trial step by step, by its number or its id", MUTED)
+
+
+def trial_lines(sheet: TrialSheet, width: int, *, full: bool) -> Iterator[Text]:
+    row = sheet.row
+    yield _head(row.name, row.status, width)
+    yield _cut(styled(sheet.about, MUTED), width)
+    yield _cut(styled(f"{sheet.experiment.id} {row.id}", MUTED), width)
+    yield Text()
+    yield _figures(sheet.figures)
+    yield Text()
+    if sheet.error:
+        error = sheet.error if full else sheet.error.split("\n", 1)[0]
+        yield from folded(styled(error, ALARM), width)
+        if sheet.where:
+            yield from folded(styled(f"in {sheet.where}", MUTED), width)
+        yield Text()
+    for part in sheet.parts:
+        yield from _fact(Fact(part.label, part.text), width)
+    if sheet.steps:
+        yield from step_lines(sheet.steps, width, full=full)
+    else:
+        yield styled("no step of it was recorded", MUTED)
+
+
+def list_lines(sheet: ListSheet, width: int) -> Iterator[Text]:
+    if not sheet.rows:
+        yield styled("there are no experiments yet", MUTED)
+        return
+    shown = [
+        [
+            styled(
+                row[key],
+                ALARM if key == "status" and row[key] in BAD else STYLES.get(key, ""),
+            )
+            for key in HEADS
+        ]
+        for row in sheet.rows
+    ]
+    heads = [Column(key.upper(), key in RIGHT, RANKS.get(key, 0), LEAST.get(key)) for key in HEADS]
+    yield from (line for _, line in columns(heads, shown, width))
+
+
+BAD = ("failed", "interrupted")
+RIGHT = ("score", "trials", "tokens", "cost")
+RANKS = {"program": 7, "tokens": 6, "profile": 5, "cost": 4, "trials": 3, "status": 2, "started": 1}
+LEAST = {"name": 18, "profile": 8, "program": 8}
+STYLES = {"id": MUTED, "started": MUTED, "name": "bold"}
+
+
+def _head(name: str, status: str, width: int) -> Text:
+    style = ALARM if status in BAD else ACCENT
+    line = styled(name, "bold")
+    line.truncate(max(width - len(status) - 3, 10), overflow="ellipsis")
+    return joined(line, styled(status, style), gap=3)
+
+
+def _figures(figures: Sequence[Fact]) -> Text:
+    """The numbers that count, on one line."""
+    return joined(
+        *(
+            joined(
+                styled(each.label, MUTED),
+                Text(each.value),
+                styled(f"({each.remark})" if each.remark else "", MUTED),
+                gap=1,
+            )
+            for each in figures
+        ),
+        gap=3,
+    )
+
+
+def _fact(fact: Fact, width: int) -> Iterator[Text]:
+    value = joined(Text(fact.value), styled(fact.remark, MUTED), gap=3)
+    label = styled(f"{fact.label:{LABEL}}", MUTED)
+    for nr, line in enumerate(folded(value, max(width - LABEL, 20))):
+        yield (label if not nr else Text(" " * LABEL)) + line
+
+
+def _trials(sheet: ExperimentSheet, width: int, *, full: bool) -> Iterator[Text]:
+    yield Text()
+    if not sheet.rows:
+        yield styled("no trial was recorded", MUTED)
+        return
+    is_cut = not full and len(sheet.rows) > SHOWN
+    rows = failed_first(sheet.rows)[:SHOWN] if is_cut else sheet.rows
+    kinds = {row.kind for row in sheet.rows}
+    cells = [_trial(row, has_kind=len(kinds) > 1) for row in rows]
+    for nr, line in columns(TRIALS, cells, width):
+        yield line
+        if nr >= 0 and rows[nr].error:
+            yield _cut(styled(f"{'':6}{rows[nr].error}", ALARM), width)
+    if is_cut:
+        shown = f"{len(rows)} of {counted(len(sheet.rows), 'trial')}, those that failed first"
+        yield styled(f"{shown}; --full shows all", MUTED)
+
+
+def _trial(row: TrialRow, *, has_kind: bool) -> list[Text]:
+    shown = row.shown()
+    status = styled(row.status, ALARM if row.is_wrong else MUTED)
+    return [
+        styled(shown["number"], MUTED),
+        Text(row.name),
+        styled(row.kind if has_kind else "", MUTED),
+        status,
+        styled(shown["score"] if row.score is not None else "–", "bold"),
+        Text(shown["time"] if row.seconds is not None else "–"),
+        Text(shown["calls"]),
+        Text(shown["tokens"]),
+        Text(shown["cost"]),
+    ]
+
+
+def _candidates(rows: Sequence[CandidateRow], width: int, *, full: bool) -> Iterator[Text]:
+    if not rows:
+        return
+    yield Text()
+    yield styled("Candidates", "bold")
+    heads = [
+        Column("#", is_right=True),
+        Column("CANDIDATE"),
+        Column("SCORE", is_right=True),
+        Column("EXAMPLES", is_right=True),
+        Column("PARENT"),
+    ]
+    shown = rows if full else rows[:SHOWN]
+    cells = [
+        [
+            styled(f"{each.trial.number:,}", MUTED),
+            Text(each.hash[:8]),
+            styled(each.trial.shown()["score"], "bold"),
+            Text(f"{each.examples:,}"),
+            styled(each.origin, MUTED),
+        ]
+        for each in shown
+    ]
+    for nr, line in columns(heads, cells, width):
+        yield line
+        for part in shown[nr].parts if full and nr >= 0 else ():
+            for text in folded(styled(f"{part.label}\n{part.text}", MUTED), width - 6):
+                yield Text(" " * 6) + text
+    if len(shown) < len(rows):
+        yield styled(f"{len(shown)} of {len(rows):,} candidates; --full shows all", MUTED)
+
+
+def _decisions(rows: Sequence[DecisionRow], width: int, *, full: bool) -> Iterator[Text]:
+    if not rows:
+        return
+    yield Text()
+    yield styled("Decisions", "bold")
+    for row in rows if full else rows[:SHOWN]:
+        action = f"→ {row.action}" if row.action else ""
+        trial = "" if row.trial is None else f"in {row.trial.name}"
+        line = joined(
+            styled(f"{span(row.at):>9}", MUTED),
+            styled(row.strategy, "bold"),
+            Text(row.rationale),
+            styled(action, ACCENT),
+            styled(" · ".join(filter(None, (row.worker, trial))), MUTED),
+        )
+        if full:
+            yield from folded(line, width, " " * 11)
+        else:
+            yield _cut(Text(" ").join(line.split("\n")), width)
+    if not full and len(rows) > SHOWN:
+        yield styled(f"{SHOWN} of {len(rows):,} decisions; --full shows all", MUTED)
+
+
+def _cut(text: Text, width: int) -> Text:
+    text.truncate(width, overflow="ellipsis")
+    return text
