@@ -100,7 +100,7 @@ class DspyRecordMagics(Magics):
             display(view_list(found))
 
     @magic_arguments()
-    @argument("experiment", nargs="?", default="latest", help="Its name, its id, or latest.")
+    @argument("experiment", nargs="?", default="latest", help="Its name or id, latest, latest~1.")
     @argument("trial", nargs="?", help="One of its trials: its number, name or id.")
     @argument("--full", action="store_true", help="Shorten no prompt and no answer.")
     @argument("--html", metavar="FILE", help="Write a page instead, for a browser.")

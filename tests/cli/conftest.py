@@ -2,15 +2,20 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
+from typer.testing import CliRunner
+
+from dspy_profiles.cli import app, output
 
 COMMAND = (sys.executable, "-m", "dspy_profiles")
 PATIENCE = 60  # seconds until a process that hangs is killed, which fails its test
@@ -89,6 +94,23 @@ def cli(project, cache) -> Cli:
     return run
 
 
+@pytest.fixture
+def quick(project) -> Iterator[Cli]:
+    """The same in this process, for what needs no process of its own."""
+
+    def run(*words: object, env: dict[str, str] | None = None) -> Done:
+        output._stream.cache_clear()
+        plain = dict.fromkeys(THEIRS) | (env or {})
+        done = CliRunner().invoke(app, [*map(str, words)], prog_name="dspy-profiles", env=plain)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        assert "canary" not in done.output
+        return Done(done.exit_code, done.stdout, done.stderr)
+
+    yield run
+    output._stream.cache_clear()
+    output.console_for.cache_clear()
+
+
 class Screen:
     """What a person at a terminal types and sees."""
 
@@ -138,3 +160,96 @@ def terminal(project, cache) -> Iterator[Callable[..., Screen]]:
     yield start
     for child in begun:
         child.close(force=True)
+
+
+RECORDER = """
+import dspy
+from dspy_profiles import profile, redaction
+from dspy_profiles.results import record
+
+QUESTIONS = {
+    "What is the capital of France?": "Paris",
+    "What is the capital of Italy?": "Rome",
+    "=2+2": "4",
+    "Who wrote Hamlet?": "Shakespeare",
+}
+redaction.remember("sk-canary-4f1c9a7e2b", "${MY_KEY}")
+
+
+class Answer(dspy.Module):
+    def __init__(self, instructions):
+        super().__init__()
+        signature = dspy.Signature("question, key -> answer", instructions)
+        self.think = dspy.ChainOfThought(signature)
+
+    def forward(self, question):
+        instructions = self.think.predict.signature.instructions
+        if question == "Who wrote Hamlet?" and "short" not in instructions:
+            raise ValueError(f"no <b>such</b> book, \\x1b[31mred, key sk-canary-4f1c9a7e2b")
+        return self.think(question=question, key="sk-canary-4f1c9a7e2b")
+
+
+def exact(example, said, trace=None):
+    return said.answer == example.answer
+
+
+def tried(name, instructions, hypothesis, answers):
+    examples = [
+        dspy.Example(question=q, answer=a).with_inputs("question") for q, a in QUESTIONS.items()
+    ]
+    said = [{"when": q, "answer": a} for q, a in answers.items()]
+    with profile("mock", provider={"answers": said}):
+        with record(name, hypothesis) as experiment:
+            experiment.decision(strategy="first", rationale="as it is", action="evaluate")
+            evaluate = dspy.Evaluate(
+                devset=examples, metric=exact, num_threads=1, provide_traceback=False
+            )
+            evaluate(Answer(instructions))
+    print(experiment.id)
+
+
+tried("base", "Answer.", None, {"France": "Paris", "Italy": "Milan", "2+2": "4"})
+tried(
+    "short",
+    "Answer in one short word.",
+    "shorter is better",
+    {"France": "Paris", "Italy": "Rome", "2+2": "five", "Hamlet": "Shakespeare"},
+)
+"""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Two evaluations of one program, of which the second was told to be short."""
+
+    base: str
+    short: str
+    folder: Path
+
+    def journal(self, experiment_id: str) -> Path:
+        return next((self.folder / "experiments" / experiment_id).glob("journal-*.jsonl"))
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Made once, by a program like a user's."""
+    folder = tmp_path_factory.mktemp("recording")
+    (folder / ".git").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", RECORDER],
+        cwd=folder,
+        env={**_plain(), "HOME": str(folder), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    base, short = done.stdout.split()[-2:]
+    return Recorded(base, short, folder / ".dspy" / "results")
+
+
+@pytest.fixture
+def recorded(recording: Recorded, project: Path) -> Recorded:
+    """The same in the project's own store, where a test may change it."""
+    folder = project / ".dspy" / "results"
+    shutil.copytree(recording.folder, folder)
+    return replace(recording, folder=folder)

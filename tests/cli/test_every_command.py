@@ -9,6 +9,10 @@ import pytest
 from dspy_profiles.cli.app import COMMANDS
 
 GROUPS = {
+    "results": [
+        *("list", "show", "query", "diff", "verify", "recover", "rebuild"),
+        *("export", "import", "examples"),
+    ],
     "cassettes": ["list", "check", "prune"],
     "secrets": ["list", "check", "move"],
     "config": ["list", "get", "set"],
@@ -18,9 +22,7 @@ ALL = [
     for name in COMMANDS
     for words in ([name, *([inner] if inner else [])] for inner in GROUPS.get(name, [""]))
 ]
-OURS = [
-    words for words in ALL if COMMANDS[words[0]] not in ("demo", "checking", "running", "tracing")
-]
+OURS = [words for words in ALL if COMMANDS[words[0]] not in ("demo", "checking", "running")]
 
 
 @pytest.mark.parametrize("words", OURS, ids=" ".join)

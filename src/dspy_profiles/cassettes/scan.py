@@ -10,12 +10,11 @@ from typing import Any
 
 import orjson
 
-from dspy_profiles.cassettes.reading import numbered
 from dspy_profiles.errors import Place
 from dspy_profiles.redaction import is_plaintext
 from dspy_profiles.secret_names import Names
 
-__all__ = ["Finding", "scan"]
+__all__ = ["Finding", "looks", "scan"]
 
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (what, re.compile(pattern))
@@ -49,12 +48,19 @@ class Finding:
 
 def scan(path: Path, names: Names | None = None) -> list[Finding]:
     """All that looks like a secret in this file, in the order of its lines; broken ones as well."""
+    from dspy_profiles.cassettes.reading import numbered  # imports DSPy
+
     names = names or Names()
     found: dict[Finding, None] = {}
     for number, line in numbered(path):
-        for what, secret in _in_line(line, names):
-            found[Finding(Place(path, number), what, _masked(secret))] = None
+        for what, excerpt in looks(line, names):
+            found[Finding(Place(path, number), what, excerpt)] = None
     return list(found)
+
+
+def looks(line: bytes, names: Names) -> Iterator[tuple[str, str]]:
+    """What in one line looks like a secret, and an excerpt of it."""
+    yield from ((what, _masked(secret)) for what, secret in _in_line(line, names))
 
 
 def _in_line(line: bytes, names: Names) -> Iterator[tuple[str, str]]:

@@ -40,6 +40,8 @@ COMMANDS = {
     "validate": "checking",
     "doctor": "checking",
     "run": "running",
+    "results": "results",
+    "trace": "tracing",
     "cassettes": "tapes",
     "demo": "demo",
 }

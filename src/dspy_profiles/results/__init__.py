@@ -8,6 +8,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # `typing` would cost as much as all the rest
 if TYPE_CHECKING:
     from dspy_profiles.errors import ExperimentNotFound
+    from dspy_profiles.results.loading import load_examples
     from dspy_profiles.results.model import (
         Candidate,
         Decision,
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     )
     from dspy_profiles.results.recording import Recording, record
     from dspy_profiles.results.store import Store, open_store
+    from dspy_profiles.results.views import (
+        ExperimentView,
+        TrialView,
+        view_experiment,
+        view_trial,
+    )
 
 __all__ = [
     "Candidate",
@@ -26,21 +33,31 @@ __all__ = [
     "Event",
     "Experiment",
     "ExperimentNotFound",
+    "ExperimentView",
     "Fault",
     "Recording",
     "Score",
     "Store",
     "Trial",
+    "TrialView",
+    "load_examples",
     "open_store",
     "record",
+    "view_experiment",
+    "view_trial",
 ]
 
 _HOMES = {
     "ExperimentNotFound": "dspy_profiles.errors",
+    "ExperimentView": "dspy_profiles.results.views",
     "Recording": "dspy_profiles.results.recording",
     "Store": "dspy_profiles.results.store",
+    "TrialView": "dspy_profiles.results.views",
+    "load_examples": "dspy_profiles.results.loading",
     "open_store": "dspy_profiles.results.store",
     "record": "dspy_profiles.results.recording",
+    "view_experiment": "dspy_profiles.results.views",
+    "view_trial": "dspy_profiles.results.views",
 }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from dspy_profiles.results.ids import begun
@@ -126,7 +125,7 @@ class _Making:
         self._trials: dict[str, Draft] = {}
         self._stretches: dict[str, dict[str, Stretch]] = {}
         self._open: dict[str, tuple[str, bool]] = {}  # kind, and whether it is its trial's own
-        self._sums = {"calls": 0, "cached": 0, "events": 0, "lost": 0}
+        self._sums = {"calls": 0, "cached": 0, "replayed": 0, "events": 0, "lost": 0}
         self._tokens = 0
         self._cost: float | None = 0.0
         self._score: float | None = None
@@ -260,6 +259,7 @@ class _Making:
             self._sums["cached"] += 1
             return
         self._sums["calls"] += 1
+        self._sums["replayed"] += attributes.get("replayed") is True
         usage = attributes.get("usage")
         self._tokens += tokens(usage) if isinstance(usage, Mapping) else 0
         cost = attributes.get("cost")

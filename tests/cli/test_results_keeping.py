@@ -1,0 +1,99 @@
+"""`results verify`, `recover`, `rebuild`: a record that was changed, cut short, or lost in part."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def test_what_nobody_has_touched_is_sound(quick, recorded) -> None:
+    one, all_ = quick("results", "verify", "base"), quick("results", "verify")
+    assert (one.code, one.err) == (all_.code, all_.err) == (0, "")
+    assert one.lines[:-1] == [[recorded.base, "base", "sound"]]
+    assert all_.lines[:-1] == [[recorded.short, "short", "sound"], *one.lines[:-1]]
+
+
+def test_a_changed_score_is_found(quick, recorded) -> None:
+    journal = recorded.journal(recorded.base)
+    journal.write_bytes(journal.read_bytes().replace(b"Milan", b"Roma!"))
+    done = quick("results", "verify", "base")
+    assert done.code == 1
+    assert done.lines[0] == [recorded.base, "base", "not sound"]
+    assert "tampered" in done.out
+    assert str(journal) in done.out
+    found = quick("results", "verify", "--json").payload
+    assert found["ok"] is False
+    assert [(each["name"], each["ok"]) for each in found["experiments"]] == [
+        ("short", True),
+        ("base", False),
+    ]
+    assert found["experiments"][1]["faults"][0]["kind"] == "tampered"
+    assert quick("results", "export", "base", "--out", "x.zip").code == 6
+
+
+def test_lines_that_came_too_late_do_no_harm(quick, recorded) -> None:
+    with recorded.journal(recorded.base).open("ab") as journal:
+        journal.write(b'{"type":"lost","count":1}\n')
+    done = quick("results", "verify", "base")
+    assert done.code == 0
+    assert "they do not count" in done.out
+
+
+def test_a_torn_off_document_is_made_anew_from_the_journals(quick, recorded) -> None:
+    before = quick("results", "show", "base", "--json").json
+    summary = recorded.folder / "experiments" / recorded.base / "experiment.json"
+    summary.unlink()
+    assert quick("results", "verify", "base").code == 1
+    done = quick("results", "rebuild")
+    assert (done.code, done.out) == (0, "made anew: 2 experiments\n")
+    assert quick("results", "verify", "base").code == 0
+    assert quick("results", "show", "base", "--json").json == before
+
+
+KILLED = """
+import os, signal
+from dspy_profiles.results.book import Book
+from dspy_profiles.results.store import open_store
+
+book = Book(open_store(), "killed")
+book.title(None)
+said = {"action": "go on", "rationale": "sk-RAT1ONALe2345xyz9"}
+book.lines.point("decision", "go on", None, None, said)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def killed(project):
+    """What a process has left behind that was killed."""
+    subprocess.run([sys.executable, "-c", KILLED], check=False)
+
+
+def test_what_a_killed_process_left_open_is_closed(quick, killed) -> None:
+    assert "interrupted" in quick("results", "list").out
+    left = quick("results", "verify", "killed")
+    assert (left.code, left.lines[0][1:]) == (1, ["killed", "not sound"])
+    assert "open: it is not archived" in left.out
+    assert "results recover" in left.err
+    done = quick("results", "recover")
+    assert (done.code, done.lines[0][1:3]) == (0, ["killed", "interrupted"])
+    again = quick("results", "recover")
+    assert (again.code, again.out) == (0, "")
+    assert "nothing was left open" in again.err
+    assert quick("results", "verify", "killed").code == 0
+
+
+def test_what_looks_like_a_key_is_told_and_not_shown(quick, killed) -> None:
+    quick("results", "recover")
+    done = quick("results", "verify", "killed")
+    assert (done.code, done.lines[0][2]) == (0, "sound")
+    assert "warning: this looks like an API key: sk-R… (20 characters)" in done.err
+    finding = quick("results", "verify", "killed", "--json").payload["experiments"][0]["findings"]
+    assert {each["what"] for each in finding} == {"an API key"}
+    assert "RAT1" not in str(finding) + done.err
+
+
+def test_an_empty_store_is_sound_and_has_nothing_to_mend(quick, project) -> None:
+    assert (quick("results", "verify").code, quick("results", "recover").code) == (0, 0)
+    assert quick("results", "rebuild").out == "made anew: 0 experiments\n"
+    assert not (project / ".dspy").exists()
