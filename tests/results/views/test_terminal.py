@@ -163,6 +163,22 @@ def test_of_a_long_talk_the_middle_is_left_out(book: Callable[..., Any], memory:
     assert len(re.findall(r"message \d+", str(view_trial(made.id, "1", memory, full=True)))) == 30
 
 
+def test_of_a_long_text_without_a_step_the_beginning_is_shown(
+    book: Callable[..., Any], memory: Store
+) -> None:
+    made = book()
+    instructions = "\n".join(f"rule {n}" for n in range(30))
+    inputs = {"extract.predict": {"instructions": instructions, "demos": []}}
+    made.line("trial", id="c" * 26, kind="candidate", name="candidate ab", inputs=inputs,
+              started="2026-11-21T06:39:14Z", details={"candidate": "ab"})  # fmt: skip
+    made.close(6)
+    lines = printed(view_trial(made.id, "1", memory), 80).splitlines()
+    start = lines.index("extract.predict")
+    assert lines[start + 1 : start + 3] == ["  rule 0", "  rule 1"]
+    assert "  18 lines more; --full shows all" in lines
+    assert "  rule 29" in printed(view_trial(made.id, "1", memory, full=True), 80).splitlines()
+
+
 def test_wide_characters_stay_in_their_columns(book: Callable[..., Any], memory: Store) -> None:
     made = book()
     for name in ("東京の首都はどこですか", "plain", "👩‍👩‍👧 family", "שלום"):

@@ -14,6 +14,7 @@ from dspy_profiles.results.views.columns import (
     joined,
     styled,
 )
+from dspy_profiles.results.views.describing import Part
 from dspy_profiles.results.views.listing import HEADS, ListSheet
 from dspy_profiles.results.views.rows import (
     CandidateRow,
@@ -29,6 +30,8 @@ __all__ = ["experiment_lines", "list_lines", "trial_lines"]
 
 SHOWN = 40  # trials, candidates or decisions, where not all are asked for
 LABEL = 12
+LINES = 12  # of a text that is no step's
+SET_IN = 2
 TRIALS = (
     Column("#", is_right=True),
     Column("TRIAL", least=12),
@@ -81,7 +84,7 @@ def trial_lines(sheet: TrialSheet, width: int, *, full: bool) -> Iterator[Text]:
             yield from folded(styled(f"in {sheet.where}", MUTED), width)
         yield Text()
     for part in sheet.parts:
-        yield from _fact(Fact(part.label, part.text), width)
+        yield from _part(part, width, full=full)
     if sheet.steps:
         yield from step_lines(sheet.steps, width, full=full)
     else:
@@ -141,6 +144,18 @@ def _fact(fact: Fact, width: int) -> Iterator[Text]:
     label = styled(f"{fact.label:{LABEL}}", MUTED)
     for nr, line in enumerate(folded(value, max(width - LABEL, 20))):
         yield (label if not nr else Text(" " * LABEL)) + line
+
+
+def _part(part: Part, width: int, *, full: bool) -> Iterator[Text]:
+    """A text that is no step's, below its label."""
+    yield styled(part.label, ACCENT if part.is_answer else MUTED)
+    lines = list(folded(Text(part.text), max(width - SET_IN, 20)))
+    for line in lines if full else lines[:LINES]:
+        yield Text(" " * SET_IN) + line
+    if not full and len(lines) > LINES:
+        left = counted(len(lines) - LINES, "line")
+        yield styled(f"{'':{SET_IN}}{left} more; --full shows all", MUTED)
+    yield Text()
 
 
 def _trials(sheet: ExperimentSheet, width: int, *, full: bool) -> Iterator[Text]:
