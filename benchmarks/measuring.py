@@ -26,13 +26,23 @@ class Row:
     def figure(self) -> float:
         return self.seconds if self.bar_is == "seconds" else self.seconds / self.compared_seconds
 
+    @property
+    def told(self) -> dict[str, str]:
+        """All of it as texts."""
+        return {
+            "work": self.name,
+            "time": _time(self.seconds),
+            "ratio": f"{self.seconds / self.compared_seconds:.4g}×",
+            "of": f"{self.compared_with} ({_time(self.compared_seconds)})",
+            "bar": f"{self.bar:g}×" if self.bar_is == "ratio" else _time(self.bar),
+            "verdict": "holds" if self.figure <= self.bar else "MISSES",
+        }
+
     def __str__(self) -> str:
-        kept = "holds " if self.figure <= self.bar else "MISSES"
-        ratio = f"{self.seconds / self.compared_seconds:.4g}×"
-        bar = f"{self.bar:g}×" if self.bar_is == "ratio" else _time(self.bar)
+        told = self.told
         return (
-            f"{kept}  {self.name:<44} {_time(self.seconds):>9}   {ratio:>8} of "
-            f"{self.compared_with} ({_time(self.compared_seconds)}), bar {bar}"
+            f"{told['verdict']:<6}  {told['work']:<44} {told['time']:>9}   {told['ratio']:>8} of "
+            f"{told['of']}, bar {told['bar']}"
         )
 
 

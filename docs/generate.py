@@ -6,6 +6,7 @@ to what this would write.
 """
 
 import ast
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -193,6 +194,17 @@ def purpose(name: str) -> str:
     return " ".join(said.partition("\n\n")[0].split())
 
 
+def benchmarks() -> str:
+    """The figures of the last run: `python -m benchmarks --json > docs/benchmarks.json`."""
+    found = json.loads((DOCS / "benchmarks.json").read_text("utf-8"))
+    machine = found["machine"]
+    heads = ("work", "time", "ratio", "of", "bar", "verdict")
+    rows = ([row["told"][head] for head in heads] for row in found["rows"])
+    about = f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} of memory, "
+    about += f"{machine['system']}, Python {machine['python']}, DSPy {machine['dspy']}."
+    return f"{about}\n\n{table(heads, rows)}"
+
+
 def indented(text: str) -> str:
     return "".join(f"    {line}\n" for line in text.splitlines())
 
@@ -211,6 +223,7 @@ def help_of(words: str) -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
+    "benchmarks": benchmarks,
     "sections": sections,
     "settings": settings,
     "errors": error_classes,
