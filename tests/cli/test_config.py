@@ -90,3 +90,19 @@ def test_a_broken_file_is_never_written_to(cli, write):
     assert path.read_text() == "[tool.dspy-profiles\n"
     path.write_text("[tool.dspy-profiles]\nnonsense = 1\n")
     assert cli("config", "list").code == 4
+
+
+def test_a_password_in_the_address_of_a_store_is_neither_shown_nor_written(cli, write, canary):
+    url = f"postgresql://you:{canary}@host/database"
+    file = write("pyproject.toml", f'[tool.dspy-profiles]\nstore = "{url}"\n')
+    for words in (["list"], ["get", "store"], ["get", "store", "--json"], ["list", "--json"]):
+        done = cli("config", *words)
+        assert done.code == 0
+        assert "postgresql://you:********@host/database" in done.out
+    file.write_text("")
+    done = cli("config", "set", "store", url)
+    assert done.code == 5
+    assert "write a reference" in done.err
+    assert file.read_text() == ""
+    assert cli("config", "set", "store", url.replace(canary, "${PGPASSWORD}")).code == 0
+    assert "${PGPASSWORD}" in cli("config", "get", "store").out

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from dspy_profiles.activation import prepared
 from dspy_profiles.results import Store, open_store
 
 NUMBERS = itertools.count()
+GUARDED = "guarded"  # members of this role have to give a password
 SAID = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
 
 
@@ -47,17 +49,51 @@ def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A PostgreSQL of our own."""
+    """A PostgreSQL of our own. Databases are used again: each has hundreds of files."""
 
     folder: Path
     port: int
+    clean: list[str] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
 
     def database(self) -> str:
-        """The URL of a new, empty database."""
-        name = f"t{os.getpid()}_{next(NUMBERS)}"
+        """The URL of an empty database, for as long as the test lasts."""
+        if not self.clean:
+            name = f"t{os.getpid()}_{next(NUMBERS)}"
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+            self.clean.append(name)
+        self.used.append(self.clean.pop())
+        return self.url(self.used[-1])
+
+    def tidy(self) -> None:
+        """Empty what the test has used."""
+        while self.used:
+            name = self.used.pop()
+            with psycopg.connect(self.url(name), autocommit=True) as connection:
+                found = connection.execute(
+                    "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'"
+                )
+                for (schema,) in found.fetchall():
+                    connection.execute(f"DROP SCHEMA {schema} CASCADE")
+                connection.execute("CREATE SCHEMA public")
+                connection.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+            self.clean.append(name)
+
+    def role(self) -> str:
+        """The name of a new role that may log in."""
+        name = f"r{os.getpid()}_{next(NUMBERS)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
-        return self.url(name)
+            connection.execute(f"CREATE ROLE {name} LOGIN")
+        return name
+
+    def guard(self, role: str, password: str) -> None:
+        """Let this role have to give a password."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            with suppress(psycopg.errors.DuplicateObject):
+                connection.execute(f"CREATE ROLE {GUARDED}")
+            connection.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+            connection.execute(f"GRANT {GUARDED} TO {role}")
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -96,6 +132,8 @@ def started(bin_: Path, folder: Path) -> int:
     data = str(folder / "data")
     make = ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     as_nobody([str(bin_ / make[0]), *make[1:]], folder)
+    rights = folder / "data" / "pg_hba.conf"  # the first line that fits counts
+    rights.write_text(f"host all +{GUARDED} 127.0.0.1/32 scram-sha-256\n{rights.read_text()}")
     options = (
         f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off "
         "-c full_page_writes=off -c max_connections=200"
@@ -105,8 +143,15 @@ def started(bin_: Path, folder: Path) -> int:
     return port
 
 
+@pytest.fixture
+def cluster(running_cluster: Cluster) -> Iterator[Cluster]:
+    """What is made in it is gone with the test."""
+    yield running_cluster
+    running_cluster.tidy()
+
+
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One for all workers of a run: the first starts it, the last stops it."""
     bin_ = programs()
     if bin_ is None:
@@ -160,6 +205,7 @@ URLS: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
     "postgresql": postgresql_url,
 }
 SQL = ("sqlite", "postgresql")
+LASTING = ("file", *SQL)
 
 
 @pytest.fixture(params=sorted(URLS))
@@ -171,6 +217,12 @@ def url(request: pytest.FixtureRequest, project: Path) -> str:
 @pytest.fixture(params=SQL)
 def sql_url(request: pytest.FixtureRequest, project: Path) -> str:
     """The URL of an empty database, of each kind in turn."""
+    return URLS[request.param](request, project)
+
+
+@pytest.fixture(params=LASTING)
+def lasting_url(request: pytest.FixtureRequest, project: Path) -> str:
+    """The URL of an empty store that outlives its process, of each kind in turn."""
     return URLS[request.param](request, project)
 
 

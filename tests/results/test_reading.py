@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.results import Store, open_store, record
+from dspy_profiles.errors import StoreError
+from dspy_profiles.results import ExperimentNotFound, Store, open_store, record
 from dspy_profiles.results.assembling import assemble, stream
 from dspy_profiles.results.ids import is_id, new_id
 from dspy_profiles.results.shelf import MemoryShelf
@@ -249,3 +250,29 @@ def test_a_store_is_kept_out_of_git(file_store: Store, lm: Any) -> None:
 def test_reading_makes_nothing(project: Path) -> None:
     assert open_store().query_experiments() == []
     assert not (project / ".dspy").exists()
+
+
+def test_an_experiment_whose_process_was_killed_while_it_began_hides_no_other(
+    file_store: Store, journal: Path
+) -> None:
+    folder = journal.parent.parent
+    empty, before_its_first_line = new_id(), new_id()
+    (folder / empty).mkdir()
+    (folder / before_its_first_line).mkdir()
+    (folder / before_its_first_line / "journal-1-0.jsonl").touch()
+    begun, whole = file_store.query_experiments()
+    assert (begun.id, begun.status, begun.trials) == (before_its_first_line, "interrupted", 0)
+    assert whole.started <= begun.started == begun.ended
+    assert whole.id == journal.parent.name
+    assert [each.id for each in file_store.recover()] == [begun.id, whole.id]
+    with pytest.raises(ExperimentNotFound):
+        file_store.get_experiment(empty)
+
+
+def test_what_cannot_be_read_is_told(file_store: Store, journal: Path) -> None:
+    journal.unlink()
+    journal.mkdir()  # which root cannot read either
+    for ask in (file_store.query_experiments, file_store.recover):
+        with pytest.raises(StoreError, match="cannot be read: Is a directory") as error:
+            ask()
+        assert str(error.value.where) == str(journal)

@@ -262,6 +262,25 @@ class TestCalls:
         assert (first.attributes["cached"], first.attributes["cost"]) == (False, 0.5)
         assert (second.attributes["cached"], second.attributes["cost"]) == (True, 0.0)
 
+    def test_what_a_cassette_has_answered_is_marked_and_costs_nothing(
+        self, store: Store, lm_of: Any, program: Any, write: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("dspy.clients.execution._price_result", price)
+        write("profiles.toml", '[dev.provider]\nclass = "mock"\n')
+        found, lm = [], lm_of()
+        for mode in ("once", "none"):
+            with (
+                profile("dev", cassette="x.jsonl", cassettes=mode),
+                dspy.context(lm=lm),
+                record("a run", store=store) as exp,
+            ):
+                program(question="Why?")
+            (call,) = only(store.events(exp.id), kind="lm")
+            found.append((call.attributes.get("replayed"), store.get_experiment(exp.id).cost))
+            assert call.attributes["cached"] is False
+            assert call.attributes["usage"]["total_tokens"] == 12
+        assert found == [(None, 0.5), (True, 0.0)]
+
     def test_that_no_module_stands_around_is_a_trial(self, store: Store, lm: Any) -> None:
         with record("a run", store=store) as exp:
             lm("Why?")

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 from dspy_profiles.errors import MissingSecret, StoreError
 from dspy_profiles.redaction import redact
 from dspy_profiles.results import open_store, record
+from dspy_profiles.results.book import Book
+from dspy_profiles.results.store.sql import search
 
 Write = Callable[[Path | str, str], Path]
 PASSWORD = "can/ary:p@ss%20 wörd"
@@ -26,11 +29,17 @@ PASSWORD = "can/ary:p@ss%20 wörd"
 def account(cluster: Any) -> Any:
     """A URL's host and database, for somebody who has to give a password."""
     url = cluster.database()
-    name = f"u{url.rpartition('/')[2]}"
+    name = cluster.role()
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN")
         connection.execute(f"GRANT ALL ON SCHEMA public TO {name}")
     return url.replace("postgres@", f"{name}@")
+
+
+@pytest.fixture
+def guarded(account: str, cluster: Any) -> str:
+    """The same, where the server asks for the password "right"."""
+    cluster.guard(account.partition("//")[2].partition("@")[0], "right")
+    return account
 
 
 def with_password(url: str, password: str) -> str:
@@ -105,6 +114,44 @@ def test_a_folder_that_may_not_be_written_is_told(shut: Path) -> None:
     assert list(shut.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders have no such rights there")
+@pytest.mark.parametrize("is_shut", [True, False])
+def test_a_file_that_may_only_be_read_is_read_and_nothing_is_left_beside_it(
+    shut: Path, is_shut: bool
+) -> None:
+    file = shut / "results.db"
+    shut.chmod(0o755)
+    with open_store(f"sqlite:{file}") as store:
+        book = Book(store, "one")
+        book.lines.point("decision", "try", None, None, {})
+        assert book.close("done") is not None
+    file.chmod(0o444)
+    shut.chmod(0o555 if is_shut else 0o777)
+    there = sorted(path.name for path in shut.iterdir())
+    code = (
+        "import os, sys\n"
+        "from dspy_profiles.errors import StoreError\n"
+        "from dspy_profiles.results import open_store\n"
+        "store = open_store(f'sqlite:{sys.argv[1]}')\n"
+        "store.query_experiments()\n"
+        "if os.geteuid() == 0: os.setgid(65534), os.setuid(65534)\n"  # root may do anything
+        "(found,) = open_store(f'sqlite:{sys.argv[1]}').query_experiments()\n"
+        "print(len(store.events(found.id)), store.verify(found.id))\n"
+        "try: store.rebuild()\n"
+        "except StoreError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == (
+        "1 []\n"
+        "the database failed: attempt to write a readonly database\n"
+        f"  at {file}\n"
+        "  hint: name a file of SQLite that may be written, or a new one: sqlite:results.db\n"
+    ), done.stderr
+    assert sorted(path.name for path in shut.iterdir()) == there
+
+
 def test_a_folder_that_cannot_be_made_is_told(project: Path, lm: Any) -> None:
     (project / "sub").write_text("a file")
     store = open_store("sqlite:sub/results.db")
@@ -156,6 +203,92 @@ def test_a_database_that_is_not_there_is_told(cluster: Any) -> None:
         open_store(cluster.url("nothing"))
 
 
+class TestAServerThatGoesAway:
+    @pytest.fixture
+    def server(self, cluster: Any) -> Iterator["Server"]:
+        yield (made := Server(cluster))
+        made.comes_back()
+
+    def test_while_a_program_is_recorded_leaves_the_program_alone(
+        self, server: "Server", lm: Any, program: Any, capfd: Any
+    ) -> None:
+        store = open_store(server.url)
+        with record("a run", store=store) as exp:
+            program(question="Why?")
+            server.goes_away()
+            assert program(question="Why not?").answer == "Paris"
+        said = capfd.readouterr().err
+        assert "recorded but not archived: the database failed: connection failed" in said
+        assert "dspy-profiles results recover does it later" in said
+        for ask in (store.query_experiments, store.recover, store.rebuild):
+            with pytest.raises(StoreError, match="is not currently accepting connections") as error:
+                ask()
+            assert str(error.value.where) == server.url
+            assert error.value.hint == (
+                "look at the address, and whether the server runs: psql opens the same URL"
+            )
+        server.comes_back()
+        assert [each.id for each in store.recover()] == [exp.id]
+        assert [each.inputs["question"] for each in store.query_trials(exp.id)] == [
+            "Why?",
+            "Why not?",
+        ]
+
+    def test_in_the_middle_of_archiving_leaves_nothing_behind(
+        self,
+        server: "Server",
+        lm: Any,
+        program: Any,
+        capfd: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        store = open_store(server.url)
+        with record("before", store=store) as before:
+            program(question="Why?")
+        whole = search.Index.write
+
+        def cut(index: search.Index) -> None:
+            server.goes_away()
+            whole(index)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(search.Index, "write", cut)
+            with record("a run", store=store) as exp:
+                program(question="Why?")
+        assert "recorded but not archived: the database failed: " in capfd.readouterr().err
+        server.comes_back()
+        shutil.rmtree(store.shelf.root / "experiments" / before.id)
+        assert [each.id for each in open_store(server.url).query_experiments()] == [
+            exp.id,  # of its journals
+            before.id,
+        ]
+        assert [each.id for each in store.recover()] == [exp.id]
+        assert store.verify(exp.id) == []
+
+
+class Server:
+    """One database of the cluster, which can be cut off."""
+
+    def __init__(self, cluster: Any) -> None:
+        self.url: str = cluster.database()
+        self._others = cluster.url("postgres")
+        self._name = self.url.rpartition("/")[2]
+
+    def goes_away(self) -> None:
+        self._do(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS false")
+        self._do(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            f"WHERE datname = '{self._name}'"
+        )
+
+    def comes_back(self) -> None:
+        self._do(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true")
+
+    def _do(self, statement: str) -> None:
+        with psycopg.connect(self._others, autocommit=True) as connection:
+            connection.execute(statement)
+
+
 def test_one_without_the_right_to_make_tables_is_told_when_it_archives(
     account: str, capfd: Any, lm: Any
 ) -> None:
@@ -176,6 +309,50 @@ def test_what_is_no_address_is_told(url: str) -> None:
     with pytest.raises(StoreError, match="is no address of a database") as error:
         open_store(url)
     assert error.value.hint == "write postgresql://you:${PGPASSWORD}@host/database"
+
+
+class TestRights:
+    """Those that docs/how-to/results-postgresql.md says are enough."""
+
+    @pytest.fixture
+    def made(self, cluster: Any, lm: Any) -> str:
+        """The URL of a database that has tables, and one experiment."""
+        url: str = cluster.database()
+        with record("made by the owner", store=url):
+            pass
+        return url
+
+    def account(self, cluster: Any, url: str, *rights: str) -> str:
+        name = cluster.role()
+        with psycopg.connect(url) as connection:
+            for each in rights:
+                connection.execute(f"GRANT {each} IN SCHEMA public TO {name}")
+        return url.replace("postgres@", f"{name}@")
+
+    def test_who_may_insert_and_delete_archives_and_rebuilds(
+        self, cluster: Any, made: str, lm: Any, program: Any
+    ) -> None:
+        url = self.account(
+            cluster, made, "SELECT, INSERT, DELETE ON ALL TABLES", "USAGE ON ALL SEQUENCES"
+        )
+        with record("a run", store=url) as exp:
+            program(question="Why? " * 2000)
+        store = open_store(url)
+        assert [each.name for each in store.query_experiments()] == ["a run", "made by the owner"]
+        assert store.verify(exp.id) == []
+        assert store.rebuild() == 2
+
+    def test_who_may_only_read_asks_and_is_told_when_he_archives(
+        self, cluster: Any, made: str, lm: Any, capfd: Any
+    ) -> None:
+        url = self.account(cluster, made, "SELECT ON ALL TABLES")
+        with record("a run", store=url) as exp:
+            pass
+        assert "permission denied for table dspy_experiments" in capfd.readouterr().err
+        store = open_store(url)
+        assert [each.name for each in store.query_experiments()] == ["a run", "made by the owner"]
+        assert store.query_experiments(text="owner") == store.query_experiments()[1:]
+        assert [each.id for each in open_store(made).recover()] == [exp.id]
 
 
 class TestPasswords:
@@ -199,6 +376,26 @@ class TestPasswords:
         again = open_store(store.url)
         assert again.url == store.url
         assert again._database._engine.url.password == "hunter2222"
+
+    @pytest.mark.parametrize("is_by_reference", [True, False])
+    def test_a_wrong_one_is_told_and_shown_nowhere(
+        self,
+        guarded: str,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        is_by_reference: bool,
+    ) -> None:
+        caplog.set_level("DEBUG")
+        monkeypatch.setenv("DB_PASSWORD", "right")
+        assert open_store(with_password(guarded, "${DB_PASSWORD}")).query_experiments() == []
+        monkeypatch.setenv("DB_PASSWORD", "canary6666")
+        given = "${DB_PASSWORD}" if is_by_reference else "canary6666"
+        with pytest.raises(StoreError, match="password authentication failed for user") as error:
+            open_store(with_password(guarded, given))
+        shown = "${DB_PASSWORD}" if is_by_reference else "********"
+        assert str(error.value.where) == with_password(guarded, shown)
+        said = "".join(traceback.format_exception(error.value)) + repr(error.value)
+        assert "canary6666" not in said + caplog.text
 
     def test_it_is_in_no_journal_and_no_table(
         self, account: str, monkeypatch: pytest.MonkeyPatch, lm: Any, program: Any
@@ -265,7 +462,7 @@ def test_a_schema_of_its_own_is_a_store_of_its_own(cluster: Any, lm: Any) -> Non
     ("missing", "url", "hint"),
     [
         ("sqlalchemy", "sqlite:results.db", 'pip install "dspy-profiles[sql]"'),
-        ("sqlalchemy", "postgresql://h/db", 'pip install "dspy-profiles[sql]"'),
+        ("sqlalchemy", "postgresql://h/db", 'pip install "dspy-profiles[postgres]"'),
         ("psycopg", "postgresql://h/db", 'pip install "dspy-profiles[postgres]"'),
     ],
 )

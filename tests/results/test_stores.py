@@ -1,5 +1,7 @@
 """What every store does alike. A new kind of store joins by one line in conftest.py."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from dspy_profiles.results import (
     ExperimentNotFound,
     Score,
     Store,
+    archive,
     open_store,
     record,
 )
@@ -138,6 +141,23 @@ def test_a_call_that_is_under_way_is_running(store: Store, lm_of: Any, program: 
     assert seen == ["running", "running", "running", "done", "running"]
 
 
+def test_one_that_is_just_being_closed_is_not_taken_for_dead(
+    store: Store, lm: Any, program: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed, seen = archive.seal, []
+
+    def seal(*arguments: Any, **more: Any) -> bool:
+        other = open_store(store.url)
+        seen.extend([other.recover(), other.get_experiment(exp.id).status])
+        return sealed(*arguments, **more)
+
+    with monkeypatch.context() as patched, record("a run", store=store) as exp:
+        program(question="Why?")
+        patched.setattr(archive, "seal", seal)
+    assert seen == [[], "running"]
+    assert store.get_experiment(exp.id).status == "done"
+
+
 def test_archiving_twice_changes_nothing(store: Store, lm: Any, program: Any) -> None:
     done = recorded(store, program)
     assert store.archive_experiment(done) == done
@@ -173,6 +193,23 @@ def test_rebuilding_gives_the_same_answers(store: Store, lm: Any, program: Any) 
     assert store.rebuild() == 3
     assert answers() == before
     assert [store.verify(each) for each in ids] == [[], [], []]
+
+
+def test_eight_threads_write_to_one_store(store: Store, lm: Any, program: Any) -> None:
+    def work(number: int) -> None:
+        with record(f"writer {number}", store=store):
+            for turn in range(5):
+                program(question=f"question {turn}")
+
+    contexts = [copy_context() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: contexts[n].run(work, n), range(8)))
+    found = store.query_experiments()
+    assert sorted(each.name for each in found) == [f"writer {n}" for n in range(8)]
+    for each in found:
+        asked = [trial.inputs["question"] for trial in store.query_trials(each.id)]
+        assert asked == [f"question {turn}" for turn in range(5)]
+        assert store.verify(each.id) == []
 
 
 def test_an_error_that_leaves_the_block_fails_the_experiment(store: Store, lm: Any) -> None:
@@ -275,7 +312,9 @@ class TestTrialsAreFound:
 
         with record("a run", store=store) as exp:
             program(question="Why?")
-            evaluate = dspy.Evaluate(devset=examples(2), metric=lambda e, _: e.question[-1] == "1")
+            evaluate = dspy.Evaluate(
+                devset=examples(2), metric=lambda e, _: e.question[-1] == "1", num_threads=1
+            )
             evaluate(program)
             program.forward = fail
             with pytest.raises(ValueError, match="no such"):

@@ -2,6 +2,7 @@
 
 import json as json_text
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from dspy_profiles import locations, settings
 from dspy_profiles.cli.options import AsJson
 from dspy_profiles.cli.output import ACCENT, MUTED, as_json, columns, emit, note, out, out_value
 from dspy_profiles.editing import editing
-from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
+from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileNotFound, did_you_mean
 from dspy_profiles.limits import Budgets
 from dspy_profiles.locations import Locations
 from dspy_profiles.resolver import Scene
@@ -118,6 +119,11 @@ def _value(setting: Setting, words: list[str]) -> str | list[str]:
         if setting.name == "budget":
             Budgets.from_text(words[0])
         settings.from_text(setting, words[0], "the command line")
+        if setting.name == "store" and (shown := _masked(words[0])) != words[0]:
+            raise PlaintextSecret(
+                f'"{shown}" would put a password into a file',
+                hint="write a reference: postgresql://you:${PGPASSWORD}@host/database",
+            )
         return words[0]
     items: list[str] = []
     for word in words:
@@ -138,7 +144,17 @@ def _values(where: Locations) -> dict[str, SettingValue]:
     named = os.environ.get(BY_NAME["default"].env)
     if named:
         found["default"] = SettingValue(named, BY_NAME["default"].env, where.cwd)
+    store = found.get("store")
+    if store is not None and isinstance(store.value, str):
+        found["store"] = replace(store, value=_masked(store.value))
     return found
+
+
+def _masked(url: str) -> str:
+    """The address of a store without its password."""
+    from dspy_profiles.results.store.addresses import masked  # nearly nobody has one
+
+    return masked(url)
 
 
 def _as_json(setting: Setting, value: SettingValue) -> dict[str, Any]:

@@ -61,11 +61,13 @@ class Book:
 
     def close(self, status: str, **more: Any) -> Experiment | None:
         """Seal and archive it. None where that failed, which is said. Never raises."""
-        self.journal.close()
+        self.journal.finish()
         try:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
+            # Before it is let go: who recovers just now would take its process for dead.
             archive.seal(self.store.shelf, self.id, status, ended=now(), **more)
+            self.journal.close()
             return self.store.archive_experiment(self)
         except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
             message = failure.message if isinstance(failure, ProfileError) else str(failure)
@@ -74,6 +76,8 @@ class Book:
                 "dspy-profiles results recover does it later"
             )
             return None
+        finally:
+            self.journal.close()
 
     def closing_lines(self, done: Experiment, faults: Mapping[str, Any] | None = None) -> list[str]:
         """What there is, how to look at it, and what is not there."""

@@ -1,6 +1,6 @@
 """What the recorder has to know of DSPy's objects. Private names of DSPy stand only here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -26,17 +26,13 @@ __all__ = [
     "written_signature",
 ]
 
+# The call that encloses this one, as DSPy's own callbacks know it.
+active_call: Callable[[], str | None] = ACTIVE_CALL_ID.get
 RECENT = 256  # calls that may end between this one's entry and the event that tells of its end
 
 
 def version() -> str:
     return str(dspy.__version__)
-
-
-def active_call() -> str | None:
-    """The call that encloses this one, as DSPy's own callbacks know it."""
-    call: str | None = ACTIVE_CALL_ID.get()
-    return call
 
 
 def call_inputs(inputs: Mapping[str, Any]) -> Any:

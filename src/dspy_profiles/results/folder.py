@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class FolderShelf:
 
     def ids(self) -> list[str]:
         with (
+            self._told(),
             suppress(FileNotFoundError, NotADirectoryError),
             os.scandir(self._experiments) as found,
         ):
@@ -49,7 +50,7 @@ class FolderShelf:
     def lines(
         self, experiment_id: str, name: str, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
-        with (self._folder(experiment_id) / name).open("rb") as file:
+        with self._told(), (self._folder(experiment_id) / name).open("rb") as file:
             file.seek(start)
             while end is None or start < end:
                 limit = LONGEST_LINE if end is None else min(LONGEST_LINE, end - start)
@@ -62,6 +63,7 @@ class FolderShelf:
     def digest(self, experiment_id: str, name: str, size: int | None = None) -> tuple[int, str]:
         digest, read = sha256(), 0
         with (
+            self._told(),
             suppress(FileNotFoundError),
             (self._folder(experiment_id) / name).open("rb") as file,
         ):
@@ -75,7 +77,7 @@ class FolderShelf:
         return any(is_held(folder / name) for name in self.names(experiment_id))
 
     def blob(self, name: str) -> bytes | None:
-        with suppress(FileNotFoundError):
+        with self._told(), suppress(FileNotFoundError):
             return self._blob(name).read_bytes()
         return None
 
@@ -93,7 +95,7 @@ class FolderShelf:
         return name
 
     def document(self, experiment_id: str, name: str) -> bytes | None:
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with self._told(), suppress(FileNotFoundError, NotADirectoryError):
             return (self._folder(experiment_id) / name).read_bytes()
         return None
 
@@ -132,6 +134,20 @@ class FolderShelf:
 
     def _blob(self, name: str) -> Path:
         return self.root / "blobs" / name[:2] / name
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What cannot be read, in plain words; but that it is not there is an answer."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"this result store cannot be read: {error.strerror or error}",
+                hint="look at the rights of its folder and files",
+                where=Place(Path(error.filename or self.root)),
+            ) from error
 
     def _failed(self, error: OSError) -> StoreError:
         why = error.strerror or str(error)

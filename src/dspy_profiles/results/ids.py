@@ -3,16 +3,19 @@
 import os
 import re
 import time
+from datetime import UTC, datetime
 from threading import Lock
 
-__all__ = ["is_id", "new_id"]
+__all__ = ["begun", "is_id", "new_id"]
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, as in ULIDs
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 LENGTH = 26
+LAST = 253_402_300_799_000  # milliseconds: no datetime is later
 SHAPE = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
 
 _last = 0
+_prefix = (-1, "")
 _process = ""  # of 13 characters, drawn once for each process
 
 
@@ -22,15 +25,27 @@ def new_id() -> str:
     Later ones of one process sort behind earlier ones, also within a millisecond and when the clock
     is set back.
     """
-    global _last  # noqa: PLW0603 - one row of names for the whole process
+    global _last, _prefix  # noqa: PLW0603 - one row of names for the whole process
+    now = time.time_ns() // 1_000_000 << 16
     with _lock:
-        _last = number = max(_last + 1, time.time_ns() // 1_000_000 << 16)
-    return _written(number) + _process
+        _last = number = now if now > _last else _last + 1
+    known, text = _prefix  # of 16 milliseconds
+    if known != number >> 20:
+        known, text = _prefix = number >> 20, _written(number)[:-4]
+    return text + PAIRS[number >> 10 & 1023] + PAIRS[number & 1023] + _process
 
 
 def is_id(text: str) -> bool:
     """Whether this may be one of ours: nothing else ever becomes part of a path."""
     return SHAPE.fullmatch(text) is not None
+
+
+def begun(name: str) -> datetime:
+    """When a name was given, to the millisecond."""
+    number = 0
+    for character in name[: LENGTH // 2]:
+        number = number << 5 | ALPHABET.index(character)
+    return datetime.fromtimestamp(min(number >> 16, LAST) / 1000, UTC)
 
 
 def _written(number: int) -> str:

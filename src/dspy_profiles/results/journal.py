@@ -79,15 +79,22 @@ class FileJournal:
                 self._lose(error)
             return None
 
-    def close(self) -> None:
+    def finish(self) -> None:
         with self._lock:
-            if self._unsaid and self._file is not None:
-                with suppress(OSError):
-                    self._append(self._confession())
+            if self._closed:
+                return
             self._closed = True
             if self._file is not None:
                 with suppress(OSError):
+                    if self._unsaid:
+                        self._append(self._confession())
+                with suppress(OSError):
                     os.fsync(self._file)
+
+    def close(self) -> None:
+        self.finish()
+        with self._lock:
+            if self._file is not None:
                 os.close(self._file)
                 self._file = None
 

@@ -46,7 +46,7 @@ class _Record:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
         """What `to_json` gave. Fields that a later version has added are passed over."""
-        known = {each.name for each in fields(cls)}  # type: ignore[arg-type]
+        known = vars(cls)["__dataclass_fields__"]  # `fields` would work them out for each record
         values = {name: value for name, value in record.items() if name in known}
         return cls(**{k: moment(v) if k in TIMES and v else v for k, v in values.items()})
 

@@ -157,13 +157,14 @@ class Recorder(Optimizing):
 
 
 def _account(entry: Mapping[str, Any], lm: Any) -> dict[str, Any]:
-    """What DSPy says of a call's tokens and price, and whether its cache has answered.
+    """What DSPy says of a call: its tokens, its price, and whether it was made at all.
 
-    DSPy gives what its cache answers no usage, and the price that was paid long ago. What is not
-    known is left out.
+    DSPy gives what its cache answers no usage, and the price that was paid long ago, as that of
+    what a cassette answers. What is not known is left out.
     """
     usage, cost = entry.get("usage"), entry.get("cost")
-    if usage:
+    replayed = entry.get("replayed") is True or None
+    if usage or replayed:
         cached: bool | None = False
     elif not entry:
         cached = None
@@ -171,10 +172,10 @@ def _account(entry: Mapping[str, Any], lm: Any) -> dict[str, Any]:
         cached = False
     else:
         cached = True if cost is not None else None
-    if cached or dspy_forms.is_offline(lm):
+    if cached or replayed or dspy_forms.is_offline(lm):
         cost = 0.0
     known = {key: value for key, value in (usage or {}).items() if value is not None}
-    said = {"usage": known or None, "cost": cost, "cached": cached}
+    said = {"usage": known or None, "cost": cost, "cached": cached, "replayed": replayed}
     for key in ("response_model", "cost_details", "adaptations"):
         if entry.get(key):
             said[key] = entry[key]

@@ -29,7 +29,11 @@ class Journal(Protocol):
     def keep(self, text: bytes) -> str | None:
         """Store a long text under its hash; None where that failed."""
 
-    def close(self) -> None: ...
+    def finish(self) -> None:
+        """Write nothing more. Its process still counts as one that writes."""
+
+    def close(self) -> None:
+        """Finish it, and count no more."""
 
 
 class Shelf(Protocol):
@@ -153,17 +157,21 @@ class MemoryJournal:
     def __init__(self, shelf: MemoryShelf) -> None:
         self.text = bytearray()
         self.closed = False
+        self._finished = False
         self._shelf = shelf
 
     def write(self, line: bytes, *, is_trials_end: bool = False) -> None:  # noqa: ARG002
-        if not self.closed:
+        if not self._finished:
             self.text.extend(line)  # one step: no other thread comes between
 
     def keep(self, text: bytes) -> str | None:
         return self._shelf.keep(text)
 
+    def finish(self) -> None:
+        self._finished = True
+
     def close(self) -> None:
-        self.closed = True
+        self._finished = self.closed = True
 
 
 def _lines(whole: bytes) -> Iterator[bytes]:

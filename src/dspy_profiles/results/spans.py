@@ -14,6 +14,7 @@ from dspy_profiles.results.evaluations import Evaluation
 __all__ = ["Paths", "Span", "Spans"]
 
 REMEMBERED = 4096  # calls that have ended: a task may outlive the call that began it
+LEAVES = frozenset({"adapter", "lm"})  # what they call has ended before them
 
 Ended = tuple[str, str, str | None, str | None]
 Found = Mapping[int, tuple[Any, str]]
@@ -76,9 +77,10 @@ class Spans:
         span = self._open.pop(call, None)
         if span is None:
             return None
-        self._over[call] = span.id, span.kind, span.parent, span.trial
-        if len(self._over) > REMEMBERED:
-            self._long_over, self._over = self._over, {}
+        if span.kind not in LEAVES:
+            self._over[call] = span.id, span.kind, span.parent, span.trial
+            if len(self._over) > REMEMBERED:
+                self._long_over, self._over = self._over, {}
         return span if span.process == os.getpid() else None
 
 

@@ -37,12 +37,11 @@ class Lines:
         self, of: Begun, name: str, attributes: Mapping[str, Any], opens: Mapping[str, Any] | None
     ) -> None:
         line = _line("begin", of.id, of.parent, of.trial)
-        line["kind"], line["name"] = of.kind, name
-        line["started"] = timestamp(of.started)
+        line["kind"], line["name"], line["started"] = of.kind, name, timestamp(of.started)
         if opens is not None:
             line["opens"] = opens
         line["attributes"] = attributes
-        self._write(line, "name", "attributes")
+        self._journal.write(encoded(line, self.keep, "name", "attributes"))
 
     def end(
         self, of: Begun, ended: float, status: str, attributes: Mapping[str, Any], *, is_trial: bool
@@ -50,7 +49,8 @@ class Lines:
         line = _line("end", of.id, None, of.trial)
         line["ended"], line["status"] = timestamp(ended), status
         line["attributes"] = attributes
-        self._write(line, "attributes", is_trials_end=is_trial)
+        data = encoded(line, self.keep, "attributes")
+        self._journal.write(data, is_trials_end=is_trial)
 
     def whole(
         self, of: Begun, name: str, ended: float, status: str, attributes: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Lines:
         line["kind"], line["name"] = of.kind, name
         line["started"], line["ended"] = timestamp(of.started), timestamp(ended)
         line["status"], line["attributes"] = status, attributes
-        self._write(line, "name", "attributes")
+        self._journal.write(encoded(line, self.keep, "name", "attributes"))
 
     def point(
         self,
@@ -74,7 +74,7 @@ class Lines:
         line = _line("event", new_id(), parent, trial)
         line["kind"], line["name"], line["started"] = kind, name, now()
         line["status"], line["attributes"] = "done", attributes
-        self._write(line, "name", "attributes")
+        self._journal.write(encoded(line, self.keep, "name", "attributes"))
 
     def trial(
         self, kind: str, name: str, parent: str | None, inputs: Any, details: Mapping[str, Any]
@@ -84,7 +84,7 @@ class Lines:
         line = _line("trial", trial, parent, None)
         line["kind"], line["name"], line["started"] = kind, name, now()
         line["inputs"], line["details"] = inputs, details
-        self._write(line, "name", "inputs", "details")
+        self._journal.write(encoded(line, self.keep, "name", "inputs", "details"))
         return trial
 
     def trial_end(  # noqa: PLR0913 - each is a field of the line
@@ -104,14 +104,11 @@ class Lines:
         if details:
             line["details"] = details
             loose.append("details")
-        self._write(line, *loose, is_trials_end=True)
+        self._journal.write(encoded(line, self.keep, *loose), is_trials_end=True)
 
     def experiment(self, content: Mapping[str, Any]) -> None:
-        self._write({"type": "experiment", "started": now(), **content}, *content)
-
-    def _write(self, line: dict[str, Any], *loose: str, is_trials_end: bool = False) -> None:
-        data = encoded(line, self.keep, *loose)
-        self._journal.write(data, is_trials_end=is_trials_end)
+        line = {"type": "experiment", "started": now(), **content}
+        self._journal.write(encoded(line, self.keep, *content))
 
 
 def _line(kind: str, name: str, parent: str | None, trial: str | None) -> dict[str, Any]:

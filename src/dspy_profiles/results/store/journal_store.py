@@ -45,8 +45,10 @@ class JournalStore:
         return self.get_experiment(experiment.id)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
-        found = archive.summary(self._shelf, self._known(experiment_id))
-        return found or self._assembled(experiment_id).experiment
+        found = self._found(experiment_id)
+        if found is None:
+            raise self._absent(experiment_id)
+        return found
 
     def query_experiments(  # noqa: PLR0913 - as the protocol says
         self,
@@ -70,8 +72,8 @@ class JournalStore:
     ) -> Iterator[Experiment]:
         """Those of these experiments that are wanted."""
         holds = wanted.check()
-        found = (self.get_experiment(name) for name in ids)
-        suitable = (each for each in found if holds(each))
+        found = map(self._found, ids)
+        suitable = (each for each in found if each is not None and holds(each))
         return suitable if text is None else (e for e in suitable if self._says(e, text))
 
     def query_trials(  # noqa: PLR0913
@@ -136,6 +138,15 @@ class JournalStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _found(self, experiment_id: str) -> Experiment | None:
+        """None too for an empty folder, as a process leaves it that is killed while it begins."""
+        if not is_id(experiment_id):
+            return None
+        done = archive.summary(self._shelf, experiment_id)
+        if done is None and self._shelf.names(experiment_id):
+            done = self._assembled(experiment_id).experiment
+        return done
+
     def _is_here(self, experiment_id: str) -> bool:
         return is_id(experiment_id) and bool(
             self._shelf.names(experiment_id)
@@ -144,11 +155,14 @@ class JournalStore:
 
     def _known(self, experiment_id: str) -> str:
         if not self._is_here(experiment_id):
-            raise ExperimentNotFound(
-                f'there is no experiment "{experiment_id}" in {self._url}',
-                hint="dspy-profiles results list shows those that there are",
-            )
+            raise self._absent(experiment_id)
         return experiment_id
+
+    def _absent(self, experiment_id: str) -> ExperimentNotFound:
+        return ExperimentNotFound(
+            f'there is no experiment "{experiment_id}" in {self._url}',
+            hint="dspy-profiles results list shows those that there are",
+        )
 
     def _assembled(self, experiment_id: str) -> Assembled:
         return assemble(self._shelf, experiment_id, archive.seal_of(self._shelf, experiment_id))

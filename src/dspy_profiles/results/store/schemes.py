@@ -21,8 +21,7 @@ _in_memory: dict[str, JournalStore] = {}
 
 def memory(name: str, _folder: Path) -> Store:
     with _lock:
-        shelf = MemoryShelf
-        return _in_memory.setdefault(name, JournalStore(f"memory:{name}", shelf()))
+        return _in_memory.setdefault(name, JournalStore(f"memory:{name}", MemoryShelf()))
 
 
 def file(name: str, folder: Path) -> Store:
@@ -44,18 +43,18 @@ def sqlite(name: str, folder: Path) -> Store:
     path = folder / locations.expanded(name)
     if path.is_dir():
         raise StoreError(f"{path} is a folder", hint="name a file: sqlite:results.db")
-    opened: Store = _sql().in_file(path)
+    opened: Store = _sql("sql").in_file(path)
     return opened
 
 
 def postgresql(address: str, _folder: Path) -> Store:
     address = addresses.known(f"postgresql:{address}")
-    opened: Store = _sql().on_server(address, locations.current().root)
+    opened: Store = _sql("postgres").on_server(address, locations.current().root)
     return opened
 
 
-def _sql() -> Any:
-    """The rooms that need SQLAlchemy."""
+def _sql(extra: str) -> Any:
+    """The rooms that need SQLAlchemy, which comes with this extra."""
     try:
         return importlib.import_module("dspy_profiles.results.store.sql.opening")
     except ModuleNotFoundError as error:
@@ -63,5 +62,5 @@ def _sql() -> Any:
             raise
         raise StoreError(
             "results in a database need the package SQLAlchemy",
-            hint='pip install "dspy-profiles[sql]"',
+            hint=f'pip install "dspy-profiles[{extra}]"',
         ) from None

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Text, any_, cast, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from dspy_profiles.results.archive import BLOB
 from dspy_profiles.results.model import Event, Experiment, Trial, moment
@@ -24,7 +25,10 @@ def archived(connection: Connection, ids: list[str]) -> set[str]:
     """Those of them that are in the database."""
     found: set[str] = set()
     for some in parts(ids, AT_ONCE):
-        found.update(connection.scalars(select(EXPERIMENTS.c.id).where(EXPERIMENTS.c.id.in_(some))))
+        one_of: ColumnElement[bool] = EXPERIMENTS.c.id.in_(some)
+        if connection.dialect.name == "postgresql":  # one parameter in place of thousands
+            one_of = EXPERIMENTS.c.id == any_(cast(some, ARRAY(Text)))
+        found.update(connection.scalars(select(EXPERIMENTS.c.id).where(one_of)))
     return found
 
 
@@ -35,9 +39,9 @@ def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
 
 
 def experiments(
-    connection: Connection, wanted: ExperimentFilter, text: set[str] | None
+    connection: Connection, wanted: ExperimentFilter, text: set[str] | None, at_once: int
 ) -> Iterator[Experiment]:
-    """Latest first. The database leaves out what it can; what is left is looked at here."""
+    """Latest first, so many at a time. What the database cannot leave out is left out here."""
     table, holds = EXPERIMENTS.c, wanted.check()
     found = select(table.record).order_by(table.id.desc())
     for name in ("program", "profile", "status"):
@@ -48,7 +52,7 @@ def experiments(
     if text:
         having = search.having(connection, text)
         found = found.where(table.id.in_(select(TEXTS.c.experiment_id).where(having)))
-    page = found.limit(PAGE)
+    page = found.limit(at_once)
     while records := connection.scalars(page).all():
         read = [Experiment.from_json(orjson.loads(record)) for record in records]
         yield from filter(holds, read)

@@ -1,5 +1,6 @@
 """One database: connections, transactions, and what goes wrong with them in plain words."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,8 +66,9 @@ class Database:
 
     def check(self) -> None:
         """Raise at once what would keep everything from being read. Makes nothing."""
-        with self.reading():
-            pass
+        if self._file is None or self._file.exists():
+            with self._told():
+                self._look()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -116,12 +118,17 @@ class Database:
 
 
 def sqlite(file: Path) -> Database:
-    address = f"{file.absolute().as_uri()}?mode=rwc"
+    address = file.absolute().as_uri()
 
     def connect() -> sqlite3.Connection:
+        how = "immutable=1" if _is_frozen(file) else "mode=rwc"
         # Transactions are begun by us: Python's own way begins none for reading.
         return sqlite3.connect(
-            address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            f"{address}?{how}",
+            uri=True,
+            timeout=PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
         )
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
@@ -133,6 +140,16 @@ def sqlite(file: Path) -> Database:
 
     hint = "name a file of SQLite that may be written, or a new one: sqlite:results.db"
     return Database(engine, f"sqlite:{file}", file, hint)
+
+
+def _is_frozen(file: Path) -> bool:
+    """Whether we may only read it, and nobody writes to it now.
+
+    SQLite would leave files of ours beside it for reading, and its owner could not write any more;
+    where it cannot make them it reads nothing.
+    """
+    may_write = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+    return not may_write and file.exists() and not file.with_name(f"{file.name}-wal").exists()
 
 
 def postgresql(url: URL, shown: str) -> Database:

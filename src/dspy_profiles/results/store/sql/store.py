@@ -78,7 +78,8 @@ class SqlStore:
             open_ = self._here.among(self._open(connection), wanted, said)
             if connection is None:
                 return list(first(open_, limit))
-            closed = answers.experiments(connection, wanted, said)
+            at_once = answers.PAGE if limit is None else min(max(limit, 1), answers.PAGE)
+            closed = answers.experiments(connection, wanted, said, at_once)
             found = merge(open_, closed, key=attrgetter("id"), reverse=True)
             return list(first(found, limit))
 
