@@ -2,21 +2,34 @@
 
 import argparse
 import json
-import os
-import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import activation, launcher, listing, pytest_plugin, start_up
+from benchmarks import (
+    activation,
+    cassettes,
+    ipython,
+    launcher,
+    listing,
+    pytest_plugin,
+    recorder,
+    start_up,
+    stores,
+)
 from benchmarks import resolve as resolving
+from benchmarks.machine import machine
 
 GROUPS = {
     "activation": activation.rows,
     "list": listing.rows,
     "run": launcher.rows,
     "pytest": pytest_plugin.rows,
+    "ipython": ipython.rows,
     "start-up": start_up.rows,
     "resolve": resolving.rows,
+    "recorder": recorder.rows,
+    "stores": stores.rows,
+    "cassettes": cassettes.rows,
 }
 
 
@@ -26,16 +39,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     rows = [row for name in wanted.group or GROUPS for row in GROUPS[name]()]
-    machine = {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
-    }
+    where = machine()
     if wanted.json:
-        json.dump({"machine": machine, "rows": [asdict(row) for row in rows]}, sys.stdout, indent=2)
+        shown = [{**asdict(row), "told": row.told} for row in rows]
+        json.dump({"machine": where, "rows": shown}, sys.stdout, indent=2, ensure_ascii=False)
         print()
         return
-    print(f"{machine['system']}, Python {machine['python']}, {machine['cores']} cores\n")
+    print(", ".join(f"{name} {found}" for name, found in where.items()), "\n")
     for row in rows:
         print(row)
 

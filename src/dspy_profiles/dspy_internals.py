@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from itertools import islice
 from types import ModuleType
 from typing import Any, cast
 
@@ -22,11 +23,15 @@ __all__ = [
     "doors",
     "history",
     "is_dummy",
+    "mark",
+    "note_emitted",
     "own_defaults",
     "owner",
     "set_owner",
     "usage_of",
 ]
+
+RECENT = 500  # entries of a history: so many calls may end while one is looked up
 
 # `dspy.dsp.utils.settings` as an attribute is the settings object; the module is only here.
 _module = sys.modules.get("dspy.dsp.utils.settings")
@@ -112,6 +117,26 @@ def history() -> list[Any]:
     """The entries that `dspy.inspect_history` shows. Without them, a list that is nobody's."""
     found = getattr(sys.modules.get("dspy.clients.base_lm"), "GLOBAL_HISTORY", None)
     return found if isinstance(found, list) else []
+
+
+def mark(outputs: object, **said: object) -> None:
+    """Say more in the entry of the call that gave these outputs: they are the same object there.
+
+    Without it, or where DSPy is told to keep no history, nothing is said.
+    """
+    for entry in islice(reversed(history()), RECENT):  # nearly always it is the last one
+        if isinstance(entry, dict) and entry.get("outputs") is outputs:
+            entry.update(said)
+            return
+
+
+def note_emitted() -> None:
+    """A chunk goes to who reads the stream. Without it DSPy may try again what has been seen."""
+    try:
+        from dspy.clients.call_context import stream_emitted
+    except ImportError:
+        return
+    stream_emitted()
 
 
 _OWNER = ("config_owner_thread_id", "config_owner_async_task")

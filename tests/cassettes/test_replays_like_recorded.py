@@ -293,6 +293,58 @@ def test_the_order_of_a_tools_arguments_is_the_same(playing, lm_of, silent):
     assert seen[0] == seen[1]
 
 
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_its_entry_in_the_history_is_marked_as_replayed(asynchronous, playing, lm_of, silent):
+    def ask(question):
+        predict = dspy.Predict("question -> answer")
+        if asynchronous:
+            return asyncio.run(predict.acall(question=question))
+        return predict(question=question)
+
+    lm = lm_of("Paris", "Madrid")
+    with playing("once", lm):
+        ask("France?")
+    with playing("new", lm):
+        ask("France?"), ask("Spain?")
+    with playing("none", silent):
+        ask("Spain?")
+    assert [entry.get("replayed") for entry in lm.history] == [None, True, None]
+    (entry,) = silent.history
+    assert entry["replayed"] is True
+    assert entry["usage"] == lm.history[-1]["usage"]
+
+
+def test_a_call_of_which_a_part_was_asked_is_not_marked(playing, lm_of):
+    config = {"n": 2, "temperature": 1.0}
+    lm = lm_of("one", "two", "three")
+    with playing("once", lm):
+        dspy.Predict("question -> answer")(question="Why?", config={"temperature": 1.0})
+    with playing("new", lm) as cassette:
+        dspy.Predict("question -> answer")(question="Why?", config=config)
+    assert (cassette.replayed, cassette.recorded) == (1, 0)  # it was saved
+    with playing("none", lm):
+        dspy.Predict("question -> answer")(question="Why?", config=config)
+    assert [entry.get("replayed") for entry in lm.history] == [None, None, True]
+
+
+def test_each_thread_marks_its_own_call(playing, lm_of, silent):
+    with playing("once", lm_of(*["Paris"] * 40)):
+        in_parallel()
+    with playing("none", silent):
+        in_parallel()
+    assert [entry.get("replayed") for entry in silent.history] == [True] * 40
+
+
+def test_without_a_history_nothing_is_marked(playing, lm_of, silent, ask):
+    with playing("once", lm_of("Paris")):
+        ask()
+    (before,) = dspy_internals.history()
+    with playing("none", silent), dspy.context(disable_history=True):
+        assert ask() == "Paris"
+    assert dspy_internals.history() == [before]
+    assert "replayed" not in before
+
+
 def test_what_dspys_dummy_says_can_be_recorded_too(playing, silent, ask):
     dummy = dspy.utils.DummyLM([{"answer": "one"}, {"answer": "two"}])
     with playing("once", dummy):

@@ -143,7 +143,7 @@ def _observe(root: Path, engine: str, when: str, mode: str, optuna: Path | None)
     _run([*observe, *([optuna] if optuna else [])], root, environment)
     printed = root / f"replayed-{engine}" if replayed else folder
     printed.mkdir(exist_ok=True)
-    for program in PROGRAMS[engine]:
+    for program in PROGRAMS[engine] if when == "first" else ():
         run = [sys.executable, "-m", "dspy_profiles", "run", "--profile", engine]
         run += ["--cassette", str(folder / f"{program}.jsonl"), "--cassettes", mode, "--"]
         run += [sys.executable, *([str(HERE / "closed.py")] if replayed else [])]

@@ -115,7 +115,9 @@ def _streamed(program: dspy.Module, **how: Any) -> list[Any]:
 
 
 def _chunk(chunk: Any) -> Any:
-    """A chunk without what differs in each process."""
+    """A chunk without what differs in each process; LiteLLM's are objects, DSPy's tables."""
+    if type(chunk).__name__ == "ModelResponseStream":
+        chunk = chunk.model_dump()
     if isinstance(chunk, dict):
         return {key: value for key, value in chunk.items() if key not in ("predict_id", "created")}
     return chunk

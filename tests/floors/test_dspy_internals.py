@@ -173,6 +173,33 @@ def test_without_the_history_it_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> N
     assert dspy_internals.history() == []
 
 
+def test_the_entry_of_a_call_is_known_by_its_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    lm = dspy.utils.DummyLM([{"answer": "1"}] * 2)
+    lm("Why?"), lm("Why?")
+    first, second = lm.history
+    dspy_internals.mark(first["outputs"], replayed=True)
+    assert first["replayed"] is True, "a replayed call cannot be told from one that was made"
+    assert "replayed" not in second
+    assert sum(entry is first for entry in dspy_internals.history()) == 1
+    dspy_internals.mark(["1"], replayed=True)  # equal, and of no call
+    assert "replayed" not in second
+    del dspy_internals.history()[-2:]
+
+
+def test_what_was_sent_to_a_reader_is_noted_so_that_it_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    progress = {"emitted": False}
+    with dspy.context(_lm_stream_progress=progress):
+        with monkeypatch.context() as patched:
+            patched.setitem(sys.modules, "dspy.clients.call_context", None)
+            dspy_internals.note_emitted()
+        assert progress == {"emitted": False}
+        dspy_internals.note_emitted()
+    assert progress == {"emitted": True}, "DSPy tries a call again whose chunks have been seen"
+
+
 def test_the_owner_is_who_may_configure() -> None:
     before = dspy_internals.owner()
     try:

@@ -4,7 +4,19 @@ The only room that stands in DSPy's way to its LMs, embedders and retrievers.
 """
 
 from dspy_profiles.calls.held import BrokenOff, Held, held_in
+from dspy_profiles.calls.sending import reader
 from dspy_profiles.calls.stage import REPLAYED, STAGES, Answer, Call, Stage
 from dspy_profiles.calls.taps import tap
 
-__all__ = ["REPLAYED", "STAGES", "Answer", "BrokenOff", "Call", "Held", "Stage", "held_in", "tap"]
+__all__ = [
+    "REPLAYED",
+    "STAGES",
+    "Answer",
+    "BrokenOff",
+    "Call",
+    "Held",
+    "Stage",
+    "held_in",
+    "reader",
+    "tap",
+]

@@ -1,6 +1,7 @@
 """Stands in for an engine, and leads each call through the stages."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import dspy
 
 from dspy_profiles import dspy_internals
-from dspy_profiles.calls.callers import caller
-from dspy_profiles.calls.held import BrokenOff, Held
+from dspy_profiles.calls.held import BrokenOff
+from dspy_profiles.calls.sending import asend_on, gathered, is_read, send_on
 from dspy_profiles.calls.stage import Answer, Call, Stage
+from dspy_profiles.calls.way import Way, result_of
 
-__all__ = ["AsyncPassage", "Passage", "Way", "within"]
+__all__ = ["AsyncPassage", "Passage", "within"]
 
 # The LMs whose own `forward` is running: what it calls in turn is the same call.
 _within: ContextVar[frozenset[int]] = ContextVar("dspy_profiles_within", default=frozenset())
@@ -23,92 +25,13 @@ def within(lm: object) -> bool:
     return id(lm) in _within.get()
 
 
-class Way:
-    """One call's way through the stages: those that were asked hear how it ended."""
-
-    def __init__(self, call: Call, stages: Sequence[Stage]) -> None:
-        self.call = call
-        self._stages = stages
-        self._asked: list[Stage] = []
-        self._over = False
-
-    def make(self, send: Callable[[], Any], of: Callable[[Any], Answer] = Answer) -> Any:
-        """The result of the call, or what a stage has in its place."""
-        if (given := self.ask()) is not None:
-            return _result(given)
-        try:
-            result = send()
-        except BaseException as error:
-            if (instead := self.ended(error)) is not error:
-                raise instead from None
-            raise
-        return self.told(of(result)).result
-
-    async def amake(
-        self, send: Callable[[], Awaitable[Any]], of: Callable[[Any], Answer] = Answer
-    ) -> Any:
-        """The same, where the call is awaited."""
-        if (given := self.ask()) is not None:
-            return _result(given)
-        try:
-            result = await send()
-        except BaseException as error:
-            if (instead := self.ended(error)) is not error:
-                raise instead from None
-            raise
-        return self.told(of(result)).result
-
-    def ask(self) -> Answer | None:
-        """Ask each stage in turn; the first that answers ends it."""
-        for stage in self._stages:
-            try:
-                answer = stage.before(self.call)
-            except Held as held:
-                self._held_back(held, stage)
-                raise
-            if answer is not None:
-                self.call.replayed = True
-                self.told(answer)
-                return answer
-            self._asked.append(stage)
-        return None
-
-    def told(self, answer: Answer) -> Answer:
-        """The answer, with what the stages have put in it."""
-        if self._is_first_end():
-            for stage in reversed(self._asked):
-                stage.after(self.call, answer)
-        return answer
-
-    def ended(self, error: BaseException) -> BaseException:
-        """The error, or what a stage wants raised in its place."""
-        if self._is_first_end():
-            for stage in reversed(self._asked):
-                error = stage.failed(self.call, error) or error
-        return error
-
-    def _is_first_end(self) -> bool:
-        # A stream may fail when all of it has been read; the call has been answered all the same.
-        over, self._over = self._over, True
-        return not over
-
-    def priced(self, cost: float | None) -> None:
-        """Said once, when DSPy has finished the call; all hear of it before one holds it up."""
-        refused: Held | None = None
-        for stage in reversed(self._asked):
-            try:
-                stage.priced(self.call, cost)
-            except Held as held:
-                refused = held
-        if refused is not None:
-            self._held_back(refused)
-            raise refused
-
-    def _held_back(self, held: Held, *by: Stage) -> None:
-        if held.error.where is None:
-            held.error.where = caller()
-        for each in (*self._asked, *by):
-            each.held(self.call, held.error)
+@contextmanager
+def _entered(lm: object) -> Iterator[None]:
+    token = _within.set(_within.get() | {id(lm)})
+    try:
+        yield
+    finally:
+        _within.reset(token)
 
 
 class _Passage:
@@ -132,6 +55,10 @@ class _Passage:
 
     def _answer(self, result: Any) -> Answer:
         return Answer(result, usage=_usage(result, self._call.provider))
+
+    def _sent(self, way: Way, result: Any) -> Answer:
+        events = way.call.events if way.call.whole and way.call.streamed else None
+        return replace(self._answer(result), events=events)
 
     def _streamed(self, events: list[Any]) -> Answer:
         end = next((event for event in reversed(events) if _is_end(event)), None)
@@ -157,14 +84,16 @@ class Passage(_Passage):
         return self._way(request).make(lambda: self._engine.complete(request), self._answer)
 
     def complete_legacy(self, lm: Any, request: Any, **context: Any) -> Any:
-        def send() -> Any:
-            token = _within.set(_within.get() | {id(lm)})
-            try:
-                return self._engine.complete_legacy(lm, request, **context)
-            finally:
-                _within.reset(token)
+        way = self._way(None, request, streamed=is_read())
 
-        return self._way(None, request).make(send, self._answer)
+        def send() -> Any:
+            with _entered(lm), gathered(way.call):
+                return self._engine.complete_legacy(lm, request, **context)
+
+        try:
+            return way.make(send, lambda result: self._sent(way, result))
+        finally:
+            send_on(way.events)
 
     def stream(self, request: Any) -> Iterator[Any]:
         way = self._way(request, streamed=True)
@@ -173,7 +102,7 @@ class Passage(_Passage):
             given = self._gathered(way, request)
         if given is not None:
             yield from given.events or ()
-            _result(given)
+            result_of(given)
             return
         events: list[Any] = []
         source: Any = ()
@@ -219,14 +148,16 @@ class AsyncPassage(_Passage):
         return await self._way(request).amake(lambda: self._engine.complete(request), self._answer)
 
     async def complete_legacy(self, lm: Any, request: Any, **context: Any) -> Any:
-        async def send() -> Any:
-            token = _within.set(_within.get() | {id(lm)})
-            try:
-                return await self._engine.complete_legacy(lm, request, **context)
-            finally:
-                _within.reset(token)
+        way = self._way(None, request, streamed=is_read())
 
-        return await self._way(None, request).amake(send, self._answer)
+        async def send() -> Any:
+            with _entered(lm), gathered(way.call):
+                return await self._engine.complete_legacy(lm, request, **context)
+
+        try:
+            return await way.amake(send, lambda result: self._sent(way, result))
+        finally:
+            await asend_on(way.events)
 
     async def stream(self, request: Any) -> AsyncIterator[Any]:
         way = self._way(request, streamed=True)
@@ -236,7 +167,7 @@ class AsyncPassage(_Passage):
         if given is not None:
             for event in given.events or ():
                 yield event
-            _result(given)
+            result_of(given)
             return
         events: list[Any] = []
         source: Any = ()
@@ -273,13 +204,6 @@ class AsyncPassage(_Passage):
             if hasattr(source, "aclose"):
                 await source.aclose()
         return self._whole(way, events, failed)
-
-
-def _result(given: Answer) -> Any:
-    """What a stage has in place of a call; its error is raised as the model's would be."""
-    if given.error is not None:
-        raise given.error
-    return given.result
 
 
 def _usage(result: Any, provider: str | None) -> Any:

@@ -16,7 +16,10 @@ REPLAYED = "dspy_profiles_replayed"
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One attempt to reach a model. DSPy's retries are calls of their own."""
+    """One attempt to reach a model. DSPy's retries are calls of their own.
+
+    Where there is no `request`, the events of a stream are the chunks that the engine has sent.
+    """
 
     kind: Literal["lm", "embedder", "retriever"]
     model: str

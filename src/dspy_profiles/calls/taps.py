@@ -7,8 +7,9 @@ from typing import Any
 import dspy
 
 from dspy_profiles import dspy_internals
-from dspy_profiles.calls.passage import AsyncPassage, Passage, Way, within
+from dspy_profiles.calls.passage import AsyncPassage, Passage, within
 from dspy_profiles.calls.stage import REPLAYED, STAGES, Call, Stage
+from dspy_profiles.calls.way import Way
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.locking import ProcessLock
 
@@ -105,6 +106,8 @@ def _finalizing(finalize: Callable[..., Any]) -> Callable[..., Any]:
         given = finalize(lm, call, result)  # first: what was paid for is in the history
         made = getattr(call, OURS, None)
         if made is not None:
+            if all(way.call.replayed for way in made.ways):
+                dspy_internals.mark(result.outputs, replayed=True)
             made.ways[-1].priced(result.cost)
         elif result.cache_hit:
             for stage in _standing():

@@ -1,5 +1,6 @@
 """DSPy's requests, responses and errors as data, and back. Its private names stand only here."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -8,11 +9,16 @@ from dspy._vendor.lm15 import serde
 from dspy._vendor.lm15.result import materialize_response
 from dspy.clients.call_result import CallResult
 
+from dspy_profiles.calls import reader
+
 __all__ = [
+    "chunk_dict",
+    "chunk_from",
     "error_defaults",
     "event_dict",
     "event_from",
     "events_of",
+    "is_chunk",
     "is_of_lm15",
     "is_response",
     "is_result",
@@ -22,6 +28,7 @@ __all__ = [
     "response_of",
     "result_dict",
     "result_from",
+    "sends_chunks",
     "version",
 ]
 
@@ -77,6 +84,32 @@ def result_from(data: dict[str, Any]) -> Any:
     result = CallResult.load(data)
     result.usage, result.cache_hit = data.get("usage") or {}, False  # no cache has answered
     return result
+
+
+def is_chunk(value: object) -> bool:
+    """Whether it is what LiteLLM's engine sends to who reads a stream."""
+    kind = type(value)
+    return (kind.__module__.partition(".")[0], kind.__name__) == ("litellm", "ModelResponseStream")
+
+
+def chunk_dict(chunk: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", chunk.model_dump(warnings=False))
+
+
+def chunk_from(data: Mapping[str, Any]) -> Any:
+    """The chunk again, as one that the predictor which is running here reads."""
+    from dspy.clients._litellm import get_litellm
+
+    said = {**copy.deepcopy(dict(data)), "id": "", "created": 0}
+    chunk = get_litellm(feature="a recorded stream").ModelResponseStream(**said)
+    if (mark := reader()) is not None:
+        chunk.predict_id = mark
+    return chunk
+
+
+def sends_chunks(lm: Any) -> bool:
+    """Whether it does so where it gets no request of lm15: LiteLLM's chat alone, of DSPy's own."""
+    return type(lm) is dspy.LM and lm.model_type == "chat"
 
 
 def is_of_lm15(error_class: type[Exception]) -> bool:

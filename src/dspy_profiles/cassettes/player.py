@@ -1,6 +1,6 @@
 """The stage that answers from a cassette, and that records on one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ from dspy_profiles.calls import Answer, BrokenOff, Call, Held, Stage
 from dspy_profiles.cassettes.plain import original, read_back
 from dspy_profiles.cassettes.requests import key_of, request_of
 from dspy_profiles.cassettes.responses import answer_from, answered, failed
+from dspy_profiles.cassettes.sent import Unkept
 from dspy_profiles.cassettes.tape import Entry
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileError
 from dspy_profiles.locking import ProcessLock
@@ -62,7 +63,7 @@ class Player(Stage):
         return None
 
     def after(self, call: Call, answer: Answer) -> None:
-        kept = self._kept(call, answered(call, answer))
+        kept = self._kept(call, self._record(call, lambda: answered(call, answer)))
         if kept is not None:
             answer.result, answer.events = kept.result, kept.events
 
@@ -71,7 +72,7 @@ class Player(Stage):
             self._closed(call)
             return None
         raised = None if isinstance(error, BrokenOff) else error
-        kept = self._kept(call, failed(call, raised))
+        kept = self._kept(call, self._record(call, lambda: failed(call, raised)))
         if kept is None:
             return None
         if call.streamed:
@@ -84,6 +85,17 @@ class Player(Stage):
     def _closed(self, call: Call) -> _Open | None:
         with _lock:
             return self._open.pop(call, None)
+
+    def _record(
+        self, call: Call, say: Callable[[], dict[str, Any] | None]
+    ) -> dict[str, Any] | None:
+        try:
+            return say()
+        except Unkept as error:
+            self._closed(call)
+            message = f"a stream of {call.model} cannot be kept on a cassette: its LM sends {error}"
+            hint = "ask it here without a stream, or with no cassette"
+            raise Held(InvalidProfile(message, hint)) from None
 
     def _kept(self, call: Call, record: dict[str, Any] | None) -> Answer | None:
         """Record it, and say what the program gets; None: what came back, as it is."""

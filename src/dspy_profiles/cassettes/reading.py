@@ -28,7 +28,7 @@ def read(path: Path, match: tuple[str, ...] = MATCH) -> Tape:
         data = _table(path, number, line)
         if number == 1:
             tape.header = _header(path, data)
-        elif not line.strip():
+        elif line.isspace():
             continue
         elif "part" in data:
             _add_part(path, number, data, tape)
@@ -61,7 +61,7 @@ def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _table(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    if number > 1 and not line.strip():
+    if number > 1 and line.isspace():  # not strip, which would copy what may be large
         return {}
     try:
         data = orjson.loads(line)

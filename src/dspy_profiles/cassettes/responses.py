@@ -1,9 +1,9 @@
 """What came back, as it is kept, and as it is given again.
 
 One of: `response` (lm15), `events` (of a stream), `result` (of an engine that takes no requests of
-lm15), `embeddings`, `passages`; or an `error`, after the `events` that a stream had brought. Left
-out is what differs each time and says nothing: ids, times, and a provider's own data but for the
-service tier, which the price depends on.
+lm15, with the `chunks` that it has sent itself), `embeddings`, `passages`; or an `error`, after the
+`events` or `chunks` that a stream had brought. Left out is what differs each time and says nothing:
+ids, times, and a provider's own data but for the service tier, which the price depends on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from dspy_profiles.cassettes import dspy_forms
 from dspy_profiles.cassettes.chunks import mend, mend_logprobs, pack, unpack
 from dspy_profiles.cassettes.failures import error_dict, error_from
 from dspy_profiles.cassettes.plain import plain
+from dspy_profiles.cassettes.sent import pack_sent, sent_at_once, sent_from
 from dspy_profiles.redaction import redact
 
 __all__ = ["FORMS", "answer_from", "answered", "failed"]
@@ -33,12 +34,14 @@ def answered(call: Call, answer: Answer) -> Record | None:
         record = {"embeddings": [list(row) for row in _rows(answer.result)]}
     elif call.kind == "retriever":
         record = {"passages": answer.result}
+    elif dspy_forms.is_result(answer.result):
+        record = {"result": _result(dspy_forms.result_dict(answer.result))}
+        if answer.events is not None:
+            record["chunks"] = pack_sent(answer.events, redact)
     elif answer.events is not None:
         record = {"events": _events(answer.events)}
     elif dspy_forms.is_response(answer.result):
         record = {"response": _response(dspy_forms.response_dict(answer.result))}
-    elif dspy_forms.is_result(answer.result):
-        record = {"result": _result(dspy_forms.result_dict(answer.result))}
     else:
         return None
     kept: Record = plain(record, redact)
@@ -47,7 +50,11 @@ def answered(call: Call, answer: Answer) -> Record | None:
 
 def failed(call: Call, error: Exception | None) -> Record | None:
     """The same for an error, or for a stream that has no end; None: it could not be given again."""
-    record: Record = {"events": _events(call.events)} if call.streamed else {}
+    record: Record = {}
+    if call.request is None and call.events:
+        record["chunks"] = pack_sent(call.events, redact)
+    elif call.request is not None and call.streamed:
+        record["events"] = _events(call.events)
     if error is not None:
         said = error_dict(error)
         if said is None:
@@ -69,7 +76,7 @@ def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True)
         return Answer(record.get("passages"), error=error)
     if "result" in record:
         result = dspy_forms.result_from(record["result"])
-        return Answer(result, usage=dict(result.usage))
+        return Answer(result, _sent(call, record, result), usage=dict(result.usage))
     if "response" in record:
         response = dspy_forms.response_from(record["response"])
         usage = dspy_internals.usage_of(response, call.provider)
@@ -79,7 +86,7 @@ def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True)
     if "events" not in record:
         if error is None:
             raise ValueError("there is no answer in it")
-        return Answer(events=() if call.streamed else None, error=error)
+        return Answer(events=_sent(call, record, None), error=error)
     events = [dspy_forms.event_from(event) for event in unpack(record["events"])]
     return _of_events(call, events, error)
 
@@ -96,6 +103,15 @@ def _of_events(call: Call, events: Sequence[Any], error: Exception | None) -> An
         return Answer(dspy_forms.response_of(events, call.request), usage=usage)
     except Exception as broken:  # noqa: BLE001 - the stream was recorded as broken as it was
         return Answer(error=broken)
+
+
+def _sent(call: Call, record: Mapping[str, Any], result: Any) -> Sequence[Any] | None:
+    """What goes to who reads the stream, where that is not what DSPy reads."""
+    if not call.streamed:
+        return None
+    if "chunks" in record or result is None:
+        return list(sent_from(record.get("chunks", ())))
+    return sent_at_once(result) if dspy_forms.sends_chunks(call.lm) else ()
 
 
 def _rows(embeddings: Any) -> Any:

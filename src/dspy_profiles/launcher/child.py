@@ -92,7 +92,20 @@ def _tape(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:
     command = f"dspy-profiles run --cassette {shown} --cassettes new -- …"
     cassette = Cassette(path, mode, profile=profile.fingerprint, command=command)
     atexit.register(_save, cassette)
+    if cassette.recording:
+        _save_in_forks(cassette)
     return cassette.stages
+
+
+def _save_in_forks(cassette: "Cassette") -> None:
+    """A fork of multiprocessing ends without what atexit has."""
+    from multiprocessing import util
+
+    def forked(cassette: "Cassette") -> None:
+        cassette.discard()  # what the parent has recorded so far is the parent's to write
+        util.Finalize(None, _save, args=(cassette,), exitpriority=0)
+
+    util.register_after_fork(cassette, forked)
 
 
 def _save(cassette: "Cassette") -> None:
