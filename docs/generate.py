@@ -147,13 +147,19 @@ def stubs(found: list[ast.AST]) -> str:
 
 def stub(node: ast.AST) -> str:
     assert isinstance(node, ast.FunctionDef)  # noqa: S101 - a page asks for what is there
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    returns = f" -> {annotation(node.returns)}" if node.returns else ""
     parameters = list(parameters_of(node.args))
     line = f"def {node.name}({', '.join(parameters)}){returns}: ..."
     if len(line) > WIDTH:
         inner = "".join(f"    {parameter},\n" for parameter in parameters)
         line = f"def {node.name}(\n{inner}){returns}: ..."
     return f"{line}\n"
+
+
+def annotation(node: ast.expr) -> str:
+    """A type without the quotes that keep it from being looked up."""
+    quoted = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return str(node.value) if quoted else ast.unparse(node)
 
 
 WIDTH = 88

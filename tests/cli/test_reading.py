@@ -245,7 +245,7 @@ def test_get_prints_the_value_and_nothing_else(cli, write):
         (["diff", "prod", "nope"], 3, 'no profile "nope"'),
         (["diff", "prod"], 2, "Missing argument"),
         (["list", "--file", "."], 4, "this is a folder"),
-        (["nonsense"], 2, "No such command"),
+        (["nonsense"], 2, "there is no command"),
         (["list", "--nonsense"], 2, "No such option"),
     ],
 )
