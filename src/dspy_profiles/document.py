@@ -14,7 +14,6 @@ import tomli
 from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import KeyPath
-from dspy_profiles.statements import statements
 
 __all__ = ["Document", "Stamp", "read", "stamp"]
 
@@ -51,6 +50,8 @@ class Document:
 
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
+        from dspy_profiles.statements import statements  # its expressions take time to compile
+
         own: dict[KeyPath, int] = {}
         implied: dict[KeyPath, int] = {}
         arrays: set[KeyPath] = set()

@@ -1,6 +1,5 @@
 """Every error of ours: what went wrong, where, and what to do about it."""
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -135,5 +134,7 @@ class ExperimentNotFound(StoreError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names what `word` may have been meant to be, or None."""
+    import difflib  # only where something is wrong
+
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return f'did you mean "{near[0]}"?' if near else None

@@ -1,5 +1,6 @@
 """Broken files, closed folders, full disks and held locks: nothing is lost by any command."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -188,3 +189,26 @@ def test_many_at_once_lose_nothing(project, write):
     assert [process.wait() for process in begun] == [0] * 16
     assert path.read_text().count("model") == 17
     assert sorted(p.name for p in project.iterdir()) == [".git", "profiles.toml"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="a device of Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("words", "full", "code"),
+    [(["list", "--json"], 1, 6), (["list"], 1, 6), (["show", "nope"], 2, 3)],
+)
+def test_an_output_that_takes_no_more_is_told_with_6(write, words, full, code, unbuffered):
+    write("profiles.toml", FILE)
+    script = f'"$@" {full}>/dev/full'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", sys.executable, "-m", "dspy_profiles", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    assert done.returncode == code
+    told = "error: the output could not be written: No space left on device\n  make room"
+    assert done.stderr.startswith(told if full == 1 else "")
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr

@@ -71,6 +71,16 @@ def test_nothing_is_overwritten_without_consent(quick, recorded, write) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes are not Windows'")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
+def test_what_is_no_regular_file_is_not_replaced(quick, recorded, project) -> None:
+    os.mkfifo("pipe")
+    for words in (["export", "base", "--csv"], ["examples", "base"]):
+        done = quick("results", *words, "--out", "pipe", "--yes")
+        assert (done.code, done.out) == (4, "")
+        assert done.err.startswith("error: this is no regular file\n  at pipe\n")
+    assert (project / "pipe").is_fifo()
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(quick, recorded, project) -> None:
     (project / "file").write_text("")
     (project / "folder").mkdir()

@@ -1,5 +1,6 @@
 """`--dspy-store`: the session is an experiment, and each test a trial of it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -309,3 +310,22 @@ def test_a_session_that_is_killed_keeps_what_it_has_written(suite, project):
         done, hung = store.query_trials(closed.id)
     assert closed.status == "interrupted"
     assert (done.status, hung.status) == ("done", "interrupted")
+
+
+def test_a_test_that_is_interrupted_is_not_done(suite, run, recorded, project):
+    suite("""
+        def test_done(): ...
+        def test_stops():
+            raise KeyboardInterrupt
+        """)
+
+    result = run("--dspy-store", STORE, "--dspy-report", "said.json", *MOCK)
+
+    experiment, trials, _ = recorded()
+    assert (result.ret, experiment.status) == (2, "interrupted")
+    told = {name.rpartition("::")[2]: trial for name, trial in trials.items()}
+    assert told["test_done"].status == "done"
+    stopped = told["test_stops"]
+    assert (stopped.status, stopped.details["outcome"]) == ("interrupted", "interrupted")
+    said = json.loads((project / "said.json").read_text("utf-8"))
+    assert [test["outcome"] for test in said["tests"]] == ["passed", "interrupted"]

@@ -81,7 +81,10 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                output.finish()
         except ProfileError as error:
             if ctx.obj["debug"]:
                 traceback.print_exception(error)

@@ -77,7 +77,8 @@ def assigned(name: str, text: str) -> str:
     line = f"{name}='{quoted}'"
     from dotenv import dotenv_values
 
-    if dict(dotenv_values(stream=io.StringIO(line), interpolate=False)) != {name: text}:
+    read = dict(dotenv_values(stream=io.StringIO(line), interpolate=False))
+    if read != {name: text} or "\0" in text:  # with it the file would be taken for a binary one
         raise InvalidFile(f"no .env file can hold the value of {name}", "write it by hand")
     return line
 
@@ -142,7 +143,7 @@ def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
         if any(map(secrets.is_plaintext, secrets.in_clear(text, refers=refers))):
             return f"${{{name}}}"
         return text
-    if key[0] in ("env", "description"):
+    if key == ("description",) or (key[0] == "env" and len(key) > 1):
         return text
     try:
         value = BOOLEANS.get(text.lower(), typed(text))

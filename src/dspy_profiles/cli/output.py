@@ -1,10 +1,12 @@
 """What commands print: results to stdout, everything else to stderr, no secret anywhere."""
 
+import errno
 import json
 import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles.errors import ProfileError
+from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = [
     "console_for",
     "emit",
     "fail",
+    "finish",
     "note",
     "out",
     "out_raw",
@@ -94,6 +97,15 @@ def emit(**payload: Any) -> None:
     escaped = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
     text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=escaped)
     out_raw(f"{text}\n")
+
+
+def finish() -> None:
+    """Write what still waits, while it can be told if there is no room for it."""
+    stream = _stream(to_stderr=False)
+    try:
+        stream.flush()
+    except OSError as error:
+        _let_go(stream, error)
 
 
 def fail(error: ProfileError) -> None:
@@ -198,9 +210,23 @@ class _Redacting:
         except UnicodeEncodeError:
             known = self._stream.encoding
             return self._stream.write(text.encode(known, "replace").decode(known))
+        except OSError as error:
+            _let_go(self._stream, error)
+            return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _let_go(stream: TextIO, error: OSError) -> None:
+    """Write no more to what takes no more; a result that is lost is told."""
+    if error.errno == errno.EPIPE:
+        raise error  # the reader has what it wanted
+    with suppress(OSError, ValueError):  # at its end Python would try it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if stream is not sys.stderr:
+        message = f"the output could not be written: {error.strerror or error}"
+        raise WriteFailed(message, "make room where it goes to") from error
 
 
 @cache

@@ -51,7 +51,9 @@ class _Program:
     def _head(self) -> Iterator[str]:
         yield f"# The profile {_text(self.profile.name)}, as dspy-profiles has exported it."
         if self.profile.description:
-            yield f"# {' '.join(self.profile.description.split())}"
+            # Nothing that would end the comment, and no NUL, which Python takes in no text.
+            plain = "".join(c if c.isprintable() else " " for c in self.profile.description)
+            yield f"# {' '.join(plain.split())}"
         needed = [name for _, text in references(self.profile) for name in secrets.variables(text)]
         if needed:
             yield f"# It takes from the environment: {', '.join(dict.fromkeys(needed))}"
@@ -276,9 +278,14 @@ def _kinds(described: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _call(name: str, arguments: list[tuple[str, str]]) -> list[str]:
     """A call, a line for each argument where there are several."""
-    plain = [f"{k}={v}" for k, v in arguments if k.isidentifier() and not keyword.iskeyword(k)]
-    odd = [f"{_text(k)}: {v}" for k, v in arguments if f"{k}={v}" not in plain]
+    plain = [f"{k}={v}" for k, v in arguments if _is_name(k)]
+    odd = [f"{_text(k)}: {v}" for k, v in arguments if not _is_name(k)]
     words = [*plain, *([f"**{{{', '.join(odd)}}}"] if odd else [])]
     if len(words) < 2:  # noqa: PLR2004
         return [f"{name}({''.join(words)})"]
     return [f"{name}(", *(f"    {word}," for word in words), ")"]
+
+
+def _is_name(key: str) -> bool:
+    # Of letters beyond ASCII Python may make others: ª is read as a.
+    return key.isascii() and key.isidentifier() and not keyword.iskeyword(key)

@@ -145,6 +145,8 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     place = Place(path)
     if target.is_dir():
         raise InvalidFile("this is a folder", "name a file", place)
+    if target.exists() and not target.is_file():  # to replace a device would take it from everybody
+        raise InvalidFile("this is no regular file", "name a file, or one that is not there", place)
     with locked(target, PATIENCE):
         if target.exists() and not overwrite:
             raise InvalidFile("there is such a file already", "--yes overwrites it", place)

@@ -42,7 +42,7 @@ def find_program(command: str, environ: Mapping[str, str]) -> str:
         return found
     is_path = Path(command).name != command
     folders = [""] if is_path else path.split(os.pathsep)
-    there = [file for folder in folders if command and (file := Path(folder, command)).exists()]
+    there = [file for folder in folders if command and _exists(file := Path(folder, command))]
     if there:
         reason = os.strerror(errno.EISDIR if there[0].is_dir() else errno.EACCES)
         raise NotExecutable(f'"{command}" cannot be run: {reason}')
@@ -50,6 +50,13 @@ def find_program(command: str, environ: Mapping[str, str]) -> str:
     raise CommandNotFound(
         f'there is no command "{command}"',
         hint=f"{own} is not on PATH: write its path, or -m and its module"
-        if not is_path and own.exists()
+        if not is_path and _exists(own)
         else None,
     )
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # no file can have so long a name
+        return False
