@@ -75,6 +75,10 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
         here.leave()
         if here.tape is not None:
             here.tape.end(error)
+        elif kind is not None and not issubclass(kind, Exception) and current_profile() is None:
+            from dspy_profiles.calls.held import let_out  # imports DSPy
+
+            let_out(error)  # the outermost block is where an error of ours comes out
 
     def _tape(self, ready: Prepared) -> "Tape":
         from dspy_profiles.activation.taping import Tape  # imports DSPy

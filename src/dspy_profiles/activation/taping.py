@@ -11,7 +11,7 @@ from typing import Any
 import dspy
 
 from dspy_profiles.activation.stages import by_rank
-from dspy_profiles.calls import STAGES, held_in, tap
+from dspy_profiles.calls import STAGES, let_out, tap
 from dspy_profiles.cassettes import Cassette, Player, checked_mode
 from dspy_profiles.resolved import ResolvedProfile
 
@@ -49,5 +49,4 @@ class Tape:
             self._cassette.discard()
         else:
             self._cassette.save()
-        if (held := held_in(error)) is not None:
-            raise held.error.with_traceback(held.__traceback__) from None
+        let_out(error)

@@ -3,7 +3,7 @@
 The only room that stands in DSPy's way to its LMs, embedders and retrievers.
 """
 
-from dspy_profiles.calls.held import BrokenOff, Held, held_in
+from dspy_profiles.calls.held import BrokenOff, Held, held_in, let_out
 from dspy_profiles.calls.sending import reader
 from dspy_profiles.calls.stage import REPLAYED, STAGES, Answer, Call, Stage
 from dspy_profiles.calls.taps import tap
@@ -17,6 +17,7 @@ __all__ = [
     "Held",
     "Stage",
     "held_in",
+    "let_out",
     "reader",
     "tap",
 ]

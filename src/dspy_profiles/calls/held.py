@@ -2,7 +2,7 @@
 
 from dspy_profiles.errors import ProfileError
 
-__all__ = ["BrokenOff", "Held", "held_in"]
+__all__ = ["BrokenOff", "Held", "held_in", "let_out"]
 
 
 class Held(BaseException):
@@ -33,3 +33,9 @@ def held_in(error: BaseException | None) -> Held | None:
     if isinstance(error, BaseExceptionGroup):  # what a TaskGroup makes of it
         return next((found for each in error.exceptions if (found := held_in(each))), None)
     return None
+
+
+def let_out(error: BaseException | None) -> None:
+    """Raise the error that was carried, if one was: here is our own boundary."""
+    if (held := held_in(error)) is not None:
+        raise held.error.with_traceback(held.__traceback__) from None

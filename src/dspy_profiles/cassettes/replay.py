@@ -12,6 +12,8 @@ from dspy_profiles.errors import InvalidProfile
 
 __all__ = ["ReplayEngine"]
 
+RECORD = 'profile(…, cassette="…", cassettes="new")'
+
 
 class ReplayEngine:
     """`[x.provider] class = "replay", cassette = "demo.jsonl"`: what was recorded is said again.
@@ -40,7 +42,12 @@ class ReplayEngine:
 
     def start_afresh(self) -> None:
         """Play it from the beginning, for a new test."""
-        opened = Cassette(Path(self._path), "none", match=self._match, command="record it anew")
+        opened = Cassette(
+            Path(self._path),
+            "none",
+            match=self._match,
+            command='profile(…, cassette="…", cassettes="new")',
+        )
         self._player = Player(opened)
 
     def complete(self, request: Any) -> Any:
