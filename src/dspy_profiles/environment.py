@@ -7,9 +7,12 @@ from pathlib import Path
 
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 from dspy_profiles.locking import ProcessLock
+from dspy_profiles.redaction import remember
+from dspy_profiles.secret_names import Names
 
-__all__ = ["load_env_files", "names_in", "set_once", "value_in"]
+__all__ = ["load_env_files", "names_in", "remember_secrets", "set_once", "value_in"]
 
+LEAST = 12  # characters: shorter ones may be words that stand elsewhere as well
 STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is asked for by name, when a profile is chosen
 
 _lock = ProcessLock()
@@ -38,6 +41,13 @@ def load_env_files(files: Iterable[Path]) -> None:
         for name, value in wanted.items():
             if name in _from_files or name not in os.environ:
                 os.environ[name] = _from_files[name] = value
+
+
+def remember_secrets(names: Names) -> None:
+    """Have secrets masked that no profile names, by the names of variables: DSPy sends them too."""
+    for name, value in list(os.environ.items()):
+        if len(value) >= LEAST and names.is_secret(name):
+            remember(value, f"${{{name}}}")
 
 
 def value_in(name: str, files: Iterable[Path]) -> str | None:

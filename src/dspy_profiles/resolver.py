@@ -52,6 +52,12 @@ class Scene:
             return self.settings.paths("env-file")
         return self.locations.env_files
 
+    @property
+    def names(self) -> Names:
+        """Which keys hold secrets here."""
+        config = self.settings
+        return Names.extended(config.texts("secret-keys"), config.texts("not-secret"))
+
 
 class Choice(NamedTuple):
     """A name, who gave it, and whether it is only the default."""
@@ -158,7 +164,7 @@ def resolve_in(
     tree, parents = scene.catalog.effective(top)
     if overrides:
         tree = merge(tree, _overrides(choice.name, overrides))
-    marks = Marks(choice.name, _names(scene), allow_plaintext)
+    marks = Marks(choice.name, scene.names, allow_plaintext)
     values = marks.freeze(tree)
     marks.check()
     sources = marks.sources
@@ -181,7 +187,7 @@ def resolve_in(
 def overridden(profile: ResolvedProfile, overrides: Mapping[str, Any]) -> ResolvedProfile:
     """A resolved profile with further overrides on top."""
     overrides = Overrides(overrides)
-    marks = Marks(profile.name, _names(Scene.now()), allow_plaintext=False)
+    marks = Marks(profile.name, Scene.now().names, allow_plaintext=False)
     marks.secret_keys |= profile.secret_keys
     values = marks.freeze(merge(_tree(profile), _overrides(profile.name, overrides)))
     marks.check()
@@ -199,11 +205,6 @@ def _tree(profile: ResolvedProfile) -> Node:
         return out
 
     return walk(profile.values, ())
-
-
-def _names(scene: Scene) -> Names:
-    config = scene.settings
-    return Names.extended(config.texts("secret-keys"), config.texts("not-secret"))
 
 
 class Overrides(dict[str, Any]):

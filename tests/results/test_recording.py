@@ -10,7 +10,7 @@ import dspy
 import pytest
 
 from dspy_profiles import profile
-from dspy_profiles.errors import StoreError
+from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.results import Store, open_store, record
 from dspy_profiles.results.circumstances import command, git
 
@@ -178,6 +178,27 @@ def test_no_secret_is_in_any_file(
     assert any(b"CANARY_KEY" in path.read_bytes() for path in files)
 
 
+def test_a_key_of_the_environment_that_no_profile_names_is_in_no_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch, lm_of: Any
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    monkeypatch.setenv("MODE_TOKEN", "Paris")  # too short to be told from a word
+    recording = record("a run", store="file:results")
+    with dspy.context(lm=lm_of()), recording as exp:
+        dspy.Predict("question -> answer")(question=f"Is {CANARY} a key?")
+        exp.decision(strategy="stop", rationale=f"the key {CANARY} was refused")
+    texts = [path.read_bytes() for path in (project / "results").rglob("*") if path.is_file()]
+    assert not [text for text in texts if CANARY.encode() in text]
+    assert any(b"${OPENAI_API_KEY}" in text for text in texts)
+    assert any(b"Paris" in text for text in texts)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "latest", "latest~1", None])
+def test_a_name_that_could_not_be_said_again_is_refused(store: Store, name: Any) -> None:
+    with pytest.raises(ProfileError, match="experiment"):
+        record(name, store=store)
+
+
 def test_arguments_of_the_connection_are_not_recorded(store: Store, lm_of: Any) -> None:
     more = {"timeout": 5, "extra_headers": {"Authorization": CANARY}, "temperature": 0.5}
     lm = lm_of()
@@ -188,6 +209,18 @@ def test_arguments_of_the_connection_are_not_recorded(store: Store, lm_of: Any) 
     (event,) = store.events(exp.id)
     assert event.attributes["arguments"]["temperature"] == 0.5
     assert CANARY not in str(event)
+
+
+def test_a_name_steers_no_terminal_where_the_record_is_told(
+    store: Store, lm: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with record("a\x1b[31m\nb\u202e" + "c" * 500, store=store):
+        pass
+    told = capsys.readouterr().err
+    assert 'recorded "a [31m b ccc' in told
+    assert len(told) < 200
+    assert told.count("\n") == 1
+    assert not {"\x1b", "\u202e"} & set(told)
 
 
 def test_long_and_odd_names_are_kept(store: Store, lm: Any) -> None:

@@ -164,6 +164,7 @@ def prepare(
         profile.name,
         {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
     )
+    environment.remember_secrets(scene.names)
     make_importable((scene.locations.cwd, scene.locations.root))
     return Prepared(profile, choice.is_default, watch)
 

@@ -16,6 +16,7 @@ from dspy_profiles.errors import InvalidFile, Place
 __all__ = ["numbered", "read"]
 
 KINDS = ("lm", "embedder", "retriever")
+ANEW = "if this was a cassette, delete it and record it again; else name another file"
 AGAIN = "take out that line, or delete the file and record it again"
 CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 
@@ -57,7 +58,7 @@ def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
         message = f"this cassette cannot be read: {error.strerror or error}"
         raise InvalidFile(message, "look at the file and its rights", Place(path)) from error
     if number == 0:
-        raise InvalidFile("this cassette is empty", "delete it and record it again", Place(path, 1))
+        raise InvalidFile("this cassette is empty", ANEW, Place(path, 1))
 
 
 def _table(path: Path, number: int, line: bytes) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _table(path: Path, number: int, line: bytes) -> dict[str, Any]:
 def _broken(path: Path, number: int, line: bytes, error: ValueError) -> InvalidFile:
     if number == 1:
         message = "this is no cassette: it does not begin with a header"
-        return InvalidFile(message, "delete it and record it again", Place(path, 1))
+        return InvalidFile(message, ANEW, Place(path, 1))
     if line.startswith(CONFLICT):
         message = "git has left a conflict here"
         hint = "settle it: whole lines of both sides may stay, in any order"
@@ -92,7 +93,7 @@ def _header(path: Path, data: Mapping[str, Any]) -> Header:
     version = data.get("cassette")
     if not isinstance(version, int) or isinstance(version, bool):
         message = "this is no cassette: it does not begin with a header"
-        raise InvalidFile(message, "delete it and record it again", Place(path, 1))
+        raise InvalidFile(message, ANEW, Place(path, 1))
     if version != VERSION:
         message = f"this cassette has format {version}; this version reads format {VERSION}"
         hint = "upgrade dspy-profiles, or record it again"

@@ -65,7 +65,7 @@ def list_experiments(
         found = opened.query_experiments(limit=most + 1)
         _show_list(opened, found[:most], json=json)
     if not found:
-        _tell("there are no experiments yet; record one: dspy-profiles run --record")
+        _tell(f"there are no experiments yet in {opened.url}; dspy-profiles run --record makes one")
     elif len(found) > most:
         _tell(f"these are the latest {most:,}; --limit N shows more")
 

@@ -112,7 +112,8 @@ def check(path: Folder = None, *, json: AsJson = False) -> None:
         out(columns(rows))
         note("record these again with the secret in .env and a reference in the profile")
     else:
-        out(f"{len(files)} cassettes, and nothing in them looks like a key")
+        count = f"{len(files)} cassette{'' if len(files) == 1 else 's'}"
+        out(f"{count}, and nothing in {'it' if len(files) == 1 else 'them'} looks like a key")
     if found:
         raise typer.Exit(1)
 

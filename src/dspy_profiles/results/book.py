@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from dspy_profiles import environment
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.results import archive
@@ -19,8 +20,11 @@ from dspy_profiles.results.model import VERSION, Experiment
 from dspy_profiles.results.shelf import Durability, Journal, Shelf
 from dspy_profiles.results.store import Store
 from dspy_profiles.results.writing import Lines, now
+from dspy_profiles.secret_names import Names
 
 __all__ = ["Book", "begin_journal", "say", "shared_folder"]
+
+NAMED = 80  # so much of a name is told
 
 
 class Book:
@@ -83,7 +87,7 @@ class Book:
         """What there is, how to look at it, and what is not there."""
         trials = f"{done.trials:,} trial{'' if done.trials == 1 else 's'}"
         score = "" if done.score is None else f", score {done.score:.4g}"
-        lines = [f'recorded "{self.name}": {trials}{score}; dspy-profiles trace {self.id}']
+        lines = [f'recorded "{_told(self.name)}": {trials}{score}; dspy-profiles trace {self.id}']
         if lost := done.details.get("lost"):
             why = f": {self.journal.why}" if self.journal.why else ""
             lines.append(f"{lost} of its lines were lost{why}")
@@ -93,6 +97,12 @@ class Book:
                 f"{faults['first']}"
             )
         return lines
+
+
+def _told(name: str) -> str:
+    """A name on one line, with nothing in it that steers a terminal."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in name[: 2 * NAMED]).split())
+    return line if len(line) <= NAMED else f"{line[: NAMED - 1]}…"
 
 
 def shared_folder(store: Store) -> Path:
@@ -109,6 +119,7 @@ def begin_journal(
     shelf: Shelf, experiment_id: str, durability: Durability, parent: int | None = None
 ) -> Journal:
     """This process's journal. After a fork it goes on in one of the child's own."""
+    environment.remember_secrets(Names())
     begun_by = os.getpid()
 
     def first(journal: str) -> bytes:

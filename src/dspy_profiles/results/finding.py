@@ -8,7 +8,7 @@ from dspy_profiles.results.ids import ALPHABET, is_id
 from dspy_profiles.results.model import Experiment, Trial
 from dspy_profiles.results.store import Store
 
-__all__ = ["LATEST", "find_experiment", "find_trial"]
+__all__ = ["BEFORE", "LATEST", "find_experiment", "find_trial"]
 
 LATEST = "latest"
 BEFORE = re.compile(LATEST + r"(?:~(\d{1,6}))?", re.ASCII)

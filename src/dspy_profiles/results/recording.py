@@ -7,6 +7,7 @@ from typing import Any
 
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.results.book import Book, say
+from dspy_profiles.results.finding import BEFORE
 from dspy_profiles.results.model import Trial
 from dspy_profiles.results.shelf import Durability
 from dspy_profiles.results.store import Store, open_store
@@ -37,6 +38,10 @@ class record:  # noqa: N801 - it reads as a function: with record("name") as exp
         if durability not in ("process", "trial", "event"):
             raise ProfileError(
                 f'durability is "{durability}"', hint="write process, trial or event"
+            )
+        if not str(name or "").strip() or BEFORE.fullmatch(name):
+            raise ProfileError(
+                f"an experiment cannot be called {name!r}", hint='as in "tune-prompt"'
             )
         self._name = name
         self._hypothesis = hypothesis
