@@ -72,6 +72,28 @@ def write(project: Path) -> Callable[[Path | str, str], Path]:
 
 
 @pytest.fixture
+def dev_and_staging(write: Callable[[str, str], Path]) -> Path:
+    """The project's profiles: two that answer offline by names of their own, one with a key."""
+    return write(
+        "profiles.toml",
+        """
+        [dev]
+        extends = "mock"
+        lm.model = "dev"
+
+        [staging]
+        extends = "mock"
+        lm.model = "staging"
+        settings.num_threads = 7
+
+        [prod]
+        lm.model = "openai/gpt-4o"
+        lm.api_key = "${PROD_KEY}"
+        """,
+    )
+
+
+@pytest.fixture
 def clean_dspy() -> Iterator[None]:
     """DSPy as a fresh process has it, and nothing of ours kept from another test."""
     import dspy
@@ -103,6 +125,29 @@ def cache_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
     )
     monkeypatch.setitem(vars(dspy), "cache", made)
+
+
+@pytest.fixture
+def clean_calls(
+    clean_dspy: None, cache_in_memory: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """A clean DSPy, its cache in memory; and no stage may be left behind."""
+    import dspy
+
+    from dspy_profiles.calls import STAGES
+
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
+    yield
+    assert STAGES not in dspy.settings, "stages still stand"
+
+
+@pytest.fixture
+def stand() -> Iterator[Callable[..., None]]:
+    """Stands stages for the whole process until the test ends."""
+    from dspy_profiles.activation import stages
+
+    yield lambda *given: stages.stand(given)
+    stages.stand(())
 
 
 def _forget() -> None:

@@ -9,7 +9,6 @@ TYPE_CHECKING = False  # `typing` would cost as much as all the rest
 if TYPE_CHECKING:
     from dspy_profiles.activation import (
         Configured,
-        ProfileWarning,
         bind,
         configure,
         current_profile,
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
         profile,
         with_profile,
     )
-    from dspy_profiles.errors import ProfileError
+    from dspy_profiles.errors import ProfileError, ProfileWarning
     from dspy_profiles.resolved import Origin, ResolvedProfile
     from dspy_profiles.resolver import list_profiles, resolve
 
@@ -45,6 +44,7 @@ __all__ = [
 _HOMES = {
     "Origin": "resolved",
     "ProfileError": "errors",
+    "ProfileWarning": "errors",
     "ResolvedProfile": "resolved",
     "list_profiles": "resolver",
     "resolve": "resolver",

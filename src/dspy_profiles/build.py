@@ -23,7 +23,16 @@ from dspy_profiles.locking import ProcessLock
 from dspy_profiles.provider_kinds import Provider
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
-__all__ = ["Built", "build", "build_embedder", "build_lm", "kept_lms", "start_engines_afresh"]
+__all__ = [
+    "Built",
+    "build",
+    "build_embedder",
+    "build_lm",
+    "is_built_for",
+    "kept_lms",
+    "provider_of",
+    "start_engines_afresh",
+]
 
 OWN_SECTIONS = ("lm", "rm", "adapter")
 
@@ -39,7 +48,7 @@ class Built:
 
 def build(profile: ResolvedProfile) -> Built:
     """Make what a profile describes. LM objects are those of last time where nothing changed."""
-    provider = _provider(profile)
+    provider = provider_of(profile)
     sections = fetch(profile, "lm", "rm", "adapter", "settings", skip=provider.ignores)
     values = _settings(profile, sections.get("settings", {}))
     offered = provider.settings(profile)
@@ -53,14 +62,9 @@ def build(profile: ResolvedProfile) -> Built:
     return Built(profile, values, provider)
 
 
-def provider_of(profile: ResolvedProfile) -> Provider:
-    """The provider of a profile; it is closed once nobody holds it."""
-    return _provider(profile)
-
-
 def build_lm(profile: ResolvedProfile, role: str | None = None) -> Any:
     """The LM of a profile, or the one that it has for a role."""
-    provider = _provider(profile)
+    provider = provider_of(profile)
     if role is None:
         offered = provider.settings(profile)
         if "lm" in offered:
@@ -109,6 +113,12 @@ def kept_lms() -> list[Any]:
         return [made for made in _objects.values() if isinstance(made, dspy.BaseLM)]
 
 
+def is_built_for(profile: ResolvedProfile, lm: object) -> bool:
+    """Whether an LM is the profile's own, or one of its roles'."""
+    with _lock:
+        return any(made is lm and key[0] == profile.name for key, made in _held.items())
+
+
 def start_engines_afresh() -> None:
     """Have engines that remember what they were told, as the mock does, begin anew."""
     with _lock:
@@ -118,7 +128,8 @@ def start_engines_afresh() -> None:
             engine.start_afresh()
 
 
-def _provider(profile: ResolvedProfile) -> Provider:
+def provider_of(profile: ResolvedProfile) -> Provider:
+    """The provider of a profile; it is closed once nobody holds it."""
     if "provider" not in profile.values:
         return provider_kinds.NONE
     arguments = fetch(profile, "provider")["provider"]
@@ -215,7 +226,7 @@ def _settings(profile: ResolvedProfile, given: Mapping[str, Any]) -> dict[str, A
         where = profile.place("settings", name)
         if name in OWN_SECTIONS and isinstance(value, str | Mapping):
             raise InvalidProfile(
-                f'settings.{name} of "{profile.name}" belongs into a section of its own',
+                f'settings.{name} of "{profile.name}" belongs in a section of its own',
                 hint=f"write [{profile.name}.{name}]",
                 where=where,
             )
@@ -251,14 +262,14 @@ def _callbacks(profile: ResolvedProfile, key: KeyPath, given: Any) -> list[Any]:
 
 
 _lock = ProcessLock()
-_objects: OrderedDict[Hashable, Any] = OrderedDict()
+_objects: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
 _providers: weakref.WeakValueDictionary[Hashable, Provider] = weakref.WeakValueDictionary()
 KEPT = 256  # objects; one that falls out is only made again
 # What somebody still holds is the same object for as long as he does.
-_held: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+_held: weakref.WeakValueDictionary[tuple[Hashable, ...], Any] = weakref.WeakValueDictionary()
 
 
-def _kept(key: Hashable, make: Callable[[], Any]) -> Any:
+def _kept(key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:
     """The object that was made for the same content before, else a new one."""
     with _lock:
         if key not in _objects:

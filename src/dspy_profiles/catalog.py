@@ -11,7 +11,17 @@ from dspy_profiles.locations import Locations
 from dspy_profiles.resolved import Origin, Source, join_key
 from dspy_profiles.sections import check_shape
 
-__all__ = ["DEEPEST", "Catalog", "Definition", "Leaf", "Node", "merge", "node", "sections"]
+__all__ = [
+    "BUILT_IN",
+    "DEEPEST",
+    "Catalog",
+    "Definition",
+    "Leaf",
+    "Node",
+    "merge",
+    "node",
+    "sections",
+]
 
 BUILT_IN = {"mock": {"description": "built in, offline", "provider": {"class": "mock"}}}
 DEEPEST = 100  # levels of `extends` and of tables; more is a mistake, and would exhaust the stack
@@ -188,7 +198,7 @@ def node(table: Mapping[str, Any], source: Source) -> Node:
     for key, value in table.items():
         here = source._replace(key=(*source.key, key))
         # An empty table is a value too: nothing would be left of it otherwise. One that is too
-        # deep is told when it is frozen.
+        # deep is refused when it is frozen.
         deeper = isinstance(value, Mapping) and value and len(here.key) <= DEEPEST
         out[key] = node(value, here) if deeper else Leaf(value, here)
     return out

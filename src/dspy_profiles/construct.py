@@ -9,10 +9,11 @@ from typing import Any, Union
 from dspy_profiles.dspy_api import PASSED_ON
 from dspy_profiles.errors import InvalidProfile, ProfileError, did_you_mean
 from dspy_profiles.fetching import Fetched
+from dspy_profiles.redaction import retold
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
-from dspy_profiles.secrets import Secret, retold
+from dspy_profiles.secrets import Secret
 
-__all__ = ["as_number", "construct", "plain"]
+__all__ = ["BOOLEANS", "as_number", "construct", "plain"]
 
 PYTHON_TYPES = {"integer": int, "number": float, "boolean": bool}
 

@@ -15,7 +15,7 @@ from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import KeyPath
 
-__all__ = ["Document", "Stamp", "read", "stamp"]
+__all__ = ["RACY_NS", "Document", "Stamp", "read", "stamp"]
 
 
 class Stamp(NamedTuple):
@@ -103,7 +103,7 @@ def read(path: Path) -> Document:
 
 
 _KEPT = 64  # documents; a long process may read many files once
-_RACY_NS = 100_000_000  # coarser than any clock that stamps files on the systems we support
+RACY_NS = 100_000_000  # coarser than any clock that stamps files on the systems we support
 _documents: dict[Path, Document] = {}
 _lock = ProcessLock()
 
@@ -130,7 +130,7 @@ def _load(path: Path) -> Document:
         return Document(path)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    settled = abs(before - status.st_mtime_ns) > _RACY_NS
+    settled = abs(before - status.st_mtime_ns) > RACY_NS
     encoding = "utf-8-sig" if raw.startswith(b"\xef\xbb\xbf") else "utf-8"
     return Document(
         path, _decode(path, raw, encoding), {}, _stamp(status), encoding, settled=settled

@@ -14,6 +14,7 @@ from typing import Any, cast
 import dspy  # noqa: F401 - the module below is there once DSPy is
 
 from dspy_profiles import sections
+from dspy_profiles.errors import ProfileError
 
 __all__ = [
     "base_config",
@@ -23,11 +24,13 @@ __all__ = [
     "doors",
     "history",
     "is_dummy",
+    "is_swallowing",
     "mark",
     "note_emitted",
     "own_defaults",
     "owner",
     "set_owner",
+    "unfit",
     "usage_of",
 ]
 
@@ -35,6 +38,11 @@ RECENT = 500  # entries of a history: so many calls may end while one is looked 
 
 # `dspy.dsp.utils.settings` as an attribute is the settings object; the module is only here.
 _module = sys.modules.get("dspy.dsp.utils.settings")
+
+
+def unfit(why: str) -> ProfileError:
+    """What to raise where something here is gone that cannot be done without."""
+    return ProfileError(f"this version of DSPy {why}", hint="install dspy>=3.4,<4")
 
 
 def block_overrides() -> ContextVar[Any] | None:
@@ -102,6 +110,20 @@ def is_dummy(engine: object) -> bool:
     except ImportError:
         return False
     return isinstance(engine, (dummy_engine.DummyEngine, dummy_engine.AsyncDummyEngine))
+
+
+# Modules that run programs and tools, and make a failed example, a None or a text of an Exception.
+_SWALLOWERS = ("dspy.utils.parallelizer", "dspy.evaluate.", "dspy.predict.", "dspy.teleprompt.")
+
+
+def is_swallowing() -> bool:
+    """Whether such a module runs what runs here. Without these names: none does."""
+    frame = sys._getframe(1)  # noqa: SLF001 - who has called us stands nowhere else
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals.get("__name__", "").startswith(_SWALLOWERS):
+            return True
+    return False
 
 
 def usage_of(response: Any, provider: str | None) -> Mapping[str, Any]:

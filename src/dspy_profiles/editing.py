@@ -203,6 +203,10 @@ def _written(text: str, key: KeyPath, old: Any, new: Any) -> str:
                 if not _same(before, value):
                     text = _written(text, (*key, name), before, value)
             return text
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = zip(old, new, strict=True)
+        changed = [None if _same(one, two) else _item(two).as_string() for one, two in pairs]
+        return splices.with_items(text, key, changed)
     return splices.with_value(text, key, _item(new).as_string())
 
 

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
@@ -10,7 +11,19 @@ from dspy_profiles.locking import ProcessLock
 from dspy_profiles.redaction import remember
 from dspy_profiles.secret_names import Names
 
-__all__ = ["load_env_files", "names_in", "remember_secrets", "set_once", "value_in"]
+__all__ = [
+    "NO_STATEMENT",
+    "broken_lines",
+    "load_env_files",
+    "names_in",
+    "parsed",
+    "remember_secrets",
+    "set_once",
+    "tell_broken",
+    "value_in",
+]
+
+NO_STATEMENT = "this is no NAME=VALUE, and is left out"
 
 LEAST = 12  # characters: shorter ones may be words that stand elsewhere as well
 STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is asked for by name, when a profile is chosen
@@ -18,6 +31,7 @@ STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is asked for by name, when a pr
 _lock = ProcessLock()
 _from_files: dict[str, str] = {}
 _from_profiles: dict[str, tuple[str, str]] = {}
+_told: set[Place] = set()  # broken lines: once a process is enough
 
 
 def load_env_files(files: Iterable[Path]) -> None:
@@ -62,7 +76,7 @@ def names_in(files: Iterable[Path]) -> set[str]:
 
 
 def set_once(profile: str, variables: Mapping[str, str]) -> None:
-    """Set what is not set, for good. Two profiles that disagree are told so."""
+    """Set what is not set, for good. Where two profiles disagree, warn."""
     refused = [name for name, value in variables.items() if not _set_one(profile, name, value)]
     differing = [
         (name, _from_profiles[name][1])
@@ -94,20 +108,63 @@ def _set_one(profile: str, name: str, value: str) -> bool:
     return True
 
 
-def _read(file: Path) -> dict[str, str]:
-    # A folder called .env is somebody's virtual environment, and what lies in a home that may not
-    # be looked into is not for us: Path.is_file would raise.
-    if not os.path.isfile(file):  # noqa: PTH113
-        return {}
-    from dotenv import dotenv_values
+def broken_lines(files: Iterable[Path]) -> list[Place]:
+    """Where statements of these files begin that make no sense; they are told no more."""
+    found = []
+    for file in files:
+        try:
+            found += [Place(file, line) for line in _parsed(file)[1]]
+        except InvalidFile:  # told by whoever needs it
+            continue
+    _told.update(found)
+    return found
 
-    try:
-        values = dotenv_values(file, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InvalidFile(f"cannot read {file.name}: {reason}", where=Place(file)) from None
+
+def parsed(text: str, *, interpolate: bool = True) -> tuple[dict[str, str], list[int]]:
+    """What the text of a `.env` file says, and the lines where something makes no sense."""
+    from dotenv.main import DotEnv
+    from dotenv.parser import parse_stream
+
+    bindings = list(parse_stream(StringIO(text)))
+
+    class Parsed(DotEnv):
+        """Itself it tells of a broken line without its file, and each time that it is read."""
+
+        def parse(self) -> Iterator[tuple[str, str | None]]:
+            return ((each.key, each.value) for each in bindings if each.key is not None)
+
+    values = Parsed(None, StringIO(), interpolate=interpolate).dict()
+    broken = [each.original.line for each in bindings if each.error]
+    return {name: value for name, value in values.items() if value is not None}, broken
+
+
+def tell_broken(file: Path, lines: Iterable[int]) -> None:
+    """Tell of lines that make no sense, unless that was done before."""
+    for place in [Place(file, line) for line in lines]:
+        if place not in _told:
+            import logging  # seldom needed, and slow to import
+
+            _told.add(place)
+            logging.getLogger("dspy_profiles").warning("dspy-profiles: %s: %s", place, NO_STATEMENT)
+
+
+def _read(file: Path) -> dict[str, str]:
+    values, broken = _parsed(file)
+    tell_broken(file, broken)
     return {
         name: value
         for name, value in values.items()
-        if value is not None and "\0" not in name + value and "=" not in name
+        if "\0" not in name + value and "=" not in name
     }
+
+
+def _parsed(file: Path) -> tuple[dict[str, str], list[int]]:
+    # A folder called .env is somebody's virtual environment, and what lies in a home that may not
+    # be looked into is not for us: Path.is_file would raise.
+    if not os.path.isfile(file):  # noqa: PTH113
+        return {}, []
+    try:
+        return parsed(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidFile(f"cannot read {file.name}: {reason}", where=Place(file)) from None

@@ -17,6 +17,7 @@ __all__ = [
     "PlaintextSecret",
     "ProfileError",
     "ProfileNotFound",
+    "ProfileWarning",
     "ProviderError",
     "StoreError",
     "WriteFailed",
@@ -58,6 +59,10 @@ class ProfileError(Exception):
         if self.hint is not None:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+class ProfileWarning(UserWarning):
+    """Something about a profile that its user should know, and that stops nothing."""
 
 
 class ProfileNotFound(ProfileError):

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles import plugins, secrets
+from dspy_profiles import environment, plugins, secrets
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError
+from dspy_profiles.redaction import remember
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 
 __all__ = [
+    "UNSET",
     "Fetched",
     "MissingReference",
     "fetch",
@@ -17,7 +19,10 @@ __all__ = [
     "references",
     "refuse_missing",
     "secret_files",
+    "set_variables",
 ]
+
+UNSET = ("is not set", "is set, but empty")  # what a shell or .env can mend
 
 Skip = Callable[[KeyPath], bool]
 
@@ -38,7 +43,7 @@ class MissingReference(NamedTuple):
 
 
 def fetch(profile: ResolvedProfile, *sections: str, skip: Skip | None = None) -> dict[str, Any]:
-    """These sections with every reference followed; all that are missing are told at once."""
+    """These sections with every reference followed; all that are missing are one error."""
     fetcher = _Fetcher(profile, skip or (lambda _key: False))
     values = {
         name: fetcher.follow((name,), profile.values[name])
@@ -49,8 +54,17 @@ def fetch(profile: ResolvedProfile, *sections: str, skip: Skip | None = None) ->
     return values
 
 
+def set_variables(profile: ResolvedProfile) -> None:
+    """Put what `[x.env]` says into this process's environment, where it is unset."""
+    variables = fetch(profile, "env").get("env", {})
+    environment.set_once(
+        profile.name,
+        {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
+    )
+
+
 def refuse_missing(profile: ResolvedProfile, *, skip: Skip | None = None) -> None:
-    """Tell all that is missing at once, before anything is made of what is there."""
+    """Refuse what lacks anything, all of it in one error, before any object is made."""
     _refuse(profile, missing(profile, skip=skip))
 
 
@@ -106,8 +120,8 @@ class _Fetcher:
         if isinstance(found, Fetched):
             return found
         for name in secrets.variables(reference):  # in "Bearer ${TOKEN}", the token alone
-            secrets.remember(secrets.from_environment(name) or "", f"${{{name}}}")
-        secrets.remember(found.reveal(), str(reference))
+            remember(secrets.from_environment(name) or "", f"${{{name}}}")
+        remember(found.reveal(), str(reference))
         return found
 
     def _found(
@@ -167,8 +181,7 @@ def _folder(profile: ResolvedProfile, key: KeyPath) -> Path | None:
 
 
 def _told(profile: ResolvedProfile, gone: list[MissingReference]) -> MissingSecret:
-    unset = ("is not set", "is set, but empty")
-    variables = list(dict.fromkeys(m.name for m in gone if m.reason in unset))
+    variables = list(dict.fromkeys(m.name for m in gone if m.reason in UNSET))
     hint = f"export {' and '.join(variables)}, or put it into .env" if variables else None
     if len(gone) == 1:
         (one,) = gone

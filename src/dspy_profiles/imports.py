@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dspy_profiles.errors import ProviderError, did_you_mean
-from dspy_profiles.secrets import retold
+from dspy_profiles.redaction import retold
 
 __all__ = ["import_path", "make_importable"]
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from dspy_profiles.amounts import counted, exact
 from dspy_profiles.errors import InvalidProfile, did_you_mean
 
-__all__ = ["KINDS", "Budgets", "Limits", "counted"]
+__all__ = ["KINDS", "Budgets", "Limits"]
 
 KINDS = ("usd", "tokens", "calls")
 _MOST = sys.float_info.max  # a larger one could not even be printed as dollars
@@ -46,8 +47,12 @@ class Limits:
     def __str__(self) -> str:
         said = []
         if self.usd is not None:
-            said.append(f"${self.usd:,.2f}" if round(self.usd, 2) == self.usd else f"${self.usd}")
-        said += [counted(n, kind) for kind in KINDS[1:] if (n := getattr(self, kind)) is not None]
+            said.append(exact(self.usd))
+        said += [
+            counted(most, kind.removesuffix("s"))
+            for kind in KINDS[1:]
+            if (most := getattr(self, kind)) is not None
+        ]
         return ", ".join(said)
 
 
@@ -82,11 +87,6 @@ class Budgets:
         parts = [str(self.session)] if self.session else []
         parts += [f"{name} {limits}" for name, limits in self.profiles.items()]
         return "; ".join(parts)
-
-
-def counted(amount: int, kind: str) -> str:
-    """1 call, 2 calls, 1,000 tokens."""
-    return f"{amount:,} {kind[:-1] if amount == 1 else kind}"
 
 
 def _number(text: str) -> object:

@@ -8,7 +8,20 @@ from typing import Any
 
 from dspy_profiles.errors import InvalidFile
 
-__all__ = ["Layer", "Locations", "current", "find", "pin", "unpin"]
+__all__ = [
+    "PATH_VARIABLE",
+    "PROFILES",
+    "SESSION_VARIABLE",
+    "VARIABLES",
+    "Layer",
+    "Locations",
+    "current",
+    "expanded",
+    "find",
+    "pin",
+    "pinned",
+    "unpin",
+]
 
 PROFILES = "profiles.toml"
 CONFIG = "config.toml"

@@ -8,19 +8,18 @@ from typing import Any
 from dspy_profiles import secrets
 from dspy_profiles.catalog import DEEPEST, Leaf, Node
 from dspy_profiles.errors import InvalidProfile, Place, PlaintextSecret
-from dspy_profiles.resolved import Items, KeyPath, Origin, Source, Table, join_key
+from dspy_profiles.redaction import MASK, is_plaintext, remember
+from dspy_profiles.resolved import OVERRIDE, Items, KeyPath, Origin, Source, Table, join_key
 from dspy_profiles.secret_names import Names
 
-__all__ = ["OVERRIDE", "Marks"]
-
-OVERRIDE = "override"
+__all__ = ["Marks"]
 
 
 @dataclass
 class Marks:
     """The way from a tree to frozen values: what refers to something is marked on it.
 
-    A secret in clear is a fault, or is masked where that is allowed. Faults are told at the end,
+    A secret in clear is a fault, or is masked where that is allowed. Faults are raised at the end,
     by `check`: an error from within would have frames that hold what it is about.
     """
 
@@ -74,9 +73,9 @@ class Marks:
             refers = secrets.has_reference(value, _schemes(value))
         except InvalidProfile as error:
             self._fault(path, f"holds {error.message}", error.hint, source)
-            return secrets.MASK
+            return MASK
         named = self._is_named(path)
-        if named and any(map(secrets.is_plaintext, secrets.in_clear(value, refers=refers))):
+        if named and any(map(is_plaintext, secrets.in_clear(value, refers=refers))):
             return self._in_clear(path, value, source, refers=refers)
         if not refers:
             return value
@@ -100,7 +99,7 @@ class Marks:
     ) -> object:
         # Somebody's code may hand over a secret that it has; a file must not hold one. As a
         # fallback it would stand in the reference, which is shown.
-        secrets.remember(value, secrets.MASK)
+        remember(value, MASK)
         if not self.allow_plaintext and (refers or source.layer != OVERRIDE):
             self.in_clear[path] = source.origin().place
         self.secret_keys.add(path)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pluggy
 
-from dspy_profiles import hookspecs, secrets
+from dspy_profiles import hookspecs, redaction, secrets
 from dspy_profiles.errors import ProviderError
 from dspy_profiles.locking import ProcessLock
 
@@ -35,7 +35,7 @@ class Manager(pluggy.PluginManager):
         self._count()
         for rules in self.hook.dspy_profiles_redaction_rules():
             for rule in rules:
-                secrets.add_rule(rule)
+                redaction.add_rule(rule)
         return known
 
     def unregister(self, plugin: object = None, name: str | None = None) -> object:
@@ -82,7 +82,7 @@ def manager() -> Manager:
                 made.load_setuptools_entrypoints("dspy_profiles")
                 made.check_pending()
             except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises
-                said, cause = secrets.retold(error)
+                said, cause = redaction.retold(error)
                 raise ProviderError(
                     f"a plugin of dspy-profiles cannot be loaded: {said}",
                     hint="mend or uninstall the package that registers it",
@@ -119,7 +119,7 @@ def _merged(hook: str) -> dict[str, Any]:
             for name, value in table.items():
                 merged.setdefault(name, value)
     except Exception as error:  # noqa: BLE001 - a plugin raises and gives what it likes
-        said, cause = secrets.retold(error)
+        said, cause = redaction.retold(error)
         raise ProviderError(
             f"a plugin of dspy-profiles fails in {hook}: {said}",
             hint="mend or uninstall the package that registers it",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles import resolver
-from dspy_profiles.errors import ProfileError, ProfileNotFound
+from dspy_profiles.errors import Place, ProfileError, ProfileNotFound
 from dspy_profiles.presence import holds_plaintext, presence
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key, leaves
 from dspy_profiles.resolver import Choice, Scene
@@ -64,7 +64,8 @@ def summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
         error = " ".join(str(fault).split())
     own = dict(definition.table) if definition else {}
     is_active = active is not None and active.name == name
-    source = definition.place() if definition else None
+    place_of = definition.place() if definition else None
+    at = place_of if isinstance(place_of, Place) else None
     model = shown(found.lm.get("model", "")) if found else ""
     return {
         "name": name,
@@ -73,8 +74,8 @@ def summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
         "description": own.get("description") if isinstance(own.get("description"), str) else None,
         "extends": list(definition.parents) if definition and not error else [],
         "layer": definition.layer if definition else None,
-        "file": None if source is None or isinstance(source, str) else str(source.file),
-        "line": None if source is None or isinstance(source, str) else source.line,
+        "file": str(at.file) if at else None,
+        "line": at.line if at else None,
         "active": is_active,
         "reason": active.reason if active is not None and is_active else None,
         "plaintext": found is not None and holds_plaintext(found),

@@ -15,8 +15,8 @@ from dspy_profiles.content import Content, content
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.imports import import_path
 from dspy_profiles.providers.async_side import AsyncSide
+from dspy_profiles.redaction import redact, retold
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
-from dspy_profiles.secrets import redact, retold
 
 __all__ = ["NONE", "ProfileProvider", "Provider", "make", "placed"]
 
@@ -108,7 +108,7 @@ class Provider:
         unknown = [name for name in made if name not in known]
         if unknown:
             raise ProviderError(
-                f'build of {self.name} returns "{unknown[0]}", which dspy.settings has not',
+                f'build of {self.name} returns "{unknown[0]}", which is no key of dspy.settings',
                 hint=did_you_mean(str(unknown[0]), known),
                 where=where,
             )

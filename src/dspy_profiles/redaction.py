@@ -5,6 +5,7 @@ import re
 from urllib.parse import quote
 
 __all__ = [
+    "AUTH_SCHEME",
     "MASK",
     "add_rule",
     "has_rules",

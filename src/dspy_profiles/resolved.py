@@ -12,6 +12,7 @@ from dspy_profiles.errors import InvalidProfile, Place, did_you_mean
 
 __all__ = [
     "ACTIVE",
+    "OVERRIDE",
     "Items",
     "KeyPath",
     "Origin",
@@ -28,6 +29,7 @@ KeyPath = tuple[str, ...]
 # The active profile travels under this key among DSPy's own settings, and so goes wherever they
 # go: into dspy.Parallel's threads, asyncify's, tasks.
 ACTIVE = "dspy_profile"
+OVERRIDE = "override"  # the layer of what is given with a name: profile("x", lm={…})
 
 
 class Origin(NamedTuple):

@@ -10,20 +10,24 @@ from dspy_profiles import environment, locations, settings
 from dspy_profiles.catalog import Catalog, Leaf, Node, merge, sections
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.locations import Locations
-from dspy_profiles.marking import OVERRIDE, Marks
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, Source
+from dspy_profiles.resolved import OVERRIDE, KeyPath, ResolvedProfile, Source
 from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import SECTIONS, check_shape
 from dspy_profiles.settings import Settings
 
 __all__ = [
+    "FORCE_VARIABLE",
+    "NAME_VARIABLE",
     "Choice",
     "Overrides",
     "Scene",
+    "check_name",
+    "check_overrides",
     "choose",
     "is_forced",
     "is_offline",
     "list_profiles",
+    "overridden",
     "resolve",
     "resolve_in",
 ]
@@ -100,15 +104,10 @@ def is_forced() -> bool:
     return os.environ.get(FORCE_VARIABLE, "").lower() not in ("", "0", "false", "no", "off")
 
 
-def choose(
-    scene: Scene,
-    name: str | None,
-    *,
-    named_by: str = "the argument",
-) -> Choice:
+def choose(scene: Scene, name: str | None) -> Choice:
     """The first name that is given: named, `DSPY_PROFILE`, setting `default`, "default" itself."""
     check_name(name)
-    choice = _given(scene, name, named_by)
+    choice = _given(scene, name)
     if choice is None:
         raise ProfileNotFound(
             "no profile is named, and none is the default",
@@ -127,7 +126,7 @@ def check_name(name: object) -> None:
         )
 
 
-def _given(scene: Scene, name: str | None, named_by: str) -> Choice | None:
+def _given(scene: Scene, name: str | None) -> Choice | None:
     if is_forced():
         forced = os.environ.get(NAME_VARIABLE)
         if not forced:
@@ -137,7 +136,7 @@ def _given(scene: Scene, name: str | None, named_by: str) -> Choice | None:
             )
         return Choice(forced, f"from {FORCE_VARIABLE}")
     if name is not None:
-        return Choice(name, f"from {named_by}")
+        return Choice(name, "from the argument")
     if in_environment := os.environ.get(NAME_VARIABLE):
         return Choice(in_environment, f"from {NAME_VARIABLE}")
     if in_file := environment.value_in(NAME_VARIABLE, scene.env_files):
@@ -159,6 +158,8 @@ def resolve_in(
     allow_plaintext: bool = False,
 ) -> ResolvedProfile:
     """Work out one profile; with `allow_plaintext` a secret in clear is masked, not refused."""
+    from dspy_profiles.marking import Marks  # not needed to choose one, as a notebook does at load
+
     overrides = Overrides(overrides or {})
     top = scene.catalog.get(choice.name, choice.reason)
     tree, parents = scene.catalog.effective(top)
@@ -186,6 +187,8 @@ def resolve_in(
 
 def overridden(profile: ResolvedProfile, overrides: Mapping[str, Any]) -> ResolvedProfile:
     """A resolved profile with further overrides on top."""
+    from dspy_profiles.marking import Marks
+
     overrides = Overrides(overrides)
     marks = Marks(profile.name, Scene.now().names, allow_plaintext=False)
     marks.secret_keys |= profile.secret_keys
@@ -224,7 +227,7 @@ def check_overrides(overrides: Mapping[str, Any], profile: str = "") -> None:
                 hint=f"overrides are sections: lm={{{section!r}: …}}, settings={{{section!r}: …}}",
             )
         if section == "extends":
-            raise InvalidProfile("extends cannot be overridden; it belongs into a profiles file")
+            raise InvalidProfile("extends cannot be overridden; it belongs in a profiles file")
         if section in ("lm", "rm", "adapter") and not isinstance(overrides[section], Mapping):
             raise InvalidProfile(
                 f"{_of(section, profile)} has to be a table, not "

@@ -41,8 +41,6 @@ NOT_SECRET = (
     "*_per_token",  # a price
 )
 
-# `$${` is a literal `${`; the second alternative of the name part catches what is malformed.
-
 
 @dataclass(frozen=True)
 class Names:

@@ -21,19 +21,34 @@ from dspy_profiles.redaction import (
 from dspy_profiles.secret_names import Names
 
 __all__ = [
+    "BUILT_IN_SCHEMES",
     "MASK",
+    "SCHEME",
+    "TEMPLATE",
+    "VARIABLE",
+    "Fetch",
     "Missing",
     "Reference",
+    "Schemes",
     "Secret",
     "add_rule",
+    "empty_variable",
     "expand",
+    "from_environment",
+    "from_file",
     "has_reference",
+    "in_clear",
     "is_plaintext",
+    "leads_to_secret",
     "redact",
     "remember",
     "retold",
+    "secret_file",
+    "split_scheme",
+    "variables",
 ]
 
+# `$${` is a literal `${`; the last, empty alternative catches a `${` that is malformed.
 TEMPLATE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(:-([^{}]*))?\}|)", re.ASCII)
 SCHEME = re.compile(r"([a-z][a-z0-9_-]*):(?!//)(.+)", re.DOTALL)
 LONG = 8  # what stands beside a reference and is shorter is a prefix, not a secret
@@ -222,7 +237,7 @@ def from_keyring(rest: str) -> str | Missing | None:
     try:
         return keyring.get_password(service, user)
     except Exception as error:  # noqa: BLE001 - backends raise what they like
-        return Missing(rest, f"cannot be had: the keyring failed with {type(error).__name__}")
+        return Missing(rest, f"cannot be read: the keyring failed with {type(error).__name__}")
 
 
 BUILT_IN_SCHEMES: Schemes = {

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles import document
-from dspy_profiles.errors import InvalidFile, Place, did_you_mean
+from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, did_you_mean
 from dspy_profiles.locations import Locations, expanded
 
 __all__ = [
+    "BY_NAME",
     "SETTINGS",
+    "TOOL",
     "Setting",
     "SettingValue",
     "Settings",
@@ -19,6 +21,7 @@ __all__ = [
     "from_text",
     "home_of",
     "load",
+    "meant_by",
 ]
 
 Value = str | tuple[str, ...] | None
@@ -166,7 +169,6 @@ class Settings:
 def load(
     locations: Locations,
     *,
-    environ: Mapping[str, str] | None = None,
     ini: Mapping[str, str] | None = None,
     flags: Mapping[str, str] | None = None,
 ) -> Settings:
@@ -175,7 +177,6 @@ def load(
     `ini` and `flags` are pytest's. `DSPY_PROFILE` is not read here: it is a stage of its own in
     choosing a profile.
     """
-    environ = os.environ if environ is None else environ
     values = {s.name: SettingValue(s.default, "built-in", locations.cwd) for s in SETTINGS}
     # A home that may not be looked into, as root's for a service, has no settings for us.
     if os.path.exists(locations.user_config):  # noqa: PTH110 - Path.exists would raise
@@ -185,7 +186,7 @@ def load(
     if project is not None:
         values.update(from_table(project, project.data["tool"]["dspy-profiles"], TOOL))
     for setting in SETTINGS:
-        in_environment = environ.get(setting.env) if setting.name != "default" else None
+        in_environment = os.environ.get(setting.env) if setting.name != "default" else None
         for text, origin in (
             ((ini or {}).get(setting.name), setting.ini),
             (in_environment, setting.env),
@@ -203,11 +204,11 @@ def home_of(name: str, locations: Locations, *, user: bool = False) -> tuple[Pat
     The project's pyproject.toml: the one that has the table, else the nearest; the user's
     config.toml where there is none, or where it is asked for.
     """
-    found = None if user else _project_config(locations)
-    if found is not None:
-        return found.path, (*TOOL, name)
-    if locations.pyprojects and not user:
-        return locations.pyprojects[0], (*TOOL, name)
+    if not user:
+        found = _project_config(locations)
+        path = found.path if found is not None else next(iter(locations.pyprojects), None)
+        if path is not None:
+            return path, (*TOOL, name)
     return locations.user_config, (name,)
 
 
@@ -230,7 +231,7 @@ def _project_config(locations: Locations) -> document.Document | None:
 def from_table(
     source: document.Document, table: Mapping[str, Any], prefix: tuple[str, ...]
 ) -> dict[str, SettingValue]:
-    """The settings that one table gives; what is none, or of a wrong type, is told."""
+    """The settings that one table gives; one that is unknown, or of a wrong type, is an error."""
     values = {}
     for key, raw in table.items():
         place = Place(source.path, source.line((*prefix, key)))
@@ -238,18 +239,27 @@ def from_table(
         if setting is None:
             raise InvalidFile(
                 f'there is no setting "{key}"',
-                hint=did_you_mean(key, BY_NAME) or f"settings are {', '.join(BY_NAME)}",
+                hint=meant_by(key),
                 where=place,
             )
         values[key] = SettingValue(_typed(setting, raw, place), str(place), source.path.parent)
     return values
 
 
+def meant_by(name: str) -> str:
+    """A hint for a name that no setting has: one that is spelled like it, here or elsewhere."""
+    spelled = name.lstrip("-").replace("-", "_").lower()
+    for setting in SETTINGS:
+        if spelled in (setting.flag.lstrip("-"), setting.ini, setting.env.lower()):
+            return f'did you mean "{setting.name}"?'
+    return did_you_mean(name, BY_NAME) or f"settings are {', '.join(BY_NAME)}"
+
+
 def from_text(setting: Setting, text: str, origin: str) -> Value:
     """A setting as an environment, an ini file or a command line gives it."""
     if setting.many:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    return _chosen(setting, text, origin) if setting.choices else text
+    return _one(setting, text, origin)
 
 
 def _typed(setting: Setting, raw: object, place: Place) -> Value:
@@ -260,9 +270,23 @@ def _typed(setting: Setting, raw: object, place: Place) -> Value:
     elif setting.choices:
         return _chosen(setting, str(raw).lower() if isinstance(raw, bool) else raw, place)
     elif isinstance(raw, str):
-        return raw
+        return _one(setting, raw, place)
     expected = "a string or a list of strings" if setting.many else "a string"
     raise InvalidFile(f"{setting.name} has to be {expected}", where=place)
+
+
+def _one(setting: Setting, text: str, where: Place | str) -> str:
+    """A text that the setting can have."""
+    if setting.choices:
+        return _chosen(setting, text, where)
+    if setting.name == "budget":
+        from dspy_profiles.limits import Budgets  # few have one
+
+        try:
+            Budgets.from_text(text)
+        except InvalidProfile as error:
+            raise InvalidFile(error.message, error.hint, where) from None
+    return text
 
 
 def _chosen(setting: Setting, raw: object, where: Place | str) -> str:

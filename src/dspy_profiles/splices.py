@@ -6,8 +6,9 @@ is for the caller to check: these functions know where things stand, not what th
 
 import re
 
+from dspy_profiles.quoting import name_as, quoted_as
 from dspy_profiles.resolved import KeyPath, join_key
-from dspy_profiles.statements import Statement, inside, statements
+from dspy_profiles.statements import Statement, inside, items, statements
 
 __all__ = [
     "copied",
@@ -16,6 +17,7 @@ __all__ = [
     "renamed",
     "with_first_line",
     "with_header",
+    "with_items",
     "with_value",
 ]
 
@@ -30,6 +32,7 @@ def with_value(text: str, key: KeyPath, value: str) -> str:
     rows = _rows(text, key)
     whole = _whole(rows, key)
     if whole is not None:
+        value = quoted_as(text[whole.value : whole.end], value)
         return text[: whole.value] + value + text[whole.end :]
     owner = _inline_owner(rows, key)
     if owner is not None:
@@ -43,6 +46,16 @@ def with_value(text: str, key: KeyPath, value: str) -> str:
     if len(key) - len(parent) > 1:
         return _with_section(text, parent, [f"[{join_key(key[:-1])}]", line])
     return _with_line(text, rows, parent, line)
+
+
+def with_items(text: str, key: KeyPath, values: list[str | None]) -> str:
+    """The list with these for its items; None leaves one as it is. What is between them stays."""
+    whole = _whole(_rows(text, key), key)
+    spans = list(items(text, whole)) if whole is not None else []
+    for (start, end), value in reversed(list(zip(spans, values, strict=True))):
+        if value is not None:
+            text = text[:start] + quoted_as(text[start:end], value) + text[end:]
+    return text
 
 
 def with_header(text: str, key: KeyPath) -> str:
@@ -81,7 +94,7 @@ def renamed(text: str, old: KeyPath, name: str) -> str:
         part = len(old) - 1 - len(row.table)
         if part >= 0:
             start, end = row.parts[part]
-            text = text[:start] + join_key((name,)) + text[end:]
+            text = text[:start] + name_as(text[start:end], name) + text[end:]
     return text
 
 

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import tomli
-
+from dspy_profiles.quoting import unquoted
 from dspy_profiles.resolved import KeyPath
 
-__all__ = ["Statement", "inside", "statements"]
+__all__ = ["Statement", "inside", "items", "statements"]
 
 
 class Statement(NamedTuple):
@@ -51,6 +50,17 @@ def inside(text: str, row: Statement) -> Iterator[Statement]:
         at = entry.end
 
 
+def items(text: str, row: Statement) -> Iterator[tuple[int, int]]:
+    """Where the items of the list stand that is this statement's value, if it is one."""
+    if row.value is None or text[row.value] != "[":
+        return
+    at = _end(_FILLER, text, row.value + 1)
+    while text[at] != "]":
+        end = _value_end(text, at)
+        yield at, end
+        at = _end(_FILLER, text, end)
+
+
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\]|\\.)*+"|'[^']*+')"""
 _NAME = re.compile(_PART)
 _HEAD = re.compile(
@@ -76,18 +86,11 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 def _statement(text: str, head: re.Match[str], table: KeyPath, line: int) -> Statement:
     parts = [part.span() for part in _NAME.finditer(text, *head.span("key"))]
-    own = tuple([_unquoted(text[begin:end]) for begin, end in parts])
+    own = tuple([unquoted(text[begin:end]) for begin, end in parts])
     start, end = head.span()
     if head["open"]:
         return Statement((), own, parts, None, start, end, line, array=head["open"] == "[[")
     return Statement(table, table + own, parts, end, start, _value_end(text, end), line)
-
-
-def _unquoted(part: str) -> str:
-    if part[0] == '"' and "\\" in part:
-        name: str = tomli.loads(f"key = {part}")["key"]
-        return name
-    return part[1:-1] if part[0] in "\"'" else part
 
 
 def _value_end(text: str, at: int) -> int:

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 from dspy_profiles.errors import Place
-from dspy_profiles.secrets import MASK, Secret
+from dspy_profiles.redaction import MASK
+from dspy_profiles.secrets import Secret
 
 __all__ = ["on_path", "place", "shown"]
 

@@ -1,17 +1,19 @@
-"""What a `%dspy_profile` line asks for, or what is wrong with it."""
+"""What is asked for behind `%dspy_profile` or `%%dspy_profile`, or what is wrong with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import MagicArgumentParser
+from IPython.core.getipython import get_ipython
 
 from dspy_profiles.assignments import nested
 from dspy_profiles.errors import did_you_mean
-from dspy_profiles_ipython.words import expanded, split
+from dspy_profiles_ipython import parsers
+from dspy_profiles_ipython.cell import MAGIC
+from dspy_profiles_ipython.words import typed
 
-__all__ = ["OPTIONS", "Asked"]
+__all__ = ["Asked"]
 
 OPTIONS = ("--cassette", "--cassettes", "--list", "--off", "--set", "--show")
 
@@ -27,8 +29,8 @@ class Asked:
     mode: str | None = None
 
     @classmethod
-    def of(cls, line: str, names: Mapping[str, Any], parser: MagicArgumentParser) -> "Asked":
-        said, more = parser.parse_known_args(expanded(split(line), names))
+    def of_a_line(cls, line: str, names: Mapping[str, Any]) -> "Asked":
+        said, more = parsers.of_profile().parse_known_args(typed(line, names))
         if more:
             raise _too_much(more)
         options = [name for name in ("list", "show", "off") if getattr(said, name)]
@@ -42,6 +44,21 @@ class Asked:
         if said.cassettes is not None and said.cassette is None:
             raise UsageError("--cassettes needs a --cassette FILE")
         return cls(said.name, nested(said.set), option, said.cassette, said.cassettes)
+
+    @classmethod
+    def of_a_cell(cls, line: str) -> "Asked":
+        """A name, overrides, a cassette: no more may stand behind `%%dspy_profile`."""
+        shell = get_ipython()
+        asked = cls.of_a_line(line, {} if shell is None else shell.user_ns)
+        if asked.option is not None:
+            option = f"--{asked.option} goes with %dspy_profile"
+            raise UsageError(f"{MAGIC} takes NAME, --set and --cassette; {option}")
+        if asked.name is None:
+            from dspy_profiles.resolver import list_profiles
+
+            hint = f"one of {', '.join(list_profiles())}"
+            raise UsageError(f"{MAGIC} needs the name of a profile\n  hint: {hint}")
+        return asked
 
 
 def _too_much(words: Sequence[str]) -> UsageError:

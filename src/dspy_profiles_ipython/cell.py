@@ -8,11 +8,12 @@ import ast
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from itertools import count
 from pathlib import Path
+from threading import get_ident
 from types import TracebackType
 from typing import Any, Self
 
+from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 from IPython.core.inputtransformer2 import cell_magic, leading_indent
 from IPython.core.interactiveshell import InteractiveShell
@@ -20,9 +21,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from dspy_profiles_ipython.state import look
 from dspy_profiles_ipython.telling import in_one_line
 
-__all__ = ["MAGIC", "Block", "CellBlocks", "block", "keep", "recorded", "shown"]
+__all__ = ["MAGIC", "RECORD", "CellBlocks", "block", "keep", "recorded", "run_whole", "shown"]
 
-MAGIC = "%%dspy_profile"
+MAGIC, RECORD = "%%dspy_profile", "%%dspy_record"
 BLOCKS = {"dspy_profile": "block", "dspy_record": "recorded"}  # magics, and what makes their block
 FIRST = re.compile(rf"%%({'|'.join(BLOCKS)})(?:\s|$)")
 # What stands for the first line until the tree is made: what IPython itself makes of a cell magic,
@@ -75,7 +76,7 @@ class CellBlocks(ast.NodeTransformer):
         future, body = _future(body)
         body, after = _with_value(body, self._shell.ast_node_interactivity)
         for head, magic, words in reversed(heads):
-            entered = ast.withitem(_call(BLOCKS[magic], words, at=head))
+            entered = ast.withitem(_call(BLOCKS[magic], ast.Constant(words), at=head))
             body = [ast.copy_location(ast.With([entered], body or [ast.Pass()]), head)]
         whole = ast.Module([*future, *body, *after], tree.type_ignores)
         return ast.fix_missing_locations(whole)
@@ -130,11 +131,9 @@ def _with_value(body: list[ast.stmt], shown_are: str) -> tuple[list[ast.stmt], S
         return body, ()
     *others, last = body
     if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Starred):
-        number = next(_numbers)
-        kept = _call("keep", number, at=last)
-        kept.args.append(last.value)
-        body = [*others, ast.copy_location(ast.Expr(kept), last)]
-        return body, [ast.copy_location(ast.Expr(_call("shown", number, at=last)), last)]
+        kept = ast.Expr(_call("keep", last.value, at=last))
+        body = [*others, ast.copy_location(kept, last)]
+        return body, [ast.copy_location(ast.Expr(_call("shown", at=last)), last)]
     target = _target(last) if shown_are == "last_expr_or_assign" else None
     if target is not None:
         name = ast.copy_location(ast.Name(target, ast.Load()), last)
@@ -151,32 +150,32 @@ def _target(statement: ast.stmt) -> str | None:
     return None
 
 
-def _call(name: str, argument: str | int, *, at: ast.stmt) -> ast.Call:
+def _call(name: str, *arguments: ast.expr, at: ast.stmt) -> ast.Call:
     """A call of a function in this module."""
-    made = ast.parse(f"{HERE}.{name}({argument!r})", mode="eval").body
+    made = ast.parse(f"{HERE}.{name}()", mode="eval").body
     assert isinstance(made, ast.Call)  # noqa: S101 - as it is written one line above
     for node in ast.walk(made):
         if isinstance(node, ast.expr):
             ast.copy_location(node, at)
+    made.args.extend(arguments)
     return made
 
 
-_numbers = count()
-_kept: dict[int, Any] = {}
+_kept: dict[int, Any] = {}  # by thread, of which each runs one cell at a time
 
 
-def keep(number: int, value: Any) -> None:
+def keep(value: Any) -> None:
     """Hold the value of a cell's last expression until its block is left."""
-    _kept[number] = value
+    _kept[get_ident()] = value
 
 
-def shown(number: int) -> Any:
+def shown() -> Any:
     """The value that was held, for IPython to display."""
-    return _kept.pop(number, None)
+    return _kept.pop(get_ident(), None)
 
 
-class Block:
-    """A profile's block, of which errors in entering and leaving are told in one line."""
+class _Block:
+    """A block of ours, of which errors in entering and leaving are told in one line."""
 
     def __init__(self, inner: AbstractContextManager[Any]) -> None:
         self._inner = inner
@@ -192,27 +191,44 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with in_one_line():
-            self._inner.__exit__(kind, error, traceback)
+        try:
+            with in_one_line():
+                self._inner.__exit__(kind, error, traceback)
+        except BaseException:
+            shown()  # to nobody: the cell ends here
+            raise
 
 
-def recorded(words: str) -> Block:
-    """The block of a cell that is recorded."""
-    from dspy_profiles_ipython.record_magics import RecordedCell
+def recorded(words: str) -> _Block:
+    """The block that a cell under `%%dspy_record` runs in."""
+    from dspy_profiles_ipython.record_magics import recorded_block
 
     with in_one_line():
         shell = get_ipython()
-        return Block(RecordedCell(words, {} if shell is None else shell.user_ns))
+        return _Block(recorded_block(words, {} if shell is None else shell.user_ns))
 
 
-def block(words: str) -> Block:
-    """The block that a cell runs in."""
+def block(words: str) -> _Block:
+    """The block that a cell under `%%dspy_profile` runs in."""
     from dspy_profiles.activation import profile
-    from dspy_profiles_ipython.magics import of_a_cell
+    from dspy_profiles_ipython.asked import Asked
 
     with in_one_line():
         look()
-        asked = of_a_cell(words)
+        asked = Asked.of_a_cell(words)
         cassette = None if asked.cassette is None else Path(asked.cassette).expanduser()
         inner = profile(asked.name, cassette=cassette, cassettes=asked.mode, **asked.overrides)
-        return Block(inner)
+        return _Block(inner)
+
+
+def run_whole(shell: InteractiveShell, magic: str, line: str, cell: object) -> None:
+    """Run a cell that another magic has kept whole; one that is typed never comes here."""
+    if not isinstance(cell, str):
+        raise UsageError(
+            f"{magic} has to be the first line of its cell\n"
+            "  hint: put it above the other magic, as in %%timeit"
+        )
+    if not cell.strip():
+        meant = " Did you mean the line magic %dspy_profile (single %)?" if magic == MAGIC else ""
+        raise UsageError(f"{magic} is a cell magic, but the cell body is empty.{meant}")
+    shell.run_cell(f"{magic} {line}\n{cell}")

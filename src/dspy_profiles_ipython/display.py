@@ -6,6 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Self
 
+from dspy_profiles import locations, settings
+from dspy_profiles.catalog import Catalog
 from dspy_profiles.portrait import PLAINTEXT, Row, applying, rows_of, summary
 from dspy_profiles.redaction import redact
 from dspy_profiles.resolved import ResolvedProfile
@@ -27,8 +29,8 @@ ROW = "background:none;border:none"
 CELL = "text-align:left;vertical-align:top;border:none;padding:.12em 1.3em .12em 0;line-height:1.4"
 ONE_LINE = "white-space:nowrap"
 WRAPPED = "max-width:44em;white-space:pre-wrap;overflow-wrap:break-word"
-SHORT = 40  # letters of a value that stays on its line in a notebook
-WIDEST = 72  # letters of one cell, in text
+SHORT = 40  # characters of a value that stays on its line in a notebook
+WIDEST = 72  # characters of one cell, in text
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ class Card:
 
     @classmethod
     def of(cls, profile: ResolvedProfile, *, state: str) -> Self:
-        rows = [_cells(row) for row in rows_of(Scene.now(), profile)]
+        # Where its secrets are, whatever the files of profiles have come to since.
+        found = locations.current()
+        scene = Scene(found, settings.load(found), Catalog(()))
+        rows = [_cells(row) for row in rows_of(scene, profile)]
         return cls(profile.name, profile.description or "", state, rows)
 
     def __repr__(self) -> str:
@@ -60,9 +65,9 @@ class Card:
     def _repr_html_(self) -> str:
         style = MUTED if self.state == "not active" else ACCENT
         head = (
-            f'<div style="line-height:1.5"><b>{_html(self.name)}</b>'
-            f' &ensp;<span style="{style}">{_html(self.state)}</span>'
-            f' &ensp;<span style="{MUTED}">{_html(self.description)}</span></div>'
+            f'<div style="line-height:1.5"><b>{escape(self.name)}</b>'
+            f' &ensp;<span style="{style}">{escape(self.state)}</span>'
+            f' &ensp;<span style="{MUTED}">{escape(self.description)}</span></div>'
         )
         return redact(
             f'<div style="{FRAME}">{head}{_table(self.rows or [[NOTHING]])}</div>',
@@ -95,7 +100,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         heads = [Cell(head, MUTED) for head in HEADS]
-        faults = "".join(f'<div style="{ALARM}">{_html(fault)}</div>' for fault in self.faults)
+        faults = "".join(f'<div style="{ALARM}">{escape(fault)}</div>' for fault in self.faults)
         return redact(f"<div>{_table([heads, *(row[1:] for row in self.rows)])}{faults}</div>")
 
 
@@ -111,7 +116,7 @@ def _cells(row: Row) -> list[Cell]:
         Cell(row.key, f"{MONO};{ONE_LINE}"),
         Cell(row.value, f"{MONO};{ONE_LINE if len(row.value) < SHORT else WRAPPED}"),
         Cell(row.place, f"{MUTED};{ONE_LINE}"),
-        Cell(" · ".join([*others, last]), style),
+        Cell(" · ".join([*others, last]), f"{style};{ONE_LINE}"),
     ]
 
 
@@ -138,17 +143,13 @@ def _table(rows: Sequence[Sequence[Cell]]) -> str:
         f'<tr style="{ROW}">'
         + "".join(
             # The width of a cell of a table is only a wish; that of a block in it holds.
-            f'<td style="{CELL}"><div style="{cell.style}">{_html(cell.text)}</div></td>'
+            f'<td style="{CELL}"><div style="{cell.style}">{escape(cell.text)}</div></td>'
             for cell in row
         )
         + "</tr>"
         for row in rows
     )
     return f'<table style="{TABLE}"><tbody>{"".join(lines)}</tbody></table>'
-
-
-def _html(text: str) -> str:
-    return escape(text)
 
 
 def _aligned(rows: Sequence[Sequence[Cell]]) -> list[str]:

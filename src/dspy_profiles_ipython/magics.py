@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import (
     Magics,
@@ -15,11 +14,10 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from dspy_profiles.errors import ProfileError, ProfileNotFound
-from dspy_profiles_ipython.cell import MAGIC
+from dspy_profiles_ipython.cell import MAGIC, run_whole
 from dspy_profiles_ipython.state import State, look
 from dspy_profiles_ipython.telling import in_one_line, said
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from dspy_profiles_ipython.asked import Asked
 
 # What a magic needs is imported when it is used: loading the extension is to cost next to nothing.
-__all__ = ["DspyProfileMagics", "of_a_cell"]
+__all__ = ["DspyProfileMagics"]
 
 
 @magics_class
@@ -42,20 +40,6 @@ class DspyProfileMagics(Magics):
         super().__init__(shell)
         self._state = state
 
-    @magic_arguments()
-    @argument("name", nargs="?", help="The profile to switch to; without one, show the active one.")
-    @argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="Override a value, as in lm.temperature=0; may be repeated.",
-    )
-    @argument("--cassette", metavar="FILE", help="Of a cell: replay what models say from a file.")
-    @argument("--cassettes", metavar="MODE", help="Of a cell: none; once, new or all to record.")
-    @argument("--list", action="store_true", help="List all profiles.")
-    @argument("--show", action="store_true", help="Show a profile, and switch to none.")
-    @argument("--off", action="store_true", help="Go back to what was before.")
     @needs_local_scope
     @no_var_expand
     @line_cell_magic
@@ -64,23 +48,37 @@ class DspyProfileMagics(Magics):
     ) -> None:
         """Switch this notebook to a DSPy profile, or show the one that it is on.
 
-        `%%dspy_profile NAME` runs one cell under a profile; `await` works in it.
-
         ::
 
-            %dspy_profile prod
-            %dspy_profile prod --set lm.temperature=0
+            %dspy_profile [NAME] [--set KEY=VALUE] [--show]
             %dspy_profile --list
             %dspy_profile --off
+            %%dspy_profile NAME [--set KEY=VALUE] [--cassette FILE [--cassettes MODE]]
+
+        `%%dspy_profile NAME` runs one cell under a profile; `await` works in it.
+
+        NAME              the profile to switch to; without one, show the active one
+        --set KEY=VALUE   override a value, as in lm.temperature=0; may be repeated
+        --show            show a profile, and switch to none
+        --list            list all profiles
+        --off             go back to what was before
+        --cassette FILE   of a cell: replay what models say from a file
+        --cassettes MODE  of a cell: none; once, new or all to record
         """
         if cell is not None:
-            self._run(line, cell)
+            run_whole(self.shell, MAGIC, line, cell)
             return
         from dspy_profiles_ipython.asked import Asked
 
         with in_one_line():
-            names = {**self.shell.user_ns, **(local_ns or {})}
-            self._do(Asked.of(line, names, _parser()))
+            asked = Asked.of_a_line(line, {**self.shell.user_ns, **(local_ns or {})})
+            try:
+                self._do(asked)
+            except ProfileNotFound as error:
+                if asked.name not in ("list", "off", "show"):
+                    raise
+                hint = f"did you mean %dspy_profile --{asked.name}?"
+                raise ProfileNotFound(error.message, hint, error.where) from None
 
     def _do(self, asked: "Asked") -> None:
         if asked.cassette is not None:
@@ -97,20 +95,6 @@ class DspyProfileMagics(Magics):
                 self._switch(asked.name or self._own_name(), asked.overrides)
             case _:
                 self._show(asked.name, asked.overrides)
-
-    def _run(self, line: str, cell: object) -> None:
-        """A cell that is typed never comes here, unless in another magic that keeps it whole."""
-        if not isinstance(cell, str):
-            raise UsageError(
-                f"{MAGIC} has to be the first line of its cell\n"
-                "  hint: put it above the other magic, as in %%timeit"
-            )
-        if not cell.strip():
-            raise UsageError(
-                f"{MAGIC} is a cell magic, but the cell body is empty. "
-                "Did you mean the line magic %dspy_profile (single %)?"
-            )
-        self.shell.run_cell(f"{MAGIC} {line}\n{cell}")
 
     def start(self, *, default: str, auto: bool) -> None:
         """At load: what the environment names is applied; a default is shown, unless `auto`."""
@@ -227,29 +211,6 @@ class DspyProfileMagics(Magics):
         text = "no profile was applied" if before is None else f"profile {before.name} is off"
         now = self._active()
         _tell(f"{text}{f'; {now.name} is active, {now.reason}' if now is not None else ''}")
-
-
-def of_a_cell(line: str) -> "Asked":
-    """What stands behind `%%dspy_profile`: a name, and overrides."""
-    from dspy_profiles_ipython.asked import Asked
-
-    shell = get_ipython()
-    asked = Asked.of(line, {} if shell is None else shell.user_ns, _parser())
-    if asked.option is not None:
-        raise UsageError(
-            f"{MAGIC} takes NAME, --set and --cassette; --{asked.option} goes with %dspy_profile"
-        )
-    if asked.name is None:
-        from dspy_profiles.resolver import list_profiles
-
-        raise UsageError(
-            f"{MAGIC} needs the name of a profile\n  hint: one of {', '.join(list_profiles())}"
-        )
-    return asked
-
-
-def _parser() -> Any:
-    return DspyProfileMagics.dspy_profile.parser
 
 
 def _command(name: str) -> str:

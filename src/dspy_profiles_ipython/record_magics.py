@@ -1,10 +1,10 @@
 """`%%dspy_record`, `%dspy_results`, `%dspy_trace`: keep what a cell does, and look at it."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -16,21 +16,16 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_arguments
 from IPython.display import display
 
+from dspy_profiles_ipython.cell import RECORD, run_whole
 from dspy_profiles_ipython.state import look
-from dspy_profiles_ipython.telling import in_one_line
-from dspy_profiles_ipython.words import expanded, split
+from dspy_profiles_ipython.telling import as_magics, in_one_line
 
-if TYPE_CHECKING:
-    from dspy_profiles.results import Recording
-
-__all__ = ["DspyRecordMagics", "RecordedCell"]
+# What a magic needs is imported when it is used: loading the extension is to cost next to nothing.
+__all__ = ["DspyRecordMagics", "recorded_block"]
 
 Names = Mapping[str, Any]
-MAGIC = "%%dspy_record"
-SHOWN = 20  # experiments, where no --limit says otherwise
 
 
 @magics_class
@@ -39,11 +34,6 @@ class DspyRecordMagics(Magics):
 
     shell: InteractiveShell
 
-    @magic_arguments()
-    @argument("name", help="What the experiment is called.")
-    @argument("--hypothesis", metavar="TEXT", help="What it is to show.")
-    @argument("--as", dest="variable", metavar="NAME", help="The variable for its scores.")
-    @argument("--store", metavar="URL", help="Where; else the setting store.")
     @no_var_expand
     @cell_magic
     def dspy_record(self, line: str, cell: object = None) -> None:
@@ -54,23 +44,14 @@ class DspyRecordMagics(Magics):
             %%dspy_record tune --hypothesis "shorter is better" --as exp
             answer = program(question="Why?")
             exp.score("accuracy", answer.answer == "because")
-        """
-        # A cell that is typed never comes here, unless in another magic that keeps it whole.
-        if not isinstance(cell, str):
-            raise UsageError(
-                f"{MAGIC} has to be the first line of its cell\n"
-                "  hint: put it above the other magic, as in %%timeit"
-            )
-        if not cell.strip():
-            raise UsageError(f"{MAGIC} is a cell magic, but the cell body is empty.")
-        self.shell.run_cell(f"{MAGIC} {line}\n{cell}")
 
-    @magic_arguments()
-    @argument("words", nargs="*", help="Only those that say all of these words somewhere.")
-    @argument("--status", help="Only those that are done, failed, interrupted or running.")
-    @argument("--profile", metavar="NAME", help="Only those on a profile.")
-    @argument("--limit", type=int, default=SHOWN, metavar="N", help="So many, latest first.")
-    @argument("--store", metavar="URL", help="Where to look; else the setting store.")
+        NAME               what the experiment is called
+        --hypothesis TEXT  what it is to show
+        --as NAME          the variable for its scores
+        --store URL        where it is kept; else the setting store
+        """
+        run_whole(self.shell, RECORD, line, cell)
+
     @needs_local_scope
     @no_var_expand
     @line_magic
@@ -81,9 +62,17 @@ class DspyRecordMagics(Magics):
 
             %dspy_results
             %dspy_results capital France --status failed
+
+        WORD …           only those that say all of these words somewhere
+        --status STATUS  only those that are done, failed, interrupted or running
+        --profile NAME   only those on a profile
+        --limit N        so many, latest first
+        --store URL      where to look; else the setting store
         """
         with in_one_line():
-            said = _read(line, self._names(local_ns), _parser("dspy_results"))
+            from dspy_profiles_ipython import parsers
+
+            said = parsers.of_results().parse_args(self._words(line, local_ns))
             from dspy_profiles.results import open_store
             from dspy_profiles.results.views import view_list
 
@@ -95,16 +84,10 @@ class DspyRecordMagics(Magics):
                     limit=said.limit,
                 )
             if not found:
-                sys.stdout.write(f"nothing was found; {MAGIC} NAME records a cell\n")
+                sys.stdout.write(f"nothing was found; {RECORD} NAME records a cell\n")
                 return
             display(view_list(found))
 
-    @magic_arguments()
-    @argument("experiment", nargs="?", default="latest", help="Its name or id, latest, latest~1.")
-    @argument("trial", nargs="?", help="One of its trials: its number, name or id.")
-    @argument("--full", action="store_true", help="Shorten no prompt and no answer.")
-    @argument("--html", metavar="FILE", help="Write a page instead, for a browser.")
-    @argument("--store", metavar="URL", help="Where to look; else the setting store.")
     @needs_local_scope
     @no_var_expand
     @line_magic
@@ -116,9 +99,17 @@ class DspyRecordMagics(Magics):
             %dspy_trace
             %dspy_trace tune 3
             %dspy_trace latest --html trace.html
+
+        EXPERIMENT   its name or id, latest, or latest~1 for the one before
+        TRIAL        one of its trials: its number, name or id
+        --full       shorten no prompt and no answer
+        --html FILE  write a page instead, for a browser
+        --store URL  where to look; else the setting store
         """
         with in_one_line():
-            said = _read(line, self._names(local_ns), _parser("dspy_trace"))
+            from dspy_profiles_ipython import parsers
+
+            said = parsers.of_trace().parse_args(self._words(line, local_ns))
             from dspy_profiles.results import open_store
             from dspy_profiles.results.finding import find_experiment, find_trial
             from dspy_profiles.results.views import view_experiment, view_trial
@@ -127,6 +118,7 @@ class DspyRecordMagics(Magics):
                 experiment = find_experiment(store, said.experiment)
                 if said.trial is None:
                     view: Any = view_experiment(experiment.id, store, full=said.full)
+                    view.command = "%dspy_trace"
                 else:
                     trial = find_trial(store, experiment, said.trial)
                     view = view_trial(experiment.id, trial.id, store, full=said.full)
@@ -135,48 +127,42 @@ class DspyRecordMagics(Magics):
                 else:
                     sys.stdout.write(f"written: {view.save(Path(said.html).expanduser())}\n")
 
-    def _names(self, local_ns: Names | None) -> Names:
-        return {**self.shell.user_ns, **(local_ns or {})}
+    def _words(self, line: str, local_ns: Names | None) -> list[str]:
+        from dspy_profiles_ipython.words import typed
+
+        return typed(line, {**self.shell.user_ns, **(local_ns or {})})
 
 
-class RecordedCell:
+@contextmanager
+def recorded_block(line: str, names: dict[str, Any]) -> Iterator[None]:
     """The block of a cell that is recorded; its last line leads on to another magic."""
+    from dspy_profiles.results import record
 
-    def __init__(self, words: str, names: dict[str, Any]) -> None:
-        from dspy_profiles.results import record
-
-        said = _read(words, names, _parser("dspy_record"))
-        self._names = names
-        self._variable = said.variable
-        if said.variable is not None and not said.variable.isidentifier():
-            raise UsageError(f"--as {said.variable} is no name of a variable")
-        self._block = record(said.name, said.hypothesis, store=said.store)
-
-    def __enter__(self) -> "Recording":
-        look()
-        recording = self._block.__enter__()
+    said = _asked(line, names)
+    look()
+    with record(said.name, said.hypothesis, store=said.store) as recording:
         recording.tell = _tell
-        if self._variable is not None:
-            self._names[self._variable] = recording
-        return recording
+        if said.variable is not None:
+            names[said.variable] = recording
+        yield
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._block.__exit__(kind, error, traceback)
+
+def _asked(line: str, names: Names) -> Any:
+    """What is said behind `%%dspy_record`."""
+    from dspy_profiles_ipython import parsers
+    from dspy_profiles_ipython.words import typed
+
+    parser = parsers.of_record()
+    said, more = parser.parse_known_args(typed(line, names))
+    if any(word.startswith("-") for word in more):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        hint = "a name with spaces stands in quotes"
+        raise UsageError(f"{RECORD} takes one name\n  hint: {hint}")
+    if said.variable is not None and not said.variable.isidentifier():
+        raise UsageError(f"--as {said.variable} is not the name of a variable")
+    return said
 
 
 def _tell(line: str) -> None:
-    sys.stdout.write(f"dspy: {line.replace('dspy-profiles trace', '%dspy_trace')}\n")
-
-
-def _parser(magic: str) -> MagicArgumentParser:
-    parser: MagicArgumentParser = getattr(DspyRecordMagics, magic).parser
-    return parser
-
-
-def _read(line: str, names: Names, parser: MagicArgumentParser) -> Any:
-    return parser.parse_args(expanded(split(line), names))
+    sys.stdout.write(f"dspy: {as_magics(line)}\n")

@@ -7,7 +7,13 @@ from IPython.core.error import UsageError
 
 from dspy_profiles.errors import ProfileError
 
-__all__ = ["in_one_line", "said"]
+__all__ = ["as_magics", "in_one_line", "said"]
+
+# Commands that hints name, and the magics that do the same here.
+MAGICS = {
+    "dspy-profiles trace": "%dspy_trace",
+    "dspy-profiles results list": "%dspy_results",
+}
 
 
 @contextmanager
@@ -24,4 +30,11 @@ def said(error: Exception) -> str:
     from dspy_profiles.redaction import redact
 
     is_plain = isinstance(error, (ProfileError, UsageError))
-    return redact(str(error) if is_plain else f"{type(error).__name__}: {error}")
+    return as_magics(redact(str(error) if is_plain else f"{type(error).__name__}: {error}"))
+
+
+def as_magics(text: str) -> str:
+    """A hint with magics in place of the commands that they stand for."""
+    for command, magic in MAGICS.items():
+        text = text.replace(command, magic)
+    return text

@@ -1,22 +1,23 @@
-"""What is typed behind `%dspy_profile`: words, quotes, JSON, and Python's own values in braces."""
+"""What is typed behind a magic: words, quotes, JSON, and Python's own values in braces."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.utils.text import DollarFormatter
 
-__all__ = ["WITH_VALUE", "expanded", "quoted", "split"]
+__all__ = ["WITH_VALUE", "expanded", "quoted", "split", "typed"]
 
-WITH_VALUE = ("--set", "--cassette", "--cassettes")  # options whose value is the next word
+WITH_VALUE = (  # options whose value is the next word
+    *("--set", "--cassette", "--cassettes"),
+    *("--hypothesis", "--as", "--store", "--status", "--profile", "--limit", "--html"),
+)
 
 QUOTED = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')(?=\s|$)""")
-START = re.compile(r"[^\s=]*=?")
+NAME = re.compile(r"[^\s=]*=?")
 IN_QUOTES = re.compile(r"'([^']*)'(?=\s|$)")
-IN_BRACES = re.compile(r"\{[^{}]*\}\S*")
-REST = re.compile(r"\S*")
+BARE = re.compile(r"\{[^{}]*\}\S*|\S*")  # an expression in braces, or up to the next space
 REFERENCE = re.compile(r"(\$+\{[^}]*\})")  # a secret's, which is ours, and no value of Python's
 
 
@@ -43,23 +44,23 @@ def _words(line: str) -> Iterator[str]:
 
 
 def _plain(line: str, at: int) -> tuple[str, int]:
-    """A word without quotes around it; what stands behind its `=` may have spaces."""
-    start = START.match(line, at)
-    if start is None or not start[0]:  # neither can be: what is here is no space
-        raise UsageError("this line cannot be read")
-    at = start.end()
-    if line.startswith("{", start.start()):  # an expression of Python's
-        at = start.start()
-        found = IN_BRACES.match(line, at) or REST.match(line, at)
-        return (found[0], found.end()) if found else (line[at:], len(line))
-    if not start[0].endswith("="):
-        return start[0], at
+    """A word without quotes around it, and its end; what is behind its `=` may have spaces."""
+    if line[at] == "{":  # an expression of Python's
+        return _matched(BARE, line, at)
+    name, at = _matched(NAME, line, at)
+    if not name.endswith("="):
+        return name, at
     if inner := IN_QUOTES.match(line, at):
-        return start[0] + inner[1], inner.end()
+        return name + inner[1], inner.end()
     if line[at : at + 1] in ("[", "{", '"') and (end := _end_of_json(line, at)):
-        return start[0] + line[at:end], end
-    found = IN_BRACES.match(line, at) or REST.match(line, at)
-    return (start[0] + found[0], found.end()) if found else (start[0], at)
+        return name + line[at:end], end
+    value, end = _matched(BARE, line, at)
+    return name + value, end
+
+
+def _matched(pattern: re.Pattern[str], line: str, at: int) -> tuple[str, int]:
+    found = pattern.match(line, at)
+    return (found[0], found.end()) if found else ("", at)
 
 
 def _end_of_json(line: str, at: int) -> int | None:
@@ -73,10 +74,15 @@ def _end_of_json(line: str, at: int) -> int | None:
 def expanded(words: Sequence[str], names: Mapping[str, Any]) -> list[str]:
     """The words with `$name` and `{expression}` filled in, as IPython does for its magics.
 
-    Of IPython's own way only the whole line can be had: one value of JSON in it, and nothing is
-    filled in; and in `${NAME}`, a reference to a secret, the secret itself.
+    Word by word: IPython leaves a whole line as it is where one word is JSON, and would put the
+    value of a variable into `${NAME}`, which is a reference to a secret.
     """
     return ["".join(_filled(piece, names) for piece in REFERENCE.split(word)) for word in words]
+
+
+def typed(line: str, names: Mapping[str, Any]) -> list[str]:
+    """The words of a line, filled in."""
+    return expanded(split(line), names)
 
 
 def _filled(piece: str, names: Mapping[str, Any]) -> str:

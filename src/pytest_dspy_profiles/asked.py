@@ -15,6 +15,7 @@ from dspy_profiles.launcher.session import Session
 from dspy_profiles.limits import Budgets
 from dspy_profiles.resolver import Scene, is_forced
 from dspy_profiles.wording import on_path
+from pytest_dspy_profiles.ini import blaming
 from pytest_dspy_profiles.options import FORCE, OPTIONS
 
 __all__ = ["Asked", "Named"]
@@ -79,7 +80,8 @@ class Asked:
         found = locations.find(None if here == Path.cwd() else here)
         ini = {o.setting: str(config.getini(o.ini)) for o in OPTIONS}
         flags = {o.setting: str(config.getoption(o.flag) or "") for o in OPTIONS}
-        given = settings.load(found, ini=ini, flags=flags)
+        with blaming(config):
+            given = settings.load(found, ini=ini, flags=flags)
         scene = Scene(found, given, Catalog.load(found))
         named = _named(given)
         forced = bool(config.getoption(FORCE.flag) or config.getini(FORCE.ini)) or is_forced()
@@ -87,9 +89,11 @@ class Asked:
             raise InvalidProfile(
                 f"{FORCE.flag} needs a profile to force", hint="name one: --dspy-profile mock"
             )
-        budgets = Budgets.from_text(given.text("budget") or "")
-        for name in budgets.profiles:
-            scene.catalog.get(name, f"in the budget from {given.values['budget'].origin}")
+        by = given.values["budget"].origin
+        with blaming(config, by):
+            budgets = Budgets.from_text(given.text("budget") or "")
+            for name in budgets.profiles:
+                scene.catalog.get(name, f"in the budget from {by}")
         live = given.values["live"]
         return cls(
             scene=scene,

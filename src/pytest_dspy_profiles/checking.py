@@ -8,7 +8,7 @@ import pytest
 from dspy_profiles import dspy_api, plugins
 from dspy_profiles.content import Content, content
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
-from dspy_profiles.marking import OVERRIDE
+from dspy_profiles.resolved import OVERRIDE
 from dspy_profiles.resolver import Choice, resolve_in
 from pytest_dspy_profiles import marks
 from pytest_dspy_profiles.asked import Asked

@@ -10,7 +10,7 @@ from dspy_profiles.calls.callers import is_own
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.redaction import redact
 
-__all__ = ["hide_secrets", "kind_of", "tell"]
+__all__ = ["hide_secrets", "tell"]
 
 # By the names of classes, ours and DSPy's: a report of a test without DSPy does not import it.
 KINDS = {
@@ -49,13 +49,13 @@ def tell(report: Any, call: Any, profile: str | None) -> None:
         error = call.excinfo.value
         held = held_in(error)
         error = error if held is None else held.error
-        kind = kind_of(error)
+        kind = _kind_of(error)
         if kind is not None:
             report.longrepr = _short(error, kind, profile)
     hide_secrets(report)
 
 
-def kind_of(error: BaseException) -> str | None:
+def _kind_of(error: BaseException) -> str | None:
     """One word for what went wrong between a program and its LM, if that is what went wrong."""
     for each in _chain(error):
         names = [cls.__name__ for cls in type(each).__mro__]

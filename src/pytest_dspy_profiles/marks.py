@@ -43,7 +43,7 @@ class ProfileMark:
     @property
     def place(self) -> str | None:
         """Looked for only where it has to be told: it takes reading the source."""
-        return None if self.mark is None else place_of(self.node, self.mark)
+        return None if self.mark is None else _place_of(self.node, self.mark)
 
 
 def profile_mark(node: Any) -> ProfileMark | None:
@@ -98,7 +98,7 @@ def cassette_mark(node: Any) -> CassetteMark | None:
 def _cassette(where: Any, mark: pytest.Mark) -> CassetteMark:
     from dspy_profiles.cassettes import checked_match, checked_mode
 
-    with faulty(where, mark):
+    with _faulty(where, mark):
         by_place = dict(zip(("name", "mode"), mark.args, strict=False))
         given: dict[str, Any] = {**by_place, **mark.kwargs}
         unknown = given.keys() - {"name", "mode", "match"}
@@ -115,7 +115,7 @@ def _cassette(where: Any, mark: pytest.Mark) -> CassetteMark:
 
 
 def _limits(where: Any, mark: pytest.Mark) -> Limits:
-    with faulty(where, mark):
+    with _faulty(where, mark):
         if mark.args or not mark.kwargs:
             raise InvalidProfile(
                 "dspy_budget takes limits by name",
@@ -125,7 +125,7 @@ def _limits(where: Any, mark: pytest.Mark) -> Limits:
 
 
 def _read(where: Any, mark: pytest.Mark) -> ProfileMark:
-    with faulty(where, mark):
+    with _faulty(where, mark):
         names, overrides = mark.args, Overrides(mark.kwargs)
         is_none = names == (None,)
         if not is_none and not all(isinstance(name, str) and name for name in names):
@@ -143,7 +143,7 @@ def _read(where: Any, mark: pytest.Mark) -> ProfileMark:
         return ProfileMark(() if is_none else names, is_none, overrides, where, mark)
 
 
-class faulty:  # noqa: N801 - it reads as a phrase: with faulty(node, mark): …
+class _faulty:  # noqa: N801 - it reads as a phrase: with _faulty(node, mark): …
     """Errors of ours in here are told with the place of the mark."""
 
     def __init__(self, node: Any, mark: pytest.Mark) -> None:
@@ -154,11 +154,11 @@ class faulty:  # noqa: N801 - it reads as a phrase: with faulty(node, mark): …
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, ProfileError):
-            place = place_of(self._node, self._mark)
+            place = _place_of(self._node, self._mark)
             raise type(error)(error.message, error.hint, place) from None
 
 
-def place_of(node: Any, mark: pytest.Mark) -> str:
+def _place_of(node: Any, mark: pytest.Mark) -> str:
     """The file of a mark and, as near as it can be known, its line."""
     path = Path(node.path)
     shown = (

@@ -24,7 +24,8 @@ ENDS = {0: "done", 2: "interrupted", 5: "done"}  # pytest's exit codes; all othe
 class SessionBook:
     """The one process that says what is recorded, and archives it: xdist's controller, or all."""
 
-    def __init__(self, url: str, asked: Asked, *, has_workers: bool) -> None:
+    def __init__(self, asked: Asked, *, has_workers: bool) -> None:
+        url = str(asked.store)
         store = open_store(url)
         if has_workers:
             shared_folder(store)  # tells where they cannot write
@@ -48,9 +49,15 @@ class SessionBook:
 
         return Witness(Part(self._book.store.shelf, self._book.id))
 
-    def close(self, exit_code: int, faults: Mapping[str, Any]) -> None:
+    def close(
+        self, exit_code: int, stopped_by: BaseException | None, faults: Mapping[str, Any]
+    ) -> None:
         """Archive what has been recorded; `lines` then say how to look at it."""
-        more = {"faults": dict(faults)} if faults["count"] else {}
+        from dspy_profiles.results.hearing import error_of
+
+        more: dict[str, Any] = {} if stopped_by is None else {"error": error_of(stopped_by)}
+        if faults["count"]:
+            more["faults"] = dict(faults)
         done = self._book.close(ENDS.get(exit_code, "failed"), **more)
         if done is not None:
             self.lines = self._book.closing_lines(done, faults)

@@ -83,9 +83,10 @@ class Relay:
         count = sum(each["count"] for each in faults)
         first = next((each["first"] for each in faults if each["count"]), None)
         exit_code = 1 if self._usage_errors else int(session.exitstatus)
-        suite.book.close(exit_code, {"count": count, "first": first})
+        suite.book.close(exit_code, suite.stopped_by, {"count": count, "first": first})
 
     def _look_for_stale_ones(self, summary: "Summary") -> None:
+        from dspy_profiles.cassettes.last_run import write_last_run
         from pytest_dspy_profiles import stale
         from pytest_dspy_profiles.asked import Asked
 
@@ -94,7 +95,7 @@ class Relay:
         suite = waking.suite(self._config)
         asked = Asked.of(self._config) if suite is None else suite.asked
         summary.stale = summary.cassettes.last_run(asked.cassettes(self._config.rootpath))
-        stale.keep(asked.scene.locations.root, summary.stale)
+        write_last_run(asked.scene.locations.root, summary.stale)  # for `cassettes prune`
 
     def _write(self, path: Path, session: pytest.Session) -> None:
         from dspy_profiles.errors import WriteFailed

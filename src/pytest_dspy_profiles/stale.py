@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles.cassettes.last_run import LastRun, NotAsked, write_last_run
+from dspy_profiles.amounts import counted
+from dspy_profiles.cassettes.last_run import LastRun, NotAsked
 from dspy_profiles.wording import on_path
 
 __all__ = ["Cassettes", "is_full"]
@@ -64,16 +65,7 @@ class Cassettes:
             return lines
         lines += [f"unused     {on_path(Path(name))}" for name in stale.files]
         lines += [
-            f"unused     {_counted(each)} in {on_path(Path(name))}"
+            f"unused     {counted(len(each.keys), 'request')} in {on_path(Path(name))}"
             for name, each in stale.requests.items()
         ]
         return [*lines, "           remove them: dspy-profiles cassettes prune"]
-
-
-def keep(root: Path, stale: LastRun) -> None:
-    """For `cassettes prune`."""
-    write_last_run(root, stale)
-
-
-def _counted(each: NotAsked) -> str:
-    return "1 request" if len(each.keys) == 1 else f"{len(each.keys)} requests"

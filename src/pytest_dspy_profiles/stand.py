@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dspy_profiles import locations
 from dspy_profiles.activation import current_profile, session, stages
-from dspy_profiles.activation.prepared import Prepared, ProfileWarning, prepare
+from dspy_profiles.activation.prepared import Prepared, prepare
 from dspy_profiles.content import Content, content
-from dspy_profiles.errors import ProfileError
+from dspy_profiles.errors import ProfileError, ProfileWarning
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import FORCE_VARIABLE, NAME_VARIABLE
 from pytest_dspy_profiles.asked import Asked

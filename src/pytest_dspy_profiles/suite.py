@@ -13,6 +13,7 @@ from dspy_profiles.usage import Usage
 from pytest_dspy_profiles import choosing
 from pytest_dspy_profiles.asked import Asked
 from pytest_dspy_profiles.checking import Checks
+from pytest_dspy_profiles.ini import blaming
 from pytest_dspy_profiles.options import KEEP
 from pytest_dspy_profiles.recording import SessionBook, Told, Witness, add_report
 from pytest_dspy_profiles.relay import is_controller
@@ -39,6 +40,7 @@ class Suite:
         self.usage_error: str | None = None
         self.book: SessionBook | None = None  # where this is the process that archives
         self.witness: Witness | None = None  # where tests are run, and recorded
+        self.stopped_by: BaseException | None = None  # before all tests were run
         self._tally_made: Path | None = None
         self._running: Any = None
 
@@ -47,7 +49,8 @@ class Suite:
         """Raises a UsageError for what cannot be."""
         try:
             made = cls(config, Asked.of(config))
-            made.checks.session()
+            with blaming(config, made.asked.named.by):
+                made.checks.session()
         except ProfileError as error:
             raise pytest.UsageError(str(error)) from None
         return made
@@ -116,7 +119,8 @@ class Suite:
         has_workers = is_controller(self.config)
         try:
             if self._records:
-                self.book = SessionBook(str(self.asked.store), self.asked, has_workers=has_workers)
+                with blaming(self.config, self.asked.scene.settings.values["store"].origin):
+                    self.book = SessionBook(self.asked, has_workers=has_workers)
             if not has_workers:
                 _ = self.running
         except ProfileError as error:
@@ -132,6 +136,9 @@ class Suite:
             node.workerinput[TALLY] = str(self.tally_file())
         if self.book is not None:
             node.workerinput[BOOK] = self.book.for_worker()
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.stopped_by = excinfo.value
 
     def pytest_sessionfinish(self) -> None:
         if self.witness is not None:

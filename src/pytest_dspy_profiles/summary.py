@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles.amounts import counted, exact, money
 from dspy_profiles.cassettes.last_run import LastRun
 from dspy_profiles.errors import WriteFailed
 from dspy_profiles.limits import Budgets
@@ -16,7 +17,7 @@ from dspy_profiles.usage import Usage, total
 from pytest_dspy_profiles.outcomes import outcome_after
 from pytest_dspy_profiles.stale import Cassettes
 
-__all__ = ["Summary", "properties", "usage_text"]
+__all__ = ["Summary", "properties"]
 
 VERSION = 1
 PHASES = ("setup", "call", "teardown")
@@ -142,12 +143,12 @@ class Summary:
     def _lines(self, used: Mapping[str, Usage], budgets: Budgets) -> Iterator[str]:
         width = max(len(name or "no profile") for name in used)
         for name, usage in used.items():
-            said = usage_text(
+            said = _usage_text(
                 usage, self._count(name), budgets.profiles.get(name, Budgets().session)
             )
             yield f"{name or 'no profile':{width}}  {said}" if len(used) > 1 else said
         if budgets.session and len(used) > 1:
-            said = usage_text(total(used.values()), len(self.tests), budgets.session)
+            said = _usage_text(total(used.values()), len(self.tests), budgets.session)
             yield f"{'all':{width}}  {said}"
         elif budgets.session:
             yield f"budget of this session: {budgets.session}"
@@ -164,35 +165,28 @@ class Summary:
 
 def _one(what: str, test: Tested) -> str:
     usage = test.usage
-    cost = f"   {_dollars(usage.cost)}" if usage.cost else ""
+    cost = f"   {money(usage.cost)}" if usage.cost else ""
     return f"{what:9}  {test.nodeid}   {test.duration:.2f} s   {_calls(usage)}{cost}"
 
 
 def _calls(usage: Usage) -> str:
-    said = f"{usage.calls:,} call{'' if usage.calls == 1 else 's'}"
+    said = counted(usage.calls, "call")
     aside = [
         f"{n:,} {word}" for n, word in ((usage.replayed, "replayed"), (usage.cached, "cached")) if n
     ]
     return f"{said} ({', '.join(aside)} besides)" if aside else said
 
 
-def usage_text(usage: Usage, tests: int, limits: Any) -> str:
+def _usage_text(usage: Usage, tests: int, limits: Any) -> str:
     """One line: tests, calls, tokens, money, and what there was to spend."""
-    cost = "cost unknown" if usage.cost is None else _dollars(usage.cost)
+    cost = "cost unknown" if usage.cost is None else money(usage.cost)
     of = {kind: getattr(limits, kind) for kind in ("calls", "tokens", "usd")}
     return " · ".join(
         (
-            f"{tests:,} test{'' if tests == 1 else 's'}",
+            counted(tests, "test"),
             _calls(usage) + (f" of {of['calls']:,}" if of["calls"] is not None else ""),
             f"{usage.tokens:,} tokens"
             + (f" of {of['tokens']:,}" if of["tokens"] is not None else ""),
-            cost + (f" of ${of['usd']:g}" if of["usd"] is not None else ""),
+            cost + (f" of {exact(of['usd'])}" if of["usd"] is not None else ""),
         )
     )
-
-
-def _dollars(amount: float) -> str:
-    """Four places; for what is less than those can say, as many as it takes."""
-    if not amount or round(amount, 4):
-        return f"${amount:.4f}" if amount else "$0"
-    return f"${amount:.12f}".rstrip("0").rstrip(".")

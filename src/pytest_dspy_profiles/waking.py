@@ -46,7 +46,7 @@ def is_wanted(config: pytest.Config) -> bool:
     )
 
 
-def somebody_asks(config: pytest.Config, items: list[pytest.Item]) -> bool:
+def _somebody_asks(config: pytest.Config, items: list[pytest.Item]) -> bool:
     """Whether a conftest chooses profiles, or a test bears a mark or uses a fixture of ours."""
     if config.hook.pytest_dspy_choose_profile.get_hookimpls():
         return True
@@ -66,8 +66,8 @@ class Sleep:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        if not is_awake(config) and somebody_asks(config, items):
-            wake_for_tests(config, items)
+        if not is_awake(config) and _somebody_asks(config, items):
+            _wake_for_tests(config, items)
 
 
 def is_awake(config: pytest.Config) -> bool:
@@ -89,7 +89,7 @@ def wake_for_marks(metafunc: pytest.Metafunc) -> None:
         wake(metafunc.config).pytest_generate_tests(metafunc)
 
 
-def wake_for_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
+def _wake_for_tests(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take over once tests are collected, or let none of them run."""
     try:
         made = wake(config)

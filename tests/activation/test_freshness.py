@@ -10,7 +10,7 @@ import dspy
 import pytest
 
 from dspy_profiles import ProfileError, ProfileWarning, lm, profile, resolve
-from dspy_profiles.activation import watch
+from dspy_profiles.activation import prepared, watch
 
 
 class Clock:
@@ -178,6 +178,57 @@ def test_a_profile_that_is_gone_is_gone(write: Any, project: Path) -> None:
     write(project / "profiles.toml", "")
     with pytest.raises(ProfileError, match='no profile "p"'):
         model()
+
+
+def test_a_file_that_is_gone_is_gone(write: Any, project: Path) -> None:
+    write(project / "profiles.toml", mock("good"))
+    assert model() == "good"
+    (project / "profiles.toml").unlink()
+    with pytest.raises(ProfileError, match='no profile "p"'):
+        model()
+
+
+def test_an_environment_that_is_kept_in_another_way_is_asked_in_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "environ", {"NAME": "value"})
+        spell, look_up = watch._raw_environment()
+        assert look_up(spell("NAME")) == "value"
+
+
+@pytest.mark.parametrize(("then", "expected"), [("two", "two"), (None, "one")])
+def test_a_file_that_is_empty_for_a_moment_is_looked_at_again(
+    write: Any, project: Path, monkeypatch: pytest.MonkeyPatch, then: str | None, expected: str
+) -> None:
+    class Editor:
+        """It empties the file, and writes it while somebody waits for it."""
+
+        def sleep(self, _: float) -> None:
+            write(project / "profiles.toml", mock(then) if then else "[half\n")
+
+    write(project / "profiles.toml", mock("one"))
+    assert model() == "one"
+    monkeypatch.setattr(prepared, "time", Editor())
+    write(project / "profiles.toml", "")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert model() == expected
+    assert bool(told) is (then is None)
+
+
+def test_what_was_not_used_for_long_is_made_anew(
+    write: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project / "profiles.toml", mock("one") + '[q]\nextends = "p"\n[r]\nextends = "p"\n')
+    monkeypatch.setattr(prepared, "KEPT", 2)
+    first = prepared.prepared("p", {})
+    for name in ("q", "r"):
+        prepared.prepared(name, {})
+    again = prepared.prepared("p", {})
+    assert again is not first
+    assert prepared.prepared("p", {}) is again
+    assert again.values["lm"] is first.values["lm"]
 
 
 def test_a_file_that_is_broken_from_the_start_is_an_error(write: Any, project: Path) -> None:

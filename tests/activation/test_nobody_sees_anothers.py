@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import dspy
@@ -202,6 +203,20 @@ def test_blocks_that_end_out_of_order_leave_nothing_behind() -> None:
     second.__exit__(None, None, None)
     assert dspy.settings.lm is None
     assert current_profile() is None
+
+
+def test_a_block_that_is_left_in_a_copy_of_its_context_is_over_in_both() -> None:
+    def body() -> None:
+        block = profile("p1")
+        block.__enter__()
+        copy = copy_context()
+        copy.run(block.__exit__, None, None, None)
+        assert copy.run(current_profile) is None
+        assert copy.run(lambda: dspy.settings.lm) is None
+        assert current_profile() is None
+        assert dspy.settings.lm is None
+
+    copy_context().run(body)
 
 
 @pytest.mark.parametrize("decorated", [True, False])

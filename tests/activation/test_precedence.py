@@ -264,6 +264,15 @@ def test_callbacks_add_up_and_go_again(run: Any) -> None:
     run(body)
 
 
+def test_callbacks_of_a_configured_profile_add_up_until_it_is_restored() -> None:
+    mine, profiles = Listener(), Listener()
+    dspy.configure(callbacks=[mine])
+    handle = configure("block", settings={"callbacks": [profiles, mine]})
+    assert dspy.settings.callbacks == [mine, profiles]
+    handle.restore()
+    assert dspy.settings.callbacks == [mine]
+
+
 def test_profile_never_calls_configure_and_so_works_in_any_thread_and_task() -> None:
     dspy.configure(num_threads=3)  # this thread owns the settings now
 
@@ -316,7 +325,7 @@ def test_the_current_profile_is_the_innermost_one() -> None:
         ({"lm": "openai/x"}, "write lm={…}"),
         ({"lm": dspy.LM("openai/x")}, "dspy.context(lm=…)"),
         ({"setings": {}}, 'did you mean "settings"'),
-        ({"extends": "p"}, "belongs into a profiles file"),
+        ({"extends": "p"}, "belongs in a profiles file"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -349,6 +358,16 @@ def test_the_default_profile_leaves_a_configured_one_the_active_one() -> None:
     configure("block")
     configure()
     assert current_profile().name == "block"  # type: ignore[union-attr]
+
+
+def test_a_default_profile_with_nothing_to_fill_changes_nothing() -> None:
+    configure("mock")
+    dspy.configure(num_threads=3, max_errors=5)
+    before = dict(dspy.settings.config)
+    handle = configure()
+    assert dict(dspy.settings.config) == before
+    handle.restore()
+    assert dict(dspy.settings.config) == before
 
 
 def test_handles_restored_in_the_order_of_their_making_leave_nothing() -> None:

@@ -11,8 +11,17 @@ import dspy
 import pytest
 from dspy import configure as early_bound
 
-from dspy_profiles import ProfileError, configure, current_profile, lm, profile, with_profile
+from dspy_profiles import (
+    ProfileError,
+    configure,
+    current_profile,
+    dspy_internals,
+    lm,
+    profile,
+    with_profile,
+)
 from dspy_profiles.activation import session
+from dspy_profiles.activation.joining import Joined
 from dspy_profiles.activation.prepared import prepared
 
 
@@ -224,3 +233,16 @@ def test_a_profile_that_was_only_resolved_is_built_when_it_is_pinned() -> None:
     made = session.pin(prepared("mock", {}, build=False))
     assert model() == "mock"
     made.release()
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [lambda: session.hear(object()), lambda: Joined(object()).__enter__()],
+    ids=["of the process", "of a block"],
+)
+def test_where_dspys_settings_are_out_of_reach_nothing_is_left_unrecorded_in_silence(
+    begin: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dspy_internals, "base_config", lambda: None)
+    with pytest.raises(ProfileError, match="nothing can be recorded"):
+        begin()

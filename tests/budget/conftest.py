@@ -7,21 +7,14 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles.activation import stages
 from dspy_profiles.budget.account import Account, Budget
 from dspy_profiles.budget.tally import Tally
-from dspy_profiles.calls import STAGES
 from dspy_profiles.limits import Limits
 
 
 @pytest.fixture(autouse=True)
-def fresh(
-    clean_dspy: None, cache_in_memory: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Every test here has a clean DSPy, its cache in memory, and leaves no stage behind."""
-    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
-    yield
-    assert STAGES not in dspy.settings, "stages still stand"
+def fresh(clean_calls: None) -> None:
+    """For every test here."""
 
 
 class Engine:
@@ -67,13 +60,6 @@ def priced_lm(lm: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(dspy.clients.costs, "estimate_cost", lambda *_, **__: (0.25, {}))
     return lm
-
-
-@pytest.fixture
-def stand() -> Iterator[Callable[..., None]]:
-    """Stands stages for the whole process until the test ends."""
-    yield lambda *given: stages.stand(given)
-    stages.stand(())
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ def test_the_error_says_what_was_spent_on_what(stand: Any, priced_lm: Any, engin
 def test_the_error_says_which_limit_is_reached(limited: Any, priced_lm: Any) -> None:
     limited(calls=100, tokens=500_000, usd=1)
     spend(priced_lm)
-    with pytest.raises(Held, match=r"is spent: \$1 of \$1; the next call"):
+    with pytest.raises(Held, match=r"is spent: \$1.00 of \$1.00; the next call"):
         priced_lm("Why?")
 
 

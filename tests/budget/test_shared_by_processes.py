@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 
 from dspy_profiles.budget.account import Account
 from dspy_profiles.budget.tally import Spent, Tally
@@ -184,6 +185,22 @@ def test_the_file_is_open_again_after_an_error(tally: Tally) -> None:
     code = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
     if sys.platform != "win32":
         subprocess.run([sys.executable, "-c", code, tally.path], check=True)
+
+
+def test_where_the_system_has_no_record_locks_a_lock_file_keeps_others_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    made, others = Tally(project / "t"), FileLock(project / "t.lock")
+    with made.locked() as slots:
+        slots[0] = Spent(calls=1)
+        with pytest.raises(Timeout):
+            others.acquire(timeout=0)
+    others.acquire(timeout=0)
+    others.release()
+    with made.locked() as slots:
+        assert slots[0] == Spent(calls=1)
+    made.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are of other systems")

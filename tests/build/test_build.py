@@ -1,6 +1,7 @@
 """From a resolved profile to live objects."""
 
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -11,7 +12,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import ProfileError, build, embedder, lm, profile
+from dspy_profiles import ProfileError, build, embedder, lm, profile, resolve
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
 
 
@@ -296,6 +297,25 @@ def test_what_cannot_be_built_is_told_with_its_place(
     assert f"{project / 'profiles.toml'}:{line}" in str(error.value)
     assert (dict(dspy.settings.config), (project / "profiles.toml").read_text()) == before
     assert file is not None
+
+
+UNCHECKED = {
+    "lm without model": ("[p.lm]\ntemperature = 1\n", "names no model"),
+    "adapter without class": ("[p.adapter]\nx = 1\n", "names no class"),
+    "provider without class": ("[p.provider]\nx = 1\n", 'class = "mock"'),
+    "lm in settings": ('[p.settings]\nlm = "openai/x"\n', "belongs in a section of its own"),
+    "unknown setting": ("[p.settings]\nnum_thread = 1\n", 'did you mean "num_threads"'),
+    "cache_dir": ('[p.settings]\ncache_dir = "x"\n', "DSPY_CACHEDIR"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), UNCHECKED.values(), ids=UNCHECKED)
+def test_what_nobody_has_checked_is_refused_when_it_is_built(
+    text: str, said: str, profiles: Any
+) -> None:
+    profiles(text)
+    with pytest.raises(InvalidProfile, match=re.escape(said)):
+        build.build(resolve("p"))
 
 
 CANARY = "canary-6f1e-secret"

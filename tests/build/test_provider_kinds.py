@@ -70,6 +70,30 @@ class WrongWhole:
         return 3
 
 
+class WrongKey:
+    def build(self, profile):
+        return {"num_thread": 3}
+
+
+class WrongCallbacks:
+    def build(self, profile):
+        return {"callbacks": 3}
+
+
+class Fails:
+    def build(self, profile):
+        raise ValueError("it is Sunday")
+
+
+class Kind(type):
+    def complete(cls, request):
+        return reply("a class")
+
+
+class OnlyItsClass(metaclass=Kind):
+    pass
+
+
 class Neither:
     pass
 
@@ -175,9 +199,28 @@ def test_what_is_no_provider_is_told_with_what_was_expected(provider: Any) -> No
     provider("my_providers.function")
     with pytest.raises(ProviderError, match="is no provider"):
         lm("p")
-    provider("my_providers.WrongWhole", lm="")
-    with pytest.raises(ProviderError, match="dict of settings, not int"), profile("p"):
+    provider("my_providers.OnlyItsClass")
+    with pytest.raises(ProviderError, match="OnlyItsClass. makes is no provider"):
+        lm("p")
+
+
+@pytest.mark.parametrize(
+    ("cls", "said"),
+    [
+        ("WrongWhole", "has to return a dict of settings, not int"),
+        ("WrongKey", 'returns "num_thread", which is no key of dspy.settings'),
+        ("WrongCallbacks", "have to be a list"),
+        ("Fails", "failed: ValueError: it is Sunday"),
+    ],
+)
+def test_what_a_profile_provider_may_not_do_is_said_with_its_place(
+    cls: str, said: str, provider: Any
+) -> None:
+    provider(f"my_providers.{cls}", lm="")
+    with pytest.raises(ProviderError) as error, profile("p"):
         pass
+    assert said in str(error.value)
+    assert "profiles.toml:2" in str(error.value)
 
 
 def test_one_engine_serves_all_roles_of_a_profile(write: Any, project: Path) -> None:

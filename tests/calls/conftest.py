@@ -1,29 +1,23 @@
 """A clean DSPy, a stage that keeps what it hears, and what calls may reach: engines, a server."""
 
-import json
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from types import SimpleNamespace
 from typing import Any
 
 import dspy
 import pytest
+from tests.loopback import Loopback, Reply
 
-from dspy_profiles.activation import stages
-from dspy_profiles.calls import STAGES, Answer, Call, Stage
+from dspy_profiles.calls import Answer, Call, Stage
 
 SAID = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
 
 
 @pytest.fixture(autouse=True)
-def fresh(
-    clean_dspy: None, cache_in_memory: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Every test here has a clean DSPy, its cache in memory, and leaves no stage behind."""
-    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
-    yield
-    assert STAGES not in dspy.settings, "stages still stand"
+def fresh(clean_calls: None) -> None:
+    """For every test here."""
 
 
 class Heard(Stage):
@@ -68,13 +62,6 @@ class Heard(Stage):
 
     def cached(self, lm: Any) -> None:
         self._note("cached")
-
-
-@pytest.fixture
-def stand() -> Iterator[Callable[..., None]]:
-    """Stands stages for the whole process until the test ends."""
-    yield lambda *given: stages.stand(given)
-    stages.stand(())
 
 
 @pytest.fixture
@@ -149,38 +136,19 @@ def lm_of() -> Callable[..., Any]:
     return lm_of
 
 
-class Server:
+class Server(Loopback):
     """OpenAI's chat and embeddings and a ColBERTv2 on loopback; keeps what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.statuses: list[int] = []  # of the next answers; 200 where there is none
-        server = self
+        super().__init__()
+        self.url = self.root
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                asked = json.loads(sent) if sent else {}
-                server.asked.append((self.path, asked))
-                out = json.dumps(server.answer(self.path, asked)).encode()
-                self.send_response(server.statuses.pop(0) if server.statuses else 200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(out)))
-                self.send_header("Retry-After", "0")
-                self.end_headers()
-                self.wfile.write(out)
-
-            do_GET = do_POST  # noqa: N815 - the server looks for this name
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
+    def reply(self, path: str, headers: Message, asked: Any) -> Reply:
+        self.asked.append((path, asked))
+        status = self.statuses.pop(0) if self.statuses else 200
+        return Reply(self.answer(path, asked), status, {"Retry-After": "0"})
 
     def answer(self, path: str, asked: Any) -> Any:
         if "embeddings" in path:
@@ -196,17 +164,11 @@ class Server:
             return {**head, "choices": [choice], "usage": usage}
         return {"topk": [{"text": "a passage", "pid": 1}]}
 
-    def close(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
-
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.close()
+    with Server() as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles.calls import Answer
+from dspy_profiles.calls import Answer, Call, sending
 
 START = dspy.lm15.StreamStartEvent(model="model")
 TEXT = dspy.lm15.StreamDeltaEvent(
@@ -31,7 +31,7 @@ class Streams:
     def stream(self, request: Any) -> Iterator[Any]:
         try:
             for event in self.events:
-                if isinstance(event, Exception):
+                if isinstance(event, BaseException):
                     raise event
                 yield event
         finally:
@@ -177,6 +177,47 @@ def test_an_asynchronous_one_whose_reader_goes_away_is_closed_at_once(heard: Any
     assert heard.log == ["before", "failed"]
 
 
+def test_a_stage_may_have_another_error_raised(stand: Any, streamed: Any, listener: Any) -> None:
+    class Retells(listener):  # type: ignore[misc]
+        def failed(self, call: Any, error: BaseException) -> BaseException:
+            super().failed(call, error)
+            return ValueError(f"retold: {error}")
+
+    stage = Retells()
+    stand(stage)
+    with pytest.raises(dspy.LMError, match="retold: broken"):
+        streamed(Streams(START, ValueError("broken")))
+    assert stage.log == ["before", "failed"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_one_that_is_interrupted_while_all_of_it_is_waited_for_has_failed(
+    asynchronous: bool, stand: Any, listener: Any
+) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    class Waits(listener):  # type: ignore[misc]
+        def before(self, call: Any) -> Any:
+            call.whole = True
+            return super().before(call)
+
+    stage, engine = Waits(), Streams(START, Interrupted())
+    stand(stage)
+    lm = dspy.LM("own/model", engine=engine, async_engine=AsyncStreams(engine), cache=False)
+    execution = dspy.clients.execution
+    call = execution.prepare(lm, "Why?", None, {}, asynchronous=asynchronous)
+    passage, request, _ = execution._select_engine(lm, call, asynchronous)
+
+    async def read() -> list[Any]:
+        return [event async for event in passage.stream(request)]
+
+    with pytest.raises(Interrupted):
+        asyncio.run(read()) if asynchronous else list(passage.stream(request))
+    assert stage.log == ["before", "failed"]
+    assert engine.closed
+
+
 def test_a_stage_may_answer_with_events(heard: Any, streamed: Any, listener: Any) -> None:
     heard.says = Answer(events=[START, TEXT, END])
     engine = Streams()
@@ -190,3 +231,11 @@ def test_a_stage_may_answer_with_events_that_end_in_an_error(heard: Any, streame
     heard.says = Answer(events=[START, TEXT], error=down)
     with pytest.raises(dspy.LMServerError, match="down in the middle"):
         streamed(Streams())
+
+
+def test_what_an_lm_sends_by_itself_waits_where_a_stage_wants_all_of_it() -> None:
+    call = Call("lm", "model", streamed=True, whole=True)
+    with sending.gathered(call):
+        dspy.settings.send_stream.send_nowait("one")
+        asyncio.run(dspy.settings.send_stream.send("two"))
+    assert call.events == ["one", "two"]

@@ -1,6 +1,5 @@
 """A clean DSPy, an engine that says what it is told to, and one that may not be called."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,32 +9,20 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import build, dspy_internals
-from dspy_profiles.activation import prepared, stages
+from dspy_profiles.activation import stages
 from dspy_profiles.calls import STAGES
 from dspy_profiles.cassettes import Cassette
 from dspy_profiles.providers.async_side import AsyncSide
 
 
 @pytest.fixture(autouse=True)
-def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """DSPy as a fresh process has it, with its cache in memory, and nothing of ours in it."""
+def no_stages(
+    clean_dspy: None, cache_in_memory: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """DSPy as a fresh process has it, and nothing between it and its LMs when the test is over."""
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    module = sys.modules["dspy.dsp.utils.settings"]
-    before = dict(module.main_thread_config)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    prepared._ready.clear()
-    build._objects.clear()
-    in_memory = dspy.clients.Cache(
-        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
-    )
-    monkeypatch.setitem(vars(dspy), "cache", in_memory)
     yield
     assert STAGES not in dspy.settings, "stages still stand"
-    dict.clear(module.main_thread_config)
-    dict.update(module.main_thread_config, before)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    dspy_internals.history().clear()
 
 
 def response(text: str, **more: Any) -> Any:

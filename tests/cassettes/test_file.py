@@ -1,8 +1,11 @@
 """The file is for people: to review, to diff, to commit."""
 
 import json
+from array import array
+from enum import IntEnum
 
 import dspy
+import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,6 +149,47 @@ def test_numbers_that_json_does_not_know_are_kept():
     odd = [float("inf"), -float("inf"), 2**80, -(2**64), 0.1, 1e300]
     assert original(json.loads(dumped(plain(odd, str)))) == odd
     assert str(original(plain(float("nan"), str))) == "nan"
+
+
+class Wanted(pydantic.BaseModel):
+    answer: str
+
+
+class Size(IntEnum):
+    LARGE = 3
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ((1, "a"), [1, "a"]),
+        ({30, 4, 5}, [30, 4, 5]),  # in the order of their texts, whichever that of the set is
+        (Size.LARGE, 3),
+        (10**30, {"$int": "1" + "0" * 30}),
+        (b"\x00\x01", "AAE="),
+        (bytearray(b"a"), "YQ=="),
+        (array("d", [1.5, 2.5]), [1.5, 2.5]),  # as numpy's
+        (Wanted(answer="a"), {"answer": "a"}),
+        (Wanted, Wanted.model_json_schema()),
+        (json.JSONDecoder, {"$object": "json.decoder:JSONDecoder"}),
+        (json.JSONDecoder(), {"$object": "json.decoder:JSONDecoder"}),
+        ({"$object": "a"}, {"$dict": {"$object": "a"}}),
+    ],
+)
+def test_what_is_no_json_is_kept_as_what_it_says(value, kept):
+    assert plain(value, str) == kept
+
+
+def test_of_an_object_its_name_is_left():
+    assert original(plain([object()], str)) == ["builtins:object"]
+
+
+def test_texts_inside_of_objects_are_cleaned():
+    def clean(text):
+        return text.replace("secret", "***")
+
+    said = plain([Wanted(answer="a secret"), {"secret": {"a secret"}}], clean)
+    assert said == [{"answer": "a ***"}, {"***": ["a ***"]}]
 
 
 def test_text_that_is_no_unicode_is_made_some():

@@ -43,6 +43,11 @@ def test_a_key_is_found_wherever_it_stands(what, found):
     assert secret[8:] not in str(finding)
 
 
+def test_of_a_short_password_nothing_is_shown(found):
+    (finding,) = found({"cassette": 1}, "postgresql://me:pa55@example.org/a")
+    assert finding.excerpt == "m… (7 characters)"
+
+
 def test_a_random_value_under_the_name_of_a_secret_is_found(found):
     findings = found(
         {"api_key": "9f8e7d6c5b4a39281706", "x": 'password = "q1w2e3r4t5y6u7i8"'},

@@ -85,7 +85,11 @@ class TestCheck:
     def test_nothing_is_found_where_nothing_is(self, quick, two) -> None:
         done = quick("cassettes", "check")
         assert (done.code, done.out) == (0, "2 cassettes, and nothing in them looks like a key\n")
-        assert quick("cassettes", "check", "--json").json == {"ok": True, "findings": []}
+        assert quick("cassettes", "check", "--json").json == {
+            "ok": True,
+            "findings": [],
+            "errors": [],
+        }
 
     def test_what_looks_like_a_key_is_told_with_its_line_and_not_shown(
         self, quick, two, canary
@@ -100,6 +104,27 @@ class TestCheck:
         (finding,) = payload["findings"]
         assert (payload["ok"], finding["line"], finding["what"]) == (False, 4, "an API key")
         assert quick("cassettes", "check", "cassettes/deep").code == 0
+
+    @pytest.mark.parametrize("name", BROKEN)
+    def test_a_file_that_is_none_is_told_beside_the_others(self, quick, two, name) -> None:
+        held, line, said = BROKEN[name]
+        Path("cassettes/c.jsonl").write_bytes(held)
+        done = quick("cassettes", "check")
+        assert (done.code, done.out) == (4, "2 cassettes, and nothing in them looks like a key\n")
+        assert f"c.jsonl:{line}" in done.err
+        assert said in done.err
+        alone = quick("cassettes", "check", "cassettes/c.jsonl")
+        assert (alone.code, alone.out) == (4, "")
+        payload = quick("cassettes", "check", "--json").payload
+        assert (payload["ok"], payload["findings"]) == (False, [])
+        assert said in payload["errors"][0]["message"]
+
+    def test_a_key_in_a_broken_file_comes_first(self, quick, write, canary) -> None:
+        write("cassettes/c.jsonl", f"no cassette {canary}-{canary}")
+        done = quick("cassettes", "check")
+        assert done.code == 1
+        assert "an API key" in done.out
+        assert "does not begin with a header" in done.err
 
     def test_names_of_the_settings_count(self, quick, two, write) -> None:
         held = json.dumps({"my-word": "a8Kd02mZq91xLwPv7TsB"})[1:-1]
@@ -135,12 +160,20 @@ class TestPrune:
         assert quick("cassettes", "prune", "--yes", "cassettes/deep").code == 0
         assert (two[0].exists(), two[1].exists()) == (True, False)
 
-    def test_it_asks_first_and_no_is_no(self, cli, two, project) -> None:
+    def test_it_asks_first_and_no_is_no(self, terminal, two, project) -> None:
         write_last_run(project, LastRun((str(two[0].resolve()),)))
-        assert cli("cassettes", "prune", input="n\n").code != 0
+        screen = terminal("cassettes", "prune").until("Remove these? [y/N]: ").type("n")
+        assert screen.until("they stay").end() == 1
         assert two[0].exists()
-        assert cli("cassettes", "prune", input="y\n").code == 0
+        screen = terminal("cassettes", "prune").until("Remove these? [y/N]: ").type("y")
+        assert screen.until("removed from 1 cassette\r\n").end() == 0
         assert not two[0].exists()
+
+    def test_where_nobody_can_be_asked_nothing_goes(self, quick, two, project) -> None:
+        write_last_run(project, LastRun((str(two[0].resolve()),)))
+        done = quick("cassettes", "prune")
+        assert (done.code, two[0].exists()) == (2, True)
+        assert "--yes removes without asking" in done.err
 
     def test_where_all_was_used_nothing_goes(self, quick, two, project) -> None:
         write_last_run(project, LastRun())

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+COMMAND = (sys.executable, "-m", "dspy_profiles")
+
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dspy_profiles", *words],
+        [*COMMAND, *words],
         capture_output=True,
         text=True,
         check=False,
@@ -83,6 +85,21 @@ def test_a_hidden_user_file_is_a_warning(write: Any, home: Path) -> None:
     done = run("doctor", XDG_CONFIG_HOME=str(home / ".config"))
     assert done.returncode == 0
     assert "is not read, because" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell that closes streams")
+def test_closed_streams_are_asked_nothing_and_told_nothing(write: Any) -> None:
+    write("profiles.toml", GOOD.replace("[good.lm]", '[good.lm]\napi_base = "http://127.0.0.1:9"'))
+    done = subprocess.run(
+        ["bash", "-c", '"$@" <&- 2>&-', "bash", *COMMAND, "doctor", "good", "--live"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "GOOD_KEY": "canary-1"},
+    )
+    assert done.returncode == 1
+    assert "not asked: profiles.toml:" in done.stdout
+    assert "--yes sends it" in done.stdout
 
 
 def test_what_a_profile_shadows_stands_on_its_line(write: Any, home: Path) -> None:

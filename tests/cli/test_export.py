@@ -176,14 +176,73 @@ def test_a_secret_in_clear_is_never_exported(cli, write, project, canary, form):
     assert not (project / "out").exists()
 
 
+def test_a_program_says_whatever_a_profile_can(quick, write):
+    write(
+        "profiles.toml",
+        """
+        [odd.lm]
+        model = "env:MODEL"
+        api_key = "keyring:service/user"
+        temperature = "${TEMPERATURE:-0.5}"
+        max_tokens = "${MAX}"
+        cache = "${CACHE:-true}"
+        top_p = inf
+        extra_headers = { a = "${A:-b}$${${Z}" }
+
+        [odd.settings]
+        track_usage = "${TRACK}"
+        callbacks = ["my_pkg.inner:Made"]
+        interpreter_factory = "my_pkg:make"
+        since = 2026-01-31
+
+        [odd.adapter]
+        class = "dspy.ChatAdapter"
+        callbacks = "my_pkg.Heard"
+        """,
+    )
+    done = quick("export", "odd", "--format", "python")
+    assert done.code == 0
+    assert (
+        done.out.partition("\n\n")[2]
+        == """\
+import dspy
+import keyring
+import my_pkg
+import my_pkg.inner
+
+lm = dspy.LM(
+    model=os.environ["MODEL"],
+    api_key=keyring.get_password("service", "user"),
+    temperature=float(os.environ.get("TEMPERATURE") or "0.5"),
+    max_tokens=int(os.environ["MAX"]),
+    cache=(os.environ.get("CACHE") or "true").strip().lower() in ("true", "1", "yes"),
+    top_p=float("inf"),
+    extra_headers={"a": (os.environ.get("A") or "b") + "${" + os.environ["Z"]},
+)
+
+adapter = dspy.ChatAdapter(callbacks=[my_pkg.Heard])
+
+dspy.configure(
+    lm=lm,
+    adapter=adapter,
+    track_usage=os.environ["TRACK"].strip().lower() in ("true", "1", "yes"),
+    callbacks=[my_pkg.inner.Made],
+    interpreter_factory=my_pkg.make,
+    since=datetime.date(2026, 1, 31),
+)
+"""
+    )
+
+
 def test_what_no_program_can_say_is_refused(cli, write):
     write(
         "profiles.toml",
         '[a.provider]\nclass = "my.Provider"\n'
         '[b.adapter]\nclass = "os.system(1)"\n'
-        '[c.lm]\nmodel = "a/b"\n"class" = "x"\n',
+        '[c.lm]\nmodel = "a/b"\n"class" = "x"\n'
+        "[d.adapter]\ncallbacks = []\n",
     )
-    for name in "ab":
+    for name in "abd":
         done = cli("export", name, "--format", "python")
         assert (done.code, done.out) == (4, "")
         assert "cannot be written as Python" in done.err

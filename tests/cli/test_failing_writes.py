@@ -195,7 +195,13 @@ def test_many_at_once_lose_nothing(project, write):
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("words", "full", "code"),
-    [(["list", "--json"], 1, 6), (["list"], 1, 6), (["show", "nope"], 2, 3)],
+    [
+        (["list", "--json"], 1, 6),
+        (["list"], 1, 6),
+        (["--help"], 1, 6),
+        (["run", "--help"], 1, 6),
+        (["show", "nope"], 2, 3),
+    ],
 )
 def test_an_output_that_takes_no_more_is_told_with_6(write, words, full, code, unbuffered):
     write("profiles.toml", FILE)

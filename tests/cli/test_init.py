@@ -169,7 +169,7 @@ def test_a_person_who_pastes_a_key_is_asked_again(terminal, home):
 
 @pytest.mark.parametrize("how", ["interrupt", "end of input"])
 def test_a_person_who_gives_up_leaves_nothing(terminal, home, project, how):
-    screen = terminal("init").until("Name of the profile").type("x").until("Provider [")
+    screen = terminal("init").until("Name of the profile").type("x").until("Provider [openai]: ")
     if how == "interrupt":
         screen.interrupt()
     else:

@@ -115,5 +115,6 @@ def test_fields_are_dropped_and_a_misspelt_one_is_told(quick, recorded) -> None:
 
 def test_a_condition_that_is_none_is_told_before_anything_is_read(quick) -> None:
     done = quick("results", "examples", "nothing", "--where", "scroe>=0.8")
-    assert (done.code, done.out) == (4, "")
+    assert (done.code, done.out) == (2, "")
+    assert 'Invalid value for --where: trials have no "scroe" to choose by' in done.err
     assert 'did you mean "score"?' in done.err

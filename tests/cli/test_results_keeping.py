@@ -91,6 +91,21 @@ def test_what_looks_like_a_key_is_told_and_not_shown(quick, killed) -> None:
     finding = quick("results", "verify", "killed", "--json").payload["experiments"][0]["findings"]
     assert {each["what"] for each in finding} == {"an API key"}
     assert "RAT1" not in str(finding) + done.err
+    ends = [f", in {each['where']}" for each in finding]
+    assert all(map(str.endswith, done.err.splitlines(), ends))
+    assert len(done.err.splitlines()) == len(ends)
+
+
+def test_what_cannot_be_closed_keeps_no_other_from_it(quick, killed, project) -> None:
+    experiments = project / ".dspy" / "results" / "experiments"
+    (bad,) = experiments.iterdir()
+    (bad / "trials.jsonl" / "taken").mkdir(parents=True)
+    subprocess.run([sys.executable, "-c", KILLED], check=False)
+    done = quick("results", "recover")
+    assert (done.code, done.out) == (6, "")
+    assert f"error: the experiment {bad.name} could not be closed, 1 other was: " in done.err
+    other, _ = quick("results", "list", "--json").payload["experiments"]
+    assert quick("results", "verify", other["id"]).code == 0
 
 
 def test_an_empty_store_is_sound_and_has_nothing_to_mend(quick, project) -> None:

@@ -59,6 +59,51 @@ def test_one_is_not_true_and_not_one_point_zero(tmp_path):
     assert edited(tmp_path, "a = 1\n", lambda e: e.set(("a",), 1.0)) == "a = 1.0\n"
 
 
+QUOTES = [
+    ("C:\\x", r"'C:\x'"),
+    ("it's", '"it\'s"'),  # single quotes cannot hold it
+    ("a\nb", r'"a\nb"'),
+    ("", "''"),
+    (True, "true"),
+    (["x"], '["x"]'),
+]
+
+
+@pytest.mark.parametrize(("value", "written"), QUOTES)
+def test_a_new_text_stands_in_the_quotes_of_the_old_one(tmp_path, value, written):
+    for old in ("'cheap'", "''"):
+        text = f"a.b = {old} # c\nd = {{ e = {old} }}\n"
+
+        def change(edit):
+            edit.set(("a", "b"), value)
+            edit.set(("d", "e"), value)
+
+        assert edited(tmp_path, text, change) == text.replace(old, written)
+    assert edited(tmp_path, "a = '''b'''\n", lambda e: e.set(("a",), "c")) == 'a = "c"\n'
+
+
+def test_a_list_of_the_same_length_changes_its_items_alone(tmp_path):
+    text = """\
+a = [
+  'base',   # the base, not "x"
+  "x", [ 1, 2 ],
+  # 'y',
+  { b = ']' } ]
+"""
+
+    def change(edit):
+        edit.set(("a",), ["root", "x", [1, 2], {"b": "]"}])
+        edit.set(("a",), ["root", "z's", [1, 3], {"b": "]"}])
+
+    assert edited(tmp_path, text, change) == (
+        text.replace("'base'", "'root'").replace('"x", [ 1, 2 ]', '"z\'s", [1, 3]')
+    )
+    assert edited(tmp_path, "a = { b = [ 'c' ] }\n", lambda e: e.set(("a", "b"), ["d"])) == (
+        "a = { b = [ 'd' ] }\n"
+    )
+    assert edited(tmp_path, "a = [ 1, ]\n", lambda e: e.set(("a",), [1, 2])) == "a = [1, 2]\n"
+
+
 def test_a_new_key_goes_behind_the_last_one_of_its_table(tmp_path):
     result = edited(tmp_path, BASE, lambda e: e.set(("base", "lm", "n"), 2))
 
@@ -220,6 +265,18 @@ def test_rename_changes_headers_dotted_keys_and_nothing_else(tmp_path):
         .replace("[ prod .", '[ "night run" .')
         .replace("[[prod.more", '[["night run".more')
     )
+
+
+def test_a_renamed_key_keeps_its_quotes(tmp_path):
+    text = "['a'.b]\n['a'.'a']\n[\"a\".c]\n[a.d]\n"
+
+    assert edited(tmp_path, text, lambda e: e.rename(("a",), ("z",))) == (
+        "['z'.b]\n['z'.'a']\n[\"z\".c]\n[z.d]\n"
+    )
+    assert edited(tmp_path, text, lambda e: e.rename(("a",), ("y z",))) == (
+        "['y z'.b]\n['y z'.'a']\n[\"y z\".c]\n[\"y z\".d]\n"
+    )
+    assert edited(tmp_path, "'a' = 1\n", lambda e: e.rename(("a",), ("it's",))) == '"it\'s" = 1\n'
 
 
 def test_rename_of_a_dotted_part_and_of_an_inline_key(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dspy_profiles.document import Document
 from dspy_profiles.editing import Edit
 from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.splices import is_written_whole
 
 BARE = st.text("abcXYZ019_-", min_size=1, max_size=5)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -176,6 +177,29 @@ def test_setting_a_value_changes_its_statement_alone(made, data):
     following = [line for line in where.values() if line - 1 > first]
     rest = len(before) - (min(following) - 1 if following else len(before))
     assert not rest or after[-rest:] == before[-rest:] or isinstance(at(found.data, key), list)
+
+
+@EVERY
+@given(files(), NAMES, st.data())
+def test_setting_one_item_of_a_list_leaves_the_others_as_they_stand(made, name, data):
+    text, _ = made
+    found = document(text)
+    lists = [p for p in paths(found.data) if isinstance(at(found.data, p), list)]
+    keys = [p for p in lists if at(found.data, p) and is_written_whole(text, p)]
+    if not keys:
+        return
+    key = data.draw(st.sampled_from(keys))
+    new = deepcopy(at(found.data, key))
+    new[data.draw(st.integers(0, len(new) - 1))] = name
+    edit = Edit(found)
+    edit.set(key, new)
+
+    expected = deepcopy(found.data)
+    at(expected, key[:-1])[key[-1]] = new
+    assert tomli.loads(edit.text) == edit.data == expected
+    before, after = own_lines(text), own_lines(edit.text)
+    assert len(after) == len(before)
+    assert sum(one != two for one, two in zip(before, after, strict=True)) <= 1
 
 
 @EVERY

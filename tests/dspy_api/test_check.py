@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dspy_profiles import dspy_api
-from dspy_profiles.dspy_api import check, check_value, near
+from dspy_profiles.dspy_api import check, check_value, known_keys
+from dspy_profiles.dspy_api._sections import near_miss
 from dspy_profiles.errors import Place
 
 M = {"model": "openai/gpt-4o-mini"}
@@ -771,16 +772,15 @@ def test_check_value_says_what_is_wrong(kind, value, said):
         ("lm", "completely_different", None),
     ],
 )
-def test_near_finds_the_key_that_was_meant(installed, section, key, meant):
-    assert near(section, key, installed) == meant
+def test_a_near_miss_is_the_key_that_was_meant(installed, section, key, meant):
+    assert near_miss(key, known_keys(section, installed)) == meant
 
 
 def test_known_keys_are_what_completion_offers(installed):
-    keys = dspy_api.known_keys
-    assert {"lm", "rm", "settings", "env"} <= set(keys("", installed))
-    assert {"model", "temperature", "api_key", "top_p"} <= set(keys("lm", installed))
-    assert keys("lms.teacher", installed) == keys("lm", installed)
-    assert {"class", "url", "port"} <= set(keys("rm", installed))
-    assert "kwargs" not in keys("lm", installed)
-    assert not {"lm", "trace"} & set(keys("settings", installed))
-    assert keys("env", installed) == []
+    assert {"lm", "rm", "settings", "env"} <= set(known_keys("", installed))
+    assert {"model", "temperature", "api_key", "top_p"} <= set(known_keys("lm", installed))
+    assert known_keys("lms.teacher", installed) == known_keys("lm", installed)
+    assert {"class", "url", "port"} <= set(known_keys("rm", installed))
+    assert "kwargs" not in known_keys("lm", installed)
+    assert not {"lm", "trace"} & set(known_keys("settings", installed))
+    assert known_keys("env", installed) == []

@@ -125,6 +125,9 @@ SOURCES = {
     "        def __init__(self, old): ...\n",
     "tried": "try:\n    from no_such_package import X\nexcept ImportError:\n    class X:\n"
     "        def __init__(self, spare): ...\n",
+    "model with a config": "from typing import Any\nfrom pydantic import BaseModel, ConfigDict\n"
+    "class X(BaseModel):\n    model_config: Any = ConfigDict(extra='forbid')\n    a: int\n"
+    "    _own: int = 0\n",
     "overloaded": "from typing import overload\nclass X:\n    @overload\n"
     "    def __init__(self, a: int): ...\n    @overload\n    def __init__(self, a: str): ...\n"
     "    def __init__(self, a): ...\n",
@@ -221,6 +224,18 @@ def test_a_function_is_described_as_well(files):
         ("Unknown", {"kind": "any"}),
         ("tuple[int, ...]", {"kind": "list", "items": {"kind": "integer"}}),
         ("'a broken ['", {"kind": "any"}),
+        ("5", {"kind": "any"}),
+        ("[int]", {"kind": "any"}),
+        ("Optional", {"kind": "any"}),
+        ("Path[str]", {"kind": "string"}),
+        ("list", {"kind": "list", "items": {"kind": "any"}}),
+        ("dict", {"kind": "table", "values": {"kind": "any"}}),
+        ("Callable", {"kind": "callable"}),
+        ("type", {"kind": "class", "of": {"kind": "any"}}),
+        ("List[str | str]", {"kind": "list", "items": {"kind": "string"}}),
+        ("Literal[None]", {"kind": "null"}),
+        ("Literal[None, 1.5]", {"kind": "any"}),
+        ("X[int]", {"kind": "object", "class": "lab.X", "written": "unknown"}),
     ],
 )
 def test_annotations_become_types(files, annotation, kind):
@@ -237,6 +252,28 @@ def test_annotations_become_types(files, annotation, kind):
     if kind is not None:
         assert parameter["type"] == kind
     assert loop["type"] == {"kind": "any"}
+
+
+@pytest.mark.parametrize(
+    ("written", "default"),
+    [
+        ("LIMIT", 3),
+        ("-1", -1),
+        ("{'a': [1.5, None]}", {"a": [1.5, None]}),
+        ("RAW", None),
+        ("b'raw'", None),
+        ("1e999", None),
+        ("{1: 'a'}", None),
+        ("make()", None),
+        ("nowhere", None),
+    ],
+)
+def test_a_default_is_told_where_it_is_plain_json(files, written, default):
+    source = f"LIMIT = 3\nRAW = b'raw'\nclass X:\n    def __init__(self, a={written}): ...\n"
+    (parameter,) = describe_class("lab.X", [files({"lab.py": source})])["parameters"]
+    assert parameter["default_source"] == written
+    assert parameter.get("default") == default
+    assert ("default" in parameter) is (default is not None)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="a statement of Python 3.12")
@@ -262,9 +299,16 @@ class X:
             on two lines.
         b: Deprecated. Say c.
     """
-    def __init__(self, a, b=None, c=None, d=None):
+    def __init__(self, a, b=None, c=None, d=None, e=None, f=None, g=None):
         if d is not None:
             warnings.warn("say c, not d", DeprecationWarning, stacklevel=2)
+        if e:
+            warnings.warn(f"not {e}", category=DeprecationWarning)
+        if f:
+            warnings.warn("slow", UserWarning)
+            self.f = f
+        if f and g:
+            warnings.warn("one of them", DeprecationWarning)
 
 class N:
     def __init__(self, a, b):
@@ -288,6 +332,8 @@ class N:
     assert by_name["b"]["deprecated"] == "Deprecated. Say c."
     assert by_name["c"]["deprecated"] is None
     assert by_name["d"]["deprecated"] == "say c, not d"
+    assert by_name["e"]["deprecated"] == "deprecated"
+    assert (by_name["f"]["deprecated"], by_name["g"]["deprecated"]) == (None, None)
     numpy = {p["name"]: p["doc"] for p in describe_class("lab.N", [folder])["parameters"]}
     assert numpy == {"a": "What a is.", "b": "What b is."}
 
@@ -358,6 +404,16 @@ UNREADABLE = {
         "lab.X",
         "NamedTuple",
     ),
+    "a dataclass on a base that is not read": (
+        {
+            "lab.py": "import dataclasses, threading\n@dataclasses.dataclass\n"
+            "class X(threading.Thread):\n    a: int\n"
+        },
+        "lab.X",
+        "threading.Thread is not read",
+    ),
+    "no such class in a class": ({"lab.py": "class X: pass\n"}, "lab.X.Y", "lab.X has no Y"),
+    "an attribute of a function": ({"lab.py": "def x(): ...\n"}, "lab.x.Y", "no module or class"),
     "a strange decorator": (
         {"lab.py": "from attr import define\n@define\nclass X:\n    a: int\n"},
         "lab.X",

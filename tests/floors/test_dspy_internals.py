@@ -1,6 +1,7 @@
 """Each private name of DSPy that we lean on; the test says what breaks without it."""
 
 import asyncio
+import importlib.util
 import inspect
 import sys
 from contextvars import ContextVar
@@ -36,8 +37,10 @@ def test_the_default_profile_fills_what_stands_at_dspys_defaults() -> None:
     assert defaults["num_threads"] == 8
 
 
-def test_the_list_of_client_keys_is_dspys_own() -> None:
+def test_the_list_of_client_keys_is_dspys_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dspy_internals.client_keys() == sections.CLIENT_KEYS
+    monkeypatch.setitem(sys.modules, "dspy.clients.backend_selection", None)
+    assert dspy_internals.client_keys() is sections.CLIENT_KEYS
 
 
 def test_without_the_variable_blocks_go_through_dspy_context(
@@ -138,6 +141,24 @@ def test_dspys_dummy_is_known_to_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delattr(engines, "dummy_engine")
     monkeypatch.setitem(sys.modules, "dspy.clients.engines.dummy_engine", None)
     assert not dspy_internals.is_dummy(dummy._engine_spec)
+
+
+def test_what_makes_a_failed_example_of_an_error_is_known_by_its_module() -> None:
+    seen: list[bool] = []
+
+    class Program(dspy.Module):
+        def forward(self, **_: object) -> dspy.Prediction:
+            seen.append(dspy_internals.is_swallowing())
+            return dspy.Prediction()
+
+    Program()()
+    examples = [dspy.Example(question="Why?").with_inputs("question")]
+    quiet: dict[str, Any] = {"display_progress": False, "num_threads": 1}
+    dspy.Evaluate(devset=examples, metric=lambda *_: 1.0, **quiet)(Program())
+    dspy.Parallel(num_threads=1, disable_progress_bar=True)([(Program(), {})])
+    assert seen == [False, True, True], "a miss is a failed example of a decorated program"
+    for name in ("predict.react", "predict.best_of_n", "predict.refine", "teleprompt.bootstrap"):
+        assert importlib.util.find_spec(f"dspy.{name}"), f"{name} swallows errors elsewhere now"
 
 
 def test_tokens_are_counted_as_dspy_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,16 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from typing import Any
 
 import pytest
+from tests import loopback
+from tests.loopback import Loopback, Reply
 
 ANSWER = {
     "id": "x",
@@ -24,7 +25,7 @@ ANSWER = {
 }
 
 
-class Server:
+class Server(Loopback):
     """An OpenAI-like server that answers every request in one way, and keeps what it was sent."""
 
     def __init__(
@@ -37,41 +38,23 @@ class Server:
     ) -> None:
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.asked = threading.Event()
-        self.released = threading.Event()
-        server = self
+        self._released = threading.Event()
+        self._status, self._body, self._headers, self._silent = status, body, headers or {}, silent
+        super().__init__()
+        self.url = f"{self.root}/v1"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                server.requests.append((dict(self.headers), sent))
-                server.asked.set()
-                if silent:
-                    server.released.wait()
-                    return
-                made = body(self.headers) if callable(body) else body
-                out = made.encode() if isinstance(made, str) else json.dumps(made).encode()
-                self.send_response(status)
-                for name, value in (headers or {}).items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(out)))
-                self.end_headers()
-                self.wfile.write(out)
-
-            def log_message(self, *_words: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self._http.server_port}"
-        self.url = f"http://{self.host}/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+    def reply(self, path: str, headers: Message, asked: Any) -> Reply | None:
+        self.requests.append((dict(headers), asked))
+        self.asked.set()
+        if self._silent:
+            self._released.wait()
+            return None
+        body = self._body(headers) if callable(self._body) else self._body
+        return Reply(body, self._status, self._headers)
 
     def stop(self) -> None:
-        self.released.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._released.set()
+        super().stop()
 
 
 @pytest.fixture
@@ -91,9 +74,7 @@ def serve() -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def nobody() -> str:
     """An address on which nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{found.getsockname()[1]}"
+    return loopback.nobody()
 
 
 @pytest.fixture

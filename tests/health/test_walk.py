@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles import plugins
 from dspy_profiles.errors import ProfileNotFound
 from dspy_profiles.health.walk import Examined, examine
 
@@ -115,6 +116,7 @@ def test_a_class_that_cannot_be_imported_is_told_once(write: Any) -> None:
         ("raise OSError('no disk')", "OSError: no disk"),
         ("import sys; sys.exit(3)", "ends the process"),
         ("x = 1", 'has no "RM"'),
+        ("RM = 1", "is not a class"),
     ],
 )
 def test_what_a_users_module_does_on_import_is_a_fault_of_the_profile(
@@ -242,3 +244,86 @@ def test_a_dspy_that_is_too_old_is_told_with_the_command_that_mends_it(
         "DSPy 3.1.2 is not supported",
         "pip install 'dspy>=3.4,<4'",
     )
+
+
+def test_without_dspy_its_secrets_are_looked_at_and_nothing_else_is(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dspy_profiles.health import packages
+
+    def gone(name: str) -> str:
+        raise packages.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(packages.metadata, "version", gone)
+    monkeypatch.setattr(packages.metadata, "requires", gone)
+    monkeypatch.setitem(sys.modules, "dspy", None)
+    write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "${ONE_KEY}"\n')
+    one = only("a")
+    assert [fault.message.partition(":")[0] for fault in one.faults] == [
+        "ONE_KEY is not set",
+        "DSPy cannot be imported",
+    ]
+    assert one.faults[1].hint == "pip install dspy"
+    assert statuses(one)["build"] == "skipped"
+
+
+def test_an_unknown_provider_is_told_with_the_known_ones(write: Any) -> None:
+    write("profiles.toml", '[a]\nlm.model = "x"\nprovider.class = "nobody"\n')
+    (fault,) = only("a").faults
+    assert fault.message == 'there is no provider "nobody"'
+    assert "mock, replay" in str(fault.hint)
+
+
+def test_a_provider_that_ends_the_process_leaves_its_secrets_to_be_looked_at(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    write("leaving.py", "raise SystemExit('bye')\n")
+    write(
+        "profiles.toml",
+        '[a]\nprovider.class = "leaving.Engine"\n[a.lm]\napi_key = "${ONE_KEY}"\n',
+    )
+    messages = [fault.message for fault in only("a").faults]
+    assert "ONE_KEY is not set" in messages
+    assert "provider.class runs code that ends the process (SystemExit: bye)" in messages
+
+
+def test_a_constructor_that_ends_the_process_is_a_fault_and_nobody_else_is_blamed(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    write("quitting.py", "class RM:\n    def __init__(self): raise SystemExit('bye')\n")
+    write("profiles.toml", '[a]\nlm.model = "openai/x"\nrm.class = "quitting.RM"\n')
+    one = only("a")
+    assert statuses(one)["build"] == "error"
+    (fault,) = one.faults
+    assert fault.message == (
+        "a class that it names runs code that ends the process (SystemExit: bye)"
+    )
+    assert fault.key == ()
+
+
+def test_a_secret_scheme_that_fails_is_a_fault(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sealed(_rest: str) -> str:
+        raise OSError("canary")
+
+    monkeypatch.setattr(plugins, "secret_schemes", lambda: {"vault": sealed})
+    write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "vault:x"\n')
+    one = only("a")
+    assert [fault.message for fault in one.faults] == [
+        "the secret scheme of vault:x failed with OSError"
+    ]
+    assert statuses(one)["secrets"] == "error"
+
+
+def test_a_class_that_a_variable_names_is_known_when_it_is_built(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADAPTER", "dspy.JSONAdapter")
+    write("profiles.toml", '[a]\nlm.model = "openai/x"\nadapter.class = "${ADAPTER}"\n')
+    assert only("a").is_sound
+
+
+def test_an_embedder_is_built(write: Any) -> None:
+    write("profiles.toml", '[a]\nlm.model = "openai/x"\nembedder.model = "openai/e"\n')
+    assert only("a").is_sound

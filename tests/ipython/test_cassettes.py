@@ -77,6 +77,17 @@ def test_a_miss_ends_the_cell_in_a_line_whatever_it_catches(program) -> None:
     assert program.lm() is None
 
 
+def test_a_value_that_is_not_shown_as_the_cell_ends_badly_is_not_held(program) -> None:
+    program("import gc, weakref\nclass Value: pass\ndef made():\n    global seen\n"
+            "    value = Value()\n    seen = weakref.ref(value)\n    return value")  # fmt: skip
+    in_the_way = "open('tapes', 'w').close()"
+    body = f"{ASK}\n{in_the_way}\nmade()"
+    said = program(cell(body, "--cassettes once", cassette="tapes/one.jsonl"))
+    assert said.kind == "UsageError"
+    left = program("gc.collect(); seen()")
+    assert (left.error, left.value) == (None, None)
+
+
 def test_a_cell_that_fails_leaves_the_cassette_as_it_was(program) -> None:
     said = program(cell(f"{ASK}\n1 / 0", "--cassettes once"))
     assert said.kind == "ZeroDivisionError"

@@ -1,7 +1,13 @@
 """Tab behind the magics: what is meant, and nothing else."""
 
+import re
+from threading import Event
+
 import pytest
 from IPython.core.completer import provisionalcompleter
+
+from dspy_profiles.results import open_store, record
+from dspy_profiles_ipython import parsers, record_offers
 
 
 @pytest.fixture
@@ -89,6 +95,99 @@ def test_cassettes_and_their_modes_complete_behind_a_cell_magic(offered, write) 
     assert offered("%%dspy_profile --cassette one.jsonl pr") == [
         "%%dspy_profile --cassette one.jsonl prod"
     ]
+
+
+@pytest.fixture
+def kept(shell):
+    """The ids of three experiments, latest first; two have one name, one has three trials."""
+    shell("import dspy\nask = dspy.Predict('question -> answer')")
+    for name in ("twice", "twice", "my tune"):
+        asked = "[ask(question=str(n)) for n in range(3)];" if name == "my tune" else "1;"
+        shell(f'%%dspy_record "{name}"\n%%dspy_profile mock\n{asked}')
+    with open_store() as store:
+        return [each.id for each in store.query_experiments()]
+
+
+@pytest.mark.parametrize("magic", sorted(record_offers.OPTIONS))
+def test_options_of_the_magics_about_results_complete(offered, magic) -> None:
+    line = "%%dspy_record x" if magic == "record" else f"%dspy_{magic}"
+    options = re.findall(r"(--\w+)", getattr(parsers, f"of_{magic}")().format_usage())
+    assert offered(f"{line} --") == [f"{line} {option}" for option in sorted(options)]
+    assert offered(f"{line} --st")[-1] == f"{line} --store"
+
+
+def test_statuses_and_profiles_complete_behind_their_options(offered) -> None:
+    assert offered("%dspy_results --status ") == [
+        f"%dspy_results --status {status}"
+        for status in ("running", "done", "failed", "interrupted", "skipped")
+    ]
+    assert offered("%dspy_results word --status=f") == ["%dspy_results word --status=failed"]
+    assert offered("dspy_results --profile pr") == ["dspy_results --profile prod"]
+
+
+def test_experiments_complete_by_name_and_id_and_then_the_numbers_of_trials(offered, kept) -> None:
+    names = ["latest", '"my tune"', *kept]
+    assert offered("%dspy_trace ") == [f"%dspy_trace {name}" for name in names]
+    assert offered("%dspy_trace la") == ["%dspy_trace latest"]
+    assert offered(f"%dspy_trace --full {kept[0][:-2]}")[0].endswith(kept[0])
+    for named in ("latest", '"my tune"', kept[0]):
+        line = f"%dspy_trace {named}"
+        assert offered(f"{line} ") == [f"{line} {number}" for number in (1, 2, 3)]
+        assert offered(f"{line} 2 ") == []
+    with record("elsewhere", store="file:other"):
+        pass
+    assert "%dspy_trace --store file:other elsewhere" in offered("%dspy_trace --store file:other e")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%dspy_results ",
+        "%dspy_results --limit ",
+        "%dspy_results --profile prod pr",
+        "%dspy_results --zzz",
+        "%%dspy_record ",
+        "%%dspy_record x ",
+        "%%dspy_record x --as ",
+        "%%dspy_record --hypothesis pr",
+        "%dspy_trace ",
+        "%dspy_trace nobody ",
+        "%dspy_trace --html ",
+        "%dspy_trace --store nonsense: ",
+    ],
+)
+def test_where_nothing_is_meant_behind_them_nothing_is_offered(offered, shell, text) -> None:
+    shell("dev_variable = pr_variable = zzz_variable = 1")
+    assert offered(text) == []
+
+
+def test_a_store_that_cannot_be_read_offers_nothing_and_says_nothing(
+    offered, project, capfd
+) -> None:
+    (project / "results.db").write_text("this is no database")
+    assert offered("%dspy_trace --store sqlite:results.db ") == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_store_that_does_not_answer_in_time_offers_nothing(offered, monkeypatch) -> None:
+    asked, may_go = Event(), Event()
+
+    def waiting(url: str | None) -> list[str]:
+        asked.set()
+        may_go.wait()
+        return ["too late"]
+
+    monkeypatch.setattr(record_offers, "_experiments", waiting)
+    monkeypatch.setattr(record_offers, "PATIENCE", 0)
+    assert offered("%dspy_trace ") == []
+    assert asked.wait(60)
+    may_go.set()
+
+
+def test_a_mark_that_makes_no_magic_is_left_to_ipython(offered, shell) -> None:
+    shell("some_variable = 1")
+    for text in ("%dspy_record some_var", "%%dspy_results some_var"):
+        assert any("some_variable" in each for each in offered(text))
 
 
 def test_keys_complete_again_behind_a_second_set(offered) -> None:

@@ -1,6 +1,8 @@
 """`%dspy_profile`: show, switch, list, go back."""
 
+import inspect
 import os
+import re
 import sys
 from types import ModuleType
 
@@ -8,6 +10,7 @@ import dspy
 import pytest
 
 from dspy_profiles import profile
+from dspy_profiles_ipython import parsers
 
 CALLBACKS = """
 import dspy
@@ -346,10 +349,26 @@ def test_where_a_name_is_forced_it_says_so(shell, monkeypatch) -> None:
     assert "DSPY_PROFILE_FORCE is set: every name stands for dev" in said.out
 
 
-def test_help_comes_from_the_arguments(shell) -> None:
-    text = shell.ip.magics_manager.magics["line"]["dspy_profile"].__doc__
-    for option in ("--set", "--list", "--show", "--off"):
-        assert option in text
+@pytest.mark.parametrize("word", ["off", "list", "show"])
+def test_an_option_without_its_dashes_is_asked_back(shell, profiles, word) -> None:
+    shell("%dspy_profile dev")
+    said = shell(f"%dspy_profile {word}")
+    assert said.kind == "UsageError"
+    assert f"did you mean %dspy_profile --{word}?" in said.err
+    assert shell.lm() == "openai/dev"
+    profiles.write_text(f'{profiles.read_text()}\n[{word}]\nextends = "prod"\n')
+    assert f"{word}  (active)" in shell(f"%dspy_profile {word}").text
+
+
+@pytest.mark.parametrize("magic", ["profile", "record", "results", "trace"])
+def test_help_has_every_option_with_its_value(shell, magic) -> None:
+    tables = shell.ip.magics_manager.magics
+    found = tables["line"].get(f"dspy_{magic}") or tables["cell"][f"dspy_{magic}"]
+    usage = getattr(parsers, f"of_{magic}")().format_usage()
+    options = re.findall(r"\[(--[^\]]+)\]", usage)
+    assert options
+    shown = inspect.cleandoc(found.__doc__)
+    assert [each for each in options if f"\n{each}  " not in shown] == []
 
 
 def test_a_magic_in_another_thread_changes_nothing(shell) -> None:

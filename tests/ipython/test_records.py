@@ -1,5 +1,7 @@
 """`%%dspy_record`, `%dspy_results`, `%dspy_trace`: kept, listed and shown in a notebook."""
 
+import re
+
 import pytest
 
 from dspy_profiles.results import open_store
@@ -69,13 +71,23 @@ def test_results_are_listed_latest_first_and_found_by_their_words(shell):
 
 def test_a_trace_is_shown_whole_and_by_trial(shell, project):
     shell(f"%%dspy_record tune\n%%dspy_profile mock\nimport dspy\n{ASK}")
-    assert "tune" in shell("%dspy_trace").text
+    text = shell("%dspy_trace").text
+    assert "tune" in text
+    assert re.search(r"^%dspy_trace \w{26} 1$", text, re.MULTILINE)
+    assert "dspy-profiles trace" not in text
     trial = shell("%dspy_trace tune 1").text
     assert "Predict" in trial
     assert "where" in trial
     said = shell("%dspy_trace latest --html trace.html").text
     assert "written:" in said
     assert "where" in (project / "trace.html").read_text("utf-8")
+
+
+def test_what_is_not_there_leads_on_to_another_magic(shell):
+    shell("%%dspy_record tune\nimport dspy")
+    assert "%dspy_results shows those that there are" in shell("%dspy_trace nope").err
+    said = shell("%dspy_trace tune 7").err
+    assert re.search(r"it has no trials; %dspy_trace \w{26} shows them", said)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +97,13 @@ def test_a_trace_is_shown_whole_and_by_trial(shell, project):
         ("%dspy_trace", "there are no experiments"),
         ("%dspy_results --store nonsense", '"nonsense" is no result store'),
         ("%%dspy_record\n1", "the following arguments are required: name"),
-        ("%%dspy_record tune --as 1x\n1", "--as 1x is no name of a variable"),
+        ("%%dspy_record my name\n1", "a name with spaces stands in quotes"),
+        ("%%dspy_record my name --nope\n1", "unrecognized arguments: name --nope"),
+        ("%%dspy_record tune --as 1x\n1", "--as 1x is not the name of a variable"),
         ("%%dspy_record tune --store nonsense\n1", '"nonsense" is no result store'),
         ("%%dspy_record tune\n", "the cell body is empty"),
         ("%dspy_results --nope", "unrecognized arguments: --nope"),
+        ("%dspy_trace tune --nope", "unrecognized arguments: --nope"),
     ],
 )
 def test_what_cannot_be_is_one_line(shell, cell, said):

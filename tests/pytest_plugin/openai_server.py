@@ -1,15 +1,15 @@
 """A server on loopback that speaks OpenAI's chat completions, and knows who has asked it what."""
 
 import json
-import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from email.message import Message
+from typing import Any
+
+from tests.loopback import Loopback, Reply
 
 ANSWER = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
 
 
-class Server:
+class Server(Loopback):
     """Answers every request in one way: with a text, or with an error of this status."""
 
     def __init__(
@@ -23,58 +23,29 @@ class Server:
     ) -> None:
         self.asked: list[str] = []  # the path of each request
         self.keys: list[str] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self._answer({"topk": []})
-
-            def do_POST(self) -> None:
-                sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                server.keys.append(key)
-                text = f"{says} {key}" if echoes_key else says
-                if self.path.endswith("embeddings"):
-                    self._answer({"data": [{"embedding": [1.0], "index": 0}], "model": "m"})
-                elif "search" in self.path:
-                    self._answer({"topk": []})
-                elif status == 200:
-                    body = completion(sent["model"], text, *tokens)
-                    self._answer(body, streamed=bool(sent.get("stream")))
-                else:
-                    self._answer({"error": {"message": text, "type": "error", "code": None}})
-
-            def _answer(self, body: dict[str, Any], *, streamed: bool = False) -> None:
-                server.asked.append(self.path)
-                out = (as_events(body) if streamed else json.dumps(body)).encode()
-                self.send_response(status)
-                for name, value in {**(headers or {}), "Connection": "close"}.items():
-                    self.send_header(name, value)
-                kind = "text/event-stream" if streamed else "application/json"
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(out)))
-                self.end_headers()
-                self.wfile.write(out)
-
-            def log_message(self, *_words: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.root = f"http://127.0.0.1:{self._http.server_port}"
+        self._status, self._headers = status, headers or {}
+        self._says, self._echoes_key, self._tokens = says, echoes_key, tokens
+        super().__init__()
         self.url = f"{self.root}/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def reply(self, path: str, headers: Message, asked: Any) -> Reply:
+        self.asked.append(path)
+        if "search" in path:
+            return self._reply({"topk": []})
+        key = headers.get("Authorization", "").removeprefix("Bearer ")
+        self.keys.append(key)
+        text = f"{self._says} {key}" if self._echoes_key else self._says
+        if path.endswith("embeddings"):
+            return self._reply({"data": [{"embedding": [1.0], "index": 0}], "model": "m"})
+        if self._status != 200:
+            return self._reply({"error": {"message": text, "type": "error", "code": None}})
+        body = completion(asked["model"], text, *self._tokens)
+        if asked.get("stream"):
+            return self._reply(as_events(body), "text/event-stream")
+        return self._reply(body)
 
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    def _reply(self, body: Any, kind: str = "application/json") -> Reply:
+        return Reply(body, self._status, self._headers, kind)
 
     def profile(
         self, name: str = "live", model: str = "gpt-4o-mini", *, cache: bool = False
@@ -92,13 +63,6 @@ api_key = "${{TEST_KEY:-not-needed}}"
 num_retries = 0
 cache = {str(cache).lower()}
 """
-
-
-def nobody() -> str:
-    """An address on which nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{found.getsockname()[1]}/v1"
 
 
 def completion(model: str, text: str, prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:

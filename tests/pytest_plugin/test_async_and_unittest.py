@@ -2,15 +2,6 @@
 
 import pytest
 
-PROFILES = """
-    [dev]
-    extends = "mock"
-    lm.model = "dev"
-
-    [staging]
-    extends = "mock"
-    lm.model = "staging"
-"""
 LOOPS = ("-o", "asyncio_default_fixture_loop_scope=function")
 COROUTINES = """
     import asyncio
@@ -77,8 +68,9 @@ COROUTINES = """
 
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
-def test_coroutines_and_their_fixtures_under_pytest_asyncio(run_both_ways, suite, write, mode):
-    write("profiles.toml", PROFILES)
+def test_coroutines_and_their_fixtures_under_pytest_asyncio(
+    run_both_ways, suite, mode, dev_and_staging
+):
     strict = mode == "strict"
     text = COROUTINES.replace("MARKMODULE", "@pytest.mark.asyncio(loop_scope='module')").replace(
         "MARK", "@pytest.mark.asyncio" if strict else ""
@@ -120,8 +112,7 @@ def test_what_was_held_back_in_a_coroutine_fails_the_test(run_both_ways, suite):
         result.stdout.fnmatch_lines([f"FAILED *::test_{test} - dspy: blocked live call:*"])
 
 
-def test_a_matrix_of_coroutines(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_matrix_of_coroutines(run_both_ways, suite, dev_and_staging):
     suite("""
         import pytest_asyncio
         @pytest_asyncio.fixture
@@ -134,8 +125,7 @@ def test_a_matrix_of_coroutines(run_both_ways, suite, write):
     run_both_ways("--dspy-profile", "dev,staging", *LOOPS).assert_outcomes(passed=2)
 
 
-def test_coroutines_under_anyio(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_coroutines_under_anyio(run_both_ways, suite, dev_and_staging):
     suite("""
         import anyio
         pytestmark = pytest.mark.anyio
@@ -173,8 +163,7 @@ def test_coroutines_under_anyio(run_both_ways, suite, write):
     run_both_ways("--dspy-profile", "mock", *LOOPS).assert_outcomes(passed=3)
 
 
-def test_cases_of_unittest(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_cases_of_unittest(run_both_ways, suite, dev_and_staging):
     suite("""
         import unittest
         @pytest.mark.dspy_profile("dev")
@@ -213,8 +202,7 @@ def test_cases_of_unittest(run_both_ways, suite, write):
     assert result.ret == 0
 
 
-def test_asynchronous_cases_of_unittest(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_asynchronous_cases_of_unittest(run_both_ways, suite, dev_and_staging):
     suite("""
         import asyncio, unittest
         class TestCase(unittest.IsolatedAsyncioTestCase):
@@ -242,8 +230,7 @@ def test_asynchronous_cases_of_unittest(run_both_ways, suite, write):
     result.stdout.fnmatch_lines(["*mock*2 tests*", "*dev*1 test * 1 call *"])
 
 
-def test_doctests(run_both_ways, write):
-    write("profiles.toml", PROFILES)
+def test_doctests(run_both_ways, write, dev_and_staging):
     write(
         "code.py",
         '''

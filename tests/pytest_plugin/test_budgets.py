@@ -111,7 +111,7 @@ def test_tokens_and_dollars_hold_the_next_call_once_they_are_spent(run_both_ways
         assert len(server.asked) == 2 + 2
     lines = refused(result)
     assert "2,000,000 of 2,000,000 tokens" in lines["test_tokens"]
-    assert "$0.3 of $0.2" in lines["test_dollars"]
+    assert "$0.30 of $0.20" in lines["test_dollars"]
 
 
 @pytest.mark.parametrize("mark", [True, False], ids=["mark", "session"])
@@ -331,7 +331,7 @@ def test_the_message_says_what_was_spent_on_what(run, suite, write):
         result = run(*LIVE, "--dspy-budget", "calls=3")
 
     result.stdout.fnmatch_lines(
-        ["*hint: 3 calls (openai/gpt-4o-mini 2, openai/gpt-4o 1), 3,000,000 tokens, $2.8*"]
+        ["*hint: 3 calls (openai/gpt-4o-mini 2, openai/gpt-4o 1), 3,000,000 tokens, $2.80*"]
     )
 
 

@@ -4,8 +4,9 @@ import re
 from contextlib import ExitStack
 
 import pytest
+from tests.loopback import nobody
 
-from .openai_server import Server, nobody, profile
+from .openai_server import Server, profile
 
 NO_SUCH_MODEL = "{'error': 'Invalid model name passed in model=gpt-9. Call `/v1/models`'}"
 
@@ -53,7 +54,9 @@ def providers(write):
     with ExitStack() as running:
         text = NO_KEY
         for name, (how, _, _) in KINDS.items():
-            url = nobody() if how is None else running.enter_context(Server(**how)).url
+            url = (
+                f"http://{nobody()}/v1" if how is None else running.enter_context(Server(**how)).url
+            )
             text += profile(name, url)
         write("profiles.toml", text)
         yield

@@ -1,19 +1,7 @@
 """What marks say: names, overrides, none; and which of several counts."""
 
-PROFILES = """
-    [dev]
-    extends = "mock"
-    lm.model = "dev"
 
-    [staging]
-    extends = "mock"
-    lm.model = "staging"
-    settings.num_threads = 7
-"""
-
-
-def test_the_nearest_mark_counts(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_the_nearest_mark_counts(run_both_ways, suite, dev_and_staging):
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         def test_module():
@@ -55,8 +43,9 @@ def test_the_nearest_mark_counts(run_both_ways, suite, write):
     run_both_ways("--dspy-profile", "mock").assert_outcomes(passed=11)
 
 
-def test_marks_of_a_list_and_of_a_package_that_a_conftest_gives_count_too(run, suite, write):
-    write("profiles.toml", PROFILES)
+def test_marks_of_a_list_and_of_a_package_that_a_conftest_gives_count_too(
+    run, suite, write, dev_and_staging
+):
     suite("""
         pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.dspy_profile("dev")]
         def test_a(): assert name() == "dev"
@@ -95,8 +84,7 @@ def test_marks_of_a_list_and_of_a_package_that_a_conftest_gives_count_too(run, s
     run().assert_outcomes(passed=3)
 
 
-def test_marks_that_hooks_add_to_items_count(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_marks_that_hooks_add_to_items_count(run_both_ways, suite, write, dev_and_staging):
     suite("def test_a(): assert name() == 'dev'\ndef test_b(): assert name() is None")
     write(
         "conftest.py",
@@ -110,8 +98,7 @@ def test_marks_that_hooks_add_to_items_count(run_both_ways, suite, write):
     run_both_ways().assert_outcomes(passed=2)
 
 
-def test_overrides_are_laid_over_the_profile_that_applies(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_overrides_are_laid_over_the_profile_that_applies(run_both_ways, suite, dev_and_staging):
     suite("""
         def values():
             settings = dspy.settings
@@ -157,8 +144,9 @@ def test_a_test_without_a_profile_has_none_whatever_the_session_has(run_both_way
     run_both_ways("--dspy-profile", "mock").assert_outcomes(passed=2)
 
 
-def test_a_hook_of_a_conftest_chooses_for_tests_that_have_no_mark(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_hook_of_a_conftest_chooses_for_tests_that_have_no_mark(
+    run_both_ways, suite, write, dev_and_staging
+):
     write(
         "conftest.py",
         """
@@ -207,9 +195,8 @@ def test_a_hook_adds_lines_to_the_summary_from_what_the_report_says(run_both_way
 
 
 def test_a_change_of_the_working_directory_in_a_test_changes_nothing_for_the_next(
-    run, suite, write, home
+    run, suite, write, home, dev_and_staging
 ):
-    write("profiles.toml", PROFILES)
     write(home / "elsewhere/profiles.toml", '[dev]\nextends = "mock"\nlm.model = "elsewhere"\n')
     suite("""
         import os

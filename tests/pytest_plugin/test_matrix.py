@@ -1,24 +1,9 @@
 """Several profiles: each test once under each, what is wider made anew only where it matters."""
 
-from pathlib import Path
-
 import pytest
 
-PROFILES = """
-    [dev]
-    extends = "mock"
-    lm.model = "dev"
-
-    [staging]
-    extends = "mock"
-    lm.model = "staging"
-"""
+pytestmark = pytest.mark.usefixtures("dev_and_staging")
 BOTH = ("--dspy-profile", "dev,staging")
-
-
-@pytest.fixture(autouse=True)
-def profiles(write):
-    write("profiles.toml", PROFILES)
 
 
 def ids(result: pytest.RunResult) -> list[str]:
@@ -174,16 +159,16 @@ def test_a_wider_fixture_that_makes_way_leaves_the_next_test_its_isolation(run, 
             yield dspy_profile.name
             dspy.configure(max_errors=10)
         def test_a(asks):
-            assert dspy.settings.num_threads == 8 and dspy.settings.provide_traceback is False
+            assert dspy.settings.async_max_workers == 8 and dspy.settings.provide_traceback is False
             assert dspy.settings.max_errors == (33 if name() == "dev" else 44)
-            dspy.configure(num_threads=3)
+            dspy.configure(async_max_workers=3)
             ask()
         def test_b(asks):
-            assert dspy.settings.num_threads == 8
+            assert dspy.settings.async_max_workers == 8
             assert dspy.settings.max_errors == (33 if name() == "dev" else 44)
             assert len(dspy.settings.lm.history) == 0
         def test_c():
-            assert dspy.settings.num_threads == 8
+            assert dspy.settings.async_max_workers == 8
     """)
     run(*BOTH).assert_outcomes(passed=6)
 
@@ -243,8 +228,6 @@ def test_forcing_in_a_matrix_means_the_profile_of_each_test(run_both_ways, suite
 
 
 def test_a_matrix_where_one_lacks_a_secret_skips_that_one(run_both_ways, suite):
-    path = Path("profiles.toml")
-    path.write_text(path.read_text() + '\n[prod]\nlm.model = "x"\nlm.api_key = "${PROD_KEY}"\n')
     suite("def test_a(): assert name() == 'dev'")
     result = run_both_ways("--dspy-profile", "dev,prod", "--dspy-missing-secrets", "skip", "-rs")
     result.assert_outcomes(passed=1, skipped=1)

@@ -63,6 +63,34 @@ OUTCOMES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [("", MOCK), ("@pytest.mark.dspy_profile('mock')", ()), ("", ("--dspy-profile", "mock,dev"))],
+)
+def test_program_and_profile_are_those_of_the_first_test(  # noqa: PLR0913, PLR0917
+    run, suite, write, recorded, mark, words
+):
+    write("profiles.toml", '[dev]\nextends = "mock"\n')
+    suite(f"""
+        class Capital(dspy.Module):
+            def __init__(self):
+                super().__init__()
+                self.ask = dspy.Predict("question -> answer")
+            def forward(self, question):
+                return self.ask(question=question)
+        {mark}
+        def test_it():
+            assert Capital()(question="?").answer
+    """)
+
+    run("--dspy-store", STORE, *words)
+
+    experiment, _, _ = recorded()
+    assert (experiment.profile, experiment.program) == ("mock", "Capital")
+    if "mock,dev" in words:
+        assert experiment.details["profiles"] == ["mock", "dev"]
+
+
 def test_each_test_is_a_trial_with_its_outcome_and_what_it_called(run_both_ways, suite, recorded):
     suite(TESTS)
 
@@ -323,6 +351,7 @@ def test_a_test_that_is_interrupted_is_not_done(suite, run, recorded, project):
 
     experiment, trials, _ = recorded()
     assert (result.ret, experiment.status) == (2, "interrupted")
+    assert experiment.details["error"].startswith("KeyboardInterrupt")  # and no dead process
     told = {name.rpartition("::")[2]: trial for name, trial in trials.items()}
     assert told["test_done"].status == "done"
     stopped = told["test_stops"]

@@ -2,20 +2,6 @@
 
 import pytest
 
-PROFILES = """
-    [dev]
-    extends = "mock"
-    lm.model = "dev"
-
-    [staging]
-    extends = "mock"
-    lm.model = "staging"
-    settings.num_threads = 7
-
-    [prod]
-    lm.model = "openai/gpt-4o"
-    lm.api_key = "${PROD_KEY}"
-"""
 # One fixture of each scope; each says what it saw when it was set up and when it ended.
 CONFTEST = """
     import dspy, pytest
@@ -39,9 +25,8 @@ ALL = "of_session, of_package, of_module, of_class, of_function"
 
 
 def test_a_fixture_of_each_scope_lives_under_the_mark_of_that_scope(
-    run_both_ways, suite, write, project
+    run_both_ways, suite, write, project, dev_and_staging
 ):
-    write("profiles.toml", PROFILES)
     write("conftest.py", CONFTEST)
     suite(f"""
         pytestmark = pytest.mark.dspy_profile("dev")
@@ -84,9 +69,8 @@ def test_a_fixture_of_each_scope_lives_under_the_mark_of_that_scope(
 
 @pytest.mark.parametrize("scope", ["session", "package", "module"])
 def test_a_wide_fixture_that_is_asked_for_late_lives_under_its_own_scope_too(
-    run, suite, write, scope
+    run, suite, write, scope, dev_and_staging
 ):
-    write("profiles.toml", PROFILES)
     write("conftest.py", CONFTEST)
     suite(f"""
         @pytest.mark.dspy_profile("staging")
@@ -100,8 +84,9 @@ def test_a_wide_fixture_that_is_asked_for_late_lives_under_its_own_scope_too(
     run("--dspy-profile", "mock").assert_outcomes(passed=2)
 
 
-def test_a_fixture_that_asks_for_another_late_stays_under_its_own_profile(run, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_fixture_that_asks_for_another_late_stays_under_its_own_profile(
+    run, suite, dev_and_staging
+):
     suite("""
         @pytest.fixture(scope="session")
         def of_session():
@@ -124,8 +109,9 @@ def test_a_fixture_that_asks_for_another_late_stays_under_its_own_profile(run, s
     result.stdout.fnmatch_lines(["ENDED module dev", "ENDED session mock"])
 
 
-def test_a_wide_fixture_that_fails_does_so_under_its_own_profile(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_wide_fixture_that_fails_does_so_under_its_own_profile(
+    run_both_ways, suite, dev_and_staging
+):
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         @pytest.fixture(scope="module")
@@ -143,8 +129,7 @@ def test_a_wide_fixture_that_fails_does_so_under_its_own_profile(run_both_ways, 
     result.stdout.fnmatch_lines(["*ValueError: broken under dev"] * 2)
 
 
-def test_a_finalizer_runs_under_the_profile_of_its_fixture(run, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_finalizer_runs_under_the_profile_of_its_fixture(run, suite, dev_and_staging):
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         @pytest.fixture(scope="module")
@@ -160,9 +145,8 @@ def test_a_finalizer_runs_under_the_profile_of_its_fixture(run, suite, write):
 
 
 def test_the_xunit_ways_of_setting_up_live_under_the_mark_of_their_scope(
-    run_both_ways, suite, write
+    run_both_ways, suite, dev_and_staging
 ):
-    write("profiles.toml", PROFILES)
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         def setup_module(): assert name() == "dev"
@@ -189,8 +173,9 @@ def test_the_xunit_ways_of_setting_up_live_under_the_mark_of_their_scope(
     run_both_ways("--dist", "loadfile").assert_outcomes(passed=4)
 
 
-def test_a_context_of_a_users_fixture_wins_in_the_keys_that_it_names(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_context_of_a_users_fixture_wins_in_the_keys_that_it_names(
+    run_both_ways, suite, dev_and_staging
+):
     suite("""
         OWN = dspy.LM("openai/own", api_key="dummy")
         @pytest.fixture
@@ -234,8 +219,9 @@ def test_a_context_of_a_users_fixture_wins_in_the_keys_that_it_names(run_both_wa
     run_both_ways("--dspy-profile", "dev", "--dist", "loadfile").assert_outcomes(passed=8)
 
 
-def test_a_wide_context_of_a_users_fixture_hides_no_profile_from_threads(run, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_wide_context_of_a_users_fixture_hides_no_profile_from_threads(
+    run, suite, dev_and_staging
+):
     suite("""
         import threading
         @pytest.fixture(scope="module", autouse=True)
@@ -255,8 +241,9 @@ def test_a_wide_context_of_a_users_fixture_hides_no_profile_from_threads(run, su
     run().assert_outcomes(passed=2)
 
 
-def test_what_code_asks_for_without_a_name_is_the_tests_profile(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_what_code_asks_for_without_a_name_is_the_tests_profile(
+    run_both_ways, suite, dev_and_staging
+):
     suite("""
         @pytest.mark.dspy_profile("staging")
         class TestMarked:
@@ -293,8 +280,7 @@ def test_what_code_asks_for_without_a_name_is_the_tests_profile(run_both_ways, s
     run_both_ways("--dspy-profile", "dev").assert_outcomes(passed=7)
 
 
-def test_a_profile_that_a_test_configures_does_not_reach_the_next(run, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_profile_that_a_test_configures_does_not_reach_the_next(run, suite, dev_and_staging):
     suite("""
         def test_a():
             configure("staging")
@@ -314,8 +300,7 @@ def test_a_profile_that_a_test_configures_does_not_reach_the_next(run, suite, wr
     run("--dspy-profile", "mock").assert_outcomes(passed=5)
 
 
-def test_every_thread_and_task_sees_the_profile_of_the_test(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_every_thread_and_task_sees_the_profile_of_the_test(run_both_ways, suite, dev_and_staging):
     suite("""
         import asyncio, threading
         from concurrent.futures import ThreadPoolExecutor
@@ -354,9 +339,8 @@ def test_every_thread_and_task_sees_the_profile_of_the_test(run_both_ways, suite
 
 
 def test_a_session_that_lacks_a_secret_fails_only_the_tests_that_need_it(
-    run_both_ways, suite, write, project
+    run_both_ways, suite, project, dev_and_staging
 ):
-    write("profiles.toml", PROFILES)
     suite("""
         from pathlib import Path
         @pytest.fixture(scope="session")
@@ -391,16 +375,14 @@ def test_a_session_that_lacks_a_secret_fails_only_the_tests_that_need_it(
     assert line.startswith("SKIPPED [1]")
 
 
-def test_a_secret_that_is_there_lets_the_test_run(run, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_secret_that_is_there_lets_the_test_run(run, suite, write, dev_and_staging):
     suite("def test_needs_it(): assert model() == 'openai/gpt-4o' and name() == 'prod'")
     for env, file in (({"PROD_KEY": "sk-1234567890"}, ""), ({}, "PROD_KEY=sk-1234567890")):
         write(".env", file)
         run("--dspy-profile", "prod", env=env).assert_outcomes(passed=1)
 
 
-def test_a_wide_fixture_that_fails_without_its_profile_says_why(run, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_wide_fixture_that_fails_without_its_profile_says_why(run, suite, dev_and_staging):
     suite("""
         @pytest.fixture(scope="session")
         def wide():
@@ -433,8 +415,9 @@ def test_a_skipped_test_leaves_no_trace_of_the_one_before(run_both_ways, suite):
     result.stdout.fnmatch_lines(["6 tests · 1 call ·*"])
 
 
-def test_configuring_an_lm_in_a_test_is_warned_of_once_per_place(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_configuring_an_lm_in_a_test_is_warned_of_once_per_place(
+    run_both_ways, suite, write, dev_and_staging
+):
     write(
         "their_code.py",
         """
@@ -485,8 +468,9 @@ def test_where_warnings_are_errors_configuring_an_lm_fails_the_test_there(run, s
 
 
 @pytest.mark.parametrize("words", [("--dspy-profile-force",), ("-o", "dspy_profile_force=true")])
-def test_forcing_makes_every_profile_in_code_the_tests(run_both_ways, suite, write, words):
-    write("profiles.toml", PROFILES)
+def test_forcing_makes_every_profile_in_code_the_tests(
+    run_both_ways, suite, words, dev_and_staging
+):
     suite("""
         import threading
         @with_profile("prod")
@@ -511,8 +495,9 @@ def test_forcing_makes_every_profile_in_code_the_tests(run_both_ways, suite, wri
     run_both_ways("--dspy-profile", "mock", *words).assert_outcomes(passed=3)
 
 
-def test_forcing_an_offline_profile_blocks_what_knows_nothing_of_it(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_forcing_an_offline_profile_blocks_what_knows_nothing_of_it(
+    run_both_ways, suite, dev_and_staging
+):
     suite("""
         class Engine:
             def complete(self, request):
@@ -529,8 +514,7 @@ def test_forcing_an_offline_profile_blocks_what_knows_nothing_of_it(run_both_way
     assert "the call left" in result.stdout.str()
 
 
-def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, dev_and_staging):
     suite("""
         @pytest.mark.dspy_profile("dev")
         class TestDev:
@@ -570,8 +554,7 @@ def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, write):
     run_both_ways("--dspy-profile", "mock").assert_outcomes(passed=9)
 
 
-def test_a_fixture_that_has_nothing_to_give_says_what_to_do(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_a_fixture_that_has_nothing_to_give_says_what_to_do(run_both_ways, suite, dev_and_staging):
     suite("""
         def test_lm(dspy_lm): pass
         def test_mock(dspy_mock): pass

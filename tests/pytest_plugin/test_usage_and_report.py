@@ -180,11 +180,11 @@ def test_the_sums_of_all_processes_are_told_once(run_both_ways, suite, server, q
     result = run_both_ways(*LIVE, *quiet, "--dspy-budget", "live.usd=1.5,tokens=10_000_000")
 
     first, budget, slowest, costliest = below(result)
-    assert first == "5 tests · 6 calls (3 cached besides) · 6,000,000 tokens · $0.9000 of $1.5"
+    assert first == "5 tests · 6 calls (3 cached besides) · 6,000,000 tokens · $0.900 of $1.50"
     assert budget == "budget of this session: 10,000,000 tokens"
     assert re.fullmatch(r"slowest test_it.py::test_asks\S+ \d+\.\d\d s .*", slowest)
     assert re.fullmatch(
-        r"costliest test_it.py::test_asks_most \d+\.\d\d s 3 calls \$0\.4500", costliest
+        r"costliest test_it.py::test_asks_most \d+\.\d\d s 3 calls \$0\.450", costliest
     )
     result.stdout.fnmatch_lines(["dspy: profile live (--dspy-profile) · profiles.toml · budget *"])
 
@@ -203,10 +203,10 @@ def test_each_profile_has_a_line_and_all_have_one(run_both_ways, suite, server):
     result = run_both_ways("--dspy-budget", "calls=5,dear.calls=2")
 
     lines = {line.partition(" ")[0]: line for line in below(result)}
-    assert lines["live"] == "live 1 test · 1 call · 1,000,000 tokens · $0.1500"
-    assert lines["dear"] == "dear 1 test · 2 calls of 2 · 2,000,000 tokens · $5.0000"
+    assert lines["live"] == "live 1 test · 1 call · 1,000,000 tokens · $0.150"
+    assert lines["dear"] == "dear 1 test · 2 calls of 2 · 2,000,000 tokens · $5.00"
     assert lines["mock"] == "mock 1 test · 0 calls · 0 tokens · $0"
-    assert lines["all"] == "all 4 tests · 3 calls of 5 · 3,000,000 tokens · $5.1500"
+    assert lines["all"] == "all 4 tests · 3 calls of 5 · 3,000,000 tokens · $5.15"
 
 
 def test_an_unknown_cost_is_said_to_be_unknown(run_both_ways, suite, server):
@@ -219,7 +219,7 @@ def test_an_unknown_cost_is_said_to_be_unknown(run_both_ways, suite, server):
     result = run_both_ways(*LIVE, "--dspy-budget", "calls=5")
 
     lines = {line.partition(" ")[0]: line for line in below(result)}
-    assert lines["live"].endswith("$0.1500")
+    assert lines["live"].endswith("$0.150")
     assert lines["own"].endswith("cost unknown")
     assert lines["all"].endswith("cost unknown")
 
@@ -255,7 +255,7 @@ def test_what_wider_fixtures_use_is_in_the_sums(run_both_ways, suite, server, re
 
     result = run_both_ways(*LIVE, "--dspy-report", "out.json")
 
-    assert below(result)[0].startswith("1 test · 4 calls · 4,000,000 tokens · $0.6000")
+    assert below(result)[0].startswith("1 test · 4 calls · 4,000,000 tokens · $0.600")
     assert report()["total"]["calls"] == 4
     assert report()["tests"][0]["calls"] == 1
 
@@ -277,7 +277,7 @@ def test_a_worker_that_dies_takes_only_its_last_test_with_it(run, suite, server,
     result.assert_outcomes(passed=12, failed=1)
     assert len(server.asked) == 13
     lines = below(result)
-    assert lines[0] == "13 tests · 12 calls · 12,000,000 tokens · $1.8000"
+    assert lines[0] == "13 tests · 12 calls · 12,000,000 tokens · $1.80"
     assert any(re.fullmatch(r"gw\d died: what its last test .* is not counted", x) for x in lines)
     assert report()["total"]["calls"] == 12
     crashed = next(test for test in report()["tests"] if "dies" in test["nodeid"])

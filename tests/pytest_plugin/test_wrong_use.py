@@ -203,3 +203,29 @@ def test_a_wrong_budget_is_told(run, suite, budget):
     assert budget.partition("=")[0].removesuffix(".calls") in said(
         run("--dspy-budget", budget, "-s")
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("dspy_live = blok", "live is 'blok', and has to be allow or block"),
+        ("dspy_budget = nobody.calls=3", 'there is no profile "nobody"'),
+        ("dspy_profile = nobody", 'there is no profile "nobody" (from dspy_profile)'),
+        ("dspy_store = nowhere:x", '"nowhere:x" is no result store'),
+    ],
+)
+def test_a_wrong_value_of_an_ini_file_is_told_with_its_line(run, suite, write, key, told):
+    suite("def test_a():\n    print('RAN')")
+    path = write("pytest.ini", f"[pytest]\n# ours\n{key}\n")
+
+    text = said(run())
+
+    assert told in text
+    assert f"  at {path}:3\n" in text
+
+
+def test_a_wrong_value_that_overrides_the_ini_file_is_told_as_that(run, suite, write):
+    suite("def test_a():\n    print('RAN')")
+    write("pytest.ini", "[pytest]\ndspy_live = block\n")
+
+    assert "  at -o dspy_live\n" in said(run("-o", "dspy_live=blok"))

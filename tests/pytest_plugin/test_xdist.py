@@ -6,15 +6,6 @@ import sys
 
 import pytest
 
-PROFILES = """
-    [dev]
-    extends = "mock"
-    lm.model = "dev"
-
-    [staging]
-    extends = "mock"
-    lm.model = "staging"
-"""
 TESTS = """
     @pytest.mark.parametrize("n", range(4))
     def test_session(n): assert name() == "mock" and ask()
@@ -38,8 +29,7 @@ def ours(result: pytest.RunResult) -> list[str]:
 
 
 @pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
-def test_workers_say_together_what_one_process_says(run, suite, write, dist):
-    write("profiles.toml", PROFILES)
+def test_workers_say_together_what_one_process_says(run, suite, dist, dev_and_staging):
     suite(TESTS)
     alone = run(*MOCK)
     alone.assert_outcomes(passed=8)
@@ -96,8 +86,9 @@ def test_a_worker_that_dies_leaves_the_others_under_their_profile(run, suite):
     result.stdout.fnmatch_lines(["* dspy: mock *", "* 3 calls *"])
 
 
-def test_a_run_of_ours_around_pytest_gives_its_profile_to_the_tests(run, suite, write, project):
-    write("profiles.toml", PROFILES)
+def test_a_run_of_ours_around_pytest_gives_its_profile_to_the_tests(
+    run, suite, project, dev_and_staging
+):
     suite("def test_a(): assert name() == model() == 'dev' and dspy.settings.num_threads == 3")
     command = [sys.executable, "-m", "dspy_profiles", "run", "--profile", "dev"]
     for words in ([], ["-n", "2"]):
@@ -129,8 +120,7 @@ def installed(module: str, package: str) -> pytest.MarkDecorator:
 
 
 @installed("pytest_randomly", "pytest-randomly")
-def test_in_any_order(run_both_ways, suite, write):
-    write("profiles.toml", PROFILES)
+def test_in_any_order(run_both_ways, suite, dev_and_staging):
     suite(TESTS)
     for seed in (1, 2, 3):
         result = run_both_ways(f"--randomly-seed={seed}", *MOCK, strict=(), order=())

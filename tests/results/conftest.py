@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,8 +18,6 @@ import psycopg
 import pytest
 from filelock import FileLock
 
-from dspy_profiles import build
-from dspy_profiles.activation import prepared
 from dspy_profiles.results import Store, open_store
 
 NUMBERS = itertools.count()
@@ -29,22 +26,10 @@ SAID = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
 
 
 @pytest.fixture(autouse=True)
-def clean_dspy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """DSPy as a fresh process has it, with its cache in memory."""
-    module = sys.modules["dspy.dsp.utils.settings"]
-    before = dict(module.main_thread_config)
-    module.config_owner_thread_id = module.config_owner_async_task = None
-    prepared._ready.clear()
-    build._objects.clear()
-    in_memory = dspy.clients.Cache(
-        enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
-    )
-    monkeypatch.setitem(vars(dspy), "cache", in_memory)
+def nothing_recorded(clean_dspy: None, cache_in_memory: None) -> Iterator[None]:
+    """DSPy as a fresh process has it, and no recorder in it when the test is over."""
     yield
     assert dspy.settings.callbacks == [], "something is still recorded"
-    dict.clear(module.main_thread_config)
-    dict.update(module.main_thread_config, before)
-    module.config_owner_thread_id = module.config_owner_async_task = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +215,12 @@ def lasting_url(request: pytest.FixtureRequest, project: Path) -> str:
 def store(url: str) -> Iterator[Store]:
     with open_store(url) as opened:
         yield opened
+
+
+@pytest.fixture
+def memory() -> Store:
+    """An empty store in memory, where one kind is enough."""
+    return open_store(f"memory:{next(NUMBERS)}")
 
 
 @pytest.fixture

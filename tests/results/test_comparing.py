@@ -4,7 +4,6 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_profiles import profile
-from dspy_profiles.results import Experiment, ExperimentNotFound, Store, open_store, record
+from dspy_profiles.results import Experiment, ExperimentNotFound, Store, record
 from dspy_profiles.results.book import Book
 from dspy_profiles.results.comparing import diff, gate
 from dspy_profiles.results.differences import Change, ExperimentDiff, TrialDiff
@@ -23,13 +22,12 @@ from dspy_profiles.results.model import moment
 from dspy_profiles.results.part import Part
 from dspy_profiles.results.word_diff import word_diff
 
-NUMBERS = count()
 CAPITALS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Peru": "Lima"}
 
 
 @pytest.fixture
-def store() -> Store:
-    return open_store(f"memory:comparing{next(NUMBERS)}")
+def store(memory: Store) -> Store:
+    return memory
 
 
 class Capitals(dspy.Module):
@@ -86,7 +84,7 @@ def evaluated(store: Store, lm_of: Any) -> Callable[..., str]:
         evaluate = dspy.Evaluate(
             devset=devset() if examples is None else examples,
             metric=metric,
-            num_threads=2,
+            num_threads=1,  # trials in the order of the examples
             max_errors=99,
             provide_traceback=False,
         )

@@ -1,7 +1,6 @@
 """Good trials become rows, and rows become examples that an optimizer learns from."""
 
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,12 @@ from dspy_profiles.results.choosing import parse_where
 from dspy_profiles.results.extracting import Extract, extract
 from dspy_profiles.results.part import Part
 
-NUMBERS = count()
 CANARY = "sk-canary-4711"
 
 
 @pytest.fixture
-def store() -> Store:
-    return open_store(f"memory:extracting{next(NUMBERS)}")
+def store(memory: Store) -> Store:
+    return memory
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def rows(store: Store) -> Callable[..., Extract]:
 
 def evaluate(store: Store, program: Any, devset: list[Any], metric: Any) -> str:
     with record("a run", store=store) as exp:
-        dspy.Evaluate(devset=devset, metric=metric, num_threads=2, max_errors=99)(program)
+        dspy.Evaluate(devset=devset, metric=metric, num_threads=1, max_errors=99)(program)
     return exp.id
 
 

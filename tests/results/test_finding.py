@@ -1,19 +1,16 @@
 """Somebody names an experiment or a trial in one of many ways, and that one is found."""
 
-from itertools import count
 from typing import Any
 
 import pytest
 
-from dspy_profiles.results import ExperimentNotFound, Store, Trial, open_store, record
+from dspy_profiles.results import ExperimentNotFound, Store, Trial, record, view_trial
 from dspy_profiles.results.finding import find_experiment, find_trial
-
-NUMBERS = count()
 
 
 @pytest.fixture
-def store() -> Store:
-    return open_store(f"memory:finding{next(NUMBERS)}")
+def store(memory: Store) -> Store:
+    return memory
 
 
 @pytest.fixture
@@ -136,6 +133,26 @@ class TestATrial:
         found = find_trial(store, store.get_experiment(exp.id), "example 2")
         assert found.inputs == {"question": "question 2"}
 
+    def test_is_the_same_one_for_a_view(
+        self, store: Store, lm: Any, program: Any, examples: Any
+    ) -> None:
+        import dspy
+
+        with record("a run", store=store) as exp:
+            dspy.Evaluate(devset=examples(3), metric=lambda *_: 1, num_threads=1)(program)
+        experiment = store.get_experiment(exp.id)
+        second = store.query_trials(exp.id)[1]
+        for named in (second.id, second.id[:-1], "2", second.name):
+            assert find_trial(store, experiment, named) == second
+            row = view_trial(exp.id, named, store).sheet.row
+            assert (row.id, row.number) == (second.id, 2)
+        assert view_trial(exp.id, 2, store).sheet.row.id == second.id
+        with pytest.raises(ExperimentNotFound) as found:
+            find_trial(store, experiment, "exampel 2")
+        with pytest.raises(ExperimentNotFound) as viewed:
+            view_trial(exp.id, "exampel 2", store)
+        assert str(found.value) == str(viewed.value)
+
     @pytest.mark.parametrize(
         ("named", "said"),
         [
@@ -144,6 +161,7 @@ class TestATrial:
             ("Porgram", 'did you mean "Program"'),
             ("Program", '"Program" may be 3 trials'),
             ("²", "it has 3 trials"),
+            pytest.param("9" * 5000, "it has 3 trials", id="more digits than Python reads"),
         ],
     )
     def test_that_is_not_there_or_not_one_is_said_with_what_there_is(

@@ -17,8 +17,8 @@ NUMBERS = count()
 
 
 @pytest.fixture
-def store() -> Store:
-    return open_store(f"memory:recorder{next(NUMBERS)}")
+def store(memory: Store) -> Store:
+    return memory
 
 
 def only(events: list[Event], **wanted: Any) -> list[Event]:

@@ -1,5 +1,6 @@
 """What surrounds a run is kept with it: profile, versions, commit, command; and no secret."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from dspy_profiles import profile
 from dspy_profiles.errors import ProfileError, StoreError
-from dspy_profiles.results import Store, open_store, record
+from dspy_profiles.results import Store, archive, open_store, record
 from dspy_profiles.results.circumstances import command, git
 
 CANARY = "canary-0123456789-secret"
@@ -193,10 +194,31 @@ def test_a_key_of_the_environment_that_no_profile_names_is_in_no_file(
     assert any(b"Paris" in text for text in texts)
 
 
-@pytest.mark.parametrize("name", ["", "  ", "latest", "latest~1", None])
+@pytest.mark.parametrize("name", ["", "  ", "latest", "latest~1", None, 3])
 def test_a_name_that_could_not_be_said_again_is_refused(store: Store, name: Any) -> None:
     with pytest.raises(ProfileError, match="experiment"):
         record(name, store=store)
+
+
+@pytest.mark.parametrize("url", ["file:results", "sqlite:results.db"])
+def test_a_record_that_was_removed_meanwhile_is_said_to_be_lost_and_leaves_nothing(
+    url: str, capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    with record("a run", store=url) as exp:
+        folder = Path(exp.store.shelf.root)
+        shutil.rmtree(folder)
+    said = capsys.readouterr().err
+    assert said == 'dspy-profiles: "a run" is lost: its journals were removed meanwhile\n'
+    assert not folder.exists()
+    assert open_store(url).recover() == []
+
+
+def test_what_is_no_store_is_refused() -> None:
+    given: Any = 3
+    with pytest.raises(StoreError, match="3 is no result store"), record("a run", store=given):
+        pass
+    with pytest.raises(StoreError, match="3 is no result store"):
+        open_store(given)
 
 
 def test_arguments_of_the_connection_are_not_recorded(store: Store, lm_of: Any) -> None:
@@ -221,6 +243,25 @@ def test_a_name_steers_no_terminal_where_the_record_is_told(
     assert len(told) < 200
     assert told.count("\n") == 1
     assert not {"\x1b", "\u202e"} & set(told)
+
+
+def test_what_is_told_of_a_record_has_no_secret_in_it(
+    lm: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    store = open_store("file:results")
+    with record(f"with {CANARY}", store=store):
+        pass
+
+    def fail(*_: object, **__: object) -> None:
+        raise StoreError(f"{CANARY} was refused")
+
+    monkeypatch.setattr(archive, "seal", fail)
+    with record(f"\x1b[31mwith {CANARY}", store=store):
+        pass
+    told, failed = capsys.readouterr().err.splitlines()
+    assert 'recorded "with ${OPENAI_API_KEY}": 0 trials' in told
+    assert '"[31mwith ${OPENAI_API_KEY}" is recorded but not archived: ${OPENAI' in failed
 
 
 def test_long_and_odd_names_are_kept(store: Store, lm: Any) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy
 
 from dspy_profiles.errors import StoreError
 from dspy_profiles.results import Experiment, Store, open_store, record
+from dspy_profiles.results.bundle import export_bundle
 from dspy_profiles.results.store.sql import answers, migration, search
 from dspy_profiles.results.store.sql.tables import EVENTS
 
@@ -95,6 +96,30 @@ def test_another_store_takes_over_what_was_archived_elsewhere(
     files.archive_experiment(SimpleNamespace(id=done.id, store=open_store(store.url)))
     assert everything(files, done.id) == before
     assert files.verify(done.id) == []
+
+
+def test_what_was_archived_elsewhere_is_taken_by_one_connection_whatever_its_texts(
+    store: Store, lm: Any, program: Any, project: Path
+) -> None:
+    ids = []
+    for texts in (1, 12):
+        with record("a run", store=store) as exp:
+            for n in range(texts):
+                program(question=f"{LONG} {n}")
+        ids.append(exp.id)
+    shutil.rmtree(journals(store))
+    opened: list[object] = []
+    sqlalchemy.event.listen(store._database._engine, "connect", lambda *_: opened.append(_))
+    counts = []
+    for each in ids:
+        opened.clear()
+        with (project / f"{each}.zip").open("wb") as file:
+            export_bundle(each, store, file)
+        exported = len(opened)
+        open_store("file:taken").archive_experiment(SimpleNamespace(id=each, store=store))
+        counts.append((exported, len(opened) - exported))
+    assert counts[0] == counts[1]
+    assert sum(counts[1]) < 10
 
 
 @pytest.mark.parametrize("start", [0, 1, 700, 1500, 2999])

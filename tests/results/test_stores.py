@@ -1,14 +1,16 @@
 """What every store does alike. A new kind of store joins by one line in conftest.py."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dspy
 import pytest
 
-from dspy_profiles.errors import StoreError
+from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.results import (
     Decision,
     Experiment,
@@ -19,6 +21,7 @@ from dspy_profiles.results import (
     open_store,
     record,
 )
+from dspy_profiles.results.book import Book
 
 
 def recorded(store: Store, module: Any, name: str = "a run", **more: Any) -> Experiment:
@@ -37,8 +40,8 @@ def test_an_empty_store_has_no_experiments(store: Store) -> None:
     assert store.rebuild() == 0
 
 
-@pytest.mark.parametrize("name", ["", "nothing", "0" * 26, "../../etc", "a/b", "\0"])
-def test_what_is_not_there_is_not_found(store: Store, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "nothing", "0" * 26, "../../etc", "a/b", "\0", None])
+def test_what_is_not_there_is_not_found(store: Store, name: Any) -> None:
     for ask in (store.get_experiment, store.query_trials, store.events, store.verify):
         with pytest.raises(ExperimentNotFound, match="there is no experiment"):
             ask(name)
@@ -164,6 +167,12 @@ def test_archiving_twice_changes_nothing(store: Store, lm: Any, program: Any) ->
     assert store.archive_experiment(store.get_experiment(done.id)) == done
 
 
+@pytest.mark.parametrize("given", ["0" * 26, None])
+def test_what_is_no_experiment_is_not_archived(store: Store, given: Any) -> None:
+    with pytest.raises(StoreError, match="is no experiment"):
+        store.archive_experiment(given)
+
+
 def test_an_experiment_is_taken_over_from_another_store(
     store: Store, lm: Any, program: Any
 ) -> None:
@@ -266,9 +275,21 @@ class TestExperimentsAreFound:
         assert store.query_experiments(since=today - timedelta(1), until=str(today)) == three
         assert store.query_experiments(until=date(2000, 1, 1)) == []
 
-    def test_a_time_that_is_none_is_told(self, store: Store) -> None:
-        with pytest.raises(StoreError, match='"yesterday" is no time'):
-            store.query_experiments(since="yesterday")
+    @pytest.mark.parametrize(
+        ("wanted", "said"),
+        [
+            ({"since": "yesterday"}, '"yesterday" is no time'),
+            ({"until": timedelta(days=1)}, '"1 day, 0:00:00" is no time'),
+            ({"min_score": "a"}, "min_score is 'a', which is no number"),
+            ({"limit": "a"}, "limit is 'a', which is no number"),
+            ({"status": "nonsense"}, "it is one of running, done, failed, interrupted, skipped"),
+            ({"status": "fialed"}, 'did you mean "failed"'),
+            ({"status": ["failed"]}, "is no status"),
+        ],
+    )
+    def test_what_no_experiment_can_be_is_told(self, store: Store, wanted: Any, said: str) -> None:
+        with pytest.raises(StoreError, match=said):
+            store.query_experiments(**wanted)
 
     def test_by_their_score(self, store: Store, three: list[Experiment]) -> None:
         assert store.query_experiments(min_score=0.5) == three[1:]
@@ -369,3 +390,83 @@ class TestScores:
         assert store.get_experiment(exp.id).score is None
         (event,) = store.events(exp.id)
         assert "given" in event.attributes
+
+    def test_what_is_no_number_displaces_none(self, store: Store, lm: Any, program: Any) -> None:
+        with record("a run", store=store) as exp:
+            program(question="Why?")
+            (trial,) = store.query_trials(exp.id)
+            for given in (0.5, None):
+                exp.score("m", given, trial=trial)
+        assert store.get_experiment(exp.id).score == 0.5
+        assert store.query_trials(exp.id)[0].score == 0.5
+
+    @pytest.mark.parametrize("named", [1, "1", "bogus"])
+    def test_one_of_no_trial_is_refused(self, store: Store, lm: Any, named: Any) -> None:
+        refused = pytest.raises(ProfileError, match="is no trial.*\n.*hint: a Trial, or its id")
+        with record("a run", store=store) as exp, refused:
+            exp.score("m", 1, trial=named)
+        assert store.query_trials(exp.id) == []
+
+
+class TestWhatCannotBeClosed:
+    @pytest.fixture
+    def left(self, lasting_url: str) -> list[str]:
+        """What three dead processes have left open, oldest first."""
+        books = [Book(open_store(lasting_url), f"run {n}") for n in range(3)]
+        for book in books:
+            book.title(None)
+            book.journal.close()
+        return [book.id for book in books]
+
+    def block(self, store: Store, experiment: str) -> Path:
+        """Take the place of a document that is to be written."""
+        taken = Path(store.shelf.root) / "experiments" / experiment / "trials.jsonl"
+        (taken / "taken").mkdir(parents=True)
+        return taken
+
+    def test_keeps_no_other_from_being_closed_and_is_said(
+        self, lasting_url: str, left: list[str]
+    ) -> None:
+        with open_store(lasting_url) as store:
+            taken = self.block(store, left[1])
+            with pytest.raises(StoreError) as caught:
+                store.recover()
+            assert caught.value.message.startswith(
+                f"the experiment {left[1]} could not be closed, 2 others were: "
+                "this result store cannot be written: "
+            )
+            assert str(caught.value.where) == str(taken)
+            shutil.rmtree(taken)
+            assert [each.id for each in store.recover()] == [left[1]]
+            assert {each.status for each in store.query_experiments()} == {"interrupted"}
+            assert [store.verify(each) for each in left] == [[], [], []]
+
+    def test_or_made_anew_keeps_no_other_from_it_and_is_said(
+        self, lasting_url: str, left: list[str]
+    ) -> None:
+        with open_store(lasting_url) as store:
+            with open_store(f"file:{store.shelf.root}") as files:
+                assert len(files.recover()) == 3  # which a database beside them has not seen
+            (Path(store.shelf.root) / "experiments" / left[1] / "trials.jsonl").unlink()
+            taken = self.block(store, left[1])
+            with pytest.raises(StoreError) as caught:
+                store.rebuild()
+            assert caught.value.message.startswith(
+                f"the experiment {left[1]} could not be made anew, 2 others were: "
+            )
+            assert str(caught.value.where) == str(taken)
+            shutil.rmtree(taken)
+            assert store.rebuild() == 3
+            assert [store.verify(each) for each in left] == [[], [], []]
+
+    def test_is_said_of_each(self, lasting_url: str, left: list[str]) -> None:
+        with open_store(lasting_url) as store:
+            for each in left[:2]:
+                self.block(store, each)
+            with pytest.raises(StoreError) as caught:
+                store.recover()
+            first, *each = caught.value.message.splitlines()
+            assert first == "2 experiments could not be closed, 1 other was:"
+            assert [line.split(": ")[0].strip() for line in each] == [left[1], left[0]]
+            assert caught.value.exit_code == 6
+            assert store.verify(left[2]) == []

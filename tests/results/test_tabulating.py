@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import dspy
@@ -12,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_profiles import redaction
-from dspy_profiles.results import Store, open_store, record
+from dspy_profiles.results import Store, record
 from dspy_profiles.results.tabulating import FORMULAS, _cell, as_csv
 
-NUMBERS = count()
 CANARY = "sk-canary-0815"
 
 
 @pytest.fixture
-def store() -> Store:
-    return open_store(f"memory:tabulating{next(NUMBERS)}")
+def store(memory: Store) -> Store:
+    return memory
 
 
 class Echo(dspy.Module):

@@ -7,6 +7,7 @@ import enum
 import math
 import re
 import uuid
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_profiles import redaction
+from dspy_profiles.results.reading import whole
+from dspy_profiles.results.shelf import MemoryShelf
 from dspy_profiles.results.values import FOLD, LONGEST, MOST_ITEMS, encoded, plain
 from dspy_profiles.results.words import words
 
@@ -132,6 +135,13 @@ def test_what_is_long_is_cut_and_says_how_long_it_was() -> None:
     assert (len(kept), count) == (MOST_ITEMS, MOST_ITEMS + 10)
     text, count = plain("x" * (LONGEST + 1))["$cut"]
     assert (len(text), count) == (LONGEST, LONGEST + 1)
+    data, count = plain(b"x" * (LONGEST + 1))["$cut"]
+    assert (len(b64decode(data["$bytes"])), count) == (LONGEST, LONGEST + 1)
+
+
+@pytest.mark.parametrize("table", [{"$blob": "a", "size": 1}, {"size": 1, "$blob": "a"}])
+def test_a_table_that_looks_like_a_long_text_is_none(table: dict[str, Any]) -> None:
+    assert whole(plain(table), MemoryShelf()) == {"$table": table}
 
 
 def test_long_texts_are_kept_apart_by_their_hash() -> None:

@@ -44,6 +44,15 @@ def test_an_interpreter_without_this_package_that_imports_no_dspy(run, other_pyt
     assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
 
 
+def test_a_python_that_lets_nobody_in_runs_without_the_profile_and_it_is_said(run) -> None:
+    code = "import dspy, dspy_profiles; dspy_profiles.configure(); print(dspy.settings.lm.model)"
+    done = run("-p", "mock", "--", sys.executable, "-IB", "-c", code)
+    assert (done.returncode, done.stdout) == (0, "mock\n"), done.stderr
+    warning, hint = done.stderr.splitlines()
+    assert warning.startswith("warning: -I keeps the profile out of this Python")
+    assert "dspy_profiles.configure()" in hint
+
+
 def test_a_folder_called_dspy_is_not_dspy(run, write, other_python) -> None:
     write("dspy/notes.txt", "")
     code = "import sys; sys.path.insert(0, '.'); import dspy; print(dspy.__path__)"

@@ -126,8 +126,8 @@ def test_ctrl_c_in_a_terminal_is_the_programs(command, write, recorded) -> None:
         "waits.py",
         """
         import time
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             time.sleep(600)
         except KeyboardInterrupt:
             print("once")

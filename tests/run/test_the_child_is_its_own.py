@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pexpect
 import pytest
 
 from dspy_profiles.launcher import processes
+from dspy_profiles.launcher.commands import NotExecutable
 
 ASKS = """
     import sys
@@ -192,3 +194,22 @@ def test_where_a_process_cannot_be_replaced_its_end_is_waited_for(monkeypatch) -
     monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
     assert processes.wait_for([sys.executable, "-c", "raise SystemExit(3)"], os.environ) == 3
     assert interrupts == []
+
+
+@pytest.mark.parametrize("way", [processes.become, processes.accompany])
+def test_on_windows_both_ways_wait_for_the_end(monkeypatch, way) -> None:
+    windows = SimpleNamespace(platform="win32", stdout=None, stderr=None)
+    monkeypatch.setattr(processes, "sys", windows)
+    assert way([sys.executable, "-c", "raise SystemExit(5)"], os.environ) == 5
+
+
+def test_a_file_that_only_looks_like_a_program_cannot_be_accompanied(write) -> None:
+    file = write("looks", "#!/no/such/interpreter\n")
+    file.chmod(0o755)
+    with pytest.raises(NotExecutable, match="looks. cannot be run: No such file"):
+        processes.accompany([str(file)], os.environ)
+
+
+def test_a_signal_that_ends_nothing_becomes_an_exit_code() -> None:
+    assert processes.end_as(-signal.SIGURG) == 128 + signal.SIGURG
+    assert processes.end_as(37) == 37

@@ -28,15 +28,6 @@ print(json.dumps({
     "path": os.environ.get("DSPY_PROFILES_PATH"),
 }))
 """
-FILES = """
-    [dev]
-    extends = "mock"
-    lm.model = "dev"
-
-    [staging]
-    extends = "mock"
-    lm.model = "staging"
-"""
 
 
 def reported(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
@@ -44,8 +35,9 @@ def reported(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-def test_the_option_goes_before_the_variable_and_that_before_the_setting(run, write) -> None:
-    write("profiles.toml", FILES)
+def test_the_option_goes_before_the_variable_and_that_before_the_setting(
+    run, write, dev_and_staging
+) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "mock"')
     program = ["-c", REPORT]
     by_option = reported(run("--profile", "dev", *program, env={"DSPY_PROFILE": "staging"}))
@@ -69,7 +61,14 @@ def test_a_profile_called_default_applies_where_none_is_named(run, write) -> Non
 
 def test_where_none_applies_that_is_said_and_nothing_is_changed(run) -> None:
     show = "import os, json; print(json.dumps(dict(os.environ)))"
-    alone = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
+    # As Python knows it: readline, once imported, sets COLUMNS and LINES for C alone.
+    alone = subprocess.run(
+        [sys.executable, "-c", show],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
     done = run("--", sys.executable, "-c", show)
     assert json.loads(done.stdout) == json.loads(alone.stdout)
     (line,) = done.stderr.splitlines()
@@ -287,8 +286,7 @@ def test_forced_every_name_in_the_program_means_the_sessions_profile(run, write)
     assert 'there is no profile "prod"' in run(*words).stderr
 
 
-def test_a_run_inside_a_run_wins(run, write) -> None:
-    write("profiles.toml", FILES)
+def test_a_run_inside_a_run_wins(run, dev_and_staging) -> None:
     inner = shlex.join(
         [sys.executable, "-m", "dspy_profiles", "run", "-p", "staging", "-c", REPORT]
     )
@@ -297,8 +295,9 @@ def test_a_run_inside_a_run_wins(run, write) -> None:
         assert (found["name"], found["model"]) == ("staging", "staging")
 
 
-def test_a_run_inside_a_run_that_names_none_goes_on_with_the_outer_ones(run, write) -> None:
-    write("profiles.toml", FILES)
+def test_a_run_inside_a_run_that_names_none_goes_on_with_the_outer_ones(
+    run, dev_and_staging
+) -> None:
     inner = [sys.executable, "-m", "dspy_profiles", "run", "-c", REPORT]
     found = reported(run("-p", "dev", "--", *inner))
     assert (found["name"], found["reason"]) == ("dev", "from DSPY_PROFILE")
@@ -309,8 +308,7 @@ def test_a_run_inside_a_run_to_which_none_applies_ends_the_session(run) -> None:
     assert reported(run("-p", "mock", "--", "env", "-u", "DSPY_PROFILE", *inner))["model"] is None
 
 
-def test_another_folder_changes_nothing(run, write, home) -> None:
-    write("profiles.toml", FILES)
+def test_another_folder_changes_nothing(run, write, home, dev_and_staging) -> None:
     write("my_provider.py", "from dspy_profiles.providers.mock import MockEngine")
     write("elsewhere/profiles.toml", '[dev]\nlm.model = "openai/wrong"')
     code = f"import os; os.chdir('elsewhere')\n{REPORT}"
@@ -341,8 +339,7 @@ def test_every_option_that_takes_a_value_is_known_to() -> None:
     assert with_value == running.WITH_VALUE
 
 
-def test_one_file_may_be_named(run, write) -> None:
-    write("profiles.toml", FILES)
+def test_one_file_may_be_named(run, write, dev_and_staging) -> None:
     write("other/of-ci.toml", '[dev]\nextends = "mock"\nlm.model = "from ci"')
     code = f"import os; os.chdir('/')\n{REPORT}"
     by_option = reported(run("--file", "other/of-ci.toml", "-p", "dev", "-c", code))
@@ -377,8 +374,7 @@ def test_variables_of_the_profile_and_of_env_files_reach_any_child(run, write) -
     assert done.stdout == "from-dotenv theirs from the profile <from-dotenv> theirs too\n"
 
 
-def test_only_what_is_needed_is_added_to_the_environment(run, write) -> None:
-    write("profiles.toml", FILES)
+def test_only_what_is_needed_is_added_to_the_environment(run, dev_and_staging) -> None:
     show = "import os, json; print(json.dumps(dict(os.environ)))"
     done = run("-p", "dev", "--", sys.executable, "-I", "-c", show)
     added = json.loads(done.stdout).items() - dict(os.environ).items()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dspy_profiles.launcher.commands import (
     CommandNotFound,
     NotExecutable,
+    cut_off_by,
     find_program,
     program_words,
 )
@@ -74,3 +75,40 @@ def test_a_command_beside_our_python_is_named(monkeypatch, folder):
 def test_a_script_runs_with_the_python_that_runs_us(words):
     assert program_words(words) == [sys.executable, *words]
     assert program_words(["ls", *words]) == ["ls", *words]
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("python -I job.py", "-I"),
+        ("/usr/bin/python3.12 -u -E -m job", "-E"),
+        ("python -uS job.py", "-S"),
+        ("python -ISc pass", "-I"),
+        ("python -W error -Xdev -X utf8 -I job.py", "-I"),
+        ("python --check-hash-based-pycs always -I", "-I"),
+        ("env -i -u NAME A=1 python -I job.py", "-I"),
+        ("bin/isolated", "-I"),
+        ("isolated", "-I"),
+        ("bin/split", "-E"),
+        ("python job.py -I", None),
+        ("python -c -I", None),
+        ("python -mjob -I", None),
+        ("python -uBsP -WI -XS - -I", None),
+        ("python -- -I", None),
+        ("python", None),
+        ("grep -I word", None),
+        ("env", None),
+        ("runs", None),
+        ("itself", None),
+        ("nowhere", None),
+    ],
+)
+def test_an_option_that_lets_nobody_into_a_python_is_seen(folder, command, option):
+    for name, first in {
+        "isolated": "/usr/bin/python3 -sI",
+        "split": "/usr/bin/env -S python -E",
+        "itself": folder / "itself",
+    }.items():
+        (folder / name).write_text(f"#!{first}\nimport dspy\n")
+        (folder / name).chmod(0o755)
+    assert cut_off_by(command.split(), {"PATH": str(folder)}) == option

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from dspy_profiles.environment import load_env_files, set_once
+from dspy_profiles.environment import broken_lines, load_env_files, names_in, set_once
 from dspy_profiles.errors import InvalidFile, InvalidProfile
 from dspy_profiles.resolver import Scene
 
@@ -47,6 +47,23 @@ def test_an_env_that_is_a_folder_or_not_there_is_none(project):
     before = dict(os.environ)
     load()
     assert dict(os.environ) == before
+
+
+def test_a_line_that_says_nothing_is_told_once_with_its_place_and_unshown(write, caplog):
+    path = write(".env", "A=1\nsk-canary x\nB='canary\nC=3\n")
+    load()
+    load()
+    assert names_in([path]) == {"A", "C"}
+    assert caplog.messages == [
+        f"dspy-profiles: {path}:{line}: this is no NAME=VALUE, and is left out" for line in (2, 3)
+    ]
+
+
+def test_a_broken_line_that_was_asked_for_is_told_by_nobody_else(write, caplog, project):
+    path = write(".env", "what is this\n")
+    assert broken_lines([path, project / "gone.env"]) == [(path, 1)]
+    load()
+    assert caplog.messages == []
 
 
 def test_resolving_loads_nothing(write):

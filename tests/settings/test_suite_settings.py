@@ -57,6 +57,21 @@ def test_a_setting_of_two_choices_takes_no_third(project, write):
         load()
 
 
+def test_a_budget_that_cannot_be_kept_is_told_with_whoever_gave_it(home, project, write):
+    path = write("pyproject.toml", '[tool.dspy-profiles]\nbudget = "calls=5"\n')
+    assert given("budget").value == "calls=5"
+    path.write_text('[tool.dspy-profiles]\n\nbudget = "usd=0.5,cals=1"\n')
+    with pytest.raises(InvalidFile, match='knows no "cals"') as raised:
+        load()
+    assert str(raised.value.where) == f"{path}:3"
+    assert raised.value.hint == 'did you mean "calls"?'
+    path.unlink()
+    os.environ["DSPY_PROFILES_BUDGET"] = "x"
+    with pytest.raises(InvalidFile, match='"x" is no budget') as raised:
+        load()
+    assert raised.value.where == "DSPY_PROFILES_BUDGET"
+
+
 def test_each_value_says_who_gave_it(home, project, write):
     config = write(home / ".dspy/config.toml", '\ndefault = "user"\n')
     pyproject = write("pyproject.toml", '[tool.dspy-profiles]\nnot-secret = "x"\n')
@@ -168,6 +183,23 @@ def test_one_string_is_a_list_of_one_and_an_empty_list_is_none_at_all(project, w
 def test_a_list_from_the_environment_has_no_empty_members(project):
     os.environ["DSPY_PROFILES_ENV_FILE"] = "a.env,, b.env ,"
     assert Scene.now().env_files == (project / "a.env", project / "b.env")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("profile", "default"),  # its flag
+        ("dspy_profile", "default"),  # its ini key
+        ("DSPY_PROFILES_CASSETTE_DIR", "cassette-dir"),
+        ("cassette_dir", "cassette-dir"),
+        ("--store", "store"),
+    ],
+)
+def test_what_a_setting_is_called_elsewhere_leads_to_its_name(project, write, written, meant):
+    write("pyproject.toml", f'[tool.dspy-profiles]\n"{written}" = "x"\n')
+    with pytest.raises(InvalidFile, match="there is no setting") as error:
+        load()
+    assert error.value.hint == f'did you mean "{meant}"?'
 
 
 def test_an_empty_variable_gives_nothing(project, write):

@@ -7,11 +7,9 @@ from dspy_profiles.activation.block import current_profile, profile
 from dspy_profiles.activation.configuring import Configured, configure
 from dspy_profiles.activation.decorating import bind, with_profile
 from dspy_profiles.activation.objects import embedder, lm
-from dspy_profiles.activation.prepared import ProfileWarning
 
 __all__ = [
     "Configured",
-    "ProfileWarning",
     "bind",
     "configure",
     "current_profile",

@@ -4,12 +4,13 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from dspy_profiles import plugins
+from dspy_profiles.activation.laying import Laid, added_up
 from dspy_profiles.activation.prepared import Prepared, prepared
 from dspy_profiles.resolved import ACTIVE, ResolvedProfile
 from dspy_profiles.resolver import Overrides, check_overrides
@@ -17,7 +18,7 @@ from dspy_profiles.resolver import Overrides, check_overrides
 if TYPE_CHECKING:
     from dspy_profiles.activation.taping import Tape
 
-__all__ = ["Overlay", "current_profile", "overlay", "profile"]
+__all__ = ["current_profile", "profile"]
 
 
 class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
@@ -43,20 +44,18 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
         cassettes: str | None = None,
         **overrides: Mapping[str, Any],
     ) -> None:
-        overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
         if overrides:
-            check_overrides(
-                overrides, name or ""
-            )  # at a decoration already, not only at the first call
+            overrides = Overrides(overrides)  # some print an error's frames: not with secrets
+            check_overrides(overrides, name or "")  # where it is written, not where it is entered
         self._name = name
         self._overrides = overrides
         self._cassette = cassette
         self._mode = cassettes
-        self._entered: list[Overlay] = []
+        self._entered: list[_Overlay] = []
 
     def __enter__(self) -> ResolvedProfile:
         ready = prepared(self._name, self._overrides)
-        entered = overlay(ready, None if self._cassette is None else self._tape(ready))
+        entered = _overlay(ready, None if self._cassette is None else self._tape(ready))
         self._entered.append(entered)
         return entered.profile
 
@@ -75,10 +74,8 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
         here.leave()
         if here.tape is not None:
             here.tape.end(error)
-        elif kind is not None and not issubclass(kind, Exception) and current_profile() is None:
-            from dspy_profiles.calls.held import let_out  # imports DSPy
-
-            let_out(error)  # the outermost block is where an error of ours comes out
+        if kind is not None and not issubclass(kind, Exception):
+            _let_out(error, is_outermost=here.tape is not None or _is_outermost())
 
     def _tape(self, ready: Prepared) -> "Tape":
         from dspy_profiles.activation.taping import Tape  # imports DSPy
@@ -86,57 +83,43 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
         return Tape(cast("str", self._cassette), self._mode, ready.profile)
 
 
-class Overlay:
-    """One entered block: the overrides that it laid over DSPy's, and those that were before."""
+class _Overlay(Laid):
+    """One entered block: its profile, and the overrides that it laid over DSPy's."""
 
-    __slots__ = ("_fallback", "_laid", "_previous", "_token", "_variable", "profile", "tape")
+    __slots__ = ("_fallback", "profile", "tape")
 
     def __init__(
         self, ready: Prepared, variable: ContextVar[Any] | None, tape: "Tape | None" = None
     ) -> None:
         self.profile = ready.profile
         self.tape = tape
-        self._variable = variable
+        self._fallback: AbstractContextManager[None] | None = None
         if variable is None:
-            self._fallback = _context(ready, tape)
+            import dspy
+
+            self._fallback = dspy.context(**_values(ready, tape))
             self._fallback.__enter__()
             return
-        self._previous = previous = variable.get()
-        laid = {**previous, **ready.values}  # DSPy's own threads hold plain dictionaries, too
-        if ready.callbacks:
-            laid["callbacks"] = _added_up(ready.callbacks)
-        if tape is not None:
-            laid.update(tape.settings())
-        self._laid = laid
-        self._token: Token[Any] = variable.set(laid)
+        previous = variable.get()
+        laid = {**previous, **_values(ready, tape)}  # DSPy's own threads hold plain ones, too
+        Laid.__init__(self, variable, previous, laid)  # super() would cost each activation more
 
     def is_here(self) -> bool:
-        """Whether this is the innermost block of the running thread or task."""
-        return self._variable is None or self._variable.get() is self._laid
+        return self._fallback is not None or super().is_here()
 
     def leave(self) -> None:
-        """Put back what was there, whatever has happened in between."""
-        if self._variable is None:
+        """Put back what was there, and tell who wants to hear of it."""
+        if self._fallback is not None:
             self._fallback.__exit__(None, None, None)
-        elif self.is_here():
-            try:
-                self._variable.reset(self._token)
-            except ValueError:  # left in a copy of the context that it was entered in
-                self._variable.set(self._previous)
-                self._disarm()
-        else:  # left elsewhere, or before a block inside of it: whoever comes back finds nothing
-            self._disarm()
+        else:
+            self.take_away()
         if "dspy_profiles_deactivated" in plugins.listening:
             plugins.manager().hook.dspy_profiles_deactivated(profile=self.profile)
 
-    def _disarm(self) -> None:
-        self._laid.clear()
-        self._laid.update(self._previous)
 
-
-def overlay(ready: Prepared, tape: "Tape | None" = None) -> Overlay:
+def _overlay(ready: Prepared, tape: "Tape | None" = None) -> _Overlay:
     """Enter a block."""
-    entered = Overlay(ready, _variable(), tape)
+    entered = _Overlay(ready, _variable(), tape)
     if "dspy_profiles_activated" in plugins.listening:
         try:
             plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
@@ -163,18 +146,34 @@ def _variable() -> ContextVar[Any] | None:
     return dspy_internals.block_overrides()
 
 
-def _context(ready: Prepared, tape: "Tape | None") -> AbstractContextManager[None]:
+def _values(ready: Prepared, tape: "Tape | None") -> Mapping[str, Any]:
+    """What the block says: with callbacks that add up, and with its cassette."""
+    if tape is None and not ready.callbacks:
+        return ready.values
     import dspy
 
-    values = {**ready.values, **(tape.settings() if tape is not None else {})}
+    values = dict(ready.values)
     if ready.callbacks:
-        values["callbacks"] = _added_up(ready.callbacks)
-    entered: AbstractContextManager[None] = dspy.context(**values)
-    return entered
+        values["callbacks"] = added_up(dspy.settings.callbacks, ready.callbacks)
+    if tape is not None:
+        values.update(tape.settings())
+    return values
 
 
-def _added_up(ours: tuple[Any, ...]) -> list[Any]:
-    import dspy
+def _is_outermost() -> bool:
+    """Whether no block and no session is around. What was configured is neither: it has no end."""
+    from dspy_profiles.activation import session  # imports DSPy
 
-    there = list(dspy.settings.callbacks)
-    return there + [callback for callback in ours if callback not in there]
+    variable = _variable()
+    if variable is None:
+        return current_profile() is None
+    return ACTIVE not in variable.get() and session.innermost() is None
+
+
+def _let_out(error: BaseException | None, *, is_outermost: bool) -> None:
+    """Raise an error of ours as itself, unless DSPy would make a failed example of it here."""
+    from dspy_profiles import dspy_internals  # imports DSPy
+    from dspy_profiles.calls.held import let_out
+
+    if is_outermost and not dspy_internals.is_swallowing():
+        let_out(error)

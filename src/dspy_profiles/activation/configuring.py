@@ -6,6 +6,7 @@ from typing import Any
 
 from dspy_profiles import dspy_internals
 from dspy_profiles.activation import session
+from dspy_profiles.activation.laying import added_up
 from dspy_profiles.activation.prepared import Prepared, prepared
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.resolved import ResolvedProfile
@@ -19,43 +20,47 @@ _MISSING = object()
 class Configured:
     """What `configure` did, and the way back."""
 
-    def __init__(self, ready: Prepared, before: dict[str, Any], ours: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        ready: Prepared,
+        before: dict[str, Any] | None = None,
+        ours: Mapping[str, Any] | None = None,
+        pin: session.Pin | None = None,
+    ) -> None:
         self.profile: ResolvedProfile = ready.profile
-        self.way_back = before
-        self._ours = ours
-        self._pin: session.Pin | None = None
+        self.way_back = before or {}
+        self._ours = ours or {}
+        self._pin = pin
 
     def restore(self) -> None:
         """Put back what was configured before, but for what was configured since."""
         if self._pin is not None:
             self._pin.release()
+        if not self.way_back:
             return
-        config = _config()
-        later = _since(self)
-        back = {}
-        for key, value in self.way_back.items():
-            heir = next((handle for handle in later if key in handle.way_back), None)
-            if heir is None and config.get(key, _MISSING) is self._ours[key]:
-                back[key] = value
-        gone = [key for key, value in back.items() if value is _MISSING]
+        config, later = _config(), _since(self)
+        heirs = {
+            key: next((handle for handle in later if key in handle.way_back), None)
+            for key in self.way_back
+        }
+        back = {
+            key: value
+            for key, value in self.way_back.items()
+            if heirs[key] is None and config.get(key, _MISSING) is self._ours[key]
+        }
         if back:  # raises in a thread that may not, and leaves the way back as it is
             _configure({k: v for k, v in back.items() if v is not _MISSING})
-        for key in gone:
-            config.pop(key, None)
-        for key, value in self.way_back.items():
-            heir = next((handle for handle in later if key in handle.way_back), None)
+        for key, value in back.items():
+            if value is _MISSING:
+                config.pop(key, None)
+        for key, heir in heirs.items():
             if heir is not None:  # its way back leads past us now
-                heir.way_back[key] = value
+                heir.way_back[key] = self.way_back[key]
         self.way_back = {}
 
 
 # Weakly: a handle that nobody holds is restored by nobody.
 _handles: list["weakref.ref[Configured]"] = []
-
-
-def _remembered(handle: Configured) -> Configured:
-    _handles.append(weakref.ref(handle))
-    return handle
 
 
 def _since(handle: Configured) -> list[Configured]:
@@ -76,25 +81,24 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     ready = prepared(name, overrides)
     pinned = session.innermost()
     if pinned is not None and pinned.ready is ready:  # none was named: it is in force already
-        return _remembered(Configured(ready, {}, {}))
+        return Configured(ready)
     # Our own doors pass the pin; the default profile, the lowest of levels, lies beneath it.
     if pinned is not None and not ready.is_default:
-        handle = Configured(ready, {}, {})
-        handle._pin = session.pin(ready)  # noqa: SLF001
-        return handle
+        return Configured(ready, pin=session.pin(ready))
     config = _config()
     values = dict(ready.values)
     if ready.is_default:
         values = {k: v for k, v in values.items() if _is_untouched(config, k)}
     if ready.callbacks:
-        there = config["callbacks"]
-        values["callbacks"] = [*there, *(c for c in ready.callbacks if c not in there)]
+        values["callbacks"] = added_up(config["callbacks"], ready.callbacks)
     before = {key: config.get(key, _MISSING) for key in values}
     if values:
         _configure(values)
     if ready.is_default:
         _filled.update(values)
-    return _remembered(Configured(ready, before, values))
+    handle = Configured(ready, before, values)
+    _handles.append(weakref.ref(handle))
+    return handle
 
 
 _filled: dict[str, Any] = {}  # what the default profile has set, and may set anew

@@ -46,7 +46,7 @@ def with_profile(
         return cast("Callable[[F], F]", with_profile()(name))
 
     overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
-    profile(name, **overrides)  # what is wrong with the overrides is told here and now
+    profile(name, **overrides)  # wrong overrides fail here, where they are written
 
     def block() -> profile:
         return profile(name, cassette=cassette, cassettes=cassettes, **overrides)

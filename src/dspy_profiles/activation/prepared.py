@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 from dspy_profiles import dspy_api, environment, locations, plugins, resolver, secrets, settings
 from dspy_profiles.activation.watch import Watch
 from dspy_profiles.content import content
-from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileNotFound
-from dspy_profiles.fetching import fetch, references, refuse_missing, secret_files
+from dspy_profiles.errors import (
+    InvalidFile,
+    InvalidProfile,
+    ProfileError,
+    ProfileNotFound,
+    ProfileWarning,
+)
+from dspy_profiles.fetching import references, refuse_missing, secret_files, set_variables
 from dspy_profiles.imports import make_importable
 from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import ACTIVE, KeyPath, ResolvedProfile
@@ -22,13 +28,9 @@ from dspy_profiles.sections import CLIENT_KEYS
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
 
-__all__ = ["Prepared", "ProfileWarning", "prepare", "prepared", "set_session"]
+__all__ = ["Prepared", "prepare", "prepared", "set_session", "watch_of"]
 
 KEPT = 512  # names with their overrides; one that falls out is only made again
-
-
-class ProfileWarning(UserWarning):
-    """Something about a profile that its user should know, and that stops nothing."""
 
 
 @dataclass(eq=False)
@@ -57,7 +59,17 @@ class Prepared:
         ours = {k: v for k, v in built.values.items() if k != "callbacks"}
         self.callbacks = tuple(built.values.get("callbacks", ()))
         self.values = {**ours, ACTIVE: self.profile}
+        if "lm" in ours:
+            _watch_for_pinned()
         self.built = built  # last: others look at it without the lock
+
+
+def _watch_for_pinned() -> None:
+    from dspy_profiles.activation.pinned import notice
+    from dspy_profiles.calls import watch
+
+    with contextlib.suppress(ProfileError):  # another DSPy than we know: only a word is lost
+        watch(notice)
 
 
 _lock = ProcessLock()
@@ -159,18 +171,14 @@ def prepare(
     if build:
         refuse_missing(profile, skip=_is_not_needed(profile))
     watch = watch_of(profile, scene)
-    variables = fetch(profile, "env").get("env", {})
-    environment.set_once(
-        profile.name,
-        {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
-    )
+    set_variables(profile)
     environment.remember_secrets(scene.names)
     make_importable((scene.locations.cwd, scene.locations.root))
     return Prepared(profile, choice.is_default, watch)
 
 
 def _is_not_needed(profile: ResolvedProfile) -> Callable[[KeyPath], bool]:
-    """What no block needs; and what its provider may do without is left to `build` to say."""
+    """What a block can do without. Whether a provider needs a connection is for `build` to say."""
 
     def skip(key: KeyPath) -> bool:
         if key[0] in ("lms", "embedder"):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dspy_profiles import dspy_internals, plugins
+from dspy_profiles.activation.laying import added_up
 from dspy_profiles.activation.prepared import Prepared, set_session
-from dspy_profiles.errors import ProfileError
 from dspy_profiles.locking import ProcessLock
 from dspy_profiles.resolved import ResolvedProfile
 
@@ -87,10 +87,7 @@ def pin(ready: Prepared, notify: Notify = tell_on_stderr) -> Pin:
     """Pin a profile until it is released. Pins in pins are released from the inside out."""
     config = dspy_internals.base_config()
     if config is None:
-        raise ProfileError(
-            "this version of DSPy keeps its settings where a session cannot be pinned",
-            hint="install dspy>=3.4,<4",
-        )
+        raise dspy_internals.unfit("keeps its settings where a session cannot be pinned")
     if ready.built is None:  # else the pin would be empty, and nobody would know
         ready.build()
     with _lock:
@@ -110,10 +107,7 @@ def hear(callback: Any) -> None:
     """
     config = dspy_internals.base_config()
     if config is None:
-        raise ProfileError(
-            "this version of DSPy keeps its settings where nothing can be recorded",
-            hint="install dspy>=3.4,<4",
-        )
+        raise dspy_internals.unfit("keeps its settings where nothing can be recorded")
     with _lock:
         _take_over(config, {"callbacks"})
         _listeners.append(callback)
@@ -198,8 +192,7 @@ def _take_over(config: dict[str, Any], keys: set[str]) -> None:
 def _settle(keys: set[str]) -> None:
     """Make these keys of DSPy's settings what the pins, or what is put aside, say."""
     config = dspy_internals.base_config()
-    if config is None:
-        return
+    assert config is not None  # noqa: S101 - else nothing would be pinned
     for key in keys:
         value = _in_force(key)
         _stood.setdefault(key, {})[id(value)] = value
@@ -215,8 +208,8 @@ def _settle(keys: set[str]) -> None:
 
 def _in_force(key: str) -> Any:
     if key == "callbacks":
-        ours, theirs = _own_ears(), _aside[key]
-        return [*theirs, *(c for c in ours if c not in theirs)] if ours else theirs
+        ours, theirs = _own_callbacks(), _aside[key]
+        return added_up(theirs, ours) if ours else theirs
     return next((p.values[key] for p in reversed(_pins) if key in p.values), _aside[key])
 
 
@@ -224,7 +217,7 @@ def _is_held() -> bool:
     return bool(_pins or _listeners)
 
 
-def _own_ears() -> list[Any]:
+def _own_callbacks() -> list[Any]:
     """Callbacks of the pins, and those that hear of everything."""
     return [*_listeners, *(callback for p in _pins for callback in p.ready.callbacks)]
 
@@ -235,7 +228,7 @@ def _put(config: dict[str, Any], key: str, value: Any) -> None:
         if key not in _aside or config is not dspy_internals.base_config():  # a copy of it
             dict.__setitem__(config, key, value)
         elif key == "callbacks":
-            _aside[key] = [callback for callback in value if callback not in _own_ears()]
+            _aside[key] = [callback for callback in value if callback not in _own_callbacks()]
             _settle({key})
         else:
             _aside[key] = value

@@ -11,7 +11,7 @@ from typing import Any
 import dspy
 
 from dspy_profiles.activation.stages import by_rank
-from dspy_profiles.calls import STAGES, let_out, tap
+from dspy_profiles.calls import STAGES, tap
 from dspy_profiles.cassettes import Cassette, Player, checked_mode
 from dspy_profiles.resolved import ResolvedProfile
 
@@ -33,7 +33,7 @@ class Tape:
         )
 
     def settings(self) -> Mapping[str, Any]:
-        """What leads the block's calls past it."""
+        """The settings that lead the block's calls through it."""
         if self._mode == "off":
             return {}
         tap()
@@ -41,12 +41,8 @@ class Tape:
         return {STAGES: by_rank([*around, Player(self._cassette)])}
 
     def end(self, error: BaseException | None) -> None:
-        """Write what was recorded, unless it is half of something; a miss comes out as what it is.
-
-        The block is where it comes out: further in, DSPy would make a failed example of it.
-        """
+        """Write what was recorded, unless it is half of something."""
         if error is not None and self._mode in ("once", "all"):
             self._cassette.discard()
         else:
             self._cassette.save()
-        let_out(error)

@@ -12,7 +12,6 @@ from dspy_profiles.locations import Locations
 
 __all__ = ["Watch"]
 
-YOUNG_NS = 100_000_000
 LOOK_EVERY = 1.0  # seconds between two looks for what is rarely there: nearer files, .env, …
 
 Stamps = tuple[tuple[Path, Stamp | None], ...]
@@ -70,7 +69,7 @@ class Watch:
         self._files = tuple((path, *stamp) for path, stamp in stamps if stamp is not None)
         self._young = ()
         # What was written a moment ago may change once more without a new stamp.
-        is_young = any(time_ns() - mtime < YOUNG_NS for _, mtime, *_ in self._files)
+        is_young = any(time_ns() - mtime < document.RACY_NS for _, mtime, *_ in self._files)
         self._held = True
         self._next_look = time.monotonic() + (0 if is_young else LOOK_EVERY)
 

@@ -1,14 +1,15 @@
 """Calls are reserved before they are made; what they cost is added when it is known."""
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from dspy_profiles.amounts import counted, exact
 from dspy_profiles.budget.tally import Slots, Spent, Tally
 from dspy_profiles.calls import Answer, Call, Held, Stage
 from dspy_profiles.errors import BudgetExceeded
-from dspy_profiles.limits import Limits, counted
+from dspy_profiles.limits import Limits
 from dspy_profiles.locking import ProcessLock
 
 __all__ = ["Account", "Budget"]
@@ -33,13 +34,14 @@ class Account:
         if self.tally is None:
             return self._own
         with self.tally.locked() as slots:
-            return slots[self._place]
+            return self.read(slots)
 
     def read(self, slots: Slots | None) -> Spent:
-        return self._own if slots is None else slots[self._place]
+        """What was spent so far; `slots` is the file of a session, open, where there is one."""
+        return self._own if self.tally is None or slots is None else slots[self._place]
 
     def write(self, slots: Slots | None, spent: Spent) -> None:
-        if slots is None:
+        if self.tally is None or slots is None:
             self._own = spent
         else:
             slots[self._place] = spent
@@ -62,10 +64,10 @@ class Account:
         if elsewhere > 0:
             by_model += f"{', ' if by_model else ''}{elsewhere} in other processes"
         flight = f", {self.in_flight} still under way" if self.in_flight else ""
-        usd = f", {_dollars(spent.usd)}" if spent.usd else ""
+        usd = f", {exact(spent.usd)}" if spent.usd else ""
         models = f" ({by_model})" if by_model else ""
-        calls = counted(spent.calls, "calls")
-        return f"{calls}{models}{flight}, {counted(spent.tokens, 'tokens')}{usd}"
+        calls = counted(spent.calls, "call")
+        return f"{calls}{models}{flight}, {counted(spent.tokens, 'token')}{usd}"
 
 
 _lock = ProcessLock()
@@ -84,16 +86,13 @@ class Budget(Stage):
     def before(self, call: Call) -> Answer | None:
         if call.kind != "lm":
             return None
-        with ExitStack() as locks:
-            locks.enter_context(_lock)
-            slots = None if self._tally is None else locks.enter_context(self._tally.locked())
-            sums = [a.read(slots if a.tally else None) for a in self._accounts]
-            for account, spent in zip(self._accounts, sums, strict=True):
+        with self._locked() as slots:
+            sums = [(account, account.read(slots)) for account in self._accounts]
+            for account, spent in sums:
                 if (refused := account.refusal(spent, call.model)) is not None:
                     raise Held(refused)
-            for account, spent in zip(self._accounts, sums, strict=True):
-                reserved = spent._replace(calls=spent.calls + 1)
-                account.write(slots if account.tally else None, reserved)
+            for account, spent in sums:
+                account.write(slots, spent._replace(calls=spent.calls + 1))
                 account.in_flight += 1
                 account.models[call.model] += 1
         return None
@@ -123,21 +122,20 @@ class Budget(Stage):
                 )
 
     def _add(self, *, tokens: int = 0, usd: float = 0.0, ended: int = 0) -> None:
-        with ExitStack() as locks:
-            locks.enter_context(_lock)
-            slots = None if self._tally is None else locks.enter_context(self._tally.locked())
+        with self._locked() as slots:
             for account in self._accounts:
-                its = slots if account.tally else None
-                spent = account.read(its)
+                spent = account.read(slots)
                 account.in_flight -= ended
-                account.write(its, Spent(spent.calls, spent.tokens + tokens, spent.usd + usd))
+                account.write(slots, Spent(spent.calls, spent.tokens + tokens, spent.usd + usd))
+
+    @contextmanager
+    def _locked(self) -> Iterator[Slots | None]:
+        """No other thread, and no other process of the session, counts meanwhile."""
+        with _lock, nullcontext() if self._tally is None else self._tally.locked() as slots:
+            yield slots
 
 
 def _amount(kind: str, so_far: Any, limit: Any) -> str:
     if kind == "usd":
-        return f"{_dollars(so_far)} of {_dollars(limit)}"
-    return f"{so_far:,} of {counted(limit, kind)}"
-
-
-def _dollars(amount: float) -> str:
-    return f"${amount:,.6f}".rstrip("0").rstrip(".")
+        return f"{exact(so_far)} of {exact(limit)}"
+    return f"{so_far:,} of {counted(limit, kind.removesuffix('s'))}"

@@ -1,4 +1,4 @@
-"""Whose line a call comes from: the innermost one that is no library's."""
+"""The line that a call comes from: the innermost one outside of all libraries."""
 
 import sys
 import sysconfig

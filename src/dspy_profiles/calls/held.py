@@ -14,6 +14,11 @@ class Held(BaseException):
     def __init__(self, error: ProfileError) -> None:
         super().__init__(error)
         self.error = error
+        # Read only where nothing lets it out: what was configured has no end to come out at.
+        self.add_note(
+            f"  to catch this as {type(error).__name__}, open a block around the call: "
+            "with profile(…)"
+        )
 
     def __str__(self) -> str:
         return str(self.error)

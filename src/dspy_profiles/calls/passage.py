@@ -115,8 +115,7 @@ class Passage(_Passage):
                 yield event
             way.ended(BrokenOff())
         except BaseException as error:
-            if (instead := way.ended(error)) is not error:
-                raise instead from None
+            way.fail(error)
             raise
         finally:
             if hasattr(source, "close"):
@@ -133,7 +132,7 @@ class Passage(_Passage):
         except Exception as error:  # noqa: BLE001 - raised when its events have gone on
             failed = error
         except BaseException as error:
-            way.ended(error)
+            way.fail(error)
             raise
         finally:
             if hasattr(source, "close"):
@@ -180,8 +179,7 @@ class AsyncPassage(_Passage):
                 yield event
             way.ended(BrokenOff())
         except BaseException as error:
-            if (instead := way.ended(error)) is not error:
-                raise instead from None
+            way.fail(error)
             raise
         finally:
             if hasattr(source, "aclose"):
@@ -198,7 +196,7 @@ class AsyncPassage(_Passage):
         except Exception as error:  # noqa: BLE001 - raised when its events have gone on
             failed = error
         except BaseException as error:
-            way.ended(error)
+            way.fail(error)
             raise
         finally:
             if hasattr(source, "aclose"):

@@ -10,10 +10,9 @@ from dspy_profiles import dspy_internals
 from dspy_profiles.calls.passage import AsyncPassage, Passage, within
 from dspy_profiles.calls.stage import REPLAYED, STAGES, Call, Stage
 from dspy_profiles.calls.way import Way
-from dspy_profiles.errors import ProfileError
 from dspy_profiles.locking import ProcessLock
 
-__all__ = ["tap"]
+__all__ = ["tap", "watch"]
 
 EXECUTION = "dspy.clients.execution"
 EMBEDDING = "dspy.clients.embedding"
@@ -22,6 +21,7 @@ OURS = "dspy_profiles_passage"  # on DSPy's own record of one call, which it car
 
 _lock = ProcessLock()
 _tapped = False
+_watching: list[Callable[[Any], None]] = []
 
 
 def tap() -> None:
@@ -37,10 +37,7 @@ def tap() -> None:
         names = ("_select_engine", "finalize", "_cached", "_store")
         execution = dspy_internals.doors(EXECUTION, *names)
         if execution is None:
-            raise ProfileError(
-                "this version of DSPy leads its calls where they cannot be followed",
-                hint="install dspy>=3.4,<4",
-            )
+            raise dspy_internals.unfit("leads its calls where they cannot be followed")
         replace: dict[str, Any] = vars(execution)
         replace["_select_engine"] = _selecting(replace["_select_engine"])
         replace["finalize"] = _finalizing(replace["finalize"])
@@ -51,6 +48,28 @@ def tap() -> None:
         _tap_embedder()
         _tap_retriever()
         _tapped = True
+
+
+def watch(notice: Callable[[Any], None]) -> None:
+    """Show it the LM of every call from now on, also where no stage is in force."""
+    tap()
+    if notice not in _watching:
+        _watching.append(notice)
+
+
+def _show(lm: Any) -> None:
+    for notice in _watching:
+        notice(lm)
+
+
+class _Showing(Stage):
+    """The last one, which only hears of a call that nobody holds back."""
+
+    def before(self, call: Call) -> None:
+        _show(call.lm)
+
+
+_SHOWING = _Showing()
 
 
 def _standing() -> Sequence[Stage]:
@@ -83,7 +102,10 @@ def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
     def selected(lm: Any, call: Any, asynchronous: Any) -> Any:
         engine, request, provider = select(lm, call, asynchronous)
         stages = _standing()
-        if not stages or within(lm):
+        if within(lm):
+            return engine, request, provider
+        if not stages:
+            _show(lm)
             return engine, request, provider
         ours = Call(
             "lm",
@@ -93,7 +115,7 @@ def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
             rollout=call.legacy.get("rollout_id", call.kwargs.get("rollout_id")),
             offline=_is_offline(engine, lm),
         )
-        made = (AsyncPassage if asynchronous else Passage)(engine, ours, stages)
+        made = (AsyncPassage if asynchronous else Passage)(engine, ours, (*stages, _SHOWING))
         setattr(call, OURS, made)
         return made, request, provider
 
@@ -107,9 +129,11 @@ def _finalizing(finalize: Callable[..., Any]) -> Callable[..., Any]:
         made = getattr(call, OURS, None)
         if made is not None:
             if all(way.call.replayed for way in made.ways):
+                _show(lm)
                 dspy_internals.mark(result.outputs, replayed=True)
             made.ways[-1].priced(result.cost)
         elif result.cache_hit:
+            _show(lm)
             for stage in _standing():
                 stage.cached(lm)
         return given

@@ -30,8 +30,7 @@ class Way:
         try:
             result = send()
         except BaseException as error:
-            if (instead := self.ended(error)) is not error:
-                raise instead from None
+            self.fail(error)
             raise
         return self.told(of(result)).result
 
@@ -44,8 +43,7 @@ class Way:
         try:
             result = await send()
         except BaseException as error:
-            if (instead := self.ended(error)) is not error:
-                raise instead from None
+            self.fail(error)
             raise
         return self.told(of(result)).result
 
@@ -71,6 +69,11 @@ class Way:
                 stage.after(self.call, answer)
             self.events = answer.events or ()
         return answer
+
+    def fail(self, error: BaseException) -> None:
+        """Raise what a stage wants in the error's place; else the caller raises it again."""
+        if (instead := self.ended(error)) is not error:
+            raise instead from None
 
     def ended(self, error: BaseException) -> BaseException:
         """The error, or what a stage wants raised in its place."""

@@ -30,7 +30,7 @@ _lock = ProcessLock()
 
 
 class Cassette:
-    """A file of recorded answers, opened in one of the modes; its stages are stood by who opens it.
+    """A file of recorded answers, opened in one mode; whoever opens it lets its stages stand.
 
     The n-th of several equal requests gets the n-th recorded answer; which of them is the n-th is
     left to chance where they are made at once. Nothing is written before `save`. Open it anew for
@@ -48,13 +48,13 @@ class Cassette:
         filter: Filter | None = None,  # noqa: A002 - the word that people know
         since: float | None = None,
     ) -> None:
-        """Open it; a file that is no cassette is an error here and not in the first call.
+        """Open it; a file that is no cassette is an error here, not at the first call.
 
         `profile` is the fingerprint of the profile in force, `command` what records a miss. A file
         that was written after `since`, in seconds since 1970, is of this same session: to record
         afresh then keeps what others have put into it.
         """
-        self.path = Path(os.path.realpath(path))  # through links, and whatever is the folder later
+        self.path = Path(os.path.realpath(path))  # so links stay, and a chdir changes nothing
         self.mode = checked_mode(mode)
         self.match = checked_match(match)
         self.filter = filter
@@ -118,7 +118,7 @@ class Cassette:
         )
 
     def discard(self) -> None:
-        """Forget what was recorded: of a test that failed half is not to stay."""
+        """Forget what was recorded: half of a test that failed is not to stay."""
         with _lock:
             self._added.clear()
 
@@ -168,7 +168,7 @@ class Cassette:
     def left_out(self, call: Call) -> CassetteMiss:
         """The same for a request that is never kept."""
         model = model_of(call.kind, request_of(call))
-        message = f"a call of {model} is kept on no cassette: the filter leaves it out"
+        message = f"a call to {model} is not kept on any cassette: the filter leaves it out"
         return CassetteMiss(message, hint="let the filter keep it, or do not call it here")
 
     def _hint(self) -> str:

@@ -42,7 +42,7 @@ def _without_logprobs(data: dict[str, Any]) -> None:
 
 
 def pack(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Pieces of one text that follow each other in one table, as `pieces`: a stream in a line."""
+    """Consecutive pieces of one text as one table with `pieces`, so that a stream is one line."""
     packed: list[dict[str, Any]] = []
     for event in events:
         delta = event.get("delta") or {}
@@ -58,6 +58,7 @@ def pack(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def unpack(events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The events that were packed."""
     for event in events:
         if "pieces" not in event:
             yield event

@@ -44,7 +44,7 @@ def write_last_run(root: Path, run: LastRun) -> None:
 
 
 def read_last_run(root: Path) -> LastRun | None:
-    """None where no full run has been told of yet."""
+    """None where there has been no full run yet."""
     path = root / FOLDER / NAME
     try:
         found = json.loads(path.read_text("utf-8"))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from dspy_profiles.cassettes.format import Track, lines
 from dspy_profiles.cassettes.reading import read
-from dspy_profiles.cassettes.writing import replace
+from dspy_profiles.cassettes.requests import MATCH
+from dspy_profiles.cassettes.writing import PATIENCE, replace
 from dspy_profiles.replacing import locked
 
 __all__ = ["Description", "describe", "prune"]
@@ -44,10 +45,10 @@ def describe(path: Path) -> Description:
     )
 
 
-def prune(path: Path, keys: Collection[str], *, match: tuple[str, ...] | None = None) -> int:
+def prune(path: Path, keys: Collection[str], *, match: tuple[str, ...] = MATCH) -> int:
     """Take out the requests with these keys, and the file when none is left; says how many went."""
-    with locked(path, 60.0):
-        tape = read(path) if match is None else read(path, match)
+    with locked(path, PATIENCE):
+        tape = read(path, match)
         left = [entry for entry in tape.entries if entry.key not in keys]
         gone = len(tape.entries) - len(left)
         if not left:

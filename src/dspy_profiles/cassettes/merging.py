@@ -8,13 +8,11 @@ from typing import Any
 from dspy_profiles.cassettes.format import Track, lines
 from dspy_profiles.cassettes.reading import read
 from dspy_profiles.cassettes.tape import Entry, Header, Tape, order_of
-from dspy_profiles.cassettes.writing import Stamp, replace, stamp_of
+from dspy_profiles.cassettes.writing import PATIENCE, Stamp, replace, stamp_of
 from dspy_profiles.errors import WriteFailed
 from dspy_profiles.replacing import locked
 
 __all__ = ["Added", "write"]
-
-PATIENCE = 60.0  # seconds for others to write theirs
 
 
 @dataclass
@@ -58,8 +56,8 @@ def write(  # noqa: PLR0913 - what was there, what came, and how to tell
 ) -> bool:
     """Add it to what stands there now, or put it in its place; says whether the file has changed.
 
-    Of a request that another process has recorded meanwhile, its answers stay and only what it has
-    not goes after them; afresh, those of this process stay.
+    Where another process has recorded the same request meanwhile, its answers stay, and only those
+    that it lacks go after them; afresh, the answers of this process take their place.
     """
     _make_folder(path)
     with locked(path, PATIENCE):

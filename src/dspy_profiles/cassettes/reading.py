@@ -17,6 +17,7 @@ __all__ = ["numbered", "read"]
 
 KINDS = ("lm", "embedder", "retriever")
 ANEW = "if this was a cassette, delete it and record it again; else name another file"
+NONE = "this is no cassette: it does not begin with a header"
 AGAIN = "take out that line, or delete the file and record it again"
 CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 
@@ -24,26 +25,27 @@ CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 def read(path: Path, match: tuple[str, ...] = MATCH) -> Tape:
     """The cassette at this path; `InvalidFile`, with the line, if it is none."""
     tape = Tape(Header(VERSION))
-    waiting: list[tuple[int, bytes, dict[str, Any]]] = []
+    waiting: list[tuple[Place, bytes, dict[str, Any]]] = []
     for number, line in numbered(path):
-        data = _table(path, number, line)
-        if number == 1:
-            tape.header = _header(path, data)
-        elif line.isspace():
+        where = Place(path, number)
+        if number > 1 and line.isspace():  # not strip, which would copy what may be large
             continue
+        data = _table(where, line)
+        if number == 1:
+            tape.header = _header(where, data)
         elif "part" in data:
-            _add_part(path, number, data, tape)
+            _add_part(where, data, tape)
         else:
             try:
-                _add_entry(Place(path, number), line, data, tape, match)
+                _add_entry(where, line, data, tape, match)
             except _Unknown:  # its parts come later in a file that was merged by hand
-                waiting.append((number, line, data))
-    for number, line, data in waiting:
+                waiting.append((where, line, data))
+    for where, line, data in waiting:
         try:
-            _add_entry(Place(path, number), line, data, tape, match)
+            _add_entry(where, line, data, tape, match)
         except _Unknown as unknown:
             message = f'the text "{unknown}" that this line refers to is not in the file'
-            raise InvalidFile(message, AGAIN, Place(path, number)) from None
+            raise InvalidFile(message, AGAIN, where) from None
     return tape
 
 
@@ -61,53 +63,46 @@ def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InvalidFile("this cassette is empty", ANEW, Place(path, 1))
 
 
-def _table(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    if number > 1 and line.isspace():  # not strip, which would copy what may be large
-        return {}
+def _table(where: Place, line: bytes) -> dict[str, Any]:
     try:
         data = orjson.loads(line)
     except ValueError as error:
-        raise _broken(path, number, line, error) from None
+        raise _broken(where, line, error) from None
     if not isinstance(data, dict):
-        message = "a line of a cassette is a table; this is none"
-        raise InvalidFile(message, AGAIN, Place(path, number))
+        raise InvalidFile("a line of a cassette is a table; this is none", AGAIN, where)
     return data
 
 
-def _broken(path: Path, number: int, line: bytes, error: ValueError) -> InvalidFile:
-    if number == 1:
-        message = "this is no cassette: it does not begin with a header"
-        return InvalidFile(message, ANEW, Place(path, 1))
+def _broken(where: Place, line: bytes, error: ValueError) -> InvalidFile:
+    if where.line == 1:
+        return InvalidFile(NONE, ANEW, where)
     if line.startswith(CONFLICT):
-        message = "git has left a conflict here"
         hint = "settle it: whole lines of both sides may stay, in any order"
-        return InvalidFile(message, hint, Place(path, number))
+        return InvalidFile("git has left a conflict here", hint, where)
     if not line.endswith(b"\n"):
         message = "this cassette is cut short: its last line has no end"
-        return InvalidFile(message, "take out that line, or record again", Place(path, number))
+        return InvalidFile(message, "take out that line, or record again", where)
     why = str(error).partition(": line ")[0]
-    return InvalidFile(f"this line is not JSON: {why}", AGAIN, Place(path, number))
+    return InvalidFile(f"this line is not JSON: {why}", AGAIN, where)
 
 
-def _header(path: Path, data: Mapping[str, Any]) -> Header:
+def _header(where: Place, data: Mapping[str, Any]) -> Header:
     version = data.get("cassette")
     if not isinstance(version, int) or isinstance(version, bool):
-        message = "this is no cassette: it does not begin with a header"
-        raise InvalidFile(message, ANEW, Place(path, 1))
+        raise InvalidFile(NONE, ANEW, where)
     if version != VERSION:
         message = f"this cassette has format {version}; this version reads format {VERSION}"
-        hint = "upgrade dspy-profiles, or record it again"
-        raise InvalidFile(message, hint, Place(path, 1))
+        raise InvalidFile(message, "upgrade dspy-profiles, or record it again", where)
     return Header(version, str(data.get("dspy", "")), str(data.get("profile", "")))
 
 
-def _add_part(path: Path, number: int, data: Mapping[str, Any], tape: Tape) -> None:
+def _add_part(where: Place, data: Mapping[str, Any], tape: Tape) -> None:
     name, text = data["part"], data.get("text")
     if not isinstance(name, str) or not isinstance(text, str):
-        raise InvalidFile('"part" and "text" are texts', AGAIN, Place(path, number))
+        raise InvalidFile('"part" and "text" are texts', AGAIN, where)
     if tape.parts.setdefault(name, text) != text:
         message = f'the text "{name}" is in this file twice, and is not the same'
-        raise InvalidFile(message, AGAIN, Place(path, number))
+        raise InvalidFile(message, AGAIN, where)
 
 
 class _Unknown(Exception):

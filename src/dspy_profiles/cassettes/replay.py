@@ -1,34 +1,26 @@
 """The provider `replay`: an engine that answers from a cassette, and asks nobody."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from dspy_profiles import locations
 from dspy_profiles.calls import Answer, Call
 from dspy_profiles.cassettes.cassette import Cassette
 from dspy_profiles.cassettes.player import Player
 from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.providers.offline import OfflineEngine
 
 __all__ = ["ReplayEngine"]
 
 RECORD = 'profile(…, cassette="…", cassettes="new")'
 
 
-class ReplayEngine:
+class ReplayEngine(OfflineEngine):
     """`[x.provider] class = "replay", cassette = "demo.jsonl"`: what was recorded is said again.
 
     The model of `[x.lm]` has to be the one that was recorded, or `match` leaves it out. What is not
     on the cassette is a `CassetteMiss`.
     """
-
-    offline: ClassVar[bool] = True
-    answers_any_role: ClassVar[bool] = True
-    ignores_client_settings: ClassVar[bool] = True
-    supports_function_calling: ClassVar[bool] = True
-    supports_reasoning: ClassVar[bool] = False
-    supports_response_schema: ClassVar[bool] = False
-    supported_params: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *, cassette: str | None = None, match: Iterable[str] | None = None) -> None:
         if not cassette:
@@ -42,13 +34,7 @@ class ReplayEngine:
 
     def start_afresh(self) -> None:
         """Play it from the beginning, for a new test."""
-        opened = Cassette(
-            Path(self._path),
-            "none",
-            match=self._match,
-            command='profile(…, cassette="…", cassettes="new")',
-        )
-        self._player = Player(opened)
+        self._player = Player(Cassette(self._path, "none", match=self._match, command=RECORD))
 
     def complete(self, request: Any) -> Any:
         return _result(self._answer(request, streamed=False))

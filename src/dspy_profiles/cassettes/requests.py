@@ -1,4 +1,4 @@
-"""What makes two requests the same: what the model is told, not who tells it, when, and where.
+"""What makes two requests the same: what the model is told, not by whom, when or where.
 
 An address, a key, a header, a call's id, sync or async, streamed or not: none of these counts. The
 temperature does, and so does DSPy's `rollout_id`.

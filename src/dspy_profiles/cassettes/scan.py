@@ -106,5 +106,5 @@ def _is_random(text: str) -> bool:
 
 
 def _masked(secret: str) -> str:
-    """Its beginning where that says what kind it is, and how long it is."""
-    return f"{secret[:4]}… ({len(secret)} characters)"
+    """Its beginning, which says what kind it is, and how long it is."""
+    return f"{secret[: min(4, len(secret) // 4)]}… ({len(secret)} characters)"

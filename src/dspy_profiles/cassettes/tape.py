@@ -1,6 +1,6 @@
 """What a cassette holds, found by its keys."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,14 +90,4 @@ class Tape:
 
     @property
     def models(self) -> list[str]:
-        return models_of(self.entries)
-
-
-def models_of(entries: Iterable[Entry]) -> list[str]:
-    return sorted({entry.model for entry in entries})
-
-
-def answers(entries: Sequence[Entry]) -> Iterator[Any]:
-    """The responses of all of these, one after the other."""
-    for entry in entries:
-        yield from entry.responses
+        return sorted({entry.model for entry in self.entries})

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from dspy_profiles.errors import Place, WriteFailed
 
-__all__ = ["Stamp", "replace", "stamp_of"]
+__all__ = ["PATIENCE", "Stamp", "replace", "stamp_of"]
 
+PATIENCE = 60.0  # seconds for others to write theirs
 Stamp = tuple[int, int, int]
 
 

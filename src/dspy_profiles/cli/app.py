@@ -2,6 +2,8 @@
 
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -77,23 +79,34 @@ class Commands(TyperGroup):
         ctx.obj = {"debug": "--debug" in ours}
         output.use_color(wanted="--no-color" not in ours)
         ours = [word for word in ours if word not in ("--debug", "--no-color")]
-        return super().parse_args(ctx, [*ours, *others])
+        with _ending(ctx):  # as `--help` and `--version` do here
+            return super().parse_args(ctx, [*ours, *others])
 
     def invoke(self, ctx: Any) -> Any:
+        with _ending(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _ending(ctx: Any) -> Iterator[None]:
+    """What went wrong in here is told, and ends the command with its code."""
+    try:
         try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                output.finish()
-        except ProfileError as error:
-            if ctx.obj["debug"]:
-                traceback.print_exception(error)
-            else:
-                output.fail(error)
-            raise typer.Exit(error.exit_code) from None
-        except (KeyboardInterrupt, typer.Abort):
-            output.note("interrupted; nothing was changed")
-            raise typer.Exit(INTERRUPTED) from None
+            yield
+        except OSError as error:
+            output.lost(error)
+            raise
+        finally:
+            output.finish()
+    except ProfileError as error:
+        if ctx.obj["debug"]:
+            traceback.print_exception(error)
+        else:
+            output.fail(error)
+        raise typer.Exit(error.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        output.note("interrupted; nothing was changed")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _split(args: list[str]) -> tuple[list[str], list[str]]:

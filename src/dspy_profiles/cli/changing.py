@@ -20,7 +20,7 @@ from dspy_profiles.cli.options import (
     ToProject,
     ToUser,
     Yes,
-    can_ask,
+    need_a_person,
     words_of_set,
     words_of_unset,
 )
@@ -175,8 +175,7 @@ def delete(
             note(Text(f'"{name}" stays: {", ".join(users)} extend{"s" * (len(users) == 1)} it'))
             raise typer.Exit(1)
     if not yes:
-        if not can_ask():
-            raise typer.BadParameter("nobody can be asked here; --yes deletes without asking")
+        need_a_person("--yes deletes without asking")
         if not typer.confirm(f"Delete {name} from {on_path(where.path)}?", err=True):
             note(f"{name} stays")
             raise typer.Exit(1)

@@ -1,6 +1,5 @@
 """`validate` and `doctor`: whether profiles are sound, and whether they work."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +8,9 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from dspy_profiles.cli.diagnosis import Diagnosis, counted, fault_json, fault_lines, lines, ways
-from dspy_profiles.cli.options import AsJson, File, profile_names
+from dspy_profiles.amounts import counted
+from dspy_profiles.cli.diagnosis import Diagnosis, fault_json, fault_lines, lines, ways
+from dspy_profiles.cli.options import AsJson, File, can_ask, profile_names
 from dspy_profiles.cli.output import ACCENT, MUTED, console_for, emit, note, out
 from dspy_profiles.wording import place
 
@@ -140,7 +140,7 @@ def _refused(call: "Call") -> "Answer | None":
         return None
     sends = " and ".join(route.sends)
     source = place(route.set_by)
-    if not sys.stdin.isatty():
+    if not can_ask():
         message = f"not asked: {source} sends {sends} to {route.host}"
         return Answer("skipped", message, "--yes sends it")
     if typer.confirm(f"{call.name}: send {sends} to {route.host}, as {source} says?", err=True):
@@ -151,7 +151,8 @@ def _refused(call: "Call") -> "Answer | None":
 @contextmanager
 def _progress(asked: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"], None]]:
     """On a terminal, a line per profile until it has answered; elsewhere nothing."""
-    if not asked or not sys.stderr.isatty():
+    screen = console_for(to_stderr=True)
+    if not asked or not screen.file.isatty():
         yield lambda _name, _answer: None
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -160,7 +161,7 @@ def _progress(asked: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"],
         SpinnerColumn(style=ACCENT, finished_text=" "),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        console=console_for(to_stderr=True),
+        console=screen,
         transient=True,
         # What is not to be seen is held back already.
         redirect_stdout=False,

@@ -14,10 +14,9 @@ from dspy_profiles.cli.options import AsJson
 from dspy_profiles.cli.output import ACCENT, MUTED, as_json, columns, emit, note, out, out_value
 from dspy_profiles.editing import editing
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileNotFound, did_you_mean
-from dspy_profiles.limits import Budgets
 from dspy_profiles.locations import Locations
 from dspy_profiles.resolver import Scene
-from dspy_profiles.settings import BY_NAME, SETTINGS, Setting, SettingValue
+from dspy_profiles.settings import BY_NAME, Setting, SettingValue
 from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
@@ -34,11 +33,9 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group)
 
 
-def _setting_names(incomplete: str) -> list[str]:
-    return [setting.name for setting in SETTINGS if setting.name.startswith(incomplete)]
-
-
-SettingName = Annotated[str, typer.Argument(help="A setting.", autocompletion=_setting_names)]
+SettingName = Annotated[
+    str, typer.Argument(help="A setting.", autocompletion=lambda: list(BY_NAME))
+]
 
 
 def list_settings(*, json: AsJson = False) -> None:
@@ -116,8 +113,6 @@ def _value(setting: Setting, words: list[str]) -> str | list[str]:
     if not setting.many:
         if len(words) > 1 or not words[0].strip():
             raise InvalidProfile(f"{setting.name} takes one value")
-        if setting.name == "budget":
-            Budgets.from_text(words[0])
         settings.from_text(setting, words[0], "the command line")
         if setting.name == "store" and (shown := _masked(words[0])) != words[0]:
             raise PlaintextSecret(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dspy_profiles.health.verdicts import Answer
     from dspy_profiles.health.walk import Check, Examined
 
-__all__ = ["Diagnosis", "counted", "fault_json", "fault_lines", "lines", "ways"]
+__all__ = ["Diagnosis", "fault_json", "fault_lines", "lines", "ways"]
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,6 @@ def _passed(check: "Check", one: "Examined") -> str:
     if check.name == "build":
         return "builds"
     return "" if check.name in ("profile", "cache") else f"{check.name} ok"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def fault_json(fault: "Fault") -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """A profile as the variables of a `.env` file, and back: `DSPY_LM_MODEL` is `lm.model`."""
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles import dspy_api, secrets
+from dspy_profiles import dspy_api, environment, secrets
 from dspy_profiles.assignments import typed
+from dspy_profiles.cli.in_clear import is_clear
 from dspy_profiles.document import _load
 from dspy_profiles.dspy_api import check_value, known_keys
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
@@ -62,11 +62,9 @@ def read_variables(
 
 def raw_values(path: Path) -> dict[str, str]:
     """What a .env file says, with its own references as they are written."""
-    from dotenv import dotenv_values
-
-    text = _load(path).text
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {name: value for name, value in values.items() if value is not None}
+    values, broken = environment.parsed(_load(path).text, interpolate=False)
+    environment.tell_broken(path, broken)
+    return values
 
 
 def assigned(name: str, text: str) -> str:
@@ -75,9 +73,7 @@ def assigned(name: str, text: str) -> str:
         return f"{name}={text}"
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     line = f"{name}='{quoted}'"
-    from dotenv import dotenv_values
-
-    read = dict(dotenv_values(stream=io.StringIO(line), interpolate=False))
+    read, _ = environment.parsed(line, interpolate=False)
     if read != {name: text} or "\0" in text:  # with it the file would be taken for a binary one
         raise InvalidFile(f"no .env file can hold the value of {name}", "write it by hand")
     return line
@@ -139,10 +135,7 @@ def _key_of(rest: str) -> KeyPath | None:
 
 def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
     if len(key) > 1 and _is_secret(key, names):
-        refers = secrets.has_reference(text, secrets.BUILT_IN_SCHEMES)
-        if any(map(secrets.is_plaintext, secrets.in_clear(text, refers=refers))):
-            return f"${{{name}}}"
-        return text
+        return f"${{{name}}}" if is_clear(text) else text
     if key == ("description",) or (key[0] == "env" and len(key) > 1):
         return text
     try:
@@ -174,9 +167,7 @@ def _holds_secret(key: KeyPath, value: object, names: Names) -> bool:
         return any(_holds_secret(key, item, names) for item in value)
     if not _is_secret(key, names) or isinstance(value, float | bool):
         return False
-    text = str(value)
-    refers = secrets.has_reference(text, secrets.BUILT_IN_SCHEMES)
-    return any(map(secrets.is_plaintext, secrets.in_clear(text, refers=refers)))
+    return is_clear(str(value))
 
 
 def _kind(key: KeyPath) -> Mapping[str, Any] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dspy_profiles import secrets
 from dspy_profiles.catalog import Definition, sections
 from dspy_profiles.errors import PlaintextSecret
 from dspy_profiles.marking import Marks
@@ -10,7 +11,7 @@ from dspy_profiles.resolved import KeyPath, Source, Table, join_key
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secret_names import Names
 
-__all__ = ["definitions", "frozen", "in_clear", "names_of", "refuse_in_clear"]
+__all__ = ["definitions", "frozen", "in_clear", "is_clear", "names_of", "refuse_in_clear"]
 
 
 def names_of(scene: Scene) -> Names:
@@ -25,6 +26,12 @@ def definitions(scene: Scene) -> Iterator[Definition]:
         for name, table in document.data.items():
             if isinstance(table, dict) and name != "$schema":
                 yield Definition(name, layer, rank, table, document)
+
+
+def is_clear(text: str) -> bool:
+    """Whether a text under a secret's name is a secret itself, or holds one beside a reference."""
+    refers = secrets.has_reference(text, secrets.BUILT_IN_SCHEMES)
+    return any(map(secrets.is_plaintext, secrets.in_clear(text, refers=refers)))
 
 
 def in_clear(definition: Definition, names: Names) -> list[KeyPath]:

@@ -7,16 +7,22 @@ import typer
 from rich.text import Text
 
 from dspy_profiles import resolver
-from dspy_profiles.cli.options import File, Force, Name, Profile, ToProject, ToUser
+from dspy_profiles.cli.options import (
+    File,
+    Force,
+    Name,
+    Out,
+    Overwrite,
+    Profile,
+    ToProject,
+    ToUser,
+)
 from dspy_profiles.cli.output import MUTED, emit, note, out, out_raw, warn
 from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite what is there.")]
-
 
 FORMS = ("toml", "json", "env", "python")
 
@@ -25,10 +31,6 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands into an app."""
     app.command("import", epilog="Example: dspy-profiles import .env --profile dev")(import_)
     app.command(epilog="Example: dspy-profiles export prod --format python --out prod.py")(export)
-
-
-def _forms(incomplete: str) -> list[str]:
-    return [form for form in FORMS if form.startswith(incomplete)]
 
 
 def import_(
@@ -40,7 +42,7 @@ def import_(
     prefix: Annotated[
         str, typer.Option("--prefix", help="What the variables of a .env file start with.")
     ] = "DSPY_",
-    yes: Yes = False,
+    yes: Overwrite = False,
     force: Force = False,
     file: File = None,
     project: ToProject = False,
@@ -84,13 +86,11 @@ def export(
             "--format",
             metavar="|".join(FORMS),
             help="What to write it as.",
-            autocompletion=_forms,
+            autocompletion=lambda: list(FORMS),
         ),
     ] = "toml",
-    to: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write to a file.")
-    ] = None,
-    yes: Yes = False,
+    to: Out = None,
+    yes: Overwrite = False,
     file: File = None,
 ) -> None:
     """Write what a profile comes to as TOML, JSON, variables or a Python program.
@@ -113,7 +113,7 @@ def export(
     _refuse_ours(scene, to)
     from dspy_profiles.cli.writing import write_new
 
-    write_new(to, text, overwrite=yes, hint="--yes overwrites it")
+    write_new(to, text, overwrite=yes)
     note(Text(f"{found.name} is written to {on_path(to)}", style=MUTED))
 
 

@@ -1,7 +1,6 @@
 """Arguments and options that several commands share, and what completes them."""
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +14,15 @@ __all__ = [
     "File",
     "Force",
     "Name",
+    "Out",
+    "Overwrite",
     "Profile",
     "ToProject",
     "ToUser",
     "Yes",
     "can_ask",
     "keys_of",
+    "need_a_person",
     "profile_names",
     "words_of_set",
     "words_of_unset",
@@ -32,34 +34,46 @@ def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def profile_names(incomplete: str) -> list[str]:
-    """The profiles whose names begin so; none, rather than an error, where a file is broken."""
-    return _starting(incomplete, _names())
+def need_a_person(instead: str) -> None:
+    """Refuse where nobody can be asked; `instead` says what goes without."""
+    if not can_ask():
+        raise typer.BadParameter(f"nobody can be asked here; {instead}")
 
 
-def keys_of(ctx: typer.Context, incomplete: str) -> list[str]:
+# What completes a word offers all that fit its place: Typer leaves out those that begin otherwise.
+
+
+def profile_names() -> list[str]:
+    """The profiles that there are; none, rather than an error, where a file is broken."""
+    try:
+        return Scene.now().catalog.names()
+    except ProfileError:
+        return []
+
+
+def keys_of(ctx: typer.Context) -> list[str]:
     """The keys that the profile on the command line has."""
-    return _starting(incomplete, _keys(ctx.params.get("name")))
+    return _keys(ctx.params.get("name"))
 
 
-def words_of_set(ctx: typer.Context, incomplete: str) -> list[str]:
+def words_of_set(ctx: typer.Context) -> list[str]:
     """A profile first, then its keys and all that DSPy knows."""
     profile, before = _profile_and_words(ctx)
     if profile is None:
-        return _starting(incomplete, _names())
+        return profile_names()
     if before and "=" not in before[-1] and len(before) % 2:
         return []  # a value is due
     from dspy_profiles.dspy_api import every_key
 
-    return _starting(incomplete, sorted({*_keys(profile), *every_key()}))
+    return sorted({*_keys(profile), *every_key()})
 
 
-def words_of_unset(ctx: typer.Context, incomplete: str) -> list[str]:
+def words_of_unset(ctx: typer.Context) -> list[str]:
     """A profile first, then its keys."""
     profile, before = _profile_and_words(ctx)
     if profile is None:
-        return _starting(incomplete, _names())
-    return _starting(incomplete, [key for key in _keys(profile) if key not in before])
+        return profile_names()
+    return [key for key in _keys(profile) if key not in before]
 
 
 def _profile_and_words(ctx: typer.Context) -> tuple[str | None, list[str]]:
@@ -68,17 +82,6 @@ def _profile_and_words(ctx: typer.Context) -> tuple[str | None, list[str]]:
     if named is not None:
         return named, words
     return (words[0], words[1:]) if words else (None, [])
-
-
-def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
-    return [word for word in words if word.startswith(incomplete)]
-
-
-def _names() -> list[str]:
-    try:
-        return Scene.now().catalog.names()
-    except ProfileError:
-        return []
 
 
 def _keys(profile: Any) -> list[str]:
@@ -103,4 +106,6 @@ ToProject = Annotated[bool, typer.Option("--project", help="Write to the project
 ToUser = Annotated[bool, typer.Option("--user", help="Write to the user's file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to a file.")]
+Overwrite = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite what is there.")]
 Force = Annotated[bool, typer.Option("--force", help="Write it in spite of faults.")]

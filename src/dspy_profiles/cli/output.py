@@ -17,10 +17,10 @@ from rich.text import Text
 
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
+from dspy_profiles.wording import place
 
 if TYPE_CHECKING:
     from rich.table import Table
-from dspy_profiles.wording import place
 
 __all__ = [
     "ACCENT",
@@ -32,6 +32,7 @@ __all__ = [
     "emit",
     "fail",
     "finish",
+    "lost",
     "note",
     "out",
     "out_raw",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 JSON_VERSION = 1
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ACCENT = "cyan"
 MUTED = "bright_black"
 
@@ -106,6 +108,12 @@ def finish() -> None:
         stream.flush()
     except OSError as error:
         _let_go(stream, error)
+
+
+def lost(error: OSError) -> None:
+    """Tell of what Typer could not print itself, as a page of help; any other error is not ours."""
+    if error.filename is None and error.errno in NO_ROOM:
+        _let_go(_stream(to_stderr=False), error)
 
 
 def fail(error: ProfileError) -> None:

@@ -245,12 +245,13 @@ def _template(text: str) -> str:
         if match[1] is None:
             parts.append(_text("${"))
         elif match[2]:
-            parts.append(f"(os.environ.get({_text(match[1])}) or {_text(match[3])})")
+            parts.append(f"os.environ.get({_text(match[1])}) or {_text(match[3])}")
         else:
             parts.append(f"os.environ[{_text(match[1])}]")
         end = match.end()
     parts.append(_text(text[end:]) if end < len(text) else "")
-    return " + ".join(filter(None, parts))
+    said = [part for part in parts if part]
+    return said[0] if len(said) == 1 else " + ".join(map(_in_brackets, said))
 
 
 def _read(expression: str, kind: Mapping[str, Any] | None) -> str:
@@ -260,16 +261,13 @@ def _read(expression: str, kind: Mapping[str, Any] | None) -> str:
         return expression
     for name, reader in READERS.items():
         if name in kinds:
-            return f"{reader}({_bare(expression)})"
-    if "boolean" in kinds:
-        return (f"({expression})" if " " in expression else expression) + TRUE
-    return expression
+            return f"{reader}({expression})"
+    return _in_brackets(expression) + TRUE if "boolean" in kinds else expression
 
 
-def _bare(expression: str) -> str:
-    """Without the brackets around all of it."""
-    whole = expression.startswith("(") and expression.find(")") == len(expression) - 1
-    return expression[1:-1] if whole else expression
+def _in_brackets(expression: str) -> str:
+    """An expression that goes on: of what stands in one, only a fallback binds less."""
+    return f"({expression})" if expression.startswith("os.environ.get(") else expression
 
 
 def _kinds(described: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -51,9 +51,7 @@ Limit = Annotated[
 
 def list_experiments(
     *,
-    limit: Annotated[
-        str, typer.Option("--limit", "-n", metavar="N", help="So many, the latest.")
-    ] = LISTED,
+    limit: Limit = LISTED,
     store: StoreUrl = None,
     json: AsJson = False,
 ) -> None:
@@ -70,46 +68,54 @@ def list_experiments(
         _tell(f"these are the latest {most:,}; --limit N shows more")
 
 
+Words = Annotated[
+    str | None, typer.Option("--text", metavar="WORDS", help="All of these words, anywhere.")
+]
+Hypothesis = Annotated[
+    str | None, typer.Option("--hypothesis", metavar="TEXT", help="A part of it.")
+]
+Program = Annotated[str | None, typer.Option("--program", metavar="NAME", help="What was tried.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME",
+        help="The profile that it ran under.",
+        autocompletion=profile_names,
+    ),
+]
+Status = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        metavar="|".join(STATUSES),
+        help="How it ended.",
+        autocompletion=lambda: list(STATUSES),
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Begun then or later: 2026-01-31, 12h, 7d."),
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="WHEN", help="Begun then or earlier.")
+]
+MinScore = Annotated[
+    str | None, typer.Option("--min-score", metavar="X", help="A score of at least so much.")
+]
+
+
 def query(
     *,
-    text: Annotated[
-        str | None, typer.Option("--text", metavar="WORDS", help="All of these words, anywhere.")
-    ] = None,
-    hypothesis: Annotated[
-        str | None, typer.Option("--hypothesis", metavar="TEXT", help="A part of it.")
-    ] = None,
-    program: Annotated[
-        str | None, typer.Option("--program", metavar="NAME", help="What was tried.")
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            "--profile",
-            "-p",
-            metavar="NAME",
-            help="The profile that it ran under.",
-            autocompletion=profile_names,
-        ),
-    ] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            "--status",
-            metavar="|".join(STATUSES),
-            help="How it ended.",
-            autocompletion=lambda: list(STATUSES),
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="WHEN", help="Begun then or later: 2026-01-31, 12h, 7d."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="WHEN", help="Begun then or earlier.")
-    ] = None,
-    min_score: Annotated[
-        str | None, typer.Option("--min-score", metavar="X", help="A score of at least so much.")
-    ] = None,
+    text: Words = None,
+    hypothesis: Hypothesis = None,
+    program: Program = None,
+    profile: Profile = None,
+    status: Status = None,
+    since: Since = None,
+    until: Until = None,
+    min_score: MinScore = None,
     limit: Limit = None,
     store: StoreUrl = None,
     json: AsJson = False,

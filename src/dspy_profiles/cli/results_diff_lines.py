@@ -5,11 +5,11 @@ from itertools import chain
 
 from rich.text import Text
 
+from dspy_profiles.amounts import NOTHING, count, counted, money, number, span
 from dspy_profiles.cli.output import ACCENT, MUTED
 from dspy_profiles.results.comparing import CLOSE
 from dspy_profiles.results.differences import Change, ExperimentDiff, ModuleDiff, Side, TrialDiff
 from dspy_profiles.results.spending import Spent
-from dspy_profiles.results.views.amounts import NOTHING, count, counted, money, number, span
 from dspy_profiles.results.views.columns import Column, columns, joined, styled
 from dspy_profiles.results.views.readable import brief
 from dspy_profiles.results.views.step_lines import folded

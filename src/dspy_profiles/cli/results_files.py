@@ -1,22 +1,19 @@
 """`results export`, `import`, `examples`: experiments from and to files."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from dspy_profiles.amounts import counted
+from dspy_profiles.cli.options import Out, Overwrite
 from dspy_profiles.cli.output import MUTED, note, out, out_raw
-from dspy_profiles.cli.results_options import Named, Overwrite, StoreUrl
-from dspy_profiles.errors import InvalidFile, Place, WriteFailed
+from dspy_profiles.cli.results_options import Named, StoreUrl
+from dspy_profiles.errors import ProfileError
 from dspy_profiles.wording import on_path
 
-__all__ = ["add_to", "new_file"]
-
-PATIENCE = 10.0  # seconds that a lock is waited for
+__all__ = ["add_to"]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -27,9 +24,6 @@ def add_to(group: typer.Typer) -> None:
         epilog="Example: dspy-profiles results examples latest --where 'score>=0.8' "
         "--out train.jsonl"
     )(examples)
-
-
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to a file.")]
 
 
 def export(
@@ -49,6 +43,7 @@ def export(
     as_csv = csv or (to is not None and to.suffix.lower() == ".csv")
     if to is None and not as_csv:
         raise typer.BadParameter("a bundle needs a file: --out run.zip", param_hint="--out")
+    from dspy_profiles.cli.writing import new_file
     from dspy_profiles.results import open_store
     from dspy_profiles.results.finding import find_experiment
 
@@ -115,18 +110,23 @@ def examples(
     from dspy_profiles.results.extracting import extract
     from dspy_profiles.results.finding import find_experiment
 
-    bars = () if where is None else parse_where(where)
+    try:
+        bars = () if where is None else parse_where(where)
+    except ProfileError as error:
+        raise typer.BadParameter(f"{error.message}; {error.hint}", param_hint="--where") from None
     with open_store(store) as opened:
         found = find_experiment(opened, experiment)
         made = extract(found, opened, bars, drop or ())
     if to is None:
         out_raw(made.text.decode())
     else:
+        from dspy_profiles.cli.writing import new_file
+
         with new_file(to, overwrite=yes) as file:
             file.write(made.text)
     count = len(made.rows)
     at = "" if to is None else f"   {on_path(to)}"
-    note(Text(f"{count:,} example{'' if count == 1 else 's'} of {found.name}{at}", style=MUTED))
+    note(Text(f"{counted(count, 'example')} of {found.name}{at}", style=MUTED))
     for reason, number in made.left_out.items():
         note(Text(f"left out: {number:,} that {reason}", style=MUTED))
 
@@ -134,36 +134,3 @@ def examples(
 def _say_written(name: str, to: Path | None) -> None:
     if to is not None:
         note(Text(f"{name} is written to {on_path(to)}", style=MUTED))
-
-
-@contextmanager
-def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A file that is there once the block has ended, whole, or not at all."""
-    from dspy_profiles.replacing import locked
-
-    target = Path(os.path.realpath(path.expanduser()))
-    place = Place(path)
-    if target.is_dir():
-        raise InvalidFile("this is a folder", "name a file", place)
-    if target.exists() and not target.is_file():  # to replace a device would take it from everybody
-        raise InvalidFile("this is no regular file", "name a file, or one that is not there", place)
-    with locked(target, PATIENCE):
-        if target.exists() and not overwrite:
-            raise InvalidFile("there is such a file already", "--yes overwrites it", place)
-        draft = target.with_name(f".{target.name}.tmp")
-        try:
-            draft.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                draft.chmod(target.stat().st_mode & 0o777)
-            draft.replace(target)
-        except OSError as error:
-            why = error.strerror or str(error)
-            hint = "make room, or look at the rights of the folder"
-            raise WriteFailed(f"this file could not be written: {why}", hint, place) from error
-        finally:
-            draft.unlink(missing_ok=True)

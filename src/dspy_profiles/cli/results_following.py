@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
+from dspy_profiles.amounts import counted, money, number
 from dspy_profiles.cli.output import MUTED, console_for, note, out
 from dspy_profiles.cli.results_showing import width
 from dspy_profiles.results import archive
@@ -14,7 +15,6 @@ from dspy_profiles.results.model import Event, Experiment, Trial
 from dspy_profiles.results.reading import Line, Spans, lines_of, whole
 from dspy_profiles.results.store import Store
 from dspy_profiles.results.views import Step, Timeline
-from dspy_profiles.results.views.amounts import counted, money, number
 from dspy_profiles.results.views.step_lines import HINT, step_lines
 from dspy_profiles.results.views.visible import on_one_line
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from dspy_profiles.amounts import counted
+from dspy_profiles.cli.in_clear import names_of
 from dspy_profiles.cli.options import AsJson
 from dspy_profiles.cli.output import MUTED, columns, emit, note, out, warn
 from dspy_profiles.cli.results_options import WHICH, StoreUrl, experiments
@@ -70,8 +72,7 @@ def verify(
     from dspy_profiles.results import open_store
     from dspy_profiles.results.finding import find_experiment
 
-    settings = Scene.now().settings
-    names = Names.extended(settings.texts("secret-keys"), settings.texts("not-secret"))
+    names = names_of(Scene.now())
     with open_store(store) as opened:
         found = (
             opened.query_experiments()
@@ -111,7 +112,7 @@ def rebuild(*, store: StoreUrl = None) -> None:
 
     with open_store(store) as opened:
         count = opened.rebuild()
-    out(f"made anew: {count:,} experiment{'' if count == 1 else 's'}")
+    out(f"made anew: {counted(count, 'experiment')}")
 
 
 def _verified(store: "Store", experiment: "Experiment", names: Names) -> Verified:
@@ -137,22 +138,23 @@ def _say(verified: list[Verified]) -> None:
             if fault.kind == "open":
                 note(Text("  dspy-profiles results recover closes what a dead process left open"))
         for finding in each.findings:
-            warn(f"this looks like {finding['what']}: {finding['excerpt']}", finding["where"])
+            warn("this looks like {what}: {excerpt}, in {where}".format(**finding))
 
 
 def _findings(store: "Store", experiment_id: str, names: Names) -> Iterator[dict[str, str]]:
     """What looks like a key, in the journals and in their long texts."""
     from dspy_profiles.cassettes.scan import looks
-    from dspy_profiles.results.archive import BLOB
+    from dspy_profiles.results.archive import long_texts_in
+    from dspy_profiles.results.shelf import held
 
     shelf, seen = store.shelf, set[str]()
-    for journal in shelf.names(experiment_id):
-        for number, line in enumerate(shelf.lines(experiment_id, journal), 1):
-            texts = [line]
-            for name in {found.decode() for found in BLOB.findall(line)} - seen:
-                seen.add(name)
-                texts.append(shelf.blob(name) or b"")
-            told = {each for text in texts for each in looks(text, names)}
-            where = f"{shelf.place(experiment_id, journal)}:{number}"
-            for what, excerpt in sorted(told):
-                yield {"what": what, "excerpt": excerpt, "where": where}
+    with held(shelf):
+        for journal in shelf.names(experiment_id):
+            for number, line in enumerate(shelf.lines(experiment_id, journal), 1):
+                new = long_texts_in(line) - seen
+                seen |= new
+                texts = [line, *(shelf.blob(name) or b"" for name in new)]
+                told = {each for text in texts for each in looks(text, names)}
+                where = f"{shelf.place(experiment_id, journal)}:{number}"
+                for what, excerpt in sorted(told):
+                    yield {"what": what, "excerpt": excerpt, "where": where}

@@ -15,7 +15,6 @@ __all__ = [
     "WHICH",
     "Full",
     "Named",
-    "Overwrite",
     "StoreUrl",
     "experiments",
     "one_of",
@@ -30,7 +29,7 @@ UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 TIMES = "write 2026-01-31, 2026-01-31T12:00:00Z, or how long ago: 12h, 7d"
 
 
-def experiments(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+def experiments(ctx: typer.Context) -> list[tuple[str, str]]:
     """What an experiment may be called, latest first; nothing where the store cannot be read."""
     from dspy_profiles.results import open_store
 
@@ -40,7 +39,7 @@ def experiments(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
             said = f"{each.name}, {each.started:%Y-%m-%d %H:%M}"
             found[each.id] = said
             found.setdefault(each.name, said)
-    return [(name, said) for name, said in found.items() if name.startswith(incomplete)]
+    return list(found.items())
 
 
 WHICH = "its id or a part of it, its name, latest, or latest~1."
@@ -54,7 +53,6 @@ StoreUrl = Annotated[
     typer.Option("--store", metavar="URL", help="Where results are; else the setting store."),
 ]
 Full = Annotated[bool, typer.Option("--full", help="Shorten nothing.")]
-Overwrite = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite what is there.")]
 
 
 def whole(text: str | None, option: str) -> int | None:

@@ -9,8 +9,8 @@ from typer.core import TyperCommand
 
 from dspy_profiles.assignments import nested
 from dspy_profiles.cli.options import File, Profile
-from dspy_profiles.cli.output import note, use_color
-from dspy_profiles.launcher.commands import is_pythons, program_words
+from dspy_profiles.cli.output import note, use_color, warn
+from dspy_profiles.launcher.commands import cut_off_by, is_pythons, program_words
 from dspy_profiles.launcher.launching import Launch, Recorded, launch
 from dspy_profiles.launcher.processes import become
 from dspy_profiles.settings import SETTINGS
@@ -58,37 +58,45 @@ class Run(TyperCommand):
         return super().parse_args(ctx, [*own, *dashes, *childs])
 
 
+Command = Annotated[
+    list[str],
+    typer.Argument(metavar="CMD", help="A script, -m module, -c code, or any command."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value, for this run alone."),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Have every profile that the program names mean this one."),
+]
+Cassette = Annotated[
+    Path | None,
+    typer.Option("--cassette", metavar="FILE", help="Replay what models say from this file."),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option("--cassettes", metavar="MODE", help="none, or once, new, all to record."),
+]
+Record = Annotated[
+    bool, typer.Option("--record", help="Keep a durable record of the run, to be looked at.")
+]
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="Where; else the setting store.")
+]
+
+
 def run(
-    words: Annotated[
-        list[str],
-        typer.Argument(metavar="CMD", help="A script, -m module, -c code, or any command."),
-    ],
+    words: Command,
     *,
     profile: Profile = None,
     file: File = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a value, for this run alone."),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Have every profile that the program names mean this one."),
-    ] = False,
-    cassette: Annotated[
-        Path | None,
-        typer.Option("--cassette", metavar="FILE", help="Replay what models say from this file."),
-    ] = None,
-    cassettes: Annotated[
-        str | None,
-        typer.Option("--cassettes", metavar="MODE", help="none, or once, new, all to record."),
-    ] = None,
-    record: Annotated[
-        bool, typer.Option("--record", help="Keep a durable record of the run, to be looked at.")
-    ] = False,
-    store: Annotated[
-        str | None,
-        typer.Option("--store", metavar="URL", help="Where; else the setting store."),
-    ] = None,
+    overrides: Overrides = None,
+    force: Force = False,
+    cassette: Cassette = None,
+    cassettes: Mode = None,
+    record: Record = False,
+    store: StoreUrl = None,
 ) -> None:
     """Run a program on a profile, with not a line of it changed.
 
@@ -103,6 +111,11 @@ def run(
         launched = launch(profile, file, nested(overrides or ()), force=force, recorded=recorded)
         if launched.profile is None:
             note("no profile applies, and none is named by --profile; the program runs without one")
+        elif option := cut_off_by(words, launched.environ):
+            warn(
+                f"{option} keeps the profile out of this Python: the program runs without it",
+                "leave the option out, or call dspy_profiles.configure() in the program",
+            )
         return launched
 
     if record:

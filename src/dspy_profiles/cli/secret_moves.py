@@ -14,11 +14,10 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from dspy_profiles import secrets
 from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.env_form import assigned, raw_values
-from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
-from dspy_profiles.cli.options import can_ask
+from dspy_profiles.cli.in_clear import definitions, in_clear, is_clear, names_of
+from dspy_profiles.cli.options import need_a_person
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out, warn
 from dspy_profiles.cli.secret_ways import Find, Taken, Way
 from dspy_profiles.cli.writing import rewriting
@@ -41,8 +40,8 @@ def move_all(file: Path | None, *, yes: bool) -> bool:
     if not finds:
         note(Text("no secret stands in clear", style=MUTED))
         return False
-    if not yes and not can_ask():
-        raise typer.BadParameter("nobody can be asked here; --yes moves without asking")
+    if not yes:
+        need_a_person("--yes moves without asking")
     left = False
     for layer, document in scene.catalog.documents:
         mine = [f for f in finds if f.definition.document is document]
@@ -68,16 +67,14 @@ def _texts(
     elif isinstance(value, Mapping):
         if key and key[0] in value:
             yield from _texts(value[key[0]], key[1:], (*at, key[0]))
-    elif not key and _is_clear(value):
+    elif not key and _is_secret(value):
         yield at, value
 
 
-def _is_clear(value: Any) -> bool:
+def _is_secret(value: Any) -> bool:
     if isinstance(value, bool | float) or not isinstance(value, str | int):
         return False
-    text = str(value)
-    refers = secrets.has_reference(text, secrets.BUILT_IN_SCHEMES)
-    return any(map(secrets.is_plaintext, secrets.in_clear(text, refers=refers)))
+    return is_clear(str(value))
 
 
 def _env_file(scene: Scene, layer: str, path: Path) -> Path:

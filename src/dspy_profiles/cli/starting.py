@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dspy_profiles import environment, resolver
 from dspy_profiles.cli.choices import PROVIDERS, Provider, provider_of
-from dspy_profiles.cli.options import File, ToProject, ToUser, can_ask
+from dspy_profiles.cli.options import File, ToProject, ToUser, need_a_person
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out
 from dspy_profiles.cli.targets import Target, changing, check_name, refuse_taken, target
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, did_you_mean
@@ -28,17 +28,15 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: dspy-profiles init --profile dev --provider openai --yes")(init)
 
 
-def _provider_names(incomplete: str) -> list[str]:
-    return [name for name in PROVIDERS if name.startswith(incomplete)]
-
-
 def init(
     *,
     profile: Annotated[str | None, typer.Option("--profile", "-p", help="Its name.")] = None,
     provider: Annotated[
         str | None,
         typer.Option(
-            "--provider", help=f"One of {', '.join(PROVIDERS)}.", autocompletion=_provider_names
+            "--provider",
+            help=f"One of {', '.join(PROVIDERS)}.",
+            autocompletion=lambda: list(PROVIDERS),
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="As in openai/gpt-4o.")] = None,
@@ -67,10 +65,8 @@ def init(
 
     A key is never asked for: the profile refers to the variable that holds it.
     """
-    if not yes and not can_ask():
-        raise typer.BadParameter(
-            "nobody can be asked here; --yes takes what the options say, and else the usual"
-        )
+    if not yes:
+        need_a_person("--yes takes what the options say, and else the usual")
     said = _Said(yes=yes)
     where, name = _place(profile, said, file=file, project=project, user=user)
     chosen = _provider(provider, model, said)
@@ -101,7 +97,7 @@ def _answers(
         address = said.text(api_base, "Address of the server", chosen.api_base, _no_key)
     if chosen.variable or variable:
         question = "Variable that holds the key (none: no key)"
-        key = said.text(variable, question, chosen.variable, variable_name)
+        key = said.text(variable, question, chosen.variable, _variable_name)
     return named, address, None if key == "none" else key
 
 
@@ -189,7 +185,7 @@ def _no_key(text: str) -> str:
     return text
 
 
-def variable_name(text: str) -> str:
+def _variable_name(text: str) -> str:
     """The name of a variable, out of `NAME`, `$NAME` or `${NAME}`; a key is refused unshown."""
     name = text.removeprefix("$").removeprefix("{").removesuffix("}")
     words = name.split("_")

@@ -3,17 +3,21 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from dspy_profiles.cli.options import AsJson, Yes
+from dspy_profiles.amounts import counted
+from dspy_profiles.cli.in_clear import names_of
+from dspy_profiles.cli.options import AsJson, Yes, need_a_person
 from dspy_profiles.cli.output import MUTED, columns, emit, note, out
 from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileNotFound
 from dspy_profiles.resolver import Scene
-from dspy_profiles.secret_names import Names
 from dspy_profiles.wording import on_path, place
+
+if TYPE_CHECKING:
+    from dspy_profiles.cassettes import Finding
 
 __all__ = ["add_to"]
 
@@ -88,15 +92,11 @@ def list_cassettes(path: Folder = None, *, json: AsJson = False) -> None:
 
 def check(path: Folder = None, *, json: AsJson = False) -> None:
     """Look for what looks like a key; ends with 1 where something does."""
-    from dspy_profiles.cassettes import scan
-
-    settings = Scene.now().settings
-    names = Names.extended(settings.texts("secret-keys"), settings.texts("not-secret"))
     files = list(_files(path))
-    found = [finding for file in files for finding in scan(file, names)]
+    found, faults = _scanned(files)
     if json:
         emit(
-            ok=not found,
+            ok=not found and not faults,
             findings=[
                 {
                     "path": str(one.where.file),
@@ -106,16 +106,36 @@ def check(path: Folder = None, *, json: AsJson = False) -> None:
                 }
                 for one in found
             ],
+            errors=_as_json(faults),
         )
     elif found:
         rows = [(place(one.where), Text(one.what, style="red"), one.excerpt) for one in found]
         out(columns(rows))
         note("record these again with the secret in .env and a reference in the profile")
-    else:
-        count = f"{len(files)} cassette{'' if len(files) == 1 else 's'}"
-        out(f"{count}, and nothing in {'it' if len(files) == 1 else 'them'} looks like a key")
-    if found:
-        raise typer.Exit(1)
+    elif not faults or len(faults) < len(files):
+        sound = len(files) - len(faults)
+        them = "it" if sound == 1 else "them"
+        out(f"{counted(sound, 'cassette')}, and nothing in {them} looks like a key")
+    if not json:
+        _tell(faults)
+    if found or faults:
+        raise typer.Exit(1 if found else 4)
+
+
+def _scanned(files: Sequence[Path]) -> tuple[list["Finding"], list[InvalidFile]]:
+    """What looks like a key, in broken files as well, and which files are broken."""
+    from dspy_profiles.cassettes import describe, scan
+
+    names = names_of(Scene.now())
+    found: list[Finding] = []
+    faults: list[InvalidFile] = []
+    for file in files:
+        try:
+            found += scan(file, names)
+            describe(file)
+        except InvalidFile as fault:
+            faults.append(fault)
+    return found, faults
 
 
 def prune(path: Folder = None, *, yes: Yes = False) -> None:
@@ -142,14 +162,17 @@ def prune(path: Folder = None, *, yes: Yes = False) -> None:
         out("the last full run has used everything")
         return
     out(columns(rows))
-    if not yes and not typer.confirm("Remove these?", err=True):
-        raise typer.Abort
+    if not yes:
+        need_a_person("--yes removes without asking")
+        if not typer.confirm("Remove these?", err=True):
+            note("they stay")
+            raise typer.Exit(1)
     for file in files:
         file.unlink(missing_ok=True)
     for name, each in requests.items():
         if Path(name).exists():
             prune_one(Path(name), set(each.keys), match=tuple(each.match))
-    out(f"removed from {len(rows)} cassettes")
+    out(f"removed from {counted(len(rows), 'cassette')}")
 
 
 def _files(path: Path | None) -> Iterator[Path]:

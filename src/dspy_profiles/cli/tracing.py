@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from dspy_profiles.cli.options import AsJson
+from dspy_profiles.cli.options import AsJson, Overwrite
 from dspy_profiles.cli.output import MUTED, as_json, emit, note
-from dspy_profiles.cli.results_options import Full, Named, Overwrite, StoreUrl
+from dspy_profiles.cli.results_options import Full, Named, StoreUrl
 from dspy_profiles.wording import on_path
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _show(
 
         show(view)
         return
-    from dspy_profiles.cli.results_files import new_file
+    from dspy_profiles.cli.writing import new_file
 
     with new_file(html, overwrite=overwrite) as file:
         file.write(view.html().encode())

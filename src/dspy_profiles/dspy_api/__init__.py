@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # each is loaded when it is first asked for: a cached read ne
     from dspy_profiles.dspy_api._diff import Change, breaks, describe_diff
     from dspy_profiles.dspy_api._findings import Finding
     from dspy_profiles.dspy_api._schema import profiles_schema, settings_schema
-    from dspy_profiles.dspy_api._sections import PASSED_ON, every_key, known_keys, near
-    from dspy_profiles.dspy_api._values import check_value, is_reference
+    from dspy_profiles.dspy_api._sections import PASSED_ON, every_key, known_keys
+    from dspy_profiles.dspy_api._values import check_value
 
 __all__ = [
     "PASSED_ON",
@@ -32,9 +32,7 @@ __all__ = [
     "describe_diff",
     "descriptor",
     "every_key",
-    "is_reference",
     "known_keys",
-    "near",
     "profiles_schema",
     "settings_schema",
 ]
@@ -49,10 +47,8 @@ _ROOMS = {
     "describe": "_describe",
     "describe_class": "_describe",
     "describe_diff": "_diff",
-    "is_reference": "_values",
     "every_key": "_sections",
     "known_keys": "_sections",
-    "near": "_sections",
     "profiles_schema": "_schema",
     "settings_schema": "_schema",
 }

@@ -60,10 +60,8 @@ class Module:
 
     def shows(self, name: str) -> bool:
         """Whether the text alone shows a class of that name, with no need to parse it."""
-        if self._bound is not None or f"\nclass {name}" not in self.source:
-            return False
         after = self.source.partition(f"\nclass {name}")[2][:1]
-        return after in {"(", ":"}
+        return self._bound is None and after in {"(", ":"}
 
     def whole(self, path: str) -> ast.AST | None:
         """The function at `path` with its signature, which the lean source does not hold."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from dspy_profiles.dspy_api._findings import Finding, Findings, Severity
 from dspy_profiles.dspy_api._keys import Keys
-from dspy_profiles.dspy_api._sections import Shape, shape_of
+from dspy_profiles.dspy_api._sections import HAVE_SECTIONS, Shape, shape_of, users_settings
 from dspy_profiles.dspy_api._values import is_reference
 from dspy_profiles.errors import did_you_mean
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
@@ -139,18 +139,21 @@ class _Check:
             return
         if self._is_lm(description):
             table = {**self.profile.lm, **table}
-        self.keys.table(("provider",), shape_of(description, name), table, skip={*self.profile.lm})
+        skip = {"class", *self.profile.lm}
+        self.keys.table(("provider",), shape_of(description, name), table, skip=skip)
 
     def _settings(self, table: Mapping[str, Any]) -> None:
         known = self.descriptor["settings"]
-        users = {k: p for k, p in known.items() if not p["internal"]}
         shape = Shape(
-            "dspy.settings", users, open=bool(self.descriptor["settings_open"]), read=bool(known)
+            "dspy.settings",
+            users_settings(self.descriptor),
+            open=bool(self.descriptor["settings_open"]),
+            read=bool(known),
         )
         name = self.profile.name
         for key, value in table.items():
             path = ("settings", key)
-            if key in {"lm", "rm", "adapter"}:
+            if key in HAVE_SECTIONS:
                 self.findings.fail(path, "has a section of its own", f"write it as [{name}.{key}]")
             elif key == "cache_dir":
                 self.findings.fail(path, "does nothing", f"write DSPY_CACHEDIR in [{name}.env]")

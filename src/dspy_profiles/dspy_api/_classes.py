@@ -24,7 +24,7 @@ _INERT = {"dataclass", "deprecated", "experimental", "final", "runtime_checkable
 _INERT |= {"total_ordering", "add_metaclass"}
 
 
-class Signature:
+class _Signature:
     """Parameters, and whether others are taken as well (with the reason)."""
 
     __slots__ = ("doc", "parameters", "read", "reason")
@@ -38,8 +38,8 @@ class Signature:
         self.doc = ""
 
 
-def _unread(reason: str) -> Signature:
-    return Signature([], reason, read=False)
+def _unread(reason: str) -> _Signature:
+    return _Signature([], reason, read=False)
 
 
 def describe_target(reader: Reader, target: Target, name: str) -> "Description":
@@ -47,7 +47,7 @@ def describe_target(reader: Reader, target: Target, name: str) -> "Description":
     made: Description = {"name": name, "target": target.path, "kind": target.kind}
     if target.kind == "class":
         order = lineage(reader, target)
-        signature = constructor(reader, order, 0)
+        signature = _constructor(reader, order)
         doc = _docs.docstring(order[0].node) if isinstance(order[0].node, ast.ClassDef) else ""
         signature.reason = signature.reason or _metaclass(reader, order)
         made["bases"] = [base.path for base in order[1:]]
@@ -74,12 +74,11 @@ def describe_target(reader: Reader, target: Target, name: str) -> "Description":
     return {"bases": [], "deprecated": None} | made
 
 
-def constructor(reader: Reader, order: list[Target], start: int) -> Signature:
-    """What the first class from `start` on that has a constructor takes."""
-    for index in range(start, len(order)):
-        target = order[index]
+def _constructor(reader: Reader, order: list[Target]) -> _Signature:
+    """What the first class that has a constructor takes."""
+    for index, target in enumerate(order):
         if target.kind == "external" and target.name in MODELS:
-            return Signature(*_fields.of_model(reader, order[start:index], order))
+            return _Signature(*_fields.of_model(reader, order[:index], order))
         if not isinstance(target.node, ast.ClassDef) or target.module is None:
             return _unread(target.reason or f"{target.path} is not read")
         node = _method(target.node, "__init__") or _method(target.node, "__new__")
@@ -88,11 +87,11 @@ def constructor(reader: Reader, order: list[Target], start: int) -> Signature:
         decorator = _fields.dataclass_decorator(reader, target)
         if decorator is not None:
             fields, reason = _fields.of_dataclass(reader, order[index:], decorator)
-            return Signature(fields, reason, read=reason is None)
+            return _Signature(fields, reason, read=reason is None)
         strange = [d for d in map(_name, target.node.decorator_list) if d not in _INERT]
         if strange:  # attrs and the like write constructors too
             return _unread(f"{target.path} is decorated with {strange[0]}")
-    return Signature([])
+    return _Signature([])
 
 
 def method(reader: Reader, target: Target, name: str) -> "list[Parameter] | None":
@@ -131,11 +130,11 @@ def _method(owner: ast.ClassDef, name: str) -> Function | None:
 
 def _taken(
     reader: Reader, target: Target, node: ast.AST | None, above: list[Target], *, bound: bool
-) -> Signature:
+) -> _Signature:
     if target.module is None or not isinstance(node, Function):
         return _unread(target.reason or f"{target.path} is not read")
     own = declared(reader, target.module, node, bound=bound)
-    signature = Signature(own)
+    signature = _Signature(own)
     signature.doc = _docs.docstring(node)
     strange = [d for d in map(_name, node.decorator_list) if d not in _HARMLESS]
     extra = next((p["name"] for p in own if p["kind"] == "VAR_KEYWORD"), None)
@@ -151,7 +150,7 @@ def _taken(
 def _widen(  # noqa: PLR0913, PLR0917 - one place where all of them meet
     reader: Reader,
     module: Module,
-    signature: Signature,
+    signature: _Signature,
     node: Function,
     above: list[Target],
     extra: str,
@@ -159,7 +158,7 @@ def _widen(  # noqa: PLR0913, PLR0917 - one place where all of them meet
     """Follow `**kwargs`: what the base's constructor takes is taken here, and nothing else."""
     use = _Use(node, extra)
     taken = {p["name"] for p in signature.parameters}
-    base = constructor(reader, above, 0) if use.forwarded else Signature([])
+    base = _constructor(reader, above) if use.forwarded else _Signature([])
     given = use.given | {p["name"] for p in base.parameters[: use.positional]}
     for each in base.parameters:
         if not each["kind"].startswith("VAR") and each["name"] not in taken | given:

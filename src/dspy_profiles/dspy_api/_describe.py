@@ -44,16 +44,18 @@ from dspy_profiles.dspy_api._classes import describe_target, inherits, method
 from dspy_profiles.dspy_api._modules import Reader, Target
 from dspy_profiles.dspy_api._settings import settings
 from dspy_profiles.dspy_api._stamps import SCHEMA_VERSION, stamp
+from dspy_profiles.dspy_api._values import is_import_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import Any
 
     from dspy_profiles.dspy_api._stamps import Stamp
 
     Descriptor = dict[str, Any]
+    Wanted = Callable[[Descriptor], bool]
 
 __all__ = ["describe", "describe_class", "describe_installed"]
 
@@ -61,6 +63,7 @@ _RETRIEVERS = (
     "dspy.dsp.colbertv2:ColBERTv2RetrieverLocal",
     "dspy.dsp.colbertv2:ColBERTv2RerankerLocal",
 )
+_CLASS = "\nclass "
 _TOO_DEEP = "its source nests too deeply to be followed"
 
 
@@ -110,17 +113,8 @@ def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descripto
     false where there is no such class at all.
     """
     reader = Reader([*map(str, search), *sys.path] if search else None)
-    if not _is_path(path):
-        target = Target("missing", path, reason=f'"{path}" is not an import path')
-    else:
-        target = _find(reader, path)
-        if target.kind in {"module", "value"}:
-            reason = f"{path} is made while the program runs"
-            if target.kind == "module":
-                reason = f"{path} is a module, not a class"
-            target = Target("opaque", path, reason=reason)
     try:
-        made = describe_target(reader, target, path)
+        made = describe_target(reader, _find(reader, path), path)
     except RecursionError:
         made = describe_target(reader, Target("opaque", path, reason=_TOO_DEEP), path)
     top = path.replace(":", ".").partition(".")[0]
@@ -134,16 +128,15 @@ def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descripto
 
 
 def _find(reader: Reader, path: str) -> Target:
-    try:
-        return reader.find(path)
-    except RecursionError:
-        return Target("opaque", path, reason=_TOO_DEEP)
-
-
-def _is_path(path: str) -> bool:
-    module, colon, inner = path.partition(":")
-    parts = [*module.split("."), *(inner.split(".") if colon else [])]
-    return all(part.isidentifier() for part in parts) and (bool(colon) or "." in module)
+    """What a path leads to; opaque where that is neither a class nor a function."""
+    if not is_import_path(path):
+        return Target("missing", path, reason=f'"{path}" is not an import path')
+    target = reader.find(path)
+    if target.kind == "module":
+        return Target("opaque", path, reason=f"{path} is a module, not a class")
+    if target.kind == "value":
+        return Target("opaque", path, reason=f"{path} is made while the program runs")
+    return target
 
 
 def _blank(reason: str | None) -> "Descriptor":
@@ -181,9 +174,6 @@ def _fill(reader: Reader, made: "Descriptor") -> None:
         target = reader.find(made["classes"][name]["target"])
         made["classes"][name]["methods"] = {"compile": method(reader, target, "compile")}
     made["settings"], made["settings_open"] = settings(reader)
-
-
-_CLASS = "\nclass "
 
 
 def _classes(reader: Reader, package: str, root: str | None = None) -> list[Target]:
@@ -265,12 +255,6 @@ def _public(reader: Reader, target: Target) -> list[str]:
         if reader.lookup(reader.module(package), target.name).path == target.path
     ]
     return [*exported, target.path]
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Wanted = Callable[[Descriptor], bool]
 
 
 def _under(base: str) -> "Wanted":

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
+from dspy_profiles.dspy_api._sections import users_settings
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
 
 __all__ = ["Change", "breaks", "describe_diff"]
@@ -36,9 +37,9 @@ def describe_diff(old: Descriptor, new: Descriptor) -> list[Change]:
 def breaks(
     change: Mapping[str, Any], profile: ResolvedProfile, descriptor: Descriptor
 ) -> list[KeyPath]:
-    """The keys of a profile that a change touches; none, and so false, where it does not.
+    """The keys of a profile that a change touches.
 
-    Of what a profile leaves out it notices a new default and a parameter that is now required.
+    Of what it leaves out, these are new defaults and parameters that are now required.
     """
     sections = _sections_of(change["owner"], profile, descriptor)
     touched: list[KeyPath] = []
@@ -77,10 +78,7 @@ def _sections_of(owner: str, profile: ResolvedProfile, descriptor: Descriptor) -
 
 
 def _settings(old: Descriptor, new: Descriptor) -> Iterator[Change]:
-    before, after = (
-        {k: p for k, p in d["settings"].items() if not p["internal"]} for d in (old, new)
-    )
-    yield from _parameters("setting", "dspy.settings", before, after)
+    yield from _parameters("setting", "dspy.settings", users_settings(old), users_settings(new))
 
 
 def _class(name: str, old: Descriptor | None, new: Descriptor | None) -> Iterator[Change]:

@@ -65,7 +65,7 @@ def of_model(
                 continue
             one = _model_field(reader, target.module, field)
             made[one["name"]] = one
-        extra = _extra(reader, target) or extra
+        extra = _extra(reader, target.module, target.node) or extra
     if extra == "forbid":
         return list(made.values()), None
     verb = "takes" if extra == "allow" else "drops"
@@ -128,16 +128,14 @@ def _is_factory(field: ast.AnnAssign, default: ast.expr) -> bool:
     return isinstance(field.value, ast.Call) and default is _keyword(field.value, "default_factory")
 
 
-def _extra(reader: Reader, target: Target) -> object:
-    if not isinstance(target.node, ast.ClassDef) or target.module is None:
-        return None
-    for node in target.node.body:
+def _extra(reader: Reader, module: Module, owner: ast.ClassDef) -> object:
+    for node in owner.body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             names = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(n, ast.Name) and n.id == "model_config" for n in names):
                 if isinstance(node.value, ast.Call):
                     return _flag(node.value, "extra")
-                value = node.value and constant(reader, target.module, node.value)
+                value = node.value and constant(reader, module, node.value)
                 return value.get("extra") if isinstance(value, dict) else None
     return None
 

@@ -37,7 +37,7 @@ class Keys:
         required: bool = True,
         skip: Iterable[str] = (),
     ) -> None:
-        passed_over = {*skip, *(("class",) if path == ("provider",) else ())}
+        passed_over = {*skip}
         for key, value in table.items():
             if key not in passed_over:
                 self.key(path, shape, key, value)

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # collections.abc takes longer to import than all of this to run
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Location", "distribution", "locate", "probe", "why_not"]
+__all__ = ["NOT_FOUND", "Location", "distribution", "locate", "probe", "why_not"]
 
 NOT_FOUND = "is not installed"
 

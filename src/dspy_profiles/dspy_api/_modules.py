@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from dspy_profiles.dspy_api._bindings import Function, Module
-from dspy_profiles.dspy_api._locate import Location, locate, probe
+from dspy_profiles.dspy_api._locate import NOT_FOUND, Location, locate, probe
 from dspy_profiles.dspy_api._stamps import stamps
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ class Reader:
         else:
             above = self.module(parent).location
             if not above.folders:
-                return Location(reason=above.reason or "is not installed")
+                return Location(reason=above.reason or NOT_FOUND)
             location, looked = probe(above.folders, last)
         self.looked.extend(stamps(looked))
         return location
@@ -76,8 +76,6 @@ class Reader:
         if not colon:
             name, inner = self._split(path)
         module = self.module(name)
-        if not inner:
-            return Target("module", name, module)
         if module.reason is not None and not module.package:
             kind = "missing" if module.location.missing else "opaque"
             return Target(kind, path, module, reason=f"{name} {module.reason}")

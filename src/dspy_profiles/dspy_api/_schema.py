@@ -1,10 +1,9 @@
 """JSON Schema of a profiles file and of suite settings, in draft 4: what TOML editors speak."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from dspy_profiles.dspy_api._sections import Shape, shape_of
+from dspy_profiles.dspy_api._sections import HAVE_SECTIONS, Shape, shape_of, users_settings
 from dspy_profiles.dspy_api._values import words
 from dspy_profiles.sections import SECTIONS
 
@@ -20,47 +19,30 @@ _REFERENCE = {
     "pattern": r"(^|[^$])\$\{[^}]+\}|^(env|file|keyring):",
     "type": "string",
 }
-_PLAIN = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
+_PLAIN = ("string", "integer", "number", "boolean")
+_BY_NAME: dict[str, Schema] = {
+    **{name: {"type": name} for name in _PLAIN},
+    "str": {"type": "string"},
+    "Path": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "list": {"type": "array"},
+    "tuple": {"type": "array"},
+    "dict": {"type": "object"},
+}
 
 
 def profiles_schema(descriptor: Descriptor) -> Schema:
     """The schema of a profiles file for the DSPy that the descriptor describes."""
-    profile = {
-        "type": "object",
-        "description": "How and where DSPy runs, under one name.",
-        "properties": {
-            "extends": {
-                "description": SECTIONS["extends"].help,
-                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-            },
-            "description": {"type": "string", "description": SECTIONS["description"].help},
-            "lm": {"$ref": "#/definitions/lm"},
-            "rm": {"$ref": "#/definitions/rm"},
-            "adapter": {"$ref": "#/definitions/adapter"},
-            "provider": {"$ref": "#/definitions/provider"},
-            "settings": {"$ref": "#/definitions/settings"},
-            "lms": {
-                "type": "object",
-                "description": SECTIONS["lms"].help,
-                "additionalProperties": {"$ref": "#/definitions/lm"},
-            },
-            "embedder": {"$ref": "#/definitions/embedder"},
-            "env": {
-                "type": "object",
-                "description": SECTIONS["env"].help,
-                "additionalProperties": {"type": "string"},
-            },
-        },
-        "additionalProperties": False,
-    }
     version = descriptor["version"] or "unknown version"
     return {
         "$schema": _DRAFT,
         "title": f"profiles.toml for DSPy {version}",
         "type": "object",
-        "additionalProperties": {"$ref": "#/definitions/profile"},
+        "additionalProperties": _defined("profile"),
         "definitions": {
-            "profile": profile,
+            "profile": _profile(),
             "lm": _arguments(descriptor, descriptor["lm"], "lm"),
             "embedder": _arguments(descriptor, descriptor["embedder"], "embedder"),
             "rm": _of_classes(descriptor, "rm", "retrievers", "dspy.ColBERTv2"),
@@ -75,6 +57,32 @@ def profiles_schema(descriptor: Descriptor) -> Schema:
             "settings": _settings(descriptor),
         },
     }
+
+
+def _profile() -> Schema:
+    parents = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    return {
+        "type": "object",
+        "description": "How and where DSPy runs, under one name.",
+        "properties": {
+            "extends": {"description": SECTIONS["extends"].help, "anyOf": parents},
+            "description": {"type": "string", "description": SECTIONS["description"].help},
+            **{name: _defined(name) for name in ("lm", "rm", "adapter", "provider", "settings")},
+            "lms": _table_of("lms", _defined("lm")),
+            "embedder": _defined("embedder"),
+            "env": _table_of("env", {"type": "string"}),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _defined(name: str) -> Schema:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _table_of(section: str, values: Schema) -> Schema:
+    help_text = SECTIONS[section].help
+    return {"type": "object", "description": help_text, "additionalProperties": values}
 
 
 def settings_schema(settings: Iterable[tuple[str, object, str, object]]) -> Schema:
@@ -108,8 +116,8 @@ def _arguments(descriptor: Descriptor, name: str, section: str) -> Schema:
 
 
 def _settings(descriptor: Descriptor) -> Schema:
-    own = descriptor["settings"].items()
-    known = {k: p for k, p in own if not p["internal"] and k not in {"lm", "rm", "adapter"}}
+    users = users_settings(descriptor)
+    known = {key: users[key] for key in users if key not in HAVE_SECTIONS}
     return {
         "type": "object",
         "description": SECTIONS["settings"].help,
@@ -170,11 +178,8 @@ def _class_name(shapes: Iterable[str]) -> Schema:
     free: Schema = {"type": "string", "description": "pkg.mod.Class or pkg.mod:Class"}
     if not known:
         return free | {"description": "pkg.mod.Class, pkg.mod:Class, or a short name"}
-    return {"description": "The class to make.", "anyOf": [{"enum": known}, free | _dotted()]}
-
-
-def _dotted() -> Schema:
-    return {"pattern": _PATH}
+    dotted = free | {"pattern": _PATH}
+    return {"description": "The class to make.", "anyOf": [{"enum": known}, dotted]}
 
 
 def _properties(shape: Shape) -> Schema:
@@ -213,7 +218,7 @@ def _of(kind: Mapping[str, Any]) -> Schema:
 def _alone(kind: Mapping[str, Any]) -> Schema:
     name = kind["kind"]
     if name in _PLAIN:
-        return {"type": _PLAIN[name]}
+        return {"type": name}
     if name == "literal":
         return {"enum": list(kind["values"])}
     if name == "list":
@@ -245,19 +250,8 @@ def _either(one: Schema | None, other: Schema) -> Schema:
 
 
 def _of_python(kind: object) -> Schema:
-    names: dict[object, Schema] = {
-        str: {"type": "string"},
-        Path: {"type": "string"},
-        int: {"type": "integer"},
-        float: {"type": "number"},
-        bool: {"type": "boolean"},
-        list: {"type": "array"},
-        tuple: {"type": "array"},
-        dict: {"type": "object"},
-    }
-    by_name = {t.__name__: schema for t, schema in names.items() if isinstance(t, type)}
     if isinstance(kind, Mapping):
         return _of(kind)
     if isinstance(kind, str):
-        return by_name.get(kind, {"type": _PLAIN[kind]} if kind in _PLAIN else {})
-    return names.get(getattr(kind, "__origin__", kind), {})
+        return _BY_NAME.get(kind, {})
+    return _BY_NAME.get(getattr(getattr(kind, "__origin__", kind), "__name__", ""), {})

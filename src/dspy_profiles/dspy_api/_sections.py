@@ -7,7 +7,16 @@ from dspy_profiles import sections
 from dspy_profiles.dspy_api._cache import descriptor as installed
 from dspy_profiles.sections import SECTIONS
 
-__all__ = ["PASSED_ON", "Shape", "every_key", "known_keys", "near", "near_miss", "shape_of"]
+__all__ = [
+    "HAVE_SECTIONS",
+    "PASSED_ON",
+    "Shape",
+    "every_key",
+    "known_keys",
+    "near_miss",
+    "shape_of",
+    "users_settings",
+]
 
 Description = Mapping[str, Any]
 
@@ -76,14 +85,18 @@ PASSED_ON: dict[str, dict[str, Mapping[str, Any]]] = {
 }
 
 
+# Keys of `dspy.settings` that a profile gives in sections of their own.
+HAVE_SECTIONS = frozenset({"lm", "rm", "adapter"})
+
+
 class Shape(NamedTuple):
-    """What may stand in a section: `known` by name; whether more is taken; what it is all for."""
+    """What may stand in a section, and the name of what takes it."""
 
     title: str
     known: Mapping[str, Mapping[str, Any]]  # name -> parameter
     passed_on: Mapping[str, Mapping[str, Any]] = {}  # name -> type
-    open: bool = False
-    read: bool = True
+    open: bool = False  # other keys are taken as well
+    read: bool = True  # `known` holds every key that has a name
 
     def type_of(self, key: str) -> Mapping[str, Any] | None:
         if key in self.known:
@@ -106,6 +119,11 @@ def shape_of(description: Description | None, title: str, section: str = "") -> 
     return Shape(title, known, passed_on, open=description["open"], read=description["read"])
 
 
+def users_settings(descriptor: Description) -> dict[str, Mapping[str, Any]]:
+    """The settings that DSPy does not write itself."""
+    return {key: one for key, one in descriptor["settings"].items() if not one["internal"]}
+
+
 def known_keys(section: str, descriptor: Description | None = None) -> list[str]:
     """The keys that a section (`lm`, `lms.teacher`, `settings`) may hold, for completion.
 
@@ -116,8 +134,7 @@ def known_keys(section: str, descriptor: Description | None = None) -> list[str]
     if not section:
         return list(SECTIONS)
     if top == "settings":
-        keys = (k for k, p in made["settings"].items() if not p["internal"])
-        return sorted(set(keys) - {"lm", "rm", "adapter"})
+        return sorted(users_settings(made).keys() - HAVE_SECTIONS)
     if top in {"lm", "lms", "embedder"}:
         kind = "embedder" if top == "embedder" else "lm"
         return shape_of(made["classes"].get(made[kind]), kind, kind).names()
@@ -132,11 +149,6 @@ def every_key() -> list[str]:
     inner = [name for name, section in SECTIONS.items() if section.shape is sections.Shape.TABLE]
     plain = [name for name in SECTIONS if name in ("extends", "description")]
     return [*plain, *(f"{section}.{key}" for section in inner for key in known_keys(section))]
-
-
-def near(section: str, key: str, descriptor: Description | None = None) -> str | None:
-    """The known key of a section that `key` was probably meant to be, or None."""
-    return near_miss(key, known_keys(section, descriptor))
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:

@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
     Parameter = dict[str, Any]
 
-__all__ = ["SECTIONS", "settings"]
-
-# Keys that a profile says in a section of their own.
-SECTIONS = ("lm", "rm", "adapter")
+__all__ = ["settings"]
 
 # DSPy writes these itself while it runs; whatever is not listed here is for users to set.
 _INTERNAL = {"branch_idx", "trace", "send_stream", "usage_tracker", "stream_listeners"}
@@ -59,9 +56,8 @@ def settings(reader: Reader) -> "tuple[dict[str, Parameter], str | None]":
 def _rows(table: ast.AST | None) -> list[tuple[str, ast.expr]] | None:
     if isinstance(table, ast.Call):
         inner = _rows(table.args[0]) if table.args else []
-        return (
-            None if inner is None else inner + [(k.arg, k.value) for k in table.keywords if k.arg]
-        )
+        named = [(k.arg, k.value) for k in table.keywords if k.arg]
+        return None if inner is None else inner + named
     if isinstance(table, ast.Dict):
         pairs = zip(table.keys, table.values, strict=True)
         return [(str(k.value), v) for k, v in pairs if isinstance(k, ast.Constant)]

@@ -3,7 +3,7 @@
 import ast
 
 from dspy_profiles.dspy_api import _docs
-from dspy_profiles.dspy_api._annotations import ANY, annotation
+from dspy_profiles.dspy_api._annotations import annotation
 from dspy_profiles.dspy_api._bindings import Function, Module
 from dspy_profiles.dspy_api._modules import Reader
 
@@ -18,10 +18,8 @@ __all__ = ["UNKNOWN", "constant", "declared", "parameter"]
 UNKNOWN = object()
 
 
-def declared(reader: Reader, module: Module, node: "ast.AST", *, bound: bool) -> "list[Parameter]":
+def declared(reader: Reader, module: Module, node: Function, *, bound: bool) -> "list[Parameter]":
     """The parameters of a function; of a `bound` one without its `self`."""
-    if not isinstance(node, Function):
-        return []
     arguments = node.args
     positional = [(a, "POSITIONAL_ONLY") for a in arguments.posonlyargs]
     positional += [(a, "POSITIONAL_OR_KEYWORD") for a in arguments.args]
@@ -37,12 +35,13 @@ def declared(reader: Reader, module: Module, node: "ast.AST", *, bound: bool) ->
         rows.append((arguments.kwarg, "VAR_KEYWORD", None))
     said = _docs.parameters(_docs.docstring(node))
     warned = _warned(node) if "Deprecation" in module.source else {}
-    return [
-        parameter(reader, module, a.arg, kind, a.annotation, default)
-        | {"doc": said.get(a.arg)}
-        | {"deprecated": warned.get(a.arg) or _docs.deprecated_by_text(said.get(a.arg))}
-        for a, kind, default in rows
-    ]
+    made = []
+    for argument, kind, default in rows:
+        one = parameter(reader, module, argument.arg, kind, argument.annotation, default)
+        one["doc"] = said.get(argument.arg)
+        one["deprecated"] = warned.get(argument.arg) or _docs.deprecated_by_text(one["doc"])
+        made.append(one)
+    return made
 
 
 def parameter(  # noqa: PLR0913, PLR0917 - what a declaration consists of
@@ -58,7 +57,7 @@ def parameter(  # noqa: PLR0913, PLR0917 - what a declaration consists of
         "name": name,
         "kind": kind,
         "annotation": None if written is None else module.text(written),
-        "type": ANY if written is None else annotation(reader, module, written),
+        "type": annotation(reader, module, written),
         "required": default is None and not kind.startswith("VAR"),
         "doc": None,
         "deprecated": None,
@@ -73,7 +72,7 @@ def parameter(  # noqa: PLR0913, PLR0917 - what a declaration consists of
 
 
 def constant(reader: Reader, module: Module, node: ast.expr) -> "Any":
-    """The JSON value of an expression, or something that is no JSON value at all."""
+    """The JSON value of an expression, or UNKNOWN."""
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

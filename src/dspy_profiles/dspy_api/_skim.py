@@ -6,9 +6,9 @@ signature of `compile`. The rest of the methods is most of the text.
 
 import re
 
-__all__ = ["KEPT", "skim"]
+__all__ = ["skim"]
 
-KEPT = frozenset({"__getattr__", "__init__", "__new__", "compile"})
+_KEPT = frozenset({"__getattr__", "__init__", "__new__", "compile"})
 
 # Whatever can hold a quote or a `def` that is not code. Only those over several lines matter
 # afterwards, but all have to be walked to know where one begins.
@@ -19,8 +19,6 @@ _TOKEN = re.compile(
 )
 _DEF = re.compile(r"^([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 _VEIL = "\0"  # stands for a line break inside a string; no source that Python reads holds one
-
-
 # The rest of a signature up to its colon, and a docstring right below it.
 _HEAD = re.compile(
     r"[^:]*?\(.*?\)[^\n()]*:[ \t]*(?:#[^\n]*)?\n(?:([ \t]+)[rRuU]?[\"'][^\n]*[\"'][ \t]*\n)?",
@@ -45,7 +43,7 @@ def skim(source: str) -> str:
     while found is not None:
         indent, name = found.group(1, 2)
         end = _end(veiled, found.end(), len(indent))
-        if name not in KEPT:
+        if name not in _KEPT:
             kept.append(veiled[at : found.start()])
             kept.append(f"{indent}def {name}(*args, **kwargs): ...\n")
             at = end

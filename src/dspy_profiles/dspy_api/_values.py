@@ -5,6 +5,7 @@ from typing import Any
 
 __all__ = [
     "check_value",
+    "is_import_path",
     "is_reference",
     "is_secret_name",
     "names_role",
@@ -120,19 +121,20 @@ def _is_plain(name: str, value: object) -> bool:
         kinds = int if name == "integer" else int | float
         return isinstance(value, kinds) and not isinstance(value, bool)
     if name in {"callable", "class"}:
-        return isinstance(value, str) and _is_import_path(value)
+        return isinstance(value, str) and is_import_path(value)
     return isinstance(value, str)
 
 
 def _names_object(written: str, value: object) -> bool:
     if written == "path":
-        return isinstance(value, str) and _is_import_path(value)
+        return isinstance(value, str) and is_import_path(value)
     if written == "role":
         return isinstance(value, str)
     return written == "unknown"
 
 
-def _is_import_path(text: str) -> bool:
+def is_import_path(text: str) -> bool:
+    """Whether this is `pkg.mod.Name` or `pkg.mod:Name`."""
     module, colon, inner = text.partition(":")
     parts = [*module.split("."), *(inner.split(".") if colon else [])]
     return len(parts) > 1 and all(part.isidentifier() for part in parts)

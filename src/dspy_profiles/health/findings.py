@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,7 @@ class Validation:
 def validate(file: Path | None = None) -> Validation:
     """Look at every profile in every file that counts, and at the suite settings."""
     found = survey(file)
-    lineage = Lineage.of(found.scene.catalog, whole=not found.broken)
-    checks = _Checks(found, lineage, lineage.extended)
+    checks = _Checks(found, Lineage.of(found.scene.catalog, whole=not found.broken))
     faults = [*found.faults, *found.default, *checks.run()]
     ranks = {path: rank for rank, (_, path) in enumerate(found.files)}
     ordered = sorted(dict.fromkeys(faults), key=lambda fault: _rank(fault, ranks))
@@ -69,10 +69,13 @@ class _Own:
 class _Checks:
     found: Survey
     lineage: Lineage
-    extended: set[Key]
     count: int = 0
     trees: dict[Key, Node] = field(default_factory=dict)
     told: dict[tuple[str, str], set[tuple[KeyPath, str]]] = field(default_factory=dict)
+
+    @cached_property
+    def extended(self) -> set[Key]:
+        return self.lineage.extended
 
     def run(self) -> list[Fault]:
         faults = list(self.lineage.faults)

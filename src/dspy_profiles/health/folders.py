@@ -18,20 +18,16 @@ def unwritable(profile: ResolvedProfile) -> Iterator[Fault]:
     """A warning for each: both go on without, DSPy with a cache that ends with the process."""
     own = profile.env.get(CACHE_VARIABLE)
     named = os.environ.get(CACHE_VARIABLE) or (own if isinstance(own, str) else None)
-    folders = {"DSPy's cache": Path(named) if named else expanded("~/.dspy_cache")}
+    theirs = Path(named) if named else expanded("~/.dspy_cache")
+    right = "give yourself the right to write there"
+    folders = [("DSPy's cache", theirs, f"{right}, or name another folder in {CACHE_VARIABLE}")]
     ours = cache_folder()
     if ours is not None:
-        folders["the cache of dspy-profiles"] = Path(ours)
-    for whose, folder in folders.items():
+        folders.append(("the cache of dspy-profiles", Path(ours), right))
+    for whose, folder, hint in folders:
         if "${" not in str(folder) and not _is_writable(folder):
-            hint = f"give yourself the right to, or name another folder in {CACHE_VARIABLE}"
-            yield Fault(
-                "warning",
-                f"{whose} cannot be written to: {folder}",
-                hint if whose.startswith("DSPy") else "give yourself the right to",
-                None,
-                profile.name,
-            )
+            message = f"{whose} cannot be written to: {folder}"
+            yield Fault("warning", message, hint, None, profile.name)
 
 
 def _is_writable(folder: Path) -> bool:

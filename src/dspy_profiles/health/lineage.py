@@ -7,12 +7,12 @@ from dspy_profiles.catalog import DEEPEST, Catalog, Definition
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.health.faults import Fault
 
-__all__ = ["Key", "Lineage", "key_of", "named"]
+__all__ = ["Key", "Lineage", "named"]
 
 Key = tuple[str, int]  # a profile's name and the rank of its layer
 
 
-def key_of(definition: Definition) -> Key:
+def _key_of(definition: Definition) -> Key:
     return definition.name, definition.rank
 
 
@@ -32,7 +32,7 @@ class Lineage:
     def of(cls, catalog: Catalog, *, whole: bool = True) -> "Lineage":
         made = cls(catalog, whole)
         for definition in _all(catalog, made.faults):
-            made.definitions[key_of(definition)] = definition
+            made.definitions[_key_of(definition)] = definition
         for key in list(made.definitions):
             made._link(key)
         made._sort()
@@ -62,7 +62,7 @@ class Lineage:
                 if self.whole:  # else it may stand in the file that cannot be read
                     self.faults.append(self._unknown(child, name))
                 continue
-            parent = key_of(found)
+            parent = _key_of(found)
             if parent not in self.definitions:  # a built-in one
                 self.definitions[parent] = found
                 self.parents[parent] = []

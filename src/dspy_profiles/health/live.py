@@ -16,6 +16,7 @@ from dspy_profiles.health.addresses import Route, Surroundings, route
 from dspy_profiles.health.packages import quiet
 from dspy_profiles.health.verdicts import Answer, Asked, timed_out, verdict
 from dspy_profiles.health.walk import Examination
+from dspy_profiles.redaction import is_plaintext, remember
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.secret_names import Names
 
@@ -162,7 +163,8 @@ def _brief(built: "Built", lm: Any, timeout: float) -> Any:
     changes |= {k: v for k, v in {"cache": False, "num_retries": 0}.items() if hasattr(lm, k)}
     changes |= {k: TOKENS for k in ("max_tokens", "max_completion_tokens") if k in given}
     changes |= {k: None for k in LEFT_OUT if k in given}
-    changes |= {k: 1 for k in ("n",) if k in given}
+    if "n" in given:
+        changes["n"] = 1
     provider = built.provider
     if (provider.engine, provider.lm, provider.whole) == (None, None, None):
         changes["timeout"] = timeout  # an engine or class of one's own may not know the word
@@ -173,8 +175,8 @@ def _secrets_around(names: Names) -> tuple[str, ...]:
     """The secrets in the environment: DSPy may send one that no profile refers to."""
     found = {name: value for name, value in os.environ.items() if names.is_secret(name)}
     for name, value in found.items():
-        secrets.remember(value, f"${{{name}}}")
-    return tuple(value for value in found.values() if secrets.is_plaintext(value))
+        remember(value, f"${{{name}}}")
+    return tuple(value for value in found.values() if is_plaintext(value))
 
 
 def _texts(table: object, names: Names, *, secret: bool = False) -> list[str]:
@@ -185,6 +187,6 @@ def _texts(table: object, names: Names, *, secret: bool = False) -> list[str]:
             for name, value in table.items()
             for text in _texts(value, names, secret=secret or names.is_secret(str(name)))
         ]
-    if not secret or not isinstance(table, str) or not secrets.is_plaintext(table):
+    if not secret or not isinstance(table, str) or not is_plaintext(table):
         return []
     return [table.rpartition(" ")[2]]  # "Bearer …" without the word

@@ -11,10 +11,10 @@ from io import StringIO
 
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError
 from dspy_profiles.health.faults import Fault
+from dspy_profiles.redaction import redact, retold
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
-from dspy_profiles.secrets import redact, retold
 
-__all__ = ["dspy_fault", "import_fault", "provider_class", "quiet"]
+__all__ = ["dspy_fault", "ended", "import_fault", "provider_class", "quiet"]
 
 OWN = "dspy-profiles"
 LIMIT = re.compile(r"(>=|<)\s*([\d.]+)")
@@ -95,8 +95,9 @@ def import_fault(profile: ResolvedProfile, section: str) -> Fault | None:
 
 
 def ended(profile: ResolvedProfile, key: KeyPath, error: SystemExit) -> Fault:
-    """The fault of a module that ends the process where it should only be imported."""
-    message = f"{'.'.join(key)} runs code that ends the process ({_said(error)})"
+    """The fault of a class that ends the process where it should be imported, or made."""
+    culprit = ".".join(key) or "a class that it names"
+    message = f"{culprit} runs code that ends the process ({_said(error)})"
     return Fault("error", message, None, profile.place(*key), profile.name, key)
 
 

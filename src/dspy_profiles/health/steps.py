@@ -4,19 +4,17 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dspy_profiles import environment, secrets
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.fetching import fetch, missing
+from dspy_profiles.fetching import UNSET, missing, set_variables
 from dspy_profiles.health import packages
 from dspy_profiles.health.faults import Fault
+from dspy_profiles.redaction import retold
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
 
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
 
 __all__ = ["built", "failed_imports", "missing_secrets"]
-
-UNSET = ("is not set", "is set, but empty")
 
 
 def missing_secrets(profile: ResolvedProfile, *, can_import: bool) -> list[Fault]:
@@ -57,9 +55,9 @@ def built(profile: ResolvedProfile) -> "tuple[Built | None, list[Fault]]":
         except ProfileError as error:
             faults.append(Fault.told(error, profile.name))
         except SystemExit as error:
-            faults.append(packages.ended(profile, ("provider",), error))
+            faults.append(packages.ended(profile, (), error))
         except Exception as error:  # noqa: BLE001 - somebody's constructor raises what it likes
-            faults.append(Fault("error", secrets.retold(error)[0], None, None, profile.name))
+            faults.append(Fault("error", retold(error)[0], None, None, profile.name))
     ours = [str(one.message) for one in said if f'profile "{profile.name}"' in str(one.message)]
     alone = f"look at it by itself: dspy-profiles doctor {profile.name}"
     return made, faults + [Fault("warning", text, alone, None, profile.name) for text in ours]
@@ -68,11 +66,7 @@ def built(profile: ResolvedProfile) -> "tuple[Built | None, list[Fault]]":
 def _made(profile: ResolvedProfile) -> "Built":
     from dspy_profiles.build import build, build_embedder, build_lm
 
-    variables = fetch(profile, "env").get("env", {})
-    environment.set_once(
-        profile.name,
-        {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
-    )
+    set_variables(profile)
     made = build(profile)
     for role in profile.lms:
         build_lm(profile, role)

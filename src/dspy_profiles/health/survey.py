@@ -31,9 +31,7 @@ class Survey:
     faults: tuple[Fault, ...]  # every session here stops at the first of them
     default: tuple[Fault, ...]  # what only those meet who name no profile
     broken: tuple[Path, ...]  # profiles files that cannot be read
-    files: tuple[
-        tuple[str, Path], ...
-    ]  # all that have a say, broken or not: their kind, their path
+    files: tuple[tuple[str, Path], ...]  # all that have a say, broken or not: kind, path
 
     @property
     def names(self) -> Names:
@@ -54,9 +52,8 @@ def survey(file: Path | None = None) -> Survey:
             broken.append(layer.path)
             continue
         if found.stamp is None:  # one that was named: others are there, or do not count
-            faults.append(
-                Fault("error", "there is no such file", _near(layer.path), Place(found.path))
-            )
+            place = Place(found.path)
+            faults.append(Fault("error", "there is no such file", _near(layer.path), place))
         documents.append((layer.name, found))
     files = [(layer.name, layer.path) for layer in where.layers]
     given = _settings(where, faults, files)

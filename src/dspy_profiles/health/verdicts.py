@@ -10,7 +10,7 @@ from json import JSONDecodeError
 from typing import Any, Literal
 
 from dspy_profiles.health.addresses import Route
-from dspy_profiles.secrets import MASK, redact
+from dspy_profiles.redaction import MASK, redact
 
 __all__ = ["Answer", "Asked", "Kind", "verdict"]
 
@@ -27,7 +27,7 @@ Kind = Literal[
     "not-found",
     "rate-limited",
     "server-error",
-    "no-model",  # something answers there that is no model's API
+    "no-model",  # something answers there that is not a model's API
     "error",
     "skipped",
 ]
@@ -85,7 +85,7 @@ def verdict(error: BaseException, asked: Asked) -> Answer:
         return _no_key(variables or tuple(VARIABLE.findall(detail)), detail)
     if any(isinstance(one, JSONDecodeError) for one in chain) and (status or OK) < REFUSED:
         hint = f"look at the address, {asked.route.host}: most end in /v1"
-        return Answer("no-model", "what answers there is no model's API", hint, detail=detail)
+        return Answer("no-model", "what answers there is not a model's API", hint, detail=detail)
     known = _by_status(status, chain, detail, replace(asked, keys=asked.keys or variables))
     if known is not None:
         return known
@@ -178,7 +178,7 @@ def _by_status(
     if kind == "LMServerError" or (status or 0) >= SERVER:
         return answer("server-error", "the server failed", "try again later; it is not your doing")
     if status is not None and status >= REFUSED:
-        return answer("error", "the request was refused", "it says why")
+        return answer("error", "the request was refused", "the server says why")
     return None
 
 

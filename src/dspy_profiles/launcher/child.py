@@ -4,33 +4,30 @@ import atexit
 import os
 import shlex
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
-from dspy_profiles import resolver
+from dspy_profiles import environment, resolver
 from dspy_profiles.activation import stages
 from dspy_profiles.activation.prepared import Prepared, watch_of
 from dspy_profiles.activation.session import pin
-from dspy_profiles.calls import Stage, held_in
+from dspy_profiles.calls import Stage
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.guard import Guard
+from dspy_profiles.fetching import set_variables
 from dspy_profiles.imports import make_importable
-from dspy_profiles.launcher import readiness
+from dspy_profiles.launcher import readiness, verdict
 from dspy_profiles.launcher.session import Session
 from dspy_profiles.locations import SESSION_VARIABLE
+from dspy_profiles.redaction import redact, retold
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Choice, Scene
-from dspy_profiles.secrets import redact, retold
 
 if TYPE_CHECKING:
     from dspy_profiles.cassettes import Cassette
 
 __all__ = ["Fault", "activate"]
 
-_uncaught: list[BaseException] = []  # what ended this program, if something did
 HINT = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
 
 
@@ -61,20 +58,32 @@ def _pin(session: Session) -> None:
     # Not by name: a forced session gives every name this profile, without the session's overrides.
     scene = Scene.now()
     choice = Choice(session.profile, session.reason)
+    environment.broken_lines(scene.env_files)  # the parent has told of them
     profile = readiness.resolve(scene, choice, session.overrides)
-    readiness.set_variables(profile)
+    set_variables(profile)
     make_importable((scene.locations.cwd, scene.locations.root))
     ready = Prepared(profile, is_default=False, watch=watch_of(profile, scene))
     ready.build()
-    pin(ready, _tell)
+    pin(ready, _show_put_aside)
+    if standing := _standing(session, profile):
+        stages.stand(standing)
+    verdict.take_over()
+
+
+def _standing(session: Session, profile: ResolvedProfile) -> Sequence[Stage]:
+    """What all calls of this program pass, but where a block lays its own over it."""
     standing: list[Stage] = []
+    if profile.provider.get("class") == "replay":
+        from dspy_profiles.launcher.stages import SessionReplay
+
+        standing.append(SessionReplay())
     if resolver.is_forced() and resolver.is_offline(profile):
-        standing.append(Guard("this program", "--force with an offline profile", HINT))
+        from dspy_profiles.launcher.stages import SessionGuard
+
+        standing.append(SessionGuard("this program", "--force with an offline profile", HINT))
     if session.cassette is not None:
         standing += _tape(session.cassette, session.mode, profile)
-    if standing:
-        stages.stand(standing)
-    _show_what_is_held()
+    return standing
 
 
 def _take_part(experiment: str, folder: Path) -> None:
@@ -87,6 +96,7 @@ def _take_part(experiment: str, folder: Path) -> None:
 def _tape(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:
     """The cassette of this session; written when the program ends by itself."""
     from dspy_profiles.cassettes import Cassette
+    from dspy_profiles.launcher.stages import SessionPlayer
 
     shown = shlex.quote(os.path.relpath(path))
     command = f"dspy-profiles run --cassette {shown} --cassettes new -- …"
@@ -94,7 +104,7 @@ def _tape(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:
     atexit.register(_save, cassette)
     if cassette.recording:
         _save_in_forks(cassette)
-    return cassette.stages
+    return () if mode == "off" else (SessionPlayer(cassette),)
 
 
 def _save_in_forks(cassette: "Cassette") -> None:
@@ -110,7 +120,7 @@ def _save_in_forks(cassette: "Cassette") -> None:
 
 def _save(cassette: "Cassette") -> None:
     try:
-        if _uncaught and cassette.mode in ("once", "all"):
+        if verdict.has_ended_by_error() and cassette.mode in ("once", "all"):
             cassette.discard()  # half of a program's calls is not to stay
         else:
             cassette.save()
@@ -118,32 +128,8 @@ def _save(cassette: "Cassette") -> None:
         sys.stderr.write(f"dspy-profiles: error: {redact(str(error))}\n")
 
 
-def _show_what_is_held() -> None:
-    """What was held back on its way past DSPy is an error of ours when it comes out: one line."""
-    hook, thread_hook = sys.excepthook, threading.excepthook
-
-    def shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        _uncaught.append(error)
-        if not _told(error):
-            hook(kind, error, trace)
-
-    def shown_of_thread(args: threading.ExceptHookArgs) -> None:
-        if not _told(args.exc_value):  # the program goes on without that thread
-            thread_hook(args)
-
-    sys.excepthook = shown
-    threading.excepthook = shown_of_thread
-
-
-def _tell(profile: ResolvedProfile, key: str, file: str, line: int) -> None:
+def _show_put_aside(profile: ResolvedProfile, key: str, file: str, line: int) -> None:
     sys.stderr.write(
         f"dspy-profiles: {file}:{line} configures {key}, which is put aside: `dspy-profiles run` "
         f'has this program on the profile "{profile.name}" ({profile.reason})\n'
     )
-
-
-def _told(error: BaseException | None) -> bool:
-    held = held_in(error)
-    if held is not None:
-        sys.stderr.write(f"dspy-profiles: error: {redact(str(held.error))}\n")
-    return held is not None

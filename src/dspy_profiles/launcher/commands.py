@@ -2,14 +2,27 @@
 
 import errno
 import os
+import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dspy_profiles.errors import ProfileError
 
-__all__ = ["CommandNotFound", "NotExecutable", "find_program", "is_pythons", "program_words"]
+__all__ = [
+    "CommandNotFound",
+    "NotExecutable",
+    "cut_off_by",
+    "find_program",
+    "is_pythons",
+    "program_words",
+]
+
+PYTHON = re.compile(r"(python|pypy)[0-9.]*[a-z]?(\.exe)?")
+CUTTING_OFF = "EIS"  # of Python's options: no environment, isolated, no site
+ENDING, WITH_VALUE = "cm", "WX"  # the rest is the program's; a value follows
+FIRST_LINE = 512  # bytes; no system reads more of it
 
 
 class CommandNotFound(ProfileError):
@@ -53,6 +66,64 @@ def find_program(command: str, environ: Mapping[str, str]) -> str:
         if not is_path and _exists(own)
         else None,
     )
+
+
+def cut_off_by(words: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """The option that keeps us out of the Python that this command starts, as in `python -I`."""
+    started = _without_env(words)
+    if not _is_python(started):
+        started = _without_env(_first_line(started[0], environ)) if started else []
+    letters = _options(started[1:]) if _is_python(started) else ""
+    return next((f"-{letter}" for letter in letters if letter in CUTTING_OFF), None)
+
+
+def _is_python(words: Sequence[str]) -> bool:
+    return bool(words) and PYTHON.fullmatch(Path(words[0]).name) is not None
+
+
+def _options(words: Sequence[str]) -> Iterator[str]:
+    """The letters of Python's own options: what follows -c, -m or a script is not its."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--check-hash-based-pycs":
+            next(rest, None)
+        elif not word.startswith("-") or word in ("-", "--"):
+            return
+        elif not word.startswith("--"):
+            for at, letter in enumerate(word[1:], 2):
+                yield letter
+                if letter in ENDING:
+                    return
+                if letter in WITH_VALUE:
+                    if at == len(word):
+                        next(rest, None)
+                    break
+
+
+def _without_env(words: Sequence[str]) -> list[str]:
+    """What `env` runs, for as far as its options are the usual ones; other commands as they are."""
+    rest = list(words)
+    if not rest or Path(rest[0]).name != "env":
+        return rest
+    del rest[0]
+    while rest and (rest[0].startswith("-") or "=" in rest[0]):
+        word = rest.pop(0)
+        if word.startswith("-S"):
+            rest = [*word[2:].split(), *rest]
+        elif word in ("-u", "-C"):
+            del rest[:1]
+    return rest
+
+
+def _first_line(command: str, environ: Mapping[str, str]) -> list[str]:
+    """What the `#!` of a script has the system run."""
+    found = shutil.which(command, path=environ.get("PATH", os.defpath))
+    try:
+        with open(found or "", "rb") as file:  # noqa: PTH123 - it may be no path at all
+            line = file.read(FIRST_LINE).partition(b"\n")[0]
+    except OSError:
+        return []
+    return line[2:].decode(errors="replace").split() if line.startswith(b"#!") else []
 
 
 def _exists(file: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles.errors import ProfileNotFound
+from dspy_profiles.fetching import set_variables
 from dspy_profiles.launcher import readiness
 from dspy_profiles.launcher.session import Session
 from dspy_profiles.locations import PATH_VARIABLE, SESSION_VARIABLE
@@ -60,6 +61,7 @@ def launch(
             return Launch(None, environ)
     else:
         profile, reason = _sound(scene, choice, overrides), choice.reason
+        # Read again: `.env` files and the profile's [env] have added to it by now.
         environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
     environ[SESSION_VARIABLE] = Session(
         cwd=scene.locations.cwd,
@@ -85,7 +87,7 @@ def _sound(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> Resolv
     profile = readiness.resolve(scene, choice, overrides)
     readiness.refuse_plaintext(profile)
     readiness.refuse_missing(profile)
-    readiness.set_variables(profile)
+    set_variables(profile)
     return profile
 
 

@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from dspy_profiles.launcher.commands import NotExecutable, find_program
@@ -18,17 +19,11 @@ OF_TERMINAL = ("SIGINT", "SIGQUIT", "SIGWINCH")
 
 def become(words: Sequence[str], environ: Mapping[str, str]) -> int:
     """Replace this process by a program; on Windows, wait for it and return its exit code."""
-    program = find_program(words[0], environ)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # it may be closed
-            stream.flush()
-    try:
-        if sys.platform == "win32":
-            return wait_for([program, *words[1:]], environ)
-        _restore_signals()
-        os.execve(program, list(words), dict(environ))  # noqa: S606 - running it is what we are for
-    except OSError as error:
-        raise NotExecutable(f'"{words[0]}" cannot be run: {error.strerror}') from None
+    with _starting(words, environ) as program:
+        if sys.platform != "win32":
+            _restore_signals()
+            os.execve(program, list(words), dict(environ))  # noqa: S606 - what we are here for
+        return wait_for([program, *words[1:]], environ)
 
 
 def accompany(words: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -36,14 +31,10 @@ def accompany(words: Sequence[str], environ: Mapping[str, str]) -> int:
 
     It has the terminal and the streams, and gets the signals that are meant for it.
     """
-    program = find_program(words[0], environ)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    try:
+    with _starting(words, environ) as program:
         if sys.platform == "win32":
             return wait_for([program, *words[1:]], environ)
-        with subprocess.Popen(  # noqa: S603 - running it is what we are for
+        with subprocess.Popen(  # noqa: S603 - as above
             list(words),
             executable=program,
             env=dict(environ),
@@ -55,6 +46,17 @@ def accompany(words: Sequence[str], environ: Mapping[str, str]) -> int:
             finally:
                 for number, handler in before.items():
                     signal.signal(number, handler)
+
+
+@contextmanager
+def _starting(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """The program's file; what we have written so far comes before all that it writes."""
+    program = find_program(words[0], environ)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it may be closed
+            stream.flush()
+    try:
+        yield program
     except OSError as error:
         raise NotExecutable(f'"{words[0]}" cannot be run: {error.strerror}') from None
 
@@ -63,7 +65,8 @@ def end_as(code: int) -> int:
     """The exit code of a child as ours; one that a signal has ended ends us by it, too."""
     if code >= 0 or sys.platform == "win32":
         return code
-    signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+    if -code != signal.SIGKILL:  # which knows no handler
+        signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
     return 128 - code  # where the signal was none that ends a process
 
@@ -76,7 +79,7 @@ def _pass_on(child: "subprocess.Popen[bytes]") -> dict[int, Any]:
             return
         child.send_signal(number)
 
-    numbers = [getattr(signal, name) for name in PASSED_ON if hasattr(signal, name)]
+    numbers = [signal.Signals[name] for name in PASSED_ON]
     return {number: signal.signal(number, handler) for number in numbers}
 
 
@@ -101,7 +104,5 @@ def wait_for(words: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _restore_signals() -> None:
     """Python ignores these for itself, and what is ignored stays so in a program it becomes."""
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            signal.signal(number, signal.SIG_DFL)
+    for name in ("SIGPIPE", "SIGXFSZ"):  # by name: Windows, which never comes here, has neither
+        signal.signal(signal.Signals[name], signal.SIG_DFL)

@@ -11,7 +11,7 @@ from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.sections import CLIENT_KEYS
 
-__all__ = ["refuse_missing", "refuse_plaintext", "resolve", "set_variables"]
+__all__ = ["refuse_missing", "refuse_plaintext", "resolve"]
 
 # These are made when a program asks for them, and ask for their secrets then.
 ON_DEMAND = frozenset({"lms", "embedder"})
@@ -54,15 +54,6 @@ def refuse_missing(profile: ResolvedProfile) -> None:
         return key[0] in ON_DEMAND or (is_offline and key[0] == "lm" and key[-1] in CLIENT_KEYS)
 
     fetching.refuse_missing(profile, skip=skip)
-
-
-def set_variables(profile: ResolvedProfile) -> None:
-    """Put what `[x.env]` says into this process's environment, where it is unset."""
-    variables = fetching.fetch(profile, "env").get("env", {})
-    environment.set_once(
-        profile.name,
-        {k: v.reveal() if isinstance(v, secrets.Secret) else v for k, v in variables.items()},
-    )
 
 
 def _faults(profile: ResolvedProfile, search: Sequence[Path], **more: Any) -> list[Finding]:

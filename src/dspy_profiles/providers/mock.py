@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import dspy
 
@@ -16,6 +16,7 @@ from dspy_profiles.providers.draws import Draw
 from dspy_profiles.providers.mock_replies import Asked, Reply
 from dspy_profiles.providers.mock_script import Script, Scripted
 from dspy_profiles.providers.mock_settings import MockSettings
+from dspy_profiles.providers.offline import OfflineEngine
 from dspy_profiles.providers.request_origin import origin_of
 from dspy_profiles.providers.texts import prompt_of
 
@@ -42,7 +43,7 @@ class MockCall:
     reply: str | None = None
 
 
-class MockEngine:
+class MockEngine(OfflineEngine):
     """Answers every signature with well-typed values; for `dspy.LM(model, engine=MockEngine())`.
 
     `answers` says what the mock says: a table of fields for every call, or a list of tables, each
@@ -55,17 +56,6 @@ class MockEngine:
     scripted and what was called holds together through that. A pickled one starts afresh, with
     what is still scripted.
     """
-
-    # What the builder asks an engine about.
-    offline: ClassVar[bool] = True
-    answers_any_role: ClassVar[bool] = True
-    ignores_client_settings: ClassVar[bool] = True
-    # What DSPy asks an engine about. With response schemas off, adapters still describe the
-    # format in the prompt, as they do for most models.
-    supports_function_calling: ClassVar[bool] = True
-    supports_reasoning: ClassVar[bool] = False
-    supports_response_schema: ClassVar[bool] = False
-    supported_params: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(  # noqa: PLR0913  # each is a key that a profile may give
         self,

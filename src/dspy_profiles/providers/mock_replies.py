@@ -55,11 +55,11 @@ class Asked:
         """The names that a scripted answer may give: fields, and arguments of the tool called."""
         if self.origin.declared is None:
             return None
-        arguments = [] if (tool := self._tool()) is None else _arguments(tool)
+        tool = self._tool()
         return {
             *self.origin.signature.output_fields,
             *self.origin.declared.output_fields,
-            *arguments,
+            *(() if tool is None else _arguments(tool)),
         }
 
     def reply(self, scripted: Scripted | None, earlier: Mapping[str, Any] | None = None) -> Reply:
@@ -176,7 +176,7 @@ def _written(value: Any, annotation: Any) -> Any:
 def _preferred(tools: list[Any]) -> Any:
     """The tool that ends the conversation, else the first; None where there is none."""
     ending = [tool for tool in tools if tool.name in _ENDING]
-    return next(iter([*ending, *tools]), None)
+    return next(iter(ending or tools), None)
 
 
 def _arguments(tool: Any) -> Mapping[str, Any]:

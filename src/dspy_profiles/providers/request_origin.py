@@ -49,11 +49,9 @@ def origin_of(request: Any) -> RequestOrigin:
     for frame in frames:
         if _is_execution(frame):
             call = frame.f_locals.get("call")
-            if getattr(call, "prompt", None) is not None:
-                return RequestOrigin(
-                    sample=_sample(frame)
-                )  # lm("text"), from wherever it is called
             sample = _sample(frame)
+            if getattr(call, "prompt", None) is not None:  # lm("text"), wherever it is called
+                return RequestOrigin(sample=sample)
         elif _asks(frame):
             return _asked_by(frame, list(frames), request, sample)
     return RequestOrigin(sample=sample)
@@ -99,15 +97,16 @@ def _asked_by(
     processed = frame.f_locals.get("processed_signature")
     if not _is_signature(processed):
         processed = _without_native_fields(signature, request)
-    callers = [outer.f_locals.get("self") for outer in around]
+    is_second_step = any(
+        isinstance(outer.f_locals.get("self"), dspy.TwoStepAdapter) for outer in around
+    )
     return RequestOrigin(
         adapter=frame.f_locals["self"],
         signature=processed,
         declared=signature,
         inputs=_inputs(frame, around, signature),
         sample=sample,
-        extracting=any(isinstance(caller, dspy.TwoStepAdapter) for caller in callers)
-        and list(signature.input_fields) == ["text"],
+        extracting=is_second_step and list(signature.input_fields) == ["text"],
     )
 
 

@@ -2,17 +2,15 @@
 
 import json
 import math
-import re
 import sys
-import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, cast
 
 from dspy_profiles.providers.draws import Draw
+from dspy_profiles.providers.formats import formatted, plain_text
 from dspy_profiles.providers.patterns import text_matching
 
 __all__ = ["Fill", "json_for"]
@@ -20,10 +18,9 @@ __all__ = ["Fill", "json_for"]
 Schema = Mapping[str, Any]
 
 _USUAL_ITEMS = 2  # in a list that says nothing about its length
+_VAIN_DRAWS = 40  # of items that are there already, before a list stays shorter than it should be
 _DEEP = 3  # levels of nesting below which a list holds no more than it must
 _TOO_DEEP = 12  # where a schema that needs itself is given up
-_START = datetime(2024, 1, 1, tzinfo=UTC)
-_FAR_FUTURE = timedelta(days=365 * 900)
 
 
 class Fill(Enum):
@@ -55,6 +52,12 @@ class _Place:
         """A definition inside of itself makes only what it must, so that it comes to an end."""
         return self.fill is not Fill.ALL or len(self.passed) > len(set(self.passed))
 
+    @property
+    def usual_items(self) -> int:
+        if self.sparing:
+            return 0
+        return _USUAL_ITEMS if self.depth < _DEEP else 1
+
 
 def json_for(schema: Schema, *, seed_text: str, name: str, fill: Fill = Fill.ALL) -> Any:
     """A JSON value that `schema` allows. `name` is what texts are called after.
@@ -74,9 +77,8 @@ def _value(schema: Schema | bool, place: _Place) -> Any:
             place = replace(place, definitions={**place.definitions, **schema[word]})
     if "$ref" in schema:
         passed = (*place.passed, str(schema["$ref"]))
-        return _value(
-            _resolved(schema, place), replace(place, passed=passed, depth=place.depth + 1)
-        )
+        inside = replace(place, passed=passed, depth=place.depth + 1)
+        return _value(_resolved(schema, place), inside)
     if given := _given(schema, place):
         return deepcopy(place.draw.pick(given))
     if "allOf" in schema:
@@ -136,11 +138,10 @@ def _choice(choices: list[Schema], place: _Place) -> Schema:
 def _array(schema: Schema, place: _Place) -> list[Any]:
     fixed = list(schema.get("prefixItems", []))
     least = max(int(schema.get("minItems", 0)), len(fixed) if not place.sparing else 0)
-    usual = 0 if place.sparing else _USUAL_ITEMS if place.depth < _DEEP else 1
-    count = max(least, usual) if "items" in schema and not fixed else least
+    count = max(least, place.usual_items) if "items" in schema and not fixed else least
     count = min(count, int(schema.get("maxItems", count)))
     made: list[Any] = []
-    for step in range(count + 40):
+    for step in range(count + _VAIN_DRAWS):
         if len(made) >= count:
             break
         item = fixed[step] if step < len(fixed) else schema.get("items", {})
@@ -161,10 +162,9 @@ def _object(schema: Schema, place: _Place) -> dict[str, Any]:
     more = schema.get("additionalProperties", False)
     if schema.get("properties") or more is False:
         return made
-    least = int(schema.get("minProperties", 0))
-    count = max(least, 0 if place.sparing else _USUAL_ITEMS if place.depth < _DEEP else 1)
+    count = max(int(schema.get("minProperties", 0)), place.usual_items)
     count = min(count, int(schema.get("maxProperties", count)))
-    for step in range(count + 40):
+    for step in range(count + _VAIN_DRAWS):
         if len(made) >= count:
             break
         key = _value(schema.get("propertyNames", {}), place.below(f"key {step}", "key"))
@@ -206,89 +206,20 @@ def _number(schema: Schema, place: _Place) -> float:
 
 def _text(schema: Schema, place: _Place) -> str:
     draw = place.draw
-    if (form := schema.get("format")) in _FORMS:
-        return str(_FORMS[str(form)](schema, place))
+    if (made := formatted(schema, place.name, draw)) is not None:
+        return made
     if "contentSchema" in schema:
         return json.dumps(_value(schema["contentSchema"], place.below("content")))
     if "pattern" in schema and (matching := text_matching(str(schema["pattern"]), draw)):
         return matching
     least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
-    text = f"mock {_words(place)} {draw.word()}"
+    text = plain_text(place.name, draw)
     if most is not None and len(text) > most:
         text = draw.word(int(most))
     return text + draw.word(least - len(text)) if len(text) < least else text
 
 
-def _words(place: _Place) -> str:
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", place.name)
-    return spaced.strip().lower() or "value"
-
-
-def _day(_schema: Schema, place: _Place) -> str:
-    return (_START + timedelta(days=place.draw.below(366))).date().isoformat()
-
-
-def _moment(place: _Place) -> datetime:
-    return _START + timedelta(seconds=place.draw.below(366 * 86_400))
-
-
-def _uuid(version: int) -> Any:
-    def made(_schema: Schema, place: _Place) -> str:
-        number = int.from_bytes(place.draw.digest()[:16], "big")
-        number = number & ~(0xF000 << 64) & ~(0xC000 << 48) | version << 76 | 0x8000 << 48
-        return str(uuid.UUID(int=number))
-
-    return made
-
-
-def _dashed(place: _Place) -> str:
-    return f"mock {_words(place)} {place.draw.word()}".replace(" ", "-")
-
-
-def _url(schema: Schema, place: _Place) -> str:
-    return f"{schema.get('x-scheme', 'https')}://example.com/{_dashed(place)}"
-
-
-def _network_number(place: _Place) -> int:
-    return place.draw.below(254) + 1
-
-
-# What a text must look like to be what its format says. The names with a comma are our own,
-# for what JSON Schema cannot say: see `values`.
-_FORMS: dict[str, Any] = {
-    "date": _day,
-    "date, future": lambda _, place: (_moment(place) + _FAR_FUTURE).date().isoformat(),
-    "date-time": lambda _, place: _moment(place).replace(tzinfo=None).isoformat(),
-    "date-time, aware": lambda _, place: _moment(place).isoformat(),
-    "date-time, future": lambda _, place: (
-        (_moment(place) + _FAR_FUTURE).replace(tzinfo=None).isoformat()
-    ),
-    "time": lambda _, place: _moment(place).time().isoformat(),
-    "duration": lambda _, place: f"PT{1 + place.draw.below(59)}M",
-    "email": lambda _, place: f"{_dashed(place)}@example.com",
-    "name-email": lambda _, place: f"{_dashed(place)}@example.com",
-    "uri": _url,
-    "multi-host-uri": _url,
-    "ipv4": lambda _, place: f"192.0.2.{_network_number(place)}",
-    "ipvanyaddress": lambda _, place: f"192.0.2.{_network_number(place)}",
-    "ipv4interface": lambda _, place: f"192.0.2.{_network_number(place)}/24",
-    "ipvanyinterface": lambda _, place: f"192.0.2.{_network_number(place)}/24",
-    "ipv4network": lambda _, place: f"10.{_network_number(place)}.0.0/16",
-    "ipvanynetwork": lambda _, place: f"10.{_network_number(place)}.0.0/16",
-    "ipv6": lambda _, place: f"2001:db8::{_network_number(place):x}",
-    "ipv6interface": lambda _, place: f"2001:db8::{_network_number(place):x}/64",
-    "ipv6network": lambda _, place: f"2001:db8:{_network_number(place):x}::/48",
-    "path": lambda _, place: f"/mock/{_dashed(place)}",
-    "directory-path": lambda _, __: ".",
-    "base64": lambda _, __: "bW9jaw==",
-    "base64url": lambda _, __: "bW9jaw==",
-    "json-string": lambda _, place: json.dumps(_text({}, place)),
-    "regex": lambda _, __: "mock.*",
-    "python": lambda _, place: f'print("{_text({}, place)}")',
-    "uuid": _uuid(4),
-    **{f"uuid{version}": _uuid(version) for version in range(1, 9)},
-}
-
+# A schema of any other type, or of none, is made a text of.
 _MAKERS: dict[str, Callable[[Schema, _Place], Any]] = {
     "null": lambda _, __: None,
     "boolean": lambda _, place: bool(place.draw.below(2)),

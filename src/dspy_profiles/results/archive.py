@@ -14,11 +14,26 @@ import orjson
 
 from dspy_profiles.results.assembling import assemble
 from dspy_profiles.results.model import VERSION, Experiment, Fault, Trial, written
-from dspy_profiles.results.shelf import Shelf
+from dspy_profiles.results.shelf import Shelf, held
 
-__all__ = ["adopt", "seal", "seal_of", "summary", "trials", "verify", "write"]
+__all__ = [
+    "DOCUMENTS",
+    "SEAL",
+    "SUMMARY",
+    "TRIALS",
+    "adopt",
+    "long_texts_in",
+    "parsed",
+    "seal",
+    "seal_of",
+    "summary",
+    "trials",
+    "verify",
+    "write",
+]
 
 SEAL, SUMMARY, TRIALS = "seal.json", "experiment.json", "trials.jsonl"
+DOCUMENTS = (SEAL, SUMMARY, TRIALS)
 BLOB = re.compile(rb'"\$blob":"([0-9a-f]{64})"')
 READABLE = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
@@ -36,7 +51,7 @@ def seal(shelf: Shelf, experiment_id: str, status: str, **more: Any) -> bool:
 
 def seal_of(shelf: Shelf, experiment_id: str) -> dict[str, Any] | None:
     """The seal; None where the experiment is open, or its seal is none any more."""
-    found = _read(shelf.document(experiment_id, SEAL))
+    found = parsed(shelf.document(experiment_id, SEAL))
     if found is None or not isinstance(found.get("status"), str):
         return None
     journals = found.get("journals")
@@ -68,7 +83,7 @@ def write(shelf: Shelf, experiment_id: str, seal: Mapping[str, Any]) -> None:
 
 def summary(shelf: Shelf, experiment_id: str) -> Experiment | None:
     """The experiment as it was archived; None where it was not, or its document is none."""
-    found = _read(shelf.document(experiment_id, SUMMARY))
+    found = parsed(shelf.document(experiment_id, SUMMARY))
     try:
         return None if found is None else Experiment.from_json(found)
     except (TypeError, ValueError):
@@ -78,7 +93,7 @@ def summary(shelf: Shelf, experiment_id: str) -> Experiment | None:
 def trials(shelf: Shelf, experiment_id: str) -> Iterator[tuple[Trial, dict[str, list[int]]]]:
     """Each archived trial, and where its lines stand in which journal."""
     for line in (shelf.document(experiment_id, TRIALS) or b"").split(b"\n"):
-        found = _read(line)
+        found = parsed(line)
         if found is not None:
             yield Trial.from_json(found), found.get("lines") or {}
 
@@ -86,7 +101,7 @@ def trials(shelf: Shelf, experiment_id: str) -> Iterator[tuple[Trial, dict[str, 
 def verify(shelf: Shelf, experiment_id: str) -> list[Fault]:
     """Compare everything with its hash, and every long text with its name."""
     whole = shelf.place(experiment_id, SUMMARY)
-    content = _read(shelf.document(experiment_id, SUMMARY))
+    content = parsed(shelf.document(experiment_id, SUMMARY))
     sealed = seal_of(shelf, experiment_id)
     if content is None:
         if sealed is None and shelf.document(experiment_id, SEAL) is None:
@@ -99,9 +114,13 @@ def verify(shelf: Shelf, experiment_id: str) -> list[Fault]:
         where = shelf.place(experiment_id, SEAL)
         faults.append(Fault("tampered", "the seal is gone or cannot be read", where))
     files = content.get("files")
-    expected = {**(files if isinstance(files, dict) else {}), **(sealed or {}).get("journals", {})}
+    journals = (sealed or {}).get("journals", {})
+    expected = {**(files if isinstance(files, dict) else {}), **journals}
+    # The process that closes it writes no more; a child of it that lives on may.
+    closed_by = f"journal-{_pid(content)}-"
     for name, of in expected.items():
-        faults += _compared(shelf, experiment_id, name, of)
+        may_grow = name in journals and not name.startswith(closed_by)
+        faults += _compared(shelf, experiment_id, name, of, may_grow=may_grow)
     for name in set(shelf.names(experiment_id)) - set(expected):
         where = shelf.place(experiment_id, name)
         faults.append(
@@ -111,22 +130,34 @@ def verify(shelf: Shelf, experiment_id: str) -> list[Fault]:
     return faults + assemble(shelf, experiment_id, sealed).faults
 
 
+def _pid(content: Mapping[str, Any]) -> Any:
+    details = content.get("details")
+    return details.get("pid") if isinstance(details, dict) else None
+
+
 def adopt(shelf: Shelf, source: Shelf, experiment_id: str) -> None:
     """Take a closed experiment over from another shelf, as its journals and its seal have it."""
-    sealed, document = seal_of(source, experiment_id), source.document(experiment_id, SEAL)
-    if sealed is None or document is None:
-        return
-    for name, of in sealed["journals"].items():
-        for line in source.lines(experiment_id, name, 0, of["size"]):
-            for found in BLOB.findall(line):
-                text = source.blob(found.decode())
-                if text is not None:
-                    shelf.keep(text)
-        shelf.adopt(experiment_id, name, source.lines(experiment_id, name, 0, of["size"]))
-    shelf.put_first(experiment_id, SEAL, document)
+    with held(source):
+        sealed, document = seal_of(source, experiment_id), source.document(experiment_id, SEAL)
+        if sealed is None or document is None:
+            return
+        for name, of in sealed["journals"].items():
+            for line in source.lines(experiment_id, name, 0, of["size"]):
+                for text in map(source.blob, long_texts_in(line)):
+                    if text is not None:
+                        shelf.keep(text)
+            shelf.adopt(experiment_id, name, source.lines(experiment_id, name, 0, of["size"]))
+        shelf.put_first(experiment_id, SEAL, document)
 
 
-def _compared(shelf: Shelf, experiment_id: str, name: str, of: Any) -> Iterator[Fault]:
+def long_texts_in(line: bytes) -> set[str]:
+    """The names of the long texts that a line of a journal, or a record, refers to."""
+    return {found.decode() for found in BLOB.findall(line)}
+
+
+def _compared(
+    shelf: Shelf, experiment_id: str, name: str, of: Any, *, may_grow: bool
+) -> Iterator[Fault]:
     where = shelf.place(experiment_id, name)
     if not isinstance(of, dict) or not isinstance(of.get("size"), int):
         yield Fault("tampered", "its size and hash are not known", where)
@@ -134,24 +165,28 @@ def _compared(shelf: Shelf, experiment_id: str, name: str, of: Any) -> Iterator[
     size, digest = shelf.digest(experiment_id, name, of["size"])
     if (size, digest) != (of["size"], of.get("sha256")):
         yield Fault("tampered", "this is not what was there when the experiment was closed", where)
-    elif shelf.digest(experiment_id, name)[0] > size:
+    elif shelf.digest(experiment_id, name)[0] == size:
+        return
+    elif may_grow:
         yield Fault("late", "lines came after the experiment was closed; they do not count", where)
+    else:
+        yield Fault("tampered", "something was added after the experiment was closed", where)
 
 
 def _blobs(shelf: Shelf, experiment_id: str, sealed: Mapping[str, Any] | None) -> Iterator[Fault]:
-    seen: set[bytes] = set()
+    seen: set[str] = set()
     for name, of in (sealed or {}).get("journals", {}).items():
         if name not in shelf.names(experiment_id):
             continue
         for number, line in enumerate(shelf.lines(experiment_id, name, 0, of["size"]), 1):
-            for found in set(BLOB.findall(line)) - seen:
+            for found in long_texts_in(line) - seen:
                 seen.add(found)
-                text, where = shelf.blob(found.decode()), shelf.place(experiment_id, name)
+                text, where = shelf.blob(found), shelf.place(experiment_id, name)
                 if text is None:
-                    message = f"the long text {found.decode()} is gone"
+                    message = f"the long text {found} is gone"
                     yield Fault("damaged", message, f"{where}:{number}")
-                elif sha256(text).hexdigest() != found.decode():
-                    message = f"the long text {found.decode()} was changed"
+                elif sha256(text).hexdigest() != found:
+                    message = f"the long text {found} was changed"
                     yield Fault("tampered", message, f"{where}:{number}")
 
 
@@ -160,7 +195,8 @@ def _hash(content: Mapping[str, Any]) -> str:
     return sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _read(data: bytes | None) -> dict[str, Any] | None:
+def parsed(data: bytes | None) -> dict[str, Any] | None:
+    """The JSON table in a document; None where it is none."""
     try:
         found = orjson.loads(data or b"")
     except ValueError:

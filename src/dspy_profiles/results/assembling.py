@@ -1,6 +1,6 @@
 """Makes an experiment and its trials of what its journals say, and of nothing else."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from dspy_profiles.results.ids import begun
 from dspy_profiles.results.model import Event, Experiment, Fault, Trial, moment
 from dspy_profiles.results.reading import Line, Spans, lines_of
 from dspy_profiles.results.shelf import Shelf
+from dspy_profiles.results.spending import Spent
 
 __all__ = ["Assembled", "assemble", "stream"]
 
@@ -25,7 +26,7 @@ class Assembled:
 
 
 @dataclass
-class Draft:
+class _Draft:
     """A trial while its lines come in."""
 
     id: str
@@ -122,12 +123,11 @@ class _Making:
         self.faults: list[Fault] = []
         self._id = experiment_id
         self._header: dict[str, Any] = {}
-        self._trials: dict[str, Draft] = {}
+        self._trials: dict[str, _Draft] = {}
         self._stretches: dict[str, dict[str, Stretch]] = {}
         self._open: dict[str, tuple[str, bool]] = {}  # kind, and whether it is its trial's own
-        self._sums = {"calls": 0, "cached": 0, "replayed": 0, "events": 0, "lost": 0}
-        self._tokens = 0
-        self._cost: float | None = 0.0
+        self._spent = Spent()
+        self._events = self._losses = 0
         self._score: float | None = None
         self._program: str | None = None
         self._profile: str | None = None
@@ -145,7 +145,7 @@ class _Making:
         scores = [t.score for t in trials if t.score is not None and t.kind != "candidate"]
         header, details = self._header, dict(self._header.get("details") or {})
         if isinstance(lost := seal.get("lost"), int):  # the journal could say so no more
-            self._sums["lost"] = max(self._sums["lost"], lost)
+            self._losses = max(self._losses, lost)
         program, profile = header.get("program"), header.get("profile")
         if program is None and self._program is not None:
             program, details["program_inferred"] = self._program, True
@@ -163,11 +163,15 @@ class _Making:
             moment(ended) if ended else None,
             sum(scores) / len(scores) if scores else self._score,
             len(trials),
-            self._cost,
-            self._tokens,
+            self._spent.cost,
+            self._spent.tokens,
             {
                 **details,
-                **self._sums,
+                "calls": self._spent.calls,
+                "cached": self._spent.cached,
+                "replayed": self._spent.replayed,
+                "events": self._events,
+                "lost": self._losses,
                 **{k: v for k, v in seal.items() if k in ("error", "faults")},
             },
         )
@@ -187,7 +191,7 @@ class _Making:
         pass  # says which process wrote it
 
     def _lost(self, line: Line) -> None:
-        self._sums["lost"] += line["count"]
+        self._losses += line["count"]
 
     def _experiment(self, line: Line) -> None:
         self._header = line.content
@@ -197,19 +201,23 @@ class _Making:
         draft.kind, draft.name = line.get("kind") or "call", line.get("name") or "?"
         draft.parent, draft.started = line.get("parent"), line.get("started")
         draft.inputs, draft.details = line.get("inputs"), line.table("details")
+        self._infer_profile(draft)
 
     def _trial_end(self, line: Line) -> None:
         draft = self._draft(line["id"])
         draft.status, draft.ended = line.get("status") or "done", line.get("ended")
         draft.outputs, draft.error = line.get("outputs"), line.get("error")
         draft.details = {**draft.details, **line.table("details")}
+        self._infer_profile(draft)
         if line.get("score") is not None:
             draft.measured = float(line["score"])
 
     def _begin(self, line: Line) -> None:
         opens, trial = line.table("opens"), line.get("trial")
         self._open[line["id"]] = line.get("kind") or "module", bool(opens)
-        self._sums["events"] += 1
+        self._events += 1
+        if self._program is None and line.get("kind") == "module" and line.get("parent") is None:
+            self._program = line.get("name")
         if not opens or trial is None:
             return
         draft = self._draft(trial)
@@ -219,8 +227,9 @@ class _Making:
         draft.parent = parent if isinstance(parent, str) else None
         draft.details = details if isinstance(details, dict) else {}
         draft.inputs = line.table("attributes").get("inputs")
-        if self._program is None and line.get("kind") == "module":
-            self._program = line.get("name")
+        self._infer_profile(draft)
+
+    def _infer_profile(self, draft: _Draft) -> None:
         if self._profile is None and isinstance(active := draft.details.get("profile"), str):
             self._profile = active
 
@@ -228,7 +237,7 @@ class _Making:
         kind, opened = self._open.pop(line["id"], ("module", False))
         attributes = line.table("attributes")
         if kind == "lm":
-            self._add(attributes, line.get("status"))
+            self._spent += Spent.of_call(attributes, line.get("status"))
         trial = line.get("trial")
         if opened and trial is not None:
             draft = self._draft(trial)
@@ -237,15 +246,18 @@ class _Making:
             draft.error = error if isinstance(error, str) else None
 
     def _event(self, line: Line) -> None:
-        self._sums["events"] += 1
+        self._events += 1
         if line.get("kind") != "score":
             return
         attributes, trial = line.table("attributes"), line.get("trial")
         value = attributes.get("value")
         value = None if value is None else float(value)
+        by_evaluate = attributes.get("by") == "evaluate"
+        if value is None and not by_evaluate:  # what is no number displaces none
+            return
         if trial is None:
             self._score = value
-        elif attributes.get("by") == "evaluate":
+        elif by_evaluate:
             draft = self._draft(trial)
             draft.measured = value
             if isinstance(error := attributes.get("error"), str) and draft.error is None:
@@ -253,30 +265,5 @@ class _Making:
         else:
             self._draft(trial).given = value
 
-    def _add(self, attributes: Mapping[str, Any], status: str | None) -> None:
-        """One call's part in the sums. What DSPy's cache has answered cost nothing."""
-        if attributes.get("cached") is True:
-            self._sums["cached"] += 1
-            return
-        self._sums["calls"] += 1
-        self._sums["replayed"] += attributes.get("replayed") is True
-        usage = attributes.get("usage")
-        self._tokens += tokens(usage) if isinstance(usage, Mapping) else 0
-        cost = attributes.get("cost")
-        if not isinstance(cost, int | float):
-            if status != "failed":
-                self._cost = None
-        elif self._cost is not None:
-            self._cost += float(cost)
-
-    def _draft(self, trial_id: str) -> Draft:
-        return self._trials.setdefault(trial_id, Draft(trial_id))
-
-
-def tokens(usage: Mapping[str, Any]) -> int:
-    """All tokens, in and out, as far as they were reported."""
-    total = usage.get("total_tokens")
-    parts: Iterable[Any] = (total,)
-    if total is None:
-        parts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
-    return sum(int(part) for part in parts if isinstance(part, int | float))
+    def _draft(self, trial_id: str) -> _Draft:
+        return self._trials.setdefault(trial_id, _Draft(trial_id))

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from dspy_profiles import environment
+from dspy_profiles.amounts import counted
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.results import archive
@@ -19,12 +20,13 @@ from dspy_profiles.results.ids import new_id
 from dspy_profiles.results.model import VERSION, Experiment
 from dspy_profiles.results.shelf import Durability, Journal, Shelf
 from dspy_profiles.results.store import Store
+from dspy_profiles.results.values import clean
 from dspy_profiles.results.writing import Lines, now
 from dspy_profiles.secret_names import Names
 
 __all__ = ["Book", "begin_journal", "say", "shared_folder"]
 
-NAMED = 80  # so much of a name is told
+NAMED = 80  # characters of a name that are shown
 
 
 class Book:
@@ -69,6 +71,9 @@ class Book:
         try:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
+            if not self.store.shelf.names(self.id):  # a seal would stand there alone
+                say(f'"{_told(self.name)}" is lost: its journals were removed meanwhile')
+                return None
             # Before it is let go: who recovers just now would take its process for dead.
             archive.seal(self.store.shelf, self.id, status, ended=now(), **more)
             self.journal.close()
@@ -76,7 +81,7 @@ class Book:
         except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
             message = failure.message if isinstance(failure, ProfileError) else str(failure)
             say(
-                f'"{self.name}" is recorded but not archived: {message}; '
+                f'"{_told(self.name)}" is recorded but not archived: {clean(message)}; '
                 "dspy-profiles results recover does it later"
             )
             return None
@@ -85,7 +90,7 @@ class Book:
 
     def closing_lines(self, done: Experiment, faults: Mapping[str, Any] | None = None) -> list[str]:
         """What there is, how to look at it, and what is not there."""
-        trials = f"{done.trials:,} trial{'' if done.trials == 1 else 's'}"
+        trials = counted(done.trials, "trial")
         score = "" if done.score is None else f", score {done.score:.4g}"
         lines = [f'recorded "{_told(self.name)}": {trials}{score}; dspy-profiles trace {self.id}']
         if lost := done.details.get("lost"):
@@ -100,13 +105,14 @@ class Book:
 
 
 def _told(name: str) -> str:
-    """A name on one line, with nothing in it that steers a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in name[: 2 * NAMED]).split())
+    """A name on one line, redacted, with nothing in it that steers a terminal."""
+    name = clean(name)[: 2 * NAMED]
+    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     return line if len(line) <= NAMED else f"{line[: NAMED - 1]}…"
 
 
 def shared_folder(store: Store) -> Path:
-    """Where other processes write their part. Raises a StoreError where they cannot."""
+    """The folder in which other processes write their part; a StoreError where there is none."""
     if isinstance(store.shelf, FolderShelf):
         return store.shelf.root
     raise StoreError(

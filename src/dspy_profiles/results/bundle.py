@@ -15,19 +15,17 @@ from typing import IO, Any
 
 from dspy_profiles.errors import InvalidFile, Place, StoreError
 from dspy_profiles.results import archive
-from dspy_profiles.results.bundle_files import COPY, Opened, is_too_large
+from dspy_profiles.results.bundle_files import COPY, MANIFEST, Opened, is_too_large
 from dspy_profiles.results.folder import FolderShelf
 from dspy_profiles.results.model import Experiment
-from dspy_profiles.results.shelf import Shelf
+from dspy_profiles.results.shelf import Shelf, held
 from dspy_profiles.results.store import Store
 from dspy_profiles.results.store.journal_store import JournalStore
 
-__all__ = ["FORMAT", "VERSION", "Imported", "export_bundle", "import_bundle"]
+__all__ = ["Imported", "export_bundle", "import_bundle"]
 
 FORMAT = "dspy-profiles experiment"
 VERSION = 1
-MANIFEST = "manifest.json"
-DOCUMENTS = (archive.SEAL, archive.SUMMARY, archive.TRIALS)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
 UNIX = 3
 READABLE = 0o100644 << 16
@@ -44,8 +42,26 @@ class Imported:
 
 def export_bundle(experiment_id: str, store: Store, to: IO[bytes]) -> None:
     """Write a closed experiment. The same one gives the same bytes each time."""
+    with held(store.shelf):
+        _export(store, store.get_experiment(experiment_id).id, to)
+
+
+def import_bundle(path: Path, store: Store) -> Imported:
+    """Take an experiment over, with its ids, once every byte of the file has been checked.
+
+    A second time does nothing. What is tampered with, of a later version or no bundle at all is
+    refused, and the store is as it was.
+    """
+    with tempfile.TemporaryDirectory(prefix="dspy-profiles-") as folder, _opened(path) as opened:
+        manifest = _manifest(opened)
+        unpacked = _unpacked(opened, manifest, Path(folder))
+        _check(unpacked, manifest["id"], Place(path))
+        return _taken_over(unpacked, manifest["id"], store)
+
+
+def _export(store: Store, experiment_id: str, to: IO[bytes]) -> None:
     shelf = store.shelf
-    sealed = archive.seal_of(shelf, store.get_experiment(experiment_id).id)
+    sealed = archive.seal_of(shelf, experiment_id)
     if sealed is None:
         raise StoreError(
             f"the experiment {experiment_id} is not closed yet",
@@ -60,19 +76,6 @@ def export_bundle(experiment_id: str, store: Store, to: IO[bytes]) -> None:
         _add(made, MANIFEST, [json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"])
         for name, of in files.items():
             _add(made, name, _content(shelf, experiment_id, name, of["size"]))
-
-
-def import_bundle(path: Path, store: Store) -> Imported:
-    """Take an experiment over, with its ids, once every byte of the file has been checked.
-
-    A second time does nothing. What is tampered with, of a later version or no bundle at all is
-    refused, and the store is as it was.
-    """
-    with tempfile.TemporaryDirectory(prefix="dspy-profiles-") as folder, _opened(path) as opened:
-        manifest = _manifest(opened)
-        unpacked = _unpacked(opened, manifest, Path(folder))
-        _check(unpacked, manifest["id"], Place(path))
-        return _taken_over(unpacked, manifest["id"], store)
 
 
 def _opened(path: Path) -> Opened:
@@ -104,7 +107,7 @@ def _files(
     """What goes into a bundle, by its path there, in order."""
     for name, of in sorted(sealed["journals"].items()):
         yield f"journals/{name}", {"size": of["size"], "sha256": of["sha256"]}
-    for name in DOCUMENTS:
+    for name in archive.DOCUMENTS:
         data = shelf.document(experiment_id, name)
         if data is not None:
             yield name, {"size": len(data), "sha256": sha256(data).hexdigest()}
@@ -120,12 +123,11 @@ def _files(
 
 def _long_texts(shelf: Shelf, experiment_id: str, sealed: Mapping[str, Any]) -> set[str]:
     """What the journals name."""
-    lines = (
-        line
-        for name, of in sealed["journals"].items()
-        for line in shelf.lines(experiment_id, name, 0, of["size"])
-    )
-    return {found.decode() for line in lines for found in archive.BLOB.findall(line)}
+    found: set[str] = set()
+    for name, of in sealed["journals"].items():
+        for line in shelf.lines(experiment_id, name, 0, of["size"]):
+            found |= archive.long_texts_in(line)
+    return found
 
 
 def _content(shelf: Shelf, experiment_id: str, name: str, size: int) -> Iterator[bytes]:
@@ -191,15 +193,10 @@ def _unpacked(opened: Opened, manifest: Mapping[str, Any], folder: Path) -> Stor
 
 
 def _is_summary(document: bytes | None, experiment_id: str, sealed: Mapping[str, Any]) -> bool:
-    try:
-        found = json.loads(document or b"")
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(found, dict) or found.get("id") != experiment_id:
-        return False
+    found = archive.parsed(document) or {}
     files = found.get("files")
     names = {*sealed["journals"], archive.SEAL, archive.TRIALS}
-    return isinstance(files, dict) and set(files) == names
+    return found.get("id") == experiment_id and isinstance(files, dict) and set(files) == names
 
 
 @dataclass(frozen=True)

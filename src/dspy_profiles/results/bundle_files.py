@@ -11,7 +11,7 @@ from typing import Any, Self
 from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.results.ids import is_id
 
-__all__ = ["COPY", "Opened", "is_too_large"]
+__all__ = ["COPY", "MANIFEST", "Opened", "is_too_large"]
 
 MANIFEST = "manifest.json"
 # All that a bundle may hold: nothing else ever becomes a path.
@@ -67,7 +67,7 @@ class Opened:
             raise self.refused("the files in it are not those that its manifest names")
         for name, of in files.items():
             if name.startswith("blobs/") and of["sha256"] != name.removeprefix("blobs/"):
-                raise self.refused(f'"{name}" has not the hash that is its name')
+                raise self.refused(f'"{name}" is not named after its hash')
         if is_too_large(files):
             raise self.refused("this bundle is larger than what is taken in", COPY)
 

@@ -9,7 +9,7 @@ import orjson
 from dspy_profiles.results import dspy_forms
 from dspy_profiles.results.values import Keep, plain
 
-__all__ = ["Candidates", "Tried"]
+__all__ = ["Candidates", "Tried", "portrait"]
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def _bar(field: str, sign: str, value: str) -> Bar:
             did_you_mean(field, FIELDS) or f"those that there are: {', '.join(FIELDS)}",
         )
     if sign not in OPERATORS:
-        raise ProfileError(f'"{sign}" compares nothing', f"there are {' '.join(OPERATORS)}")
+        raise ProfileError(f'"{sign}" compares nothing', f"write one of {' '.join(OPERATORS)}")
     if field == "score":
         return Bar(field, sign, _number(value))
     if sign not in EQUAL:

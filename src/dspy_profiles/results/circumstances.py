@@ -14,7 +14,7 @@ from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.results.values import clean
 from dspy_profiles.secret_names import Names
 
-__all__ = ["circumstances", "command", "git", "profile_of"]
+__all__ = ["circumstances", "command", "git"]
 
 PATIENCE = 2.0  # seconds that git may take; a large tree on a slow disk may take longer
 
@@ -22,7 +22,7 @@ PATIENCE = 2.0  # seconds that git may take; a large tree on a slow disk may tak
 def circumstances(profile: ResolvedProfile | None) -> dict[str, Any]:
     """All of it, as far as it can be found out. Never fails."""
     return {
-        "profile": profile_of(profile),
+        "profile": _profile(profile),
         "versions": {name: _version(name) for name in ("dspy", "dspy-profiles")}
         | {"python": platform.python_version()},
         "platform": platform.platform(),
@@ -33,7 +33,7 @@ def circumstances(profile: ResolvedProfile | None) -> dict[str, Any]:
     }
 
 
-def profile_of(profile: ResolvedProfile | None) -> dict[str, Any] | None:
+def _profile(profile: ResolvedProfile | None) -> dict[str, Any] | None:
     """Its name and fingerprint: no value of it, and no secret has a part in that."""
     if profile is None:
         return None
@@ -80,7 +80,7 @@ def git() -> dict[str, Any] | None:
 def command(words: Sequence[str]) -> list[str]:
     """The command line without its secrets.
 
-    These are the ones that were resolved, and those whose option says that they are some.
+    A secret is what was resolved, and what is given to an option that is named like one.
     """
     names, shown, is_secret = Names(), [], False
     for word in words:

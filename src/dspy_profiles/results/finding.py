@@ -3,18 +3,20 @@
 import re
 from collections.abc import Sequence
 
+from dspy_profiles.amounts import counted
 from dspy_profiles.errors import ExperimentNotFound, did_you_mean
 from dspy_profiles.results.ids import ALPHABET, is_id
 from dspy_profiles.results.model import Experiment, Trial
 from dspy_profiles.results.store import Store
 
-__all__ = ["BEFORE", "LATEST", "find_experiment", "find_trial"]
+__all__ = ["BEFORE", "find_experiment", "find_trial", "place_of"]
 
 LATEST = "latest"
 BEFORE = re.compile(LATEST + r"(?:~(\d{1,6}))?", re.ASCII)
+NUMBER = re.compile(r"\d{1,9}")
 SHORTEST = 4  # characters that an id begins with: fewer fit too many
-SHORTEST_END = 6  # and ends with: these are of chance, and a name of four may be among them
-NAMED = 5  # of several that are meant, so many are told
+SHORTEST_END = 6  # and ends with: that part is random, and may spell a short name
+NAMED = 5  # of several that may be meant, so many are listed
 
 
 def find_experiment(store: Store, named: str) -> Experiment:
@@ -44,23 +46,30 @@ def find_experiment(store: Store, named: str) -> Experiment:
     )
 
 
-def find_trial(store: Store, experiment: Experiment, named: str) -> Trial:
-    """The trial that is meant: by its id or a part of it, its number from 1, or its name."""
+def find_trial(store: Store, experiment: Experiment, named: str | int) -> Trial:
+    """The trial that is meant: by its number from 1, its id or a part of it, or its name."""
     trials = store.query_trials(experiment.id)
-    if named.isdecimal() and 0 < int(named) <= len(trials):
-        return trials[int(named) - 1]
+    return trials[place_of(trials, experiment.id, named)]
+
+
+def place_of(trials: Sequence[Trial], experiment_id: str, named: str | int) -> int:
+    """Where among all trials of the experiment the one stands that is meant."""
+    named = str(named)
+    if NUMBER.fullmatch(named) and 0 < int(named) <= len(trials):
+        return int(named) - 1
     parts = set(_by_part([each.id for each in trials], named))
-    found = [each for each in trials if each.id in parts]
-    found = found or [each for each in trials if each.name == named]
+    found = [place for place, each in enumerate(trials) if each.id in parts]
+    found = found or [place for place, each in enumerate(trials) if each.name == named]
     if len(found) == 1:
         return found[0]
     if found:
-        raise ExperimentNotFound(f'"{named}" may be {len(found)} trials', _choices(found))
-    count = f"{len(trials)} trial{'' if len(trials) == 1 else 's'}"
+        choices = _choices([trials[place] for place in found])
+        raise ExperimentNotFound(f'"{named}" may be {len(found)} trials', choices)
+    there = counted(len(trials), "trial") if trials else "no trials"
     raise ExperimentNotFound(
-        f'there is no trial "{named}" in the experiment {experiment.id}',
+        f'there is no trial "{named}" in the experiment {experiment_id}',
         did_you_mean(named, {each.name for each in trials})
-        or f"it has {count}; dspy-profiles trace {experiment.id} shows them",
+        or f"it has {there}; dspy-profiles trace {experiment_id} shows them",
     )
 
 

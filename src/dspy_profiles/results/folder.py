@@ -154,7 +154,7 @@ class FolderShelf:
         return StoreError(
             f"this result store cannot be written: {why}",
             hint="make room, look at the rights of the folder, or name another by --store",
-            where=Place(Path(error.filename or self.root)),
+            where=Place(Path(error.filename2 or error.filename or self.root)),  # not of the draft
         )
 
 

@@ -58,14 +58,19 @@ class Hearing(dspy_forms.BaseCallback):  # type: ignore[misc]
         self.lines = lines
         self.spans = Spans()
         self.paths = Paths()
-        self.faults = 0
-        self.first_fault: str | None = None
+        self._faults = 0
+        self._first_fault: str | None = None
         self.is_closed = False
 
+    @property
+    def faults(self) -> dict[str, Any]:
+        """How many calls could not be recorded as they should be, and why the first."""
+        return {"count": self._faults, "first": self._first_fault}
+
     def failed(self, error: Exception) -> None:
-        self.faults += 1
-        if self.first_fault is None:
-            self.first_fault = clean(f"{type(error).__name__}: {error}")
+        self._faults += 1
+        if self._first_fault is None:
+            self._first_fault = clean(f"{type(error).__name__}: {error}")
 
     def begin(
         self,

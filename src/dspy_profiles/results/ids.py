@@ -20,12 +20,12 @@ _process = ""  # of 13 characters, drawn once for each process
 
 
 def new_id() -> str:
-    """48 bits of milliseconds, 16 of a count, and as many of chance as tell processes apart.
+    """48 bits of milliseconds, 16 of a count, and 64 random ones that tell processes apart.
 
     Later ones of one process sort behind earlier ones, also within a millisecond and when the clock
     is set back.
     """
-    global _last, _prefix  # noqa: PLW0603 - one row of names for the whole process
+    global _last, _prefix  # noqa: PLW0603 - one series for the whole process
     now = time.time_ns() // 1_000_000 << 16
     with _lock:
         _last = number = now if now > _last else _last + 1
@@ -35,9 +35,9 @@ def new_id() -> str:
     return text + PAIRS[number >> 10 & 1023] + PAIRS[number & 1023] + _process
 
 
-def is_id(text: str) -> bool:
+def is_id(text: object) -> bool:
     """Whether this may be one of ours: nothing else ever becomes part of a path."""
-    return SHAPE.fullmatch(text) is not None
+    return isinstance(text, str) and SHAPE.fullmatch(text) is not None
 
 
 def begun(name: str) -> datetime:

@@ -1,6 +1,6 @@
 """One append-only file for one process: a line is there, whole, when the call that wrote it ends.
 
-Nothing is queued: a killed process loses what it was just writing at most.
+Nothing is queued: a killed process loses at most the line that it was writing.
 """
 
 import os
@@ -24,10 +24,10 @@ else:
 __all__ = ["FileJournal", "is_held"]
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-FAR = 2**40  # the byte that stands for the whole file where locks are of bytes
+FAR = 2**40  # the byte that stands for the whole file where locks are on bytes
 
 
-class Keeper(Protocol):
+class _Keeper(Protocol):
     def keep(self, text: bytes, *, safely: bool = False) -> str: ...
 
 
@@ -35,7 +35,7 @@ class FileJournal:
     """The file is locked as long as its process lives: that is how a dead one is told."""
 
     def __init__(
-        self, folder: Path, keeper: Keeper, durability: Durability, first: FirstLine
+        self, folder: Path, keeper: _Keeper, durability: Durability, first: FirstLine
     ) -> None:
         self._folder = folder
         self._keeper = keeper

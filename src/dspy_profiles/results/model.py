@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 __all__ = [
+    "STATUSES",
     "VERSION",
     "Candidate",
     "Decision",
@@ -28,6 +29,7 @@ TrialKind = Literal["call", "example", "candidate", "test"]
 # The same words for experiments, trials and events. "interrupted": its process ended before it did,
 # or somebody stopped it. "skipped" is for tests alone.
 Status = Literal["running", "done", "failed", "interrupted", "skipped"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 TIMES = frozenset({"started", "ended"})
 

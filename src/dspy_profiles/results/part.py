@@ -28,7 +28,7 @@ class Part:
     @property
     def faults(self) -> dict[str, Any]:
         """How many of its calls could not be recorded as they should be, and why the first."""
-        return {"count": self._recorder.faults, "first": self._recorder.first_fault}
+        return self._recorder.faults
 
     def begin_test(self, name: str, details: dict[str, Any]) -> str:
         """From now on whatever is called belongs to this test; the name of its trial."""

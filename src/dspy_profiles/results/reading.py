@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 
-from dspy_profiles.results.model import Event, Fault, moment, written
+from dspy_profiles.results.model import Event, Fault, Trial, moment, written
 from dspy_profiles.results.shelf import Shelf
 
-__all__ = ["Line", "Spans", "lines_of", "whole"]
+__all__ = ["Line", "Spans", "complete", "lines_of", "whole"]
 
 # The types of lines, and what each has to have.
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -34,6 +34,7 @@ FIELDS: dict[str, Any] = {
     "score": Number,
 }
 Tell = Callable[[Fault], None]
+Record = TypeVar("Record", Event, Trial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +162,17 @@ class Spans:
         )
 
 
+def complete(record: Record, shelf: Shelf) -> Record:
+    """A trial or an event with its long texts."""
+    return type(record)(**{name: whole(value, shelf) for name, value in vars(record).items()})
+
+
 def whole(value: Any, shelf: Shelf) -> Any:
     """JSON data with its long texts put back from where they are kept."""
     if isinstance(value, Mapping):
+        table = value.get("$table")
+        if isinstance(table, Mapping) and len(value) == 1:  # what it has is no such text itself
+            return {"$table": {key: whole(item, shelf) for key, item in table.items()}}
         name = value.get("$blob")
         if isinstance(name, str) and len(value) == 2:  # noqa: PLR2004 - name and size
             found = shelf.blob(name) if name.isalnum() else None

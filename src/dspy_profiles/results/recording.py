@@ -8,6 +8,7 @@ from typing import Any
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.results.book import Book, say
 from dspy_profiles.results.finding import BEFORE
+from dspy_profiles.results.ids import is_id
 from dspy_profiles.results.model import Trial
 from dspy_profiles.results.shelf import Durability
 from dspy_profiles.results.store import Store, open_store
@@ -39,9 +40,11 @@ class record:  # noqa: N801 - it reads as a function: with record("name") as exp
             raise ProfileError(
                 f'durability is "{durability}"', hint="write process, trial or event"
             )
-        if not str(name or "").strip() or BEFORE.fullmatch(name):
+        given: Any = name  # whatever a caller gives
+        if not isinstance(given, str) or not given.strip() or BEFORE.fullmatch(given):
             raise ProfileError(
-                f"an experiment cannot be called {name!r}", hint='as in "tune-prompt"'
+                f"an experiment cannot be called {name!r}",
+                hint='give it a name such as "tune-prompt"',
             )
         self._name = name
         self._hypothesis = hypothesis
@@ -145,7 +148,7 @@ class Recording:
             return
         status = status_of(error)
         more: dict[str, Any] = {} if status == "done" else {"error": error_of(error)}
-        faults = {"count": self._recorder.faults, "first": self._recorder.first_fault}
+        faults = self._recorder.faults
         if faults["count"]:
             more["faults"] = faults
         done = self._book.close(status, **more)
@@ -155,14 +158,17 @@ class Recording:
     def _point(self, kind: str, name: str, trial: Trial | str | None, said: dict[str, Any]) -> None:
         if self._recorder.is_closed:
             raise ProfileError(
-                f'"{self.name}" is not recorded any more', hint="say it in the block"
+                f'"{self.name}" is not recorded any more', hint="do this inside its block"
             )
+        named: Any = trial.id if isinstance(trial, Trial) else trial  # whatever a caller gives
+        if named is not None and not is_id(named):
+            hint = "a Trial, or its id: store.query_trials(exp.id) has them"
+            raise ProfileError(f"{named!r} is no trial", hint=hint)
         try:
             around, _ = self._recorder.spans.around()
             parent = None if around is None or trial is not None else around.id or None
             if trial is None:
-                trial = None if around is None else around.trial
-            name_of_trial = trial.id if isinstance(trial, Trial) else trial
-            self._book.lines.point(kind, name, parent, name_of_trial, said)
+                named = None if around is None else around.trial
+            self._book.lines.point(kind, name, parent, named, said)
         except Exception as error:  # noqa: BLE001 - a fault of ours does not stop the program
             self._recorder.failed(error)

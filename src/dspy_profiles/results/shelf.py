@@ -1,14 +1,15 @@
 """Where the journals of experiments and what is made of them are kept. In memory, here."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import sha256
 from threading import Lock
 from typing import Literal, Protocol
 
-__all__ = ["Durability", "Journal", "MemoryShelf", "Shelf"]
+__all__ = ["Durability", "FirstLine", "Journal", "MemoryShelf", "Shelf", "held"]
 
-# When what was written is safe from a power cut as well: never by us, with each trial, with each
-# event. A process that is killed loses nothing that it has written either way.
+# What else survives a power cut: nothing that we see to, what was written up to the last trial's
+# end, every event. A process that is killed loses nothing that it has written either way.
 Durability = Literal["process", "trial", "event"]
 
 
@@ -78,6 +79,12 @@ class Shelf(Protocol):
         """What to call it when something is wrong with it."""
 
 
+def held(shelf: Shelf) -> AbstractContextManager[None]:
+    """A block in which much is asked: a shelf that has a `held` may keep a connection for it."""
+    block: AbstractContextManager[None] = getattr(shelf, "held", nullcontext)()
+    return block
+
+
 class FirstLine(Protocol):
     """Makes the line that a journal begins with."""
 
@@ -88,7 +95,7 @@ class MemoryShelf:
     """As long as the process lives. What a fork writes is gone with the fork."""
 
     def __init__(self) -> None:
-        self._journals: dict[str, dict[str, MemoryJournal]] = {}
+        self._journals: dict[str, dict[str, _MemoryJournal]] = {}
         self._documents: dict[str, dict[str, bytes]] = {}
         self._blobs: dict[str, bytes] = {}
         self._lock = Lock()
@@ -97,7 +104,7 @@ class MemoryShelf:
         with self._lock:
             ours = self._journals.setdefault(experiment_id, {})
             name = f"journal-{len(ours)}.jsonl"
-            made = ours[name] = MemoryJournal(self)
+            made = ours[name] = _MemoryJournal(self)
         made.write(first(name))
         return made
 
@@ -139,7 +146,7 @@ class MemoryShelf:
         return self._documents.setdefault(experiment_id, {}).setdefault(name, data) is data
 
     def adopt(self, experiment_id: str, name: str, lines: Iterator[bytes]) -> None:
-        taken = MemoryJournal(self)
+        taken = _MemoryJournal(self)
         taken.text.extend(b"".join(lines))
         taken.closed = True
         self._journals.setdefault(experiment_id, {})[name] = taken
@@ -148,7 +155,7 @@ class MemoryShelf:
         return f"memory:{experiment_id}/{name}"
 
 
-class MemoryJournal:
+class _MemoryJournal:
     """Lines in memory."""
 
     lost = 0

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dspy_profiles.results.assembling import tokens
 from dspy_profiles.results.model import Event, Experiment, Trial
 
 __all__ = ["Spent", "seconds_of"]
@@ -26,25 +25,24 @@ class Spent:
 
     @classmethod
     def on(cls, events: Iterable[Event], seconds: float | None) -> "Spent":
-        """By the calls of models among these. What DSPy's cache has answered costs nothing."""
-        calls = cached = replayed = used = 0
-        cost: float | None = 0.0
-        for event in events:
-            if event.kind != "lm" or event.status == "running":
-                continue
-            said = event.attributes
-            if said.get("cached") is True:
-                cached += 1
-                continue
-            calls += 1
-            replayed += said.get("replayed") is True
-            usage, price = said.get("usage"), said.get("cost")
-            used += tokens(usage) if isinstance(usage, Mapping) else 0
-            if isinstance(price, int | float):
-                cost = None if cost is None else cost + price
-            elif event.status != "failed":
-                cost = None
-        return cls(calls, cached, replayed, used, cost, seconds)
+        """By the calls of models among these that are over."""
+        over = (each for each in events if each.kind == "lm" and each.status != "running")
+        calls = (cls.of_call(each.attributes, each.status) for each in over)
+        return sum(calls, cls(seconds=seconds))
+
+    @classmethod
+    def of_call(cls, said: Mapping[str, Any], status: str | None) -> "Spent":
+        """One call of a model, its time left out. What DSPy's cache has answered costs nothing."""
+        if said.get("cached") is True:
+            return cls(cached=1)
+        usage, price = said.get("usage"), said.get("cost")
+        cost: float | None = 0.0  # one that failed and has no price
+        if isinstance(price, int | float):
+            cost = float(price)
+        elif status != "failed":
+            cost = None
+        used = _tokens(usage) if isinstance(usage, Mapping) else 0
+        return cls(1, 0, int(said.get("replayed") is True), used, cost)
 
     @classmethod
     def of(cls, experiment: Experiment) -> "Spent":
@@ -93,3 +91,12 @@ def _sum(one: float | None, other: float | None) -> float | None:
 
 def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
+
+
+def _tokens(usage: Mapping[str, Any]) -> int:
+    """All tokens, in and out, as far as they were reported."""
+    total = usage.get("total_tokens")
+    parts: Iterable[Any] = (total,)
+    if total is None:
+        parts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    return sum(int(part) for part in parts if isinstance(part, int | float))

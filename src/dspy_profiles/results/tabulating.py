@@ -11,7 +11,7 @@ from dspy_profiles.results.spending import seconds_of
 from dspy_profiles.results.store import Store
 from dspy_profiles.wording import shown
 
-__all__ = ["as_csv", "csv_rows"]
+__all__ = ["as_csv"]
 
 Cell = str | float | None
 
@@ -27,11 +27,11 @@ FORMULAS = tuple("=+-@\t\r\n|＝＋－＠")
 def as_csv(experiment_id: str, store: Store) -> str:
     """A line of titles, then a line for each trial, as spreadsheets read it."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(csv_rows(experiment_id, store))
+    csv.writer(text, lineterminator="\r\n").writerows(_rows(experiment_id, store))
     return text.getvalue()
 
 
-def csv_rows(experiment_id: str, store: Store) -> Iterator[list[Cell]]:
+def _rows(experiment_id: str, store: Store) -> Iterator[list[Cell]]:
     """The cells. Inputs and outputs have a column for each of their fields."""
     trials = store.query_trials(experiment_id)
     inputs = _columns(trial.inputs for trial in trials)

@@ -134,13 +134,10 @@ class _Walk:
         text = clean(text)
         if len(text) <= FOLD or self._keep is None:
             return text if len(text) <= LONGEST else _cut(text[:LONGEST], len(text))
-        whole = len(text)
-        data = text[:LONGEST].encode()
-        name = self._keep(data)
-        if name is None:
-            return {"$lost": whole}
-        blob = {"$blob": name, "size": len(data)}
-        return blob if whole <= LONGEST else _cut(blob, whole)
+        blob = self._blob(text[:LONGEST].encode())
+        if blob is None:
+            return {"$lost": len(text)}
+        return blob if len(text) <= LONGEST else _cut(blob, len(text))
 
     def _within(self, value: Any) -> Any:
         if id(value) in self._around:
@@ -166,7 +163,7 @@ class _Walk:
             made: Any = {"$pairs": [[self.of(key), self.of(item)] for key, item in taken]}
         else:
             made = {key: self.of(item) for key, (_, item) in zip(keys, taken, strict=True)}
-            if keys and keys[0].startswith("$"):
+            if keys and (keys[0].startswith("$") or "$blob" in keys):
                 made = {"$table": made}
         return made if len(taken) == len(items) else _cut(made, len(items))
 
@@ -204,14 +201,17 @@ class _Walk:
             redacted = redaction.redact(value.decode()).encode()
         except UnicodeDecodeError:
             redacted = redaction.redact(value.decode("latin-1")).encode("latin-1", "replace")
-        text = b64encode(redacted[:LONGEST]).decode()
-        if len(text) <= FOLD or self._keep is None:
-            return {"$bytes": text}
-        name = self._keep(text.encode())
-        return {"$lost": len(value)} if name is None else {"$bytes": self._blob(name, text)}
+        data = b64encode(redacted[:LONGEST])
+        held = data.decode() if len(data) <= FOLD or self._keep is None else self._blob(data)
+        if held is None:
+            return {"$lost": len(value)}
+        made = {"$bytes": held}
+        return made if len(redacted) <= LONGEST else _cut(made, len(redacted))
 
-    def _blob(self, name: str, text: str) -> dict[str, Any]:
-        return {"$blob": name, "size": len(text)}
+    def _blob(self, data: bytes) -> dict[str, Any] | None:
+        """What stands for a long text; None where it could not be kept."""
+        name = None if self._keep is None else self._keep(data)
+        return None if name is None else {"$blob": name, "size": len(data)}
 
 
 def _store(value: Any) -> dict[str, Any] | None:

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from dspy_profiles.results.ids import new_id
 from dspy_profiles.results.shelf import Journal
-from dspy_profiles.results.values import encoded, plain
+from dspy_profiles.results.values import encoded
 
 __all__ = ["Lines", "now", "timestamp"]
 
 
-class Begun(Protocol):
+class _Begun(Protocol):
     """What is known of an event when it begins."""
 
     id: str
@@ -29,12 +29,8 @@ class Lines:
         self._journal = journal
         self.keep = journal.keep
 
-    def plain(self, value: Any) -> Any:
-        """The value as data: redacted, its long texts kept apart."""
-        return plain(value, self.keep)
-
     def begin(
-        self, of: Begun, name: str, attributes: Mapping[str, Any], opens: Mapping[str, Any] | None
+        self, of: _Begun, name: str, attributes: Mapping[str, Any], opens: Mapping[str, Any] | None
     ) -> None:
         line = _line("begin", of.id, of.parent, of.trial)
         line["kind"], line["name"], line["started"] = of.kind, name, timestamp(of.started)
@@ -44,7 +40,13 @@ class Lines:
         self._journal.write(encoded(line, self.keep, "name", "attributes"))
 
     def end(
-        self, of: Begun, ended: float, status: str, attributes: Mapping[str, Any], *, is_trial: bool
+        self,
+        of: _Begun,
+        ended: float,
+        status: str,
+        attributes: Mapping[str, Any],
+        *,
+        is_trial: bool,
     ) -> None:
         line = _line("end", of.id, None, of.trial)
         line["ended"], line["status"] = timestamp(ended), status
@@ -53,7 +55,7 @@ class Lines:
         self._journal.write(data, is_trials_end=is_trial)
 
     def whole(
-        self, of: Begun, name: str, ended: float, status: str, attributes: Mapping[str, Any]
+        self, of: _Begun, name: str, ended: float, status: str, attributes: Mapping[str, Any]
     ) -> None:
         """An event that is over, in one line."""
         line = _line("event", of.id, of.parent, of.trial)

@@ -39,28 +39,20 @@ QUIET = (
     "--disable-sync",
 )
 PROFILES = """
-[base.lm]
-model = "openai/gpt-4o-mini"
-temperature = 0.2
-api_key = "${THE_KEY}"
-
-[base.provider]
-class = "mock"
+[base]
+lm.model = "openai/gpt-4o-mini"
+lm.api_key = "${THE_KEY}"
+provider.class = "mock"
 
 [dev]
 extends = "base"
-description = "offline, for work"
 
 [prod]
 extends = "base"
 description = "paid, slow, good"
-
-[prod.lm]
-model = "openai/gpt-4o"
-extra_headers = { x-team = "${THE_TEAM}" }
-
-[prod.settings]
-num_threads = 32
+lm.model = "openai/gpt-4o"
+lm.extra_headers = { x-team = "${THE_TEAM}" }
+settings.num_threads = 32
 """
 CELLS = (
     "%load_ext dspy_profiles_ipython",

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from dspy_profiles.results import Experiment, Store, archive, open_store
+from dspy_profiles.results import Experiment, Store, archive
 from dspy_profiles.results.model import written
 
 BEGAN = datetime(2026, 11, 21, 6, 39, 14, tzinfo=UTC)
@@ -142,15 +142,6 @@ class Book:
 
 def at(milliseconds: float) -> str:
     return written(BEGAN + timedelta(milliseconds=milliseconds))
-
-
-NUMBERS = itertools.count()
-
-
-@pytest.fixture
-def memory() -> Store:
-    """An empty store."""
-    return open_store(f"memory:views{next(NUMBERS)}")
 
 
 @pytest.fixture

@@ -88,6 +88,30 @@ def test_a_long_prompt_is_cut_and_says_so(book: Callable[..., Any], memory: Stor
     assert "x" * 1_000_000 in view_trial(made.id, "1", memory, full=True)._repr_html_()
 
 
+def test_many_steps_are_cut_and_say_so(book: Callable[..., Any], memory: Store) -> None:
+    made = book()
+    trial = made.call(1)
+    for number in range(97):
+        made.score(0.5, number, trial)
+    made.close(1000)
+    assert ">1 more step; full=True" in view_trial(made.id, "1", memory)._repr_html_()
+    assert "more step" not in view_trial(made.id, "1", memory, full=True)._repr_html_()
+
+
+def test_a_candidate_says_how_many_examples_it_had(book: Callable[..., Any], memory: Store) -> None:
+    made = book()
+    for nr, tried in enumerate((1, 2)):
+        mark = f"{nr}" * 26
+        made.line("trial", id=mark, kind="candidate", name="candidate", inputs={},
+                  started="2026-11-21T06:39:14Z", details={"candidate": mark})  # fmt: skip
+        for _ in range(tried):
+            made.call(1, lm=1, opens={"kind": "example", "name": "e", "parent": mark})
+    made.close(1000)
+    shown = Reader(view_experiment(made.id, memory)._repr_html_()).text
+    assert "1 example " in shown
+    assert "2 examples " in shown
+
+
 def test_many_trials_are_cut_and_say_so(book: Callable[..., Any], memory: Store) -> None:
     made = book()
     for number in range(150):

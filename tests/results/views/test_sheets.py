@@ -27,7 +27,7 @@ class TestExperiments:
             "profile": "prod · 8ffe5064480e53bc from the argument",
             "program": "Capital inferred from the first call",
             "versions": "DSPy 3.4.1 · Python 3.11.7 · dspy-profiles 0.1.0",
-            "commit": "c62a15142b9d on main with changes not committed",
+            "commit": "c62a15142b9d on main with uncommitted changes",
             "command": "python capitals.py --split 'dev set'",
             "folder": "/home/you/project",
             "platform": "Linux-6.18",
@@ -63,9 +63,17 @@ class TestExperiments:
         faults = {"count": 1, "first": "TypeError: no"}
         made.close(5, "failed", lost=2, error="ValueError: stop", faults=faults)
         assert view_experiment(made.id, memory).sheet.warnings == [
-            "the block ended by ValueError: stop",
+            "the block ended with ValueError: stop",
             "2 lines of its record could not be written and are lost",
             "1 call could not be recorded as it should be: TypeError: no",
+        ]
+
+    def test_of_one_lost_line_it_is_said_in_the_singular(
+        self, book: Callable[..., Any], memory: Store
+    ) -> None:
+        made = book().close(5, lost=1)
+        assert view_experiment(made.id, memory).sheet.warnings == [
+            "1 line of its record could not be written and is lost"
         ]
 
     def test_that_run_are_shown_as_they_are_now(

@@ -32,7 +32,7 @@ experiment  00000000000000000000000001
 profile     prod · 8ffe5064480e53bc   from the argument
 program     Capital   inferred from the first call
 versions    DSPy 3.4.1 · Python 3.11.7 · dspy-profiles 0.1.0
-commit      c62a15142b9d on main   with changes not committed
+commit      c62a15142b9d on main   with uncommitted changes
 command     python capitals.py --split 'dev set'
 folder      /home/you/project
 platform    Linux-6.18
@@ -52,6 +52,14 @@ dspy-profiles trace 00000000000000000000000001 1
 shows one trial step by step, by its number or its id
 """
     )
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_no_figure_is_lost_where_it_is_narrow(width: int, capitals: Any, memory: Store) -> None:
+    for view in (view_experiment(capitals.id, memory), view_trial(capitals.id, "1", memory)):
+        text = printed(view, width)
+        assert max(map(cell_len, text.splitlines())) <= width
+        assert re.search(r"time\s+(1\.0 s|402\s+ms)", text), text
 
 
 def test_a_trial_at_80_columns(capitals: Any, memory: Store) -> None:
@@ -149,14 +157,22 @@ def test_of_many_trials_those_that_failed_are_shown_first(
     assert len(re.findall(r"^ *\d+  Capital", whole, re.MULTILINE)) == 60
 
 
-def test_of_a_long_talk_the_middle_is_left_out(book: Callable[..., Any], memory: Store) -> None:
-    made = book()
-    messages = [{"role": "user", "content": f"message {n}"} for n in range(30)]
+def talk(made: Any, length: int) -> None:
+    """An LM that is told so many messages."""
+    messages = [{"role": "user", "content": f"message {n}"} for n in range(length)]
     trial = made.new_id()
     lm = made.begin("lm", "model", 1, trial=trial, opens={"kind": "call"},
                     attributes={"inputs": {"messages": messages}})  # fmt: skip
     made.end(lm, 5, trial, outputs=["so"], cost=0.0)
+
+
+def test_of_a_long_talk_the_middle_is_left_out(book: Callable[..., Any], memory: Store) -> None:
+    made = book()
+    talk(made, 30)
+    talk(made, 7)
     made.close(6)
+    short = printed(view_trial(made.id, "2", memory), 80)
+    assert re.search(r" 1 more message …$", short, re.MULTILINE)
     shown = printed(view_trial(made.id, "1", memory), 80)
     assert re.findall(r"message (\d+)", shown) == ["0", "25", "26", "27", "28", "29"]
     assert "24 more messages …" in shown

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_profiles import redaction
+from dspy_profiles.amounts import exact, money, number, span
 from dspy_profiles.results.values import plain
-from dspy_profiles.results.views.amounts import money, number, span
 from dspy_profiles.results.views.readable import brief, readable
 from dspy_profiles.results.views.visible import on_one_line, visible
 
@@ -65,7 +65,7 @@ class TestValues:
             ({"$int": "9" * 30}, "9" * 30),
             ({"$repr": "<object>"}, "<object>"),
             ({"$bytes": "AAEC"}, "⟨bytes, in base 64⟩ AAEC"),
-            ({"$cut": ["begun", 9000]}, "begun\n… ⟨the beginning; there were 9,000 letters⟩"),
+            ({"$cut": ["begun", 9000]}, "begun\n… ⟨the beginning; there were 9,000 characters⟩"),
             ({"$cut": [[1], 60000]}, "- 1\n… ⟨the beginning; there were 60,000 items⟩"),
             ({"$lost": 5000}, "⟨a text of 5,000 characters that could not be written⟩"),
             ({"$missing": "9f86"}, "⟨a long text whose file is gone: 9f86⟩"),
@@ -142,6 +142,20 @@ def test_a_length_of_time_has_two_units_at_most(seconds: float | None, shown: st
 )  # fmt: skip
 def test_money_shows_something_of_every_amount(cost: float | None, shown: str) -> None:
     assert money(cost) == shown
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown"),
+    [
+        (0, "$0.00"),
+        (0.5, "$0.50"),
+        (0.1 + 0.2, "$0.30"),
+        (0.0125, "$0.0125"),
+        (1e6, "$1,000,000.00"),
+    ],
+)
+def test_what_is_held_against_a_limit_loses_no_place(cost: float, shown: str) -> None:
+    assert exact(cost) == shown
 
 
 def test_a_score_is_short() -> None:

@@ -1,23 +1,23 @@
 """Which experiments and trials an inquiry asks for."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from dspy_profiles.errors import StoreError
-from dspy_profiles.results.model import Experiment, Trial, moment
+from dspy_profiles.errors import StoreError, did_you_mean
+from dspy_profiles.results.model import STATUSES, Experiment, Trial, moment
 from dspy_profiles.results.store.protocol import When
 
-__all__ = ["ExperimentFilter", "first", "suits"]
+__all__ = ["ExperimentFilter", "TrialFilter", "first"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class ExperimentFilter:
-    """All that can be told from the experiment itself, without its events."""
+    """What `query_experiments` asks for; of a text, its words."""
 
     hypothesis: str | None = None
     program: str | None = None
@@ -26,9 +26,17 @@ class ExperimentFilter:
     since: When | None = None
     until: When | None = None
     min_score: float | None = None
+    words: set[str] | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
 
     def check(self) -> Callable[[Experiment], bool]:
-        """The test; times that are none are told before anything is read."""
+        """The test of all that an experiment says of itself.
+
+        Times that are none are told before anything is read.
+        """
         since, until = _time(self.since, time.min), _time(self.until, time.max)
         part = None if self.hypothesis is None else self.hypothesis.casefold()
 
@@ -46,17 +54,46 @@ class ExperimentFilter:
         return holds
 
 
-def suits(trial: Trial, status: str | None, kind: str | None, min_score: float | None) -> bool:
-    return (
-        status in (None, trial.status)
-        and kind in (None, trial.kind)
-        and _reaches(trial.score, min_score)
-    )
+@dataclass(frozen=True)
+class TrialFilter:
+    """What `query_trials` asks for; of a text, its words."""
+
+    status: str | None = None
+    kind: str | None = None
+    min_score: float | None = None
+    words: set[str] | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def suits(self, trial: Trial) -> bool:
+        """Whether it has this status, kind and score; its words are not looked at."""
+        return (
+            self.status in (None, trial.status)
+            and self.kind in (None, trial.kind)
+            and _reaches(trial.score, self.min_score)
+        )
 
 
-def first(found: Iterable[T], limit: int | None) -> Iterator[T]:
+def first(found: Iterable[T], limit: int | None) -> list[T]:
     """So many of them; None: all."""
-    return islice(found, None if limit is None else max(limit, 0))
+    return list(islice(found, None if limit is None else max(limit, 0)))
+
+
+def _check(wanted: ExperimentFilter | TrialFilter) -> None:
+    """Refuse what no record can have: it would look as if there were none."""
+    status: Any = wanted.status  # whatever a caller gives, this and the others
+    if status is not None and status not in STATUSES:
+        near = did_you_mean(status, STATUSES) if isinstance(status, str) else None
+        hint = near or f"it is one of {', '.join(STATUSES)}"
+        raise StoreError(f"{status!r} is no status", hint=hint)
+    bar: Any = wanted.min_score
+    if not isinstance(bar, int | float | None):
+        raise StoreError(f"min_score is {bar!r}, which is no number", hint="min_score=0.8")
+    most: Any = wanted.limit
+    if not isinstance(most, int | None):
+        raise StoreError(f"limit is {most!r}, which is no number", hint="limit=20; None gives all")
 
 
 def _reaches(score: float | None, bar: float | None) -> bool:
@@ -74,7 +111,7 @@ def _time(given: When | None, of_day: time) -> datetime | None:
         if isinstance(given, datetime):
             return moment(given)
         return datetime.combine(given, of_day, UTC)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise StoreError(
             f'"{given}" is no time', hint="write 2026-01-31 or 2026-01-31T12:00:00Z"
         ) from error

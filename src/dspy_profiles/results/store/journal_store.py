@@ -1,7 +1,7 @@
 """A store that is its journals, and what was made of them: `memory:` and `file:`."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Any
 
 from dspy_profiles.errors import ExperimentNotFound, StoreError
 from dspy_profiles.results import archive, reading, words
@@ -9,28 +9,18 @@ from dspy_profiles.results.assembling import Assembled, assemble, stream
 from dspy_profiles.results.ids import is_id
 from dspy_profiles.results.model import Event, Experiment, Fault, Trial
 from dspy_profiles.results.shelf import Shelf
-from dspy_profiles.results.store.filters import ExperimentFilter, first, suits
-from dspy_profiles.results.store.protocol import Recorded, When
+from dspy_profiles.results.store.base import BaseStore
+from dspy_profiles.results.store.filters import ExperimentFilter, TrialFilter, first
+from dspy_profiles.results.store.one_by_one import OneByOne
+from dspy_profiles.results.store.protocol import Recorded
 
 __all__ = ["JournalStore"]
 
 
-class JournalStore:
+class JournalStore(BaseStore):
     """Closed experiments are read from their documents, open ones from their journals."""
 
-    def __init__(self, url: str, shelf: Shelf) -> None:
-        self._url = url
-        self._shelf = shelf
-
-    @property
-    def url(self) -> str:
-        return self._url
-
-    @property
-    def shelf(self) -> Shelf:
-        return self._shelf
-
-    def archive_experiment(self, experiment: Recorded) -> Experiment:
+    def _archive(self, experiment: Recorded) -> Experiment:
         theirs: Shelf | None = getattr(getattr(experiment, "store", None), "shelf", None)
         if not self._is_here(experiment.id) and theirs is not None:
             archive.adopt(self._shelf, theirs, experiment.id)
@@ -50,61 +40,20 @@ class JournalStore:
             raise self._absent(experiment_id)
         return found
 
-    def query_experiments(  # noqa: PLR0913 - as the protocol says
-        self,
-        *,
-        hypothesis: str | None = None,
-        program: str | None = None,
-        profile: str | None = None,
-        status: str | None = None,
-        since: When | None = None,
-        until: When | None = None,
-        min_score: float | None = None,
-        text: str | None = None,
-        limit: int | None = None,
-    ) -> list[Experiment]:
-        wanted = ExperimentFilter(hypothesis, program, profile, status, since, until, min_score)
-        said = None if text is None else words.words(text)
-        return list(first(self.among(self._shelf.ids(), wanted, said), limit))
-
-    def among(
-        self, ids: Iterable[str], wanted: ExperimentFilter, text: set[str] | None
-    ) -> Iterator[Experiment]:
+    def among(self, ids: Iterable[str], wanted: ExperimentFilter) -> Iterator[Experiment]:
         """Those of these experiments that are wanted."""
-        holds = wanted.check()
+        holds, said = wanted.check(), wanted.words
         found = map(self._found, ids)
         suitable = (each for each in found if each is not None and holds(each))
-        return suitable if text is None else (e for e in suitable if self._says(e, text))
-
-    def query_trials(  # noqa: PLR0913
-        self,
-        experiment_id: str,
-        *,
-        status: str | None = None,
-        kind: str | None = None,
-        min_score: float | None = None,
-        text: str | None = None,
-        limit: int | None = None,
-    ) -> list[Trial]:
-        trials: Iterable[Trial] = self._trials(self._known(experiment_id))
-        trials = (each for each in trials if suits(each, status, kind, min_score))
-        trials = (self._whole(each) for each in trials)
-        if text is not None:
-            named = self._trials_that_say(experiment_id, words.words(text))
-            trials = (each for each in trials if each.id in named)
-        return list(first(trials, limit))
+        return suitable if said is None else (e for e in suitable if self._says(e, said))
 
     def events(self, experiment_id: str, trial_id: str | None = None) -> list[Event]:
-        found = [self._whole(each) for each in self._stream(self._known(experiment_id), trial_id)]
-        return sorted(found, key=lambda event: event.id)
+        found = self._stream(self._known(experiment_id), trial_id)
+        whole = (reading.complete(each, self._shelf) for each in found)
+        return sorted(whole, key=lambda event: event.id)
 
     def verify(self, experiment_id: str) -> list[Fault]:
         return archive.verify(self._shelf, self._known(experiment_id))
-
-    def recover(self) -> list[Experiment]:
-        names = self._shelf.ids()
-        unmade = (name for name in names if archive.summary(self._shelf, name) is None)
-        return [done for name in unmade if (done := self.closed(name)) is not None]
 
     def closed(self, name: str) -> Experiment | None:
         """The experiment, archived if it is over; None where its process lives, or left nothing."""
@@ -120,7 +69,10 @@ class JournalStore:
         return self.get_experiment(name)
 
     def rebuild(self) -> int:
-        return sum(self.rebuilt(name) for name in self._shelf.ids())
+        made = OneByOne[bool]("made anew")
+        for name in self._shelf.ids():
+            made.take(name, self.rebuilt)
+        return len(made.all())
 
     def rebuilt(self, name: str) -> bool:
         """Whether the documents of this experiment could be made anew: not while it is open."""
@@ -132,11 +84,22 @@ class JournalStore:
     def close(self) -> None:
         pass
 
-    def __enter__(self) -> Self:
-        return self
+    def experiments(self, wanted: ExperimentFilter) -> list[Experiment]:
+        return first(self.among(self._shelf.ids(), wanted), wanted.limit)
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def trials(self, experiment_id: str, wanted: TrialFilter) -> list[Trial]:
+        trials = (t for t in self._trials(self._known(experiment_id)) if wanted.suits(t))
+        whole: Iterable[Trial] = (reading.complete(each, self._shelf) for each in trials)
+        if wanted.words is not None:
+            named = set(self._that_say(experiment_id, wanted.words))
+            whole = (each for each in whole if each.id in named)
+        return first(whole, wanted.limit)
+
+    def _open(self) -> list[str]:
+        return self._shelf.ids()
+
+    def _recovered(self, name: str) -> Experiment | None:
+        return self.closed(name) if archive.summary(self._shelf, name) is None else None
 
     def _found(self, experiment_id: str) -> Experiment | None:
         """None too for an empty folder, as a process leaves it that is killed while it begins."""
@@ -191,9 +154,6 @@ class JournalStore:
             return True
         return any(True for _ in self._that_say(experiment.id, wanted))
 
-    def _trials_that_say(self, experiment_id: str, wanted: set[str]) -> set[str | None]:
-        return set(self._that_say(experiment_id, wanted))
-
     def _that_say(self, experiment_id: str, wanted: set[str]) -> Iterator[str | None]:
         """The trial of each event, and each trial, that has all these words in its texts."""
         for trial in self._trials(experiment_id):
@@ -211,8 +171,3 @@ class JournalStore:
                 if not left:
                     return True
         return not left
-
-    def _whole(self, record: Any) -> Any:
-        """A trial or an event with its long texts."""
-        made = {k: reading.whole(v, self._shelf) for k, v in vars(record).items()}
-        return type(record)(**made)

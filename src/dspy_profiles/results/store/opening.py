@@ -10,7 +10,7 @@ from dspy_profiles.results.store.addresses import masked
 from dspy_profiles.results.store.protocol import Store
 from dspy_profiles.secrets import retold
 
-__all__ = ["DEFAULT", "open_store"]
+__all__ = ["open_store"]
 
 DEFAULT = Path(".dspy") / "results"  # at the project root
 
@@ -33,6 +33,12 @@ def open_store(url: str | None = None) -> Store:
             url = f"file:{here.root / DEFAULT}"
         else:
             url, folder = given.value, given.folder
+    given_url: Any = url  # whatever a caller gives
+    if not isinstance(given_url, str):
+        raise StoreError(
+            f"{given_url!r} is no result store",
+            hint='give a store or its URL, such as "file:results"',
+        )
     scheme, colon, rest = url.partition(":")
     schemes = plugins.stores()
     if not colon or scheme not in schemes:

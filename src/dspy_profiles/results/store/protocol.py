@@ -79,10 +79,16 @@ class Store(Protocol):
         """What is wrong with an archived experiment; nothing, if nothing was changed since."""
 
     def recover(self) -> list[Experiment]:
-        """Close what dead processes left open, as "interrupted"; these."""
+        """Close what dead processes left open, as "interrupted"; these.
+
+        What cannot be closed is a `StoreError`, once everything else is.
+        """
 
     def rebuild(self) -> int:
-        """Make everything anew from the journals; how many experiments these are."""
+        """Make everything anew from the journals; how many experiments these are.
+
+        What cannot be made is a `StoreError`, once everything else is.
+        """
 
     def close(self) -> None: ...
 

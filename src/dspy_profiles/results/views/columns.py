@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "columns", "joined", "styled"]
+__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "columns", "cut", "joined", "styled"]
 
 ACCENT = "cyan"
 MUTED = "bright_black"
@@ -50,8 +50,14 @@ def styled(text: str, style: str) -> Text:
     return Text().append(text, style=style)
 
 
+def cut(text: Text, width: int) -> Text:
+    """The text itself, with `…` where it is too long."""
+    text.truncate(max(width, 1), overflow="ellipsis")
+    return text
+
+
 def joined(*parts: Text | str, gap: int = GAP) -> Text:
-    """Those that say something, beside each other."""
+    """Those that are not empty, side by side."""
     texts = [Text(part) if isinstance(part, str) else part for part in parts]
     return Text(" " * gap).join(text for text in texts if text.plain)
 
@@ -59,8 +65,7 @@ def joined(*parts: Text | str, gap: int = GAP) -> Text:
 def _line(heads: Sequence[Column], row: Sequence[Text], widths: dict[int, int]) -> Text:
     line = Text()
     for nr, width in widths.items():
-        cell = row[nr].copy()
-        cell.truncate(width, overflow="ellipsis")
+        cell = cut(row[nr].copy(), width)
         blank = " " * (width - cell.cell_len)
         if line.plain:
             line.append(" " * GAP)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dspy_profiles.amounts import count, counted, money, number
 from dspy_profiles.results.model import Event
-from dspy_profiles.results.views.amounts import count, counted, money, number
 from dspy_profiles.results.views.readable import brief, readable
 from dspy_profiles.results.views.visible import on_one_line
 
 __all__ = ["Described", "Part", "described"]
 
-TITLE = 80  # letters
+TITLE = 80  # characters
 # What stands in a step's line, or is said of it in words.
 SAID = frozenset({"error", "orphan", "trial_inferred", "path"})
 
@@ -40,10 +40,14 @@ def described(event: Event) -> Described:
     return KINDS.get(event.kind, _other)(event, event.attributes)
 
 
+def _title(text: str) -> str:
+    return on_one_line(text, TITLE)
+
+
 def _module(event: Event, said: Mapping[str, Any]) -> Described:
     path = said.get("path")
-    name = on_one_line(event.name, TITLE)
-    title = f"{on_one_line(path, TITLE)} · {name}" if isinstance(path, str) and path else name
+    name = _title(event.name)
+    title = f"{_title(path)} · {name}" if isinstance(path, str) and path else name
     asked, answered = _both(said, "inputs", "outputs")
     parts = [*_part(said, "inputs"), *_part(said, "outputs", is_answer=True), *_rest(said, "io")]
     return Described(title, asked, answered, (), parts)
@@ -56,7 +60,7 @@ def _lm(event: Event, said: Mapping[str, Any]) -> Described:
     answers = list(_answers(said.get("outputs")))
     parts = [*questions, *_part(asked, "arguments"), *answers, *_rest(said, "lm")]
     return Described(
-        on_one_line(event.name, TITLE),
+        _title(event.name),
         on_one_line(questions[-1].text) if questions else "",
         on_one_line(answers[0].text) if answers else "",
         list(_account(event, said)),
@@ -69,7 +73,7 @@ def _account(event: Event, said: Mapping[str, Any]) -> Sequence[str]:
     notes = []
     model = said.get("response_model")
     if isinstance(model, str) and model and not event.name.endswith(model):
-        notes.append(on_one_line(model, TITLE))
+        notes.append(_title(model))
     notes += [key for key in ("cached", "replayed") if said.get(key) is True]
     if said.get("cached") is True or event.status == "running":
         return notes
@@ -110,7 +114,7 @@ def _message(message: Any) -> Part:
     rest = {k: v for k, v in message.items() if k not in ("role", "content") and v is not None}
     texts = [_content(message["content"])] if message.get("content") is not None else []
     texts += [readable(rest)] if rest else []
-    return Part(on_one_line(message["role"], TITLE), "\n\n".join(texts))
+    return Part(_title(message["role"]), "\n\n".join(texts))
 
 
 def _content(content: Any) -> str:
@@ -155,8 +159,7 @@ def _adapter(event: Event, said: Mapping[str, Any]) -> Described:
     if isinstance(messages := said.get("messages"), int):
         made.append(counted(messages, "message"))
     outputs = brief(said["outputs"]) if said.get("outputs") is not None else ", ".join(made)
-    title = on_one_line(event.name, TITLE)
-    title = f"{title} {on_one_line(step, TITLE)}" if isinstance(step, str) else title
+    title = " ".join(_title(each) for each in (event.name, step) if isinstance(each, str))
     rest = _rest(said, "adapter")
     parts = [*_part(said, "signature"), *_part(said, "outputs", is_answer=True), *rest]
     return Described(title, signature, outputs, (), parts)
@@ -169,7 +172,7 @@ def _tool(event: Event, said: Mapping[str, Any]) -> Described:
         *_part(said, "outputs", "result", is_answer=True),
         *_rest(said, "io"),
     ]
-    return Described(on_one_line(event.name, TITLE), asked, answered, (), parts)
+    return Described(_title(event.name), asked, answered, (), parts)
 
 
 def _evaluate(event: Event, said: Mapping[str, Any]) -> Described:
@@ -178,8 +181,7 @@ def _evaluate(event: Event, said: Mapping[str, Any]) -> Described:
         asked.append(counted(examples, "example"))
     score = said.get("score")
     answered = number(score) if isinstance(score, int | float) else ""
-    title = on_one_line(event.name, TITLE)
-    return Described(title, " · ".join(asked), answered, (), [*_rest(said, "evaluate")])
+    return Described(_title(event.name), " · ".join(asked), answered, (), _rest(said, "evaluate"))
 
 
 def _compile(event: Event, said: Mapping[str, Any]) -> Described:
@@ -194,7 +196,7 @@ def _compile(event: Event, said: Mapping[str, Any]) -> Described:
         *_part(said, "predictors", "what came out", is_answer=True),
         *_rest(said, "compile"),
     ]
-    return Described(on_one_line(event.name, TITLE), " · ".join(asked), answered, (), parts)
+    return Described(_title(event.name), " · ".join(asked), answered, (), parts)
 
 
 def _decision(event: Event, said: Mapping[str, Any]) -> Described:
@@ -204,7 +206,7 @@ def _decision(event: Event, said: Mapping[str, Any]) -> Described:
         part for key in ("strategy", "rationale", "action", "worker") for part in _part(said, key)
     ]
     return Described(
-        on_one_line(str(said.get("strategy") or event.name), TITLE),
+        _title(str(said.get("strategy") or event.name)),
         texts.get("rationale", ""),
         texts.get("action", ""),
         [f"worker {brief(worker, 40)}"] if worker is not None else [],
@@ -221,11 +223,11 @@ def _score(event: Event, said: Mapping[str, Any]) -> Described:
         answered = "no number" if given is None else f"no number: {brief(given, 60)}"
     notes = ["by the evaluation"] if said.get("by") == "evaluate" else []
     parts = [*_part(said, "given"), *_part(said, "labels"), *_rest(said, "score")]
-    return Described(on_one_line(event.name, TITLE), "", answered, notes, parts)
+    return Described(_title(event.name), "", answered, notes, parts)
 
 
 def _other(event: Event, said: Mapping[str, Any]) -> Described:
-    return Described(on_one_line(event.name, TITLE), "", "", (), [*_rest(said, "other")])
+    return Described(_title(event.name), "", "", (), _rest(said, "other"))
 
 
 KINDS: dict[str, Callable[[Event, Mapping[str, Any]], Described]] = {

@@ -1,4 +1,4 @@
-"""What people hold in their hands: a view that a terminal, a notebook and a file show alike."""
+"""The views: objects that a terminal, a notebook and a page show, each in its way."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,9 +46,16 @@ def view_experiment(
 
 
 def view_trial(
-    experiment_id: str, trial_id: str, store: Store | str | None = None, *, full: bool = False
+    experiment_id: str,
+    trial_id: str | int,
+    store: Store | str | None = None,
+    *,
+    full: bool = False,
 ) -> "TrialView":
-    """One trial, step by step. `trial_id` may be its number too: `"3"` is the third."""
+    """One trial, step by step.
+
+    `trial_id` may be a part of its id, its number (3 is the third) or its name too.
+    """
     return TrialView(trial_sheet(_opened(store), experiment_id, trial_id), full=full)
 
 
@@ -98,6 +105,8 @@ class _View:
 class ExperimentView(_View):
     """One experiment. Show it in a notebook, print it, or `save` it as a page."""
 
+    command = "dspy-profiles trace"  # what shows a trial of it, where this is shown
+
     def __init__(self, sheet: ExperimentSheet, *, full: bool = False) -> None:
         self.sheet = sheet
         self.full = full
@@ -115,7 +124,7 @@ class ExperimentView(_View):
     def _lines(self, width: int) -> "Iterator[Text]":
         from dspy_profiles.results.views.terminal import experiment_lines
 
-        return experiment_lines(self.sheet, width, full=self.full)
+        return experiment_lines(self.sheet, width, full=self.full, command=self.command)
 
 
 class TrialView(_View):

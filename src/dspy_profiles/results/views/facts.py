@@ -4,15 +4,15 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from dspy_profiles.amounts import clock, counted
 from dspy_profiles.results.model import Experiment
-from dspy_profiles.results.views.amounts import clock, counted
 from dspy_profiles.results.views.readable import brief
 from dspy_profiles.results.views.rows import Fact
 from dspy_profiles.results.views.visible import on_one_line, visible
 
 __all__ = ["about", "facts", "warnings"]
 
-LONG = 2000  # letters of a command
+LONG = 2000  # characters of a command
 UNKNOWN = "not known"
 
 
@@ -51,12 +51,13 @@ def warnings(experiment: Experiment) -> list[str]:
     said = experiment.details
     found = []
     if said.get("error"):
-        found.append(f"the block ended by {on_one_line(str(said['error']))}")
+        found.append(f"the block ended with {on_one_line(str(said['error']))}")
     if experiment.status == "interrupted" and not said.get("error"):
         found.append("its process ended before it did: what it was doing then has no end")
     lost = said.get("lost")
     if isinstance(lost, int) and lost:
-        found.append(f"{counted(lost, 'line')} of its record could not be written and are lost")
+        are = "is" if lost == 1 else "are"
+        found.append(f"{counted(lost, 'line')} of its record could not be written and {are} lost")
     faults = said.get("faults")
     if isinstance(faults, Mapping):
         many, first = faults.get("count"), faults.get("first")
@@ -72,6 +73,10 @@ def warnings(experiment: Experiment) -> list[str]:
 def _profile(experiment: Experiment) -> Fact:
     said = _table(experiment.details, "profile")
     name = experiment.profile
+    several = experiment.details.get("profiles")
+    if isinstance(several, list) and several:
+        names = ", ".join(on_one_line(str(each)) for each in several)
+        return Fact("profile", names, "each test under each")
     if name is None:
         return Fact("profile", "none was active")
     mark = said.get("fingerprint")
@@ -98,7 +103,7 @@ def _commit(said: Any) -> Fact:
     if branch:
         value += f" on {on_one_line(str(branch), 80)}"
     dirty = said.get("dirty")
-    remark = "" if dirty is None else "with changes not committed" if dirty else "clean"
+    remark = "" if dirty is None else "with uncommitted changes" if dirty else "clean"
     return Fact("commit", value, remark)
 
 

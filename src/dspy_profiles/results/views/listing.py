@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+from dspy_profiles.amounts import NOTHING, count, money, number
 from dspy_profiles.results.model import Experiment
-from dspy_profiles.results.views.amounts import NOTHING, count, money, number
 from dspy_profiles.results.views.visible import on_one_line
 
-__all__ = ["HEADS", "ListSheet", "list_sheet"]
+__all__ = ["HEADS", "NUMBERS", "ListSheet", "list_sheet"]
 
 HEADS = (
     *("name", "status", "score", "trials", "tokens", "cost"),
     *("profile", "program", "started", "id"),
 )
+NUMBERS = frozenset({"score", "trials", "tokens", "cost"})  # columns of them
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from dspy_profiles.results.views.amounts import count
+from dspy_profiles.amounts import count
 from dspy_profiles.results.views.describing import Part
-from dspy_profiles.results.views.listing import HEADS, ListSheet
+from dspy_profiles.results.views.listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views.page import environment
 from dspy_profiles.results.views.rows import failed_first
 from dspy_profiles.results.views.sheets import ExperimentSheet, TrialSheet
@@ -13,8 +13,8 @@ from dspy_profiles.results.views.steps import Step
 __all__ = ["experiment_html", "list_html", "trial_html"]
 
 MOST = 100  # trials, candidates, decisions and steps, where not all are asked for
-LONGEST = 20_000  # letters of one text
-BUDGET = 1_000_000  # letters of all texts: a notebook is saved with its outputs
+LONGEST = 20_000  # characters of one text
+BUDGET = 1_000_000  # characters of all texts: a notebook is saved with its outputs
 
 
 def experiment_html(sheet: ExperimentSheet, *, full: bool) -> str:
@@ -45,7 +45,7 @@ def trial_html(sheet: TrialSheet, *, full: bool) -> str:
 
 
 def list_html(sheet: ListSheet) -> str:
-    return _piece("list.html.j2", sheet=sheet, heads=HEADS)
+    return _piece("list.html.j2", sheet=sheet, heads=HEADS, numbers=NUMBERS)
 
 
 class _Room:
@@ -65,7 +65,7 @@ class _Room:
             self._left -= len(shown)
             note = ""
             if len(shown) < len(part.text):
-                note = f"the first {count(len(shown))} of {count(len(part.text))} letters"
+                note = f"the first {count(len(shown))} of {count(len(part.text))} characters"
                 note += '; full=True, or .save("trial.html"), has all'
             yield Part(part.label, shown, part.is_answer), note
 

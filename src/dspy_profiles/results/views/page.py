@@ -16,17 +16,17 @@ import orjson
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from dspy_profiles.results.views.amounts import count, counted, span
+from dspy_profiles.amounts import count, counted, span
 from dspy_profiles.results.views.describing import Part
-from dspy_profiles.results.views.listing import HEADS, ListSheet
-from dspy_profiles.results.views.rows import TrialRow, failed_first
+from dspy_profiles.results.views.listing import HEADS, NUMBERS, ListSheet
+from dspy_profiles.results.views.rows import WRONG, TrialRow, failed_first
 from dspy_profiles.results.views.sheets import ExperimentSheet, TrialSheet
 from dspy_profiles.results.views.steps import Step
 
 __all__ = ["environment", "experiment_page", "list_page", "trial_page"]
 
 BUDGET = 24 * 2**20  # bytes of steps in the page of an experiment
-LONGEST = 50_000  # letters of one text in it
+LONGEST = 50_000  # characters of one text in it
 MOST_ROWS = 20_000  # trials in its table
 MOST_DECISIONS = 500
 SCRIPTS = ("data.js", "steps.js", "trial.js", "table.js", "keys.js")
@@ -72,7 +72,7 @@ def trial_page(sheet: TrialSheet) -> str:
 
 
 def list_page(sheet: ListSheet) -> str:
-    return _page("list.html.j2", None, sheet=sheet, heads=HEADS)
+    return _page("list.html.j2", None, sheet=sheet, heads=HEADS, numbers=NUMBERS)
 
 
 @cache
@@ -82,6 +82,8 @@ def environment() -> Environment:
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     made.filters["span"] = span
     made.filters["count"] = count
+    made.filters["counted"] = counted
+    made.tests["wrong"] = WRONG.__contains__
     return made
 
 

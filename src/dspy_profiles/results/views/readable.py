@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from dspy_profiles.results.views.amounts import count
+from dspy_profiles.amounts import count
 from dspy_profiles.results.views.visible import CUT, on_one_line, visible
 
 __all__ = ["brief", "readable"]
@@ -128,12 +128,11 @@ def _said(value: Any) -> str | None:
         return None
     held = value[form]
     if form == "$blob":
-        return f"⟨a text of {_size(value.get('size'))}, in a file of its own: {visible(str(held))}⟩"
+        size = _count(value.get("size"))
+        return f"⟨a text of {size} bytes, in a file of its own: {visible(str(held))}⟩"
     if len(value) > 1:
         return None
-    if form in ("$float", "$int"):
-        return visible(str(held))
-    if form == "$repr":
+    if form in ("$float", "$int", "$repr"):
         return visible(str(held))
     if form == "$bytes":
         return _bytes(held)
@@ -150,9 +149,8 @@ def _cut(value: Any) -> tuple[Any, str] | None:
         return None
     match value.get("$cut"):
         case [what, int() as length]:
-            unit = (
-                "items" if isinstance(what, Mapping | list) and _said(what) is None else "letters"
-            )
+            has_items = isinstance(what, Mapping | list) and _said(what) is None
+            unit = "items" if has_items else "characters"
             return what, f"{CUT} ⟨the beginning; there were {count(length)} {unit}⟩"
     return None
 
@@ -174,10 +172,6 @@ def _bytes(held: Any) -> str:
     if not isinstance(held, str):
         return f"⟨bytes⟩ {brief(held)}"
     return f"⟨bytes, in base 64⟩ {visible(held)}"
-
-
-def _size(size: Any) -> str:
-    return f"{_count(size)} bytes"
 
 
 def _count(value: Any) -> str:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dspy_profiles.amounts import NOTHING, count, counted, money, number, span
 from dspy_profiles.results.model import Candidate, Decision, Event, Trial
 from dspy_profiles.results.spending import Spent, seconds_of
-from dspy_profiles.results.views.amounts import NOTHING, count, counted, money, number, span
 from dspy_profiles.results.views.describing import Part
 from dspy_profiles.results.views.readable import brief, readable
 from dspy_profiles.results.views.visible import on_one_line, visible
 
 __all__ = [
+    "WRONG",
     "CandidateRow",
     "DecisionRow",
     "Fact",
@@ -24,7 +25,8 @@ __all__ = [
     "took",
 ]
 
-NAME = 120  # letters
+NAME = 120  # characters
+WRONG = ("failed", "interrupted")  # how what went wrong has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class TrialRow:
 
     @property
     def is_wrong(self) -> bool:
-        return self.status in ("failed", "interrupted")
+        return self.status in WRONG
 
     def shown(self) -> dict[str, str]:
         """Each column as text."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
-from dspy_profiles.errors import ExperimentNotFound
+from dspy_profiles.amounts import count, money, number, span
+from dspy_profiles.results.finding import place_of
 from dspy_profiles.results.model import Event, Experiment, Trial
 from dspy_profiles.results.spending import Spent, seconds_of
 from dspy_profiles.results.store.protocol import Store
-from dspy_profiles.results.views.amounts import count, counted, money, number, span
 from dspy_profiles.results.views.describing import Part
 from dspy_profiles.results.views.facts import about, facts, warnings
 from dspy_profiles.results.views.readable import readable
@@ -130,20 +130,11 @@ def experiment_sheet(store: Store, experiment_id: str) -> ExperimentSheet:
     )
 
 
-def trial_sheet(store: Store, experiment_id: str, trial_id: str) -> TrialSheet:
-    """The trial of that id, or of that place in the experiment: `"3"` is the third."""
+def trial_sheet(store: Store, experiment_id: str, named: str | int) -> TrialSheet:
+    """The trial that is meant, as `find_trial` finds it."""
     experiment = store.get_experiment(experiment_id)
     trials = store.query_trials(experiment_id)
-    known = {trial.id: nr for nr, trial in enumerate(trials)}
-    place = known.get(trial_id)
-    if place is None and trial_id.isdecimal() and 0 < int(trial_id) <= len(trials):
-        place = int(trial_id) - 1
-    if place is None:
-        there = f"it has {counted(len(trials), 'trial')}" if trials else "it has no trials"
-        raise ExperimentNotFound(
-            f'there is no trial "{trial_id}" in the experiment {experiment_id}',
-            hint=f"{there}; dspy-profiles trace {experiment_id} shows them",
-        )
+    place = place_of(trials, experiment_id, named)
     trial = trials[place]
     events = store.events(experiment_id, trial.id)
     within = [each for each in trials if each.parent_id == trial.id]  # the examples of a candidate

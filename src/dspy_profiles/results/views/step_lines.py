@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from rich.cells import chop_cells
 from rich.text import Text
 
-from dspy_profiles.results.views.columns import ACCENT, ALARM, MUTED, styled
+from dspy_profiles.amounts import counted
+from dspy_profiles.results.views.columns import ACCENT, ALARM, MUTED, cut, styled
 from dspy_profiles.results.views.steps import Step
 from dspy_profiles.results.views.visible import CUT
 
-__all__ = ["folded", "step_lines"]
+__all__ = ["HINT", "folded", "step_lines"]
 
 MARGIN, KIND, GAP, LENGTH = 9, 8, 2, 8
 LEFT = MARGIN + GAP + KIND + GAP
@@ -18,6 +19,7 @@ LEVELS = 12  # that a terminal has room for
 TITLE = 36
 LABEL = 10
 MESSAGES = 6  # of a prompt, where not all is asked for
+KINDS = {"decision": ACCENT, "score": ACCENT, "lm": "", "tool": ""}
 HINT = f"shortened; --full (in Python: full=True) shows all that is behind {CUT}"
 
 
@@ -74,9 +76,9 @@ def _step(step: Step, width: int, *, full: bool) -> Iterator[Text]:
                 yield Text(pad) + line
         else:
             said = step.error.split("\n", 1)[0] if step.has_raised else "failed within, see below"
-            yield Text(pad) + _cut(styled(said, ALARM), room)
+            yield Text(pad) + cut(styled(said, ALARM), room)
     for mark in step.marks:
-        yield Text(pad) + _cut(styled(mark, MUTED), room)
+        yield Text(pad) + cut(styled(mark, MUTED), room)
     if full:
         yield from _whole(step, pad, room)
     elif is_lm:
@@ -89,18 +91,15 @@ def _line(step: Step, inset: int, width: int, *, is_short: bool) -> Text:
     line.append(" " * GAP)
     line.append(f"{step.kind:{KIND}.{KIND}}", style=KINDS.get(step.kind, MUTED))
     line.append(" " * (GAP + inset))
-    title = styled(step.title, "bold")
-    title.truncate(TITLE, overflow="ellipsis")
-    line.append_text(title)
+    line.append_text(cut(styled(step.title, "bold"), TITLE))
     tail = _tail(step)
     room = width - line.cell_len - tail.cell_len - 2 * GAP
     if not is_short and room > LABEL:
-        said = _said(step, room)
         line.append(" " * GAP)
-        line.append_text(said)
+        line.append_text(_said(step, room))
     blank = width - line.cell_len - tail.cell_len
     if blank < GAP:  # the notes go before the numbers are cut
-        line.truncate(max(width - tail.cell_len - GAP, LEFT), overflow="ellipsis")
+        cut(line, max(width - tail.cell_len - GAP, LEFT))
         blank = GAP
     line.append(" " * blank)
     line.append_text(tail)
@@ -111,10 +110,9 @@ def _line(step: Step, inset: int, width: int, *, is_short: bool) -> Text:
 def _tail(step: Step) -> Text:
     """At the right edge: tokens and cost, and how long it took."""
     notes = " · ".join(step.notes)
-    wrong = step.status in ("failed", "interrupted")
     length = Text(f"{step.length:>{LENGTH}}")
     tail = styled(notes, MUTED)
-    if wrong:
+    if step.is_wrong:
         tail = styled("failed" if step.status == "failed" else "", ALARM)
     return tail + Text("  ") + length if tail.plain else length
 
@@ -123,12 +121,12 @@ def _said(step: Step, room: int) -> Text:
     """What went in and what came out; each gets half of the room, or what the other leaves."""
     asked, answered = styled(step.asked, MUTED), Text(step.answered)
     if not step.answered:
-        return _cut(asked, room)
+        return cut(asked, room)
     arrow = styled("→ ", MUTED) if step.asked else Text()
     both = room - arrow.cell_len - (1 if step.asked else 0)
     asked_room = max(both // 2, both - answered.cell_len)
-    asked = _cut(asked, asked_room)
-    answered = _cut(answered, both - asked.cell_len)
+    asked = cut(asked, asked_room)
+    answered = cut(answered, both - asked.cell_len)
     return asked + Text(" " if step.asked else "") + arrow + answered
 
 
@@ -146,9 +144,10 @@ def _short(step: Step, pad: str, room: int) -> Iterator[Text]:
         text = Text(" ".join(part.text[: 8 * room].split()))
         if len(part.text) > 8 * room and text.cell_len <= room - LABEL:
             text.append(f" {CUT}")
-        yield Text(pad) + label + _cut(text, room - LABEL)
+        yield Text(pad) + label + cut(text, room - LABEL)
         if left_out and not nr:
-            yield styled(f"{pad}{'':{LABEL}}{left_out} more messages {CUT}", MUTED)
+            more = counted(left_out, "more message")
+            yield styled(f"{pad}{'':{LABEL}}{more} {CUT}", MUTED)
 
 
 def _whole(step: Step, pad: str, room: int) -> Iterator[Text]:
@@ -156,11 +155,3 @@ def _whole(step: Step, pad: str, room: int) -> Iterator[Text]:
         yield Text(pad) + styled(part.label, ACCENT if part.is_answer else MUTED)
         for line in folded(Text(part.text), room - SET_IN):
             yield Text(f"{pad}{'':{SET_IN}}") + line
-
-
-def _cut(text: Text, room: int) -> Text:
-    text.truncate(max(room, 1), overflow="ellipsis")
-    return text
-
-
-KINDS = {"decision": ACCENT, "score": ACCENT, "lm": "", "tool": ""}

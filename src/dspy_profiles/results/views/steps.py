@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dspy_profiles.amounts import span
 from dspy_profiles.results.model import Event
 from dspy_profiles.results.spending import seconds_of
-from dspy_profiles.results.views.amounts import span
 from dspy_profiles.results.views.describing import Part, described
+from dspy_profiles.results.views.rows import WRONG
 from dspy_profiles.results.views.visible import on_one_line, visible
 
 __all__ = ["Step", "Timeline"]
@@ -39,6 +40,10 @@ class Step:
     @property
     def margin(self) -> str:
         return span(self.at)
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.status in WRONG
 
     @property
     def length(self) -> str:

@@ -4,19 +4,21 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from dspy_profiles.results.views.amounts import counted, span
+from dspy_profiles.amounts import NOTHING, counted, span
 from dspy_profiles.results.views.columns import (
     ACCENT,
     ALARM,
     MUTED,
     Column,
     columns,
+    cut,
     joined,
     styled,
 )
 from dspy_profiles.results.views.describing import Part
-from dspy_profiles.results.views.listing import HEADS, ListSheet
+from dspy_profiles.results.views.listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views.rows import (
+    WRONG,
     CandidateRow,
     DecisionRow,
     Fact,
@@ -44,13 +46,21 @@ TRIALS = (
     Column("COST", is_right=True, rank=2),
 )
 
+# Of the list of experiments: what goes first where it is narrow, how far a name shrinks, colours.
+RANKS = {"program": 7, "tokens": 6, "profile": 5, "cost": 4, "trials": 3, "status": 2, "started": 1}
+LEAST = {"name": 18, "profile": 8, "program": 8}
+STYLES = {"id": MUTED, "started": MUTED, "name": "bold"}
 
-def experiment_lines(sheet: ExperimentSheet, width: int, *, full: bool) -> Iterator[Text]:
+
+def experiment_lines(
+    sheet: ExperimentSheet, width: int, *, full: bool, command: str
+) -> Iterator[Text]:
+    """The experiment; `command` shows one of its trials."""
     yield _head(sheet.name, sheet.status, width)
     if sheet.hypothesis:
         yield from folded(styled(sheet.hypothesis, MUTED), width)
     yield Text()
-    yield _figures(sheet.figures)
+    yield from folded(_figures(sheet.figures), width)
     for warning in sheet.warnings:
         yield from folded(styled(f"! {warning}", ALARM), width, "  ")
     yield Text()
@@ -65,17 +75,17 @@ def experiment_lines(sheet: ExperimentSheet, width: int, *, full: bool) -> Itera
         yield from step_lines(sheet.steps, width, full=full)
     if sheet.rows:
         yield Text()
-        yield styled(f"dspy-profiles trace {sheet.id} {sheet.rows[0].number}", ACCENT)
+        yield styled(f"{command} {sheet.id} {sheet.rows[0].number}", ACCENT)
         yield styled("shows one trial step by step, by its number or its id", MUTED)
 
 
 def trial_lines(sheet: TrialSheet, width: int, *, full: bool) -> Iterator[Text]:
     row = sheet.row
     yield _head(row.name, row.status, width)
-    yield _cut(styled(sheet.about, MUTED), width)
-    yield _cut(styled(f"{sheet.experiment.id} {row.id}", MUTED), width)
+    yield cut(styled(sheet.about, MUTED), width)
+    yield cut(styled(f"{sheet.experiment.id} {row.id}", MUTED), width)
     yield Text()
-    yield _figures(sheet.figures)
+    yield from folded(_figures(sheet.figures), width)
     yield Text()
     if sheet.error:
         error = sheet.error if full else sheet.error.split("\n", 1)[0]
@@ -88,38 +98,25 @@ def trial_lines(sheet: TrialSheet, width: int, *, full: bool) -> Iterator[Text]:
     if sheet.steps:
         yield from step_lines(sheet.steps, width, full=full)
     else:
-        yield styled("no step of it was recorded", MUTED)
+        yield styled("no steps of it were recorded", MUTED)
 
 
 def list_lines(sheet: ListSheet, width: int) -> Iterator[Text]:
     if not sheet.rows:
         yield styled("there are no experiments yet", MUTED)
         return
-    shown = [
-        [
-            styled(
-                row[key],
-                ALARM if key == "status" and row[key] in BAD else STYLES.get(key, ""),
-            )
-            for key in HEADS
-        ]
-        for row in sheet.rows
-    ]
-    heads = [Column(key.upper(), key in RIGHT, RANKS.get(key, 0), LEAST.get(key)) for key in HEADS]
+    shown = [[styled(row[key], _style(key, row[key])) for key in HEADS] for row in sheet.rows]
+    heads = [Column(k.upper(), k in NUMBERS, RANKS.get(k, 0), LEAST.get(k)) for k in HEADS]
     yield from (line for _, line in columns(heads, shown, width))
 
 
-BAD = ("failed", "interrupted")
-RIGHT = ("score", "trials", "tokens", "cost")
-RANKS = {"program": 7, "tokens": 6, "profile": 5, "cost": 4, "trials": 3, "status": 2, "started": 1}
-LEAST = {"name": 18, "profile": 8, "program": 8}
-STYLES = {"id": MUTED, "started": MUTED, "name": "bold"}
+def _style(key: str, value: str) -> str:
+    return ALARM if key == "status" and value in WRONG else STYLES.get(key, "")
 
 
 def _head(name: str, status: str, width: int) -> Text:
-    style = ALARM if status in BAD else ACCENT
-    line = styled(name, "bold")
-    line.truncate(max(width - len(status) - 3, 10), overflow="ellipsis")
+    style = ALARM if status in WRONG else ACCENT
+    line = cut(styled(name, "bold"), max(width - len(status) - 3, 10))
     return joined(line, styled(status, style), gap=3)
 
 
@@ -170,7 +167,7 @@ def _trials(sheet: ExperimentSheet, width: int, *, full: bool) -> Iterator[Text]
     for nr, line in columns(TRIALS, cells, width):
         yield line
         if nr >= 0 and rows[nr].error:
-            yield _cut(styled(f"{'':6}{rows[nr].error}", ALARM), width)
+            yield cut(styled(f"{'':6}{rows[nr].error}", ALARM), width)
     if is_cut:
         shown = f"{len(rows)} of {counted(len(sheet.rows), 'trial')}, those that failed first"
         yield styled(f"{shown}; --full shows all", MUTED)
@@ -184,8 +181,8 @@ def _trial(row: TrialRow, *, has_kind: bool) -> list[Text]:
         Text(row.name),
         styled(row.kind if has_kind else "", MUTED),
         status,
-        styled(shown["score"] if row.score is not None else "–", "bold"),
-        Text(shown["time"] if row.seconds is not None else "–"),
+        styled(shown["score"], "bold"),
+        Text(shown["time"] if row.seconds is not None else NOTHING),
         Text(shown["calls"]),
         Text(shown["tokens"]),
         Text(shown["cost"]),
@@ -242,11 +239,6 @@ def _decisions(rows: Sequence[DecisionRow], width: int, *, full: bool) -> Iterat
         if full:
             yield from folded(line, width, " " * 11)
         else:
-            yield _cut(Text(" ").join(line.split("\n")), width)
+            yield cut(Text(" ").join(line.split("\n")), width)
     if not full and len(rows) > SHOWN:
         yield styled(f"{SHOWN} of {len(rows):,} decisions; --full shows all", MUTED)
-
-
-def _cut(text: Text, width: int) -> Text:
-    text.truncate(width, overflow="ellipsis")
-    return text

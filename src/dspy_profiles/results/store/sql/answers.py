@@ -1,16 +1,16 @@
 """What the rows of archived experiments say, as every store says it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Text, any_, cast, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from dspy_profiles.results.archive import BLOB
+from dspy_profiles.results.archive import long_texts_in
 from dspy_profiles.results.model import Event, Experiment, Trial, moment
-from dspy_profiles.results.reading import whole
-from dspy_profiles.results.store.filters import ExperimentFilter, suits
+from dspy_profiles.results.reading import complete, whole
+from dspy_profiles.results.store.filters import ExperimentFilter, TrialFilter
 from dspy_profiles.results.store.sql import search
 from dspy_profiles.results.store.sql.sealed import SealedShelf, parts
 from dspy_profiles.results.store.sql.tables import EVENTS, EXPERIMENTS, TEXTS, TRIALS
@@ -38,10 +38,8 @@ def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
     return None if record is None else Experiment.from_json(orjson.loads(record))
 
 
-def experiments(
-    connection: Connection, wanted: ExperimentFilter, text: set[str] | None, at_once: int
-) -> Iterator[Experiment]:
-    """Latest first, so many at a time. What the database cannot leave out is left out here."""
+def experiments(connection: Connection, wanted: ExperimentFilter) -> Iterator[Experiment]:
+    """Latest first, a page at a time. What the database cannot leave out is left out here."""
     table, holds = EXPERIMENTS.c, wanted.check()
     found = select(table.record).order_by(table.id.desc())
     for name in ("program", "profile", "status"):
@@ -49,10 +47,10 @@ def experiments(
         found = found if value is None else found.where(table[name] == value)
     if wanted.min_score is not None:
         found = found.where(table.score >= wanted.min_score)
-    if text:
-        having = search.having(connection, text)
+    if wanted.words:
+        having = search.having(connection, wanted.words)
         found = found.where(table.id.in_(select(TEXTS.c.experiment_id).where(having)))
-    page = found.limit(at_once)
+    page = found.limit(PAGE if wanted.limit is None else min(max(wanted.limit, 1), PAGE))
     while records := connection.scalars(page).all():
         read = [Experiment.from_json(orjson.loads(record)) for record in records]
         yield from filter(holds, read)
@@ -60,25 +58,21 @@ def experiments(
 
 
 def trials(
-    connection: Connection,
-    shelf: SealedShelf,
-    experiment_id: str,
-    wanted: tuple[str | None, str | None, float | None],
-    text: set[str] | None,
+    connection: Connection, shelf: SealedShelf, experiment_id: str, wanted: TrialFilter
 ) -> Iterator[Trial]:
-    """Those whose status, kind and score are as wanted."""
+    """Those that are wanted, without regard to a limit."""
     table = TRIALS.c
     found = select(table.record).where(table.experiment_id == experiment_id)
     found = found.order_by(table.position)
-    if text:
+    if wanted.words:
         of = TEXTS.c.experiment_id == experiment_id
-        having = search.having(connection, text)
+        having = search.having(connection, wanted.words)
         found = found.where(table.id.in_(select(TEXTS.c.trial_id).where(of, having)))
     for record in connection.scalars(found):
         each = Trial.from_json(orjson.loads(record))
-        if suits(each, *wanted):
+        if wanted.suits(each):
             shelf.fetch(_blobs_in(record))
-            yield Trial(**{k: whole(v, shelf) for k, v in vars(each).items()})
+            yield complete(each, shelf)
 
 
 def events(
@@ -108,5 +102,5 @@ def _event(row: Any, shelf: SealedShelf) -> Event:
     )
 
 
-def _blobs_in(record: str) -> Iterable[str]:
-    return (found.decode() for found in BLOB.findall(record.encode())) if "$blob" in record else ()
+def _blobs_in(record: str) -> set[str]:
+    return long_texts_in(record.encode()) if "$blob" in record else set()

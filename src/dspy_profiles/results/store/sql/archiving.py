@@ -1,25 +1,25 @@
 """Puts sealed experiments into the database, whole, and makes its rows of what is sealed."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Table, delete, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from dspy_profiles.results import archive
 from dspy_profiles.results.assembling import stream
 from dspy_profiles.results.model import Event, Experiment, Fault, Trial
 from dspy_profiles.results.shelf import Shelf
 from dspy_profiles.results.store.sql import search
-from dspy_profiles.results.store.sql.sealed import DOCUMENTS, SealedShelf
+from dspy_profiles.results.store.sql.sealed import SealedShelf, parts
 from dspy_profiles.results.store.sql.tables import (
     EVENTS,
     EXPERIMENTS,
     PIECES,
     TEXTS,
     TRIALS,
+    insert_new,
     row_of,
 )
 
@@ -89,9 +89,8 @@ def _claim(connection: Connection, done: Experiment) -> bool:
 
     All other rows are only ever written by who has written this one.
     """
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(EXPERIMENTS).on_conflict_do_nothing()
-    mine = statement.values(**_experiment(done)).returning(EXPERIMENTS.c.id)
+    statement = insert_new(connection, EXPERIMENTS).values(**_experiment(done))
+    mine = statement.returning(EXPERIMENTS.c.id)
     return connection.scalar(mine) is not None
 
 
@@ -100,7 +99,7 @@ def _copy(sealed: SealedShelf, source: Shelf, experiment_id: str, seal: Mapping[
 
     def noting(lines: Iterator[bytes]) -> Iterator[bytes]:
         for line in lines:
-            names.update(found.decode() for found in archive.BLOB.findall(line))
+            names.update(archive.long_texts_in(line))
             yield line
 
     there = set(source.names(experiment_id))
@@ -108,12 +107,11 @@ def _copy(sealed: SealedShelf, source: Shelf, experiment_id: str, seal: Mapping[
         if name in there:
             lines = source.lines(experiment_id, name, 0, of["size"])
             sealed.adopt(experiment_id, name, noting(lines))
-    for name in DOCUMENTS:
+    for name in archive.DOCUMENTS:
         document = source.document(experiment_id, name)
         if document is not None:
             sealed.put_document(experiment_id, name, document)
-    waiting = iter(sorted(names))
-    while some := list(islice(waiting, BLOBS_AT_ONCE)):
+    for some in parts(sorted(names), BLOBS_AT_ONCE):
         texts = ((name, source.blob(name)) for name in some)
         sealed.keep_all({name: found for name, found in texts if found is not None})
 
@@ -125,12 +123,11 @@ def _derive(
     index = search.Index(connection, done.id, source)
     own = (done.name, done.hypothesis, done.program, done.profile)
     index.add(None, [each for each in own if each])
-    trials, events = _trials(source, done.id), _events(source, done.id, seal)
-    while some_trials := list(islice(trials, BATCH)):
+    for some_trials in parts(_trials(source, done.id), BATCH):
         connection.execute(insert(TRIALS), [row for row, _ in some_trials])
         for _, trial in some_trials:
             index.add(trial.id, trial.name, trial.inputs, trial.outputs, trial.error)
-    while some_events := list(islice(events, BATCH)):
+    for some_events in parts(_events(source, done.id, seal), BATCH):
         connection.execute(insert(EVENTS), [row for row, _ in some_events])
         for _, event in some_events:
             index.add(event.trial_id, event.name, event.attributes)

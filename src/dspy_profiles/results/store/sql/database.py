@@ -65,7 +65,7 @@ class Database:
             self._is_ready = True
 
     def check(self) -> None:
-        """Raise at once what would keep everything from being read. Makes nothing."""
+        """Raise at once what would keep anything from being read; make nothing."""
         if self._file is None or self._file.exists():
             with self._told():
                 self._look()

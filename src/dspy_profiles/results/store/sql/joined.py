@@ -1,7 +1,9 @@
 """The shelf of a store in a database: a folder here, and behind it what is archived anywhere."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import local
 
 from sqlalchemy import Connection
 
@@ -10,6 +12,12 @@ from dspy_profiles.results.store.sql.database import Database
 from dspy_profiles.results.store.sql.sealed import SealedShelf
 
 __all__ = ["JoinedShelf"]
+
+
+class _Held(local):
+    """The connection of a thread that asks much in one go."""
+
+    connection: Connection | None = None
 
 
 class JoinedShelf(FolderShelf):
@@ -22,18 +30,32 @@ class JoinedShelf(FolderShelf):
     def __init__(self, root: Path, database: Database) -> None:
         super().__init__(root)
         self._database = database
+        self._held = _Held()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let this thread ask the database by one connection."""
+        if self._held.connection is not None:
+            yield
+            return
+        with self._database.reading() as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                self._held.connection = None
 
     def ids(self) -> list[str]:
-        with self._database.reading() as connection:
-            theirs = [] if connection is None else self._sealed(connection).ids()
+        with self._behind() as sealed:
+            theirs = [] if sealed is None else sealed.ids()
         return sorted({*super().ids(), *theirs}, reverse=True)
 
     def names(self, experiment_id: str) -> list[str]:
         found = super().names(experiment_id)
         if found:
             return found
-        with self._database.reading() as connection:
-            return [] if connection is None else self._sealed(connection).names(experiment_id)
+        with self._behind() as sealed:
+            return [] if sealed is None else sealed.names(experiment_id)
 
     def lines(
         self, experiment_id: str, name: str, start: int = 0, end: int | None = None
@@ -41,32 +63,30 @@ class JoinedShelf(FolderShelf):
         if self._is_here(experiment_id):
             yield from super().lines(experiment_id, name, start, end)
             return
-        with self._database.reading() as connection:
-            if connection is not None:
-                yield from self._sealed(connection).lines(experiment_id, name, start, end)
+        with self._behind() as sealed:
+            if sealed is not None:
+                yield from sealed.lines(experiment_id, name, start, end)
 
     def digest(self, experiment_id: str, name: str, size: int | None = None) -> tuple[int, str]:
         if self._is_here(experiment_id):
             return super().digest(experiment_id, name, size)
-        with self._database.reading() as connection:
-            if connection is None:
+        with self._behind() as sealed:
+            if sealed is None:
                 return super().digest(experiment_id, name, size)
-            return self._sealed(connection).digest(experiment_id, name, size)
+            return sealed.digest(experiment_id, name, size)
 
     def blob(self, name: str) -> bytes | None:
         found = super().blob(name)
         if found is not None:
             return found
-        with self._database.reading() as connection:
-            return None if connection is None else self._sealed(connection).blob(name)
+        with self._behind() as sealed:
+            return None if sealed is None else sealed.blob(name)
 
     def document(self, experiment_id: str, name: str) -> bytes | None:
         if self._is_here(experiment_id):
             return super().document(experiment_id, name)
-        with self._database.reading() as connection:
-            if connection is None:
-                return None
-            return self._sealed(connection).document(experiment_id, name)
+        with self._behind() as sealed:
+            return None if sealed is None else sealed.document(experiment_id, name)
 
     def place(self, experiment_id: str, name: str) -> str:
         if self._is_here(experiment_id):
@@ -76,5 +96,11 @@ class JoinedShelf(FolderShelf):
     def _is_here(self, experiment_id: str) -> bool:
         return bool(super().names(experiment_id))
 
-    def _sealed(self, connection: Connection) -> SealedShelf:
-        return SealedShelf(connection, self._database.shown)
+    @contextmanager
+    def _behind(self) -> Iterator[SealedShelf | None]:
+        """What is archived; None where the database has nothing of ours yet."""
+        if (held := self._held.connection) is not None:
+            yield SealedShelf(held, self._database.shown)
+            return
+        with self._database.reading() as connection:
+            yield None if connection is None else SealedShelf(connection, self._database.shown)

@@ -3,18 +3,18 @@
 import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import Connection, delete, insert, select
 
 from dspy_profiles.errors import StoreError
-from dspy_profiles.results.archive import SEAL, SUMMARY, TRIALS
+from dspy_profiles.results.archive import DOCUMENTS, SEAL
 from dspy_profiles.results.shelf import Durability, FirstLine, Journal
-from dspy_profiles.results.store.sql.tables import BLOBS, PIECES
+from dspy_profiles.results.store.sql.tables import BLOBS, PIECES, insert_new
 
-__all__ = ["DOCUMENTS", "SealedShelf", "parts"]
+__all__ = ["SealedShelf", "parts"]
 
-DOCUMENTS = (SEAL, SUMMARY, TRIALS)
 PIECE = 2**20  # bytes before they are compressed: what is read for one trial, at least
 LEVEL = 3
 AT_ONCE = 500  # names in one statement
@@ -81,12 +81,9 @@ class SealedShelf:
 
     def keep_all(self, texts: dict[str, bytes]) -> None:
         """Those that are not there. By their names: two writers then never wait for each other."""
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
         rows = [{"name": n, "data": zlib.compress(t, LEVEL)} for n, t in sorted(texts.items())]
         if rows:
-            self._connection.execute(dialect.insert(BLOBS).on_conflict_do_nothing(), rows)
+            self._connection.execute(insert_new(self._connection, BLOBS), rows)
 
     def document(self, experiment_id: str, name: str) -> bytes | None:
         found = list(self._pieces(experiment_id, name))
@@ -133,9 +130,11 @@ class SealedShelf:
             yield data[max(start - first, 0) : until]
 
 
-def parts(items: list[T], size: int) -> Iterator[list[T]]:
+def parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """The items, so many at a time."""
-    return (items[n : n + size] for n in range(0, len(items), size))
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def _pieces_of(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Finding texts by their words, which Python has told apart: every store finds the same.
+"""Finds texts by their words. Python tells words apart, so that every store finds the same.
 
 SQLite has them in an FTS5 table without content, PostgreSQL in arrays under a GIN index: a tsvector
 would end at a megabyte, and knows places of words that nobody asks for.
@@ -28,7 +28,7 @@ from dspy_profiles.results.reading import whole
 from dspy_profiles.results.shelf import Shelf
 from dspy_profiles.results.store.sql.tables import TEXTS
 
-__all__ = ["Index", "having", "make"]
+__all__ = ["Index", "forget_all", "having", "make", "tokens"]
 
 LONGEST = 500  # bytes; indexes refuse or cut longer words, so these are known by their hash
 BATCH = 1000

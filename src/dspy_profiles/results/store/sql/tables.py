@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Dialect,
     Double,
     Index,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "SCHEMA",
     "TEXTS",
     "TRIALS",
+    "insert_new",
     "row_of",
 ]
 
@@ -42,7 +45,7 @@ NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 ESCAPED = re.compile(r"\\(0|u[0-9a-f]{4}|\\)")
 
 
-class Exact(TypeDecorator[str]):
+class _Exact(TypeDecorator[str]):
     """Any text of Python: PostgreSQL takes no NUL character, and no database half a character."""
 
     impl = PLAIN
@@ -75,7 +78,7 @@ PIECES = Table(
     "dspy_pieces",
     METADATA,
     Column("experiment_id", PLAIN, primary_key=True),
-    Column("name", Exact, primary_key=True),  # of a journal or a document
+    Column("name", _Exact, primary_key=True),  # of a journal or a document
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),  # compressed
@@ -92,11 +95,11 @@ EXPERIMENTS = Table(
     "dspy_experiments",
     METADATA,
     Column("id", PLAIN, primary_key=True),
-    Column("name", Exact, nullable=False),
-    Column("hypothesis", Exact),
-    Column("program", Exact),
-    Column("profile", Exact),
-    Column("status", Exact, nullable=False),
+    Column("name", _Exact, nullable=False),
+    Column("hypothesis", _Exact),
+    Column("program", _Exact),
+    Column("profile", _Exact),
+    Column("status", _Exact, nullable=False),
     Column("started", PLAIN, nullable=False),
     Column("ended", PLAIN),
     Column("score", Double),
@@ -111,10 +114,10 @@ TRIALS = Table(
     METADATA,
     Column("experiment_id", PLAIN, primary_key=True),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", Exact, nullable=False),
-    Column("kind", Exact, nullable=False),
-    Column("name", Exact, nullable=False),
-    Column("status", Exact, nullable=False),
+    Column("id", _Exact, nullable=False),
+    Column("kind", _Exact, nullable=False),
+    Column("name", _Exact, nullable=False),
+    Column("status", _Exact, nullable=False),
     Column("score", Double),
     Column("started", PLAIN, nullable=False),
     Column("ended", PLAIN),
@@ -126,14 +129,14 @@ EVENTS = Table(
     METADATA,
     Column("experiment_id", PLAIN, primary_key=True),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", Exact, nullable=False),
-    Column("parent_id", Exact),
-    Column("trial_id", Exact),
-    Column("kind", Exact, nullable=False),
-    Column("name", Exact, nullable=False),
+    Column("id", _Exact, nullable=False),
+    Column("parent_id", _Exact),
+    Column("trial_id", _Exact),
+    Column("kind", _Exact, nullable=False),
+    Column("name", _Exact, nullable=False),
     Column("started", PLAIN, nullable=False),
     Column("ended", PLAIN),
-    Column("status", Exact, nullable=False),
+    Column("status", _Exact, nullable=False),
     Column("attributes", Text, nullable=False),  # JSON
 )
 Index("dspy_events_of_trial", EVENTS.c.experiment_id, EVENTS.c.trial_id)
@@ -145,7 +148,7 @@ TEXTS = Table(
     METADATA,
     Column("id", NUMBER, primary_key=True),
     Column("experiment_id", PLAIN, nullable=False, index=True),
-    Column("trial_id", Exact),
+    Column("trial_id", _Exact),
     Column("words", ARRAY(Text).with_variant(Text(), "sqlite")),
     sqlite_autoincrement=True,
 )
@@ -155,3 +158,9 @@ def row_of(fields: Mapping[str, Any], table: Table, /, **more: Any) -> dict[str,
     """The fields of a record that a table has a column for, and those that only the table has."""
     names = {column.name for column in table.columns}
     return {k: v for k, v in fields.items() if k in names} | more
+
+
+def insert_new(connection: Connection, table: Table) -> Any:
+    """The statement that inserts rows and passes over those that are there."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()

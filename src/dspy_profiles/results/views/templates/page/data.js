@@ -19,8 +19,13 @@ function element(name, properties = {}, ...children) {
 /** A short text of somebody else's: which way it runs is its own matter. */
 const inline = (text, className) => element("bdi", { className }, text);
 
-const counted = (count, one, many) =>
-  `${count.toLocaleString("en-US")} ${count === 1 ? one : many || one + "s"}`;
+/** A number as people read it. */
+const grouped = (number) => number.toLocaleString("en-US");
+
+const counted = (count, one) => `${grouped(count)} ${count === 1 ? one : one + "s"}`;
+
+const statusOf = (row) =>
+  element("span", { className: row.wrong ? "status wrong" : "status" }, row.shown.status);
 
 /** The words that are looked for, all of which have to be there. */
 const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);

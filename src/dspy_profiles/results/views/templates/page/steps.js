@@ -1,5 +1,5 @@
 /* A timeline: one line for each step, what belongs to it folded under it. */
-const AT_ONCE = 20000; // letters of a text that are shown before somebody asks for the rest
+const AT_ONCE = 20000; // characters of a text that are shown before somebody asks for the rest
 
 function timeline(steps, total, command) {
   const list = element("ol", { className: "steps" });
@@ -63,8 +63,7 @@ function foldedPart(part, command) {
   const className = part.answer ? "answer" : "";
   const made = partOf(part.label, page.texts[part.text], className);
   if (part.letters) {
-    const count = part.letters.toLocaleString("en-US");
-    const note = `The beginning of ${count} letters; all of them: ${command}`;
+    const note = `The beginning of ${grouped(part.letters)} characters; all of them: ${command}`;
     made.append(element("p", { className: "note" }, note));
   }
   return made;
@@ -85,7 +84,7 @@ function partOf(label, text, className) {
       button.remove();
       shown.focus();
     };
-    const words = `Show all ${text.length.toLocaleString("en-US")} letters`;
+    const words = `Show all ${grouped(text.length)} characters`;
     const button = element("button", { type: "button", onclick: rest }, words);
     made.append(button);
   }

@@ -53,13 +53,12 @@ function showRows() {
   const shown = chosen.slice(table.start, table.start + PER_PAGE);
   tableBody.replaceChildren(...shown.map(rowOf));
   const all = counted(page.rows.length, "trial");
-  const some = `${chosen.length.toLocaleString("en-US")} of ${all}`;
+  const some = `${grouped(chosen.length)} of ${all}`;
   tableCount.textContent = chosen.length === page.rows.length ? all : some;
   const end = Math.min(table.start + PER_PAGE, chosen.length);
-  const number = (value) => value.toLocaleString("en-US");
   const [before, words, after] = tablePager.children;
   tablePager.hidden = chosen.length <= PER_PAGE;
-  words.textContent = `${number(table.start + 1)} – ${number(end)} of ${number(chosen.length)}`;
+  words.textContent = `${grouped(table.start + 1)} – ${grouped(end)} of ${grouped(chosen.length)}`;
   before.disabled = table.start === 0;
   after.disabled = end >= chosen.length;
 }
@@ -83,9 +82,8 @@ function rowOf(row) {
   for (const [key, , isRight] of columns) {
     const cell = element("td", { className: isRight ? `${key} right` : key });
     if (key === "name") cell.append(...nameOf(row));
-    else if (key === "status") {
-      cell.append(element("span", { className: row.wrong ? "status wrong" : "status" }, row.shown.status));
-    } else if (key === "at") {
+    else if (key === "status") cell.append(statusOf(row));
+    else if (key === "at") {
       const className = row.wrong ? "bar wrong" : "bar";
       cell.append(track(row.at, row.time ?? page.seconds - row.at, page.seconds, className));
     } else cell.append(row.shown[key]);

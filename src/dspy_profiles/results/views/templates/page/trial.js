@@ -20,7 +20,7 @@ function showTrial(number) {
   const parts = trial.parts.map((part) => foldedPart(part, command));
   if (parts.length) trialPlace.append(element("div", { className: "ends" }, ...parts));
   if (!trial.steps.length) {
-    trialPlace.append(element("p", { className: "note" }, "No step of it was recorded."));
+    trialPlace.append(element("p", { className: "note" }, "No steps of it were recorded."));
     return;
   }
   const list = timeline(trial.steps, trial.seconds, command);
@@ -30,7 +30,7 @@ function showTrial(number) {
 function headOf(row) {
   const shown = row.shown;
   const title = element("h1", { tabindex: "-1", dir: "auto" }, inline(shown.name), " ");
-  title.append(element("span", { className: row.wrong ? "status wrong" : "status" }, shown.status));
+  title.append(statusOf(row));
   const facts = [`trial ${shown.number}`, shown.kind];
   if (row.parent) facts.push(`tried with ${row.parent}`);
   if (row.inferred) facts.push("its program was not seen at work");
@@ -76,7 +76,7 @@ function barOf(steps, list) {
       count += item.hidden ? 0 : 1;
     });
     const all = counted(steps.length, "step");
-    said.textContent = words.length ? `${count.toLocaleString("en-US")} of ${all}` : all;
+    said.textContent = words.length ? `${grouped(count)} of ${all}` : all;
   };
   const search = searchOf("Search in the steps", look);
   const toggle = () => {

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["NOTHING", "UNKNOWN", "clock", "count", "counted", "money", "number", "span"]
+__all__ = ["NOTHING", "UNKNOWN", "clock", "count", "counted", "exact", "money", "number", "span"]
 
 UNKNOWN = "unknown"
 NOTHING = "–"
@@ -44,6 +44,12 @@ def money(cost: float | None) -> str:
         return f"${cost:,.2f}"
     places = next(places for places in range(2, 8) if cost >= 10**-places)
     return f"${cost:.{places + 1}f}"  # two digits that say something
+
+
+def exact(cost: float) -> str:
+    """Dollars that are held against a limit: as many places as there are, two at least."""
+    whole, _, places = f"{cost:,.9f}".rstrip("0").partition(".")
+    return f"${whole}.{places:0<2}"
 
 
 def number(value: float | None) -> str:

@@ -1,0 +1,39 @@
+"""The stages of a program's session. What they hold back fails the program, whoever catches it."""
+
+from dspy_profiles.calls import Answer, Call, Held, Stage
+from dspy_profiles.cassettes import Player
+from dspy_profiles.guard import Guard
+from dspy_profiles.launcher import verdict
+
+__all__ = ["SessionGuard", "SessionPlayer", "SessionReplay"]
+
+
+class SessionGuard(Guard):
+    """Holds back live calls."""
+
+    def before(self, call: Call) -> Answer | None:
+        try:
+            return super().before(call)
+        except Held as held:
+            verdict.note(held.error)
+            raise
+
+
+class SessionPlayer(Player):
+    """Plays the cassette of `run`, or records on it."""
+
+    def before(self, call: Call) -> Answer | None:
+        try:
+            return super().before(call)
+        except Held as held:
+            verdict.note(held.error)
+            raise
+
+
+class SessionReplay(Stage):
+    """Where the profile itself is a replay: its misses are no stage's, but the engine's."""
+
+    def failed(self, call: Call, error: BaseException) -> BaseException | None:  # noqa: ARG002 - it says which
+        if isinstance(error, Held):
+            verdict.note(error.error)
+        return None

@@ -1,0 +1,94 @@
+"""A call that `run` has refused fails the program, whoever has caught that."""
+
+import sys
+
+import pytest
+
+ASK = """
+    import asyncio
+    import os
+    import sys
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+    import dspy
+
+    def ask(question="?"):
+        return dspy.Predict("question -> answer")(question=question)
+
+"""
+WAYS = {
+    "a thread": """
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    """,
+    "a future": """
+    with ThreadPoolExecutor() as pool:
+        pool.submit(ask)
+    """,
+    "gather": """
+    async def both():
+        predict = dspy.Predict("question -> answer")
+        asked = predict.acall(question="?"), predict.acall(question="!")
+        return await asyncio.gather(*asked, return_exceptions=True)
+    asyncio.run(both())
+    """,
+    "whoever catches all": """
+    try:
+        ask()
+    except BaseException:
+        pass
+    """,
+}
+END = """
+    print("went on", flush=True)
+    import atexit
+    atexit.register(print, "the last word")
+    sys.exit(0)
+"""
+
+
+@pytest.fixture
+def refused(write, run):
+    """A program that has no cassette to be answered from."""
+
+    def done(body: str):
+        write("asks.py", ASK + body)
+        words = ("-p", "mock", "--cassette", "absent.jsonl", "--", sys.executable, "asks.py")
+        return run(*words)
+
+    return done
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_is_told_in_one_line_at_the_end_and_the_program_has_failed(refused, way) -> None:
+    done = refused(WAYS[way] + END)
+    assert (done.returncode, done.stdout) == (1, "went on\nthe last word\n")
+    assert done.stderr.count("dspy-profiles: error: ") == 1
+    assert "there is no cassette absent.jsonl" in done.stderr
+    assert "hint: record it: dspy-profiles run --cassette absent.jsonl" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_program_that_says_itself_how_it_failed_is_believed(refused) -> None:
+    done = refused(WAYS["whoever catches all"] + "    sys.exit(3)\n")
+    assert done.returncode == 3
+    assert "there is no cassette" in done.stderr
+
+
+def test_an_error_of_its_own_is_shown_as_ever_and_what_was_refused_below(refused) -> None:
+    done = refused(WAYS["whoever catches all"] + "    raise ValueError('mine')\n")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.index("ValueError: mine") < done.stderr.index("there is no cassette")
+
+
+def test_a_profile_that_is_a_replay_tells_its_misses_too(write, run) -> None:
+    write(
+        "profiles.toml",
+        "[played.lm]\nmodel='m'\n[played.provider]\nclass='replay'\ncassette='x.jsonl'",
+    )
+    write("asks.py", ASK + WAYS["whoever catches all"])
+    done = run("-p", "played", "--", sys.executable, "asks.py")
+    assert done.returncode == 1
+    assert "there is no cassette x.jsonl" in done.stderr
