@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Union
 
 from dspy_profiles.dspy_api import PASSED_ON
-from dspy_profiles.errors import InvalidProfile, ProfileError, did_you_mean
+from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.fetching import Fetched
 from dspy_profiles.redaction import retold
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
@@ -54,10 +54,17 @@ def construct(
         raise
     except Exception as error:  # noqa: BLE001 - a constructor raises what it likes
         said, cause = retold(error)
-        raise InvalidProfile(
+        wrong = ProviderError if key == ("provider",) and _has_begun(error) else InvalidProfile
+        raise wrong(
             f'{join_key(key)} of "{profile.name}" makes no {_name(cls)}: {said}',
             where=profile.place(*key),
         ) from cause
+
+
+def _has_begun(error: Exception) -> bool:
+    """Whether a constructor raised it; else the call itself did: it lacks an argument."""
+    trace = error.__traceback__
+    return not isinstance(error, TypeError) or (trace is not None and trace.tb_next is not None)
 
 
 class _Revealed(Mapping[str, Any]):

@@ -8,7 +8,7 @@ from dspy_profiles.errors import Place
 from dspy_profiles.redaction import MASK
 from dspy_profiles.secrets import Secret
 
-__all__ = ["on_path", "place", "shown"]
+__all__ = ["on_path", "place", "shown", "word"]
 
 
 def shown(value: object) -> str:
@@ -18,6 +18,13 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def word(text: object) -> str:
+    """A name or a path as one word of a command, for a shell."""
+    import shlex  # only for hints
+
+    return shlex.quote(str(text))
 
 
 def place(where: Place | str) -> str:
@@ -31,6 +38,7 @@ def place(where: Place | str) -> str:
 def on_path(path: Path) -> str:
     """A path from the working directory, or from the home folder, or in full."""
     for start, mark in ((Path.cwd(), ""), (Path(os.path.expanduser("~")), "~/")):  # noqa: PTH111
-        if path.is_relative_to(start) and path != start:
+        # From the root every path would lose its slash, and look like one from elsewhere.
+        if path.is_relative_to(start) and start not in (path, start.parent):
             return f"{mark}{path.relative_to(start)}"
     return str(path)

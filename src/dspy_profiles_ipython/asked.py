@@ -7,8 +7,10 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 
-from dspy_profiles.assignments import nested
-from dspy_profiles.errors import did_you_mean
+from dspy_profiles.assignments import assignment, nested
+from dspy_profiles.errors import InvalidProfile, did_you_mean
+from dspy_profiles.resolved import join_key
+from dspy_profiles.sections import SECTIONS
 from dspy_profiles_ipython import parsers
 from dspy_profiles_ipython.cell import MAGIC
 from dspy_profiles_ipython.words import typed
@@ -43,7 +45,9 @@ class Asked:
             raise UsageError("the name of the profile is empty")
         if said.cassettes is not None and said.cassette is None:
             raise UsageError("--cassettes needs a --cassette FILE")
-        return cls(said.name, nested(said.set), option, said.cassette, said.cassettes)
+        overrides = nested(said.set)
+        _check_sections(said.set, overrides)
+        return cls(said.name, overrides, option, said.cassette, said.cassettes)
 
     @classmethod
     def of_a_cell(cls, line: str) -> "Asked":
@@ -59,6 +63,16 @@ class Asked:
             hint = f"one of {', '.join(list_profiles())}"
             raise UsageError(f"{MAGIC} needs the name of a profile\n  hint: {hint}")
         return asked
+
+
+def _check_sections(typed: Sequence[str], overrides: Mapping[str, Any]) -> None:
+    """What begins with no section may have been meant to be within one."""
+    for section in overrides:
+        if section in SECTIONS or did_you_mean(section, SECTIONS):
+            continue
+        key = next(join_key(key) for key, _ in map(assignment, typed) if key[0] == section)
+        hint = f"write --set lm.{key}=…, or --set settings.{key}=…"
+        raise InvalidProfile(f'"{section}" is not a section of a profile', hint)
 
 
 def _too_much(words: Sequence[str]) -> UsageError:

@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from dspy_profiles import locations, settings
 from dspy_profiles.catalog import Catalog
-from dspy_profiles.portrait import PLAINTEXT, Row, applying, rows_of, summary
+from dspy_profiles.portrait import PLAINTEXT, Row, rows_of, summary
 from dspy_profiles.redaction import redact
 from dspy_profiles.resolved import ResolvedProfile
-from dspy_profiles.resolver import Scene
+from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.wording import on_path
 
 __all__ = ["Card", "Table"]
@@ -86,9 +86,9 @@ class Table:
     faults: Sequence[str]
 
     @classmethod
-    def of(cls, active: str | None) -> Self:
+    def of(cls, active: str | None, choice: Choice | None) -> Self:
+        """`choice` is the profile that applies where none is named, if one does."""
         scene = Scene.now()
-        choice = applying(scene)
         found = [summary(scene, name, choice) for name in scene.catalog.names()]
         rows = [_listed(one, is_active=one["name"] == active) for one in found]
         return cls(rows, [f"{one['name']}: {one['error']}" for one in found if one["error"]])

@@ -19,7 +19,7 @@ from IPython.display import display
 from dspy_profiles.errors import ProfileError, ProfileNotFound
 from dspy_profiles_ipython.cell import MAGIC, run_whole
 from dspy_profiles_ipython.state import State, look
-from dspy_profiles_ipython.telling import in_one_line, said
+from dspy_profiles_ipython.telling import in_one_line, said, warned_in_one_line
 
 if TYPE_CHECKING:
     from dspy_profiles.resolved import ResolvedProfile
@@ -39,6 +39,7 @@ class DspyProfileMagics(Magics):
     def __init__(self, shell: InteractiveShell, state: State) -> None:
         super().__init__(shell)
         self._state = state
+        self._default = ""
 
     @needs_local_scope
     @no_var_expand
@@ -98,9 +99,11 @@ class DspyProfileMagics(Magics):
 
     def start(self, *, default: str, auto: bool) -> None:
         """At load: what the environment names is applied; a default is shown, unless `auto`."""
+        self._default = default
         try:
             look()
-            self._start(self._choice(default), auto=auto)
+            with warned_in_one_line():
+                self._start(self._choice(), auto=auto)
         except Exception as error:  # noqa: BLE001 - whatever it is, the magics are there to mend it
             sys.stderr.write(f"dspy: {said(error)}\n")
 
@@ -120,7 +123,7 @@ class DspyProfileMagics(Magics):
             self._state.switch(name, {})
         sys.stdout.write(f"dspy: profile {name} ({reason})\n")
 
-    def _choice(self, default: str = "") -> "Choice | None":
+    def _choice(self) -> "Choice | None":
         """The profile that applies where none is named, if one does."""
         from dspy_profiles.resolver import Choice, Scene, choose
 
@@ -128,8 +131,8 @@ class DspyProfileMagics(Magics):
             choice = choose(Scene.now(), None)
         except ProfileNotFound:
             choice = None
-        if default and (choice is None or choice.is_default):
-            return Choice(default, "from DspyProfiles.default", is_default=True)
+        if self._default and (choice is None or choice.is_default):
+            return Choice(self._default, "from DspyProfiles.default", is_default=True)
         return choice
 
     def _own_name(self) -> str:
@@ -178,12 +181,22 @@ class DspyProfileMagics(Magics):
             is_active = active is not None and active.values == found.values
             display(Card.of(found, state="active" if is_active else "not active"))
         elif active is None:
-            default = self._choice()
-            hint = f"; the default is {default.name}" if default else ""
-            _tell(f"no profile is active{hint}: %dspy_profile NAME applies one")
+            self._say_that_none_is_active()
         else:
             display(Card.of(active, state=_why(active)))
             self._hint(active)
+
+    def _say_that_none_is_active(self) -> None:
+        choice = self._choice()
+        hint = ""
+        if choice is not None:
+            try:
+                _check_that_it_is_there(choice)
+            except ProfileNotFound as error:
+                _tell(f"no profile is active: {said(error)}")
+                return
+            hint = f"; the default is {choice.name}"
+        _tell(f"no profile is active{hint}: %dspy_profile NAME applies one")
 
     def _hint(self, active: "ResolvedProfile") -> None:
         """What has changed since the profile was applied."""
@@ -202,7 +215,7 @@ class DspyProfileMagics(Magics):
         from dspy_profiles_ipython.display import Table
 
         active = self._active()
-        display(Table.of(None if active is None else active.name))
+        display(Table.of(None if active is None else active.name, self._choice()))
         if active is not None:
             self._hint(active)
 

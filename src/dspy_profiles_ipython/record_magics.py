@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ class DspyRecordMagics(Magics):
         TRIAL        one of its trials: its number, name or id
         --full       shorten no prompt and no answer
         --html FILE  write a page instead, for a browser
+        --yes        let it overwrite a file
         --store URL  where to look; else the setting store
         """
         with in_one_line():
@@ -122,10 +124,17 @@ class DspyRecordMagics(Magics):
                 else:
                     trial = find_trial(store, experiment, said.trial)
                     view = view_trial(experiment.id, trial.id, store, full=said.full)
-                if said.html is None:
-                    display(view)
-                else:
-                    sys.stdout.write(f"written: {view.save(Path(said.html).expanduser())}\n")
+            if said.html is None:
+                display(view)
+                return
+            path = Path(said.html).expanduser()
+            if path.exists() and not said.yes:
+                from dspy_profiles.errors import InvalidFile, Place
+
+                raise InvalidFile(
+                    "there is such a file already", "--yes overwrites it", Place(path)
+                )
+            sys.stdout.write(f"written: {view.save(path)}\n")
 
     def _words(self, line: str, local_ns: Names | None) -> list[str]:
         from dspy_profiles_ipython.words import typed
@@ -159,7 +168,7 @@ def _asked(line: str, names: Names) -> Any:
     if more:
         hint = "a name with spaces stands in quotes"
         raise UsageError(f"{RECORD} takes one name\n  hint: {hint}")
-    if said.variable is not None and not said.variable.isidentifier():
+    if said.variable is not None and (not said.variable.isidentifier() or iskeyword(said.variable)):
         raise UsageError(f"--as {said.variable} is not the name of a variable")
     return said
 

@@ -50,7 +50,8 @@ class State:
         self.off()
         self._handle = activation.configure(name, **overrides)
         self._ready, self._overrides = ready, overrides
-        self._stamps = {path: document.stamp(path) for path in self._handle.profile.files}
+        files = self._handle.profile.files  # of one that stays as it was, none is as it was read
+        self._stamps = {path: None if ready.told else document.stamp(path) for path in files}
         return self._handle.profile
 
     def off(self) -> "ResolvedProfile | None":

@@ -1,18 +1,23 @@
-"""Errors as IPython shows them without a traceback."""
+"""Errors and warnings as IPython shows them without a traceback."""
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from IPython.core.error import UsageError
 
-from dspy_profiles.errors import ProfileError
+from dspy_profiles.errors import ProfileError, ProfileWarning
 
-__all__ = ["as_magics", "in_one_line", "said"]
+__all__ = ["as_magics", "in_one_line", "said", "warned_in_one_line"]
 
-# Commands that hints name, and the magics that do the same here.
+# What hints name, and what does the same here.
 MAGICS = {
     "dspy-profiles trace": "%dspy_trace",
     "dspy-profiles results list": "%dspy_results",
+    "dspy-profiles run --record": "%%dspy_record NAME",
+    'open the block with cassettes="new"': "run the cell with --cassettes new",
 }
 
 
@@ -20,9 +25,34 @@ MAGICS = {
 def in_one_line() -> Iterator[None]:
     """Errors of ours leave this as a `UsageError`, which is what magics raise."""
     try:
-        yield
+        with warned_in_one_line():
+            yield
     except (ProfileError, UsageError) as error:
         raise UsageError(said(error)) from None
+
+
+@contextmanager
+def warned_in_one_line() -> Iterator[None]:
+    """Warnings of ours are said as errors are, without the line of ours that they came from.
+
+    Filters stay as they are: what is imported meanwhile may add some of its own.
+    """
+    show = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
+        if issubclass(category, ProfileWarning):
+            from dspy_profiles.redaction import redact
+
+            sys.stderr.write(f"dspy: {as_magics(redact(str(message)))}\n")
+        else:
+            show(message, category, *more, **named)
+
+    warnings.showwarning = say
+    try:
+        yield
+    finally:
+        if warnings.showwarning is say:
+            warnings.showwarning = show
 
 
 def said(error: Exception) -> str:

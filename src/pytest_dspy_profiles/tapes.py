@@ -71,9 +71,11 @@ class Tapes:
             return None  # a mock says the same without one
         if self._mode(mark) == "off":
             return None
-        name = _named(item) if mark is None or mark.name is None else _shared(item, mark.name)
+        given = None if mark is None else mark.name
+        name = _named(item) if given is None else _shared(item, given)
         folder = self._asked.cassettes(self._root)
-        path = path_for(folder, item.path.relative_to(self._root), name)
+        apart = given is None and _has_a_twin(item)
+        path = path_for(folder, item.path.relative_to(self._root), name, apart=apart)
         return self._open(path, mark, profile, item)
 
     def for_fixture(
@@ -145,27 +147,45 @@ def _named(item: Any) -> str:
     return ".".join([*classes, item.name])
 
 
+def _has_a_twin(item: Any) -> bool:
+    """Whether capitals tell its name, or a class's of its own, from another one that stands there.
+
+    One of such names may be all in small letters: that test keeps its file when the other comes.
+    """
+    for node in item.listchain():
+        name = getattr(node, "originalname", None) or node.name
+        around = getattr(node.parent, "obj", None)
+        if (
+            isinstance(node, pytest.Class | pytest.Function)
+            and name != name.lower()
+            and any(each.lower() == name.lower() and each != name for each in dir(around))
+        ):
+            return True
+    return False
+
+
 def _shared(item: Any, name: str) -> str:
     """A name that several tests have; in a matrix once for each profile."""
     profile = parameter_of(item)
     return name if profile is None else f"{name}[{profile}]"
 
 
-def path_for(folder: Path, module: Path, name: str) -> Path:
+def path_for(folder: Path, module: Path, name: str, *, apart: bool = False) -> Path:
     """`cassettes/tests/test_qa/TestChat.test_hello[fr].jsonl`, as any file system takes it."""
-    return folder / module.with_suffix("") / f"{safe(name)}.jsonl"
+    return folder / module.with_suffix("") / f"{safe(name, apart=apart)}.jsonl"
 
 
-def safe(name: str) -> str:
+def safe(name: str, *, apart: bool = False) -> str:
     """A name for a file; where something had to go, a short hash keeps it apart from others.
 
     So it does where capital letters in a parameter may be all that tells two tests apart: some
-    file systems do not.
+    file systems do not. `apart` says that it is so with the rest of the name.
     """
     _, bracket, parameter = name.partition("[")
     shown = re.sub(r"[^\w.\[\]=,+-]+", "-", name, flags=re.ASCII)[:LONGEST].strip("-. ")
     is_device = shown.partition(".")[0].lower() in DEVICES
-    if shown and shown == name and parameter == parameter.lower() and not is_device:
+    is_plain = shown == name and parameter == parameter.lower() and not apart
+    if shown and is_plain and not is_device:
         return shown
     kept = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     if is_device or not shown:

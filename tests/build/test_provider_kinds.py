@@ -9,7 +9,7 @@ import dspy
 import pytest
 
 from dspy_profiles import ProfileError, lm, plugins, profile
-from dspy_profiles.errors import ProviderError
+from dspy_profiles.errors import InvalidProfile, ProviderError
 
 MODULE = """
 import dspy
@@ -32,6 +32,16 @@ class Engine:
 
     def complete(self, request):
         return reply(self.word)
+
+
+class Sulks(Engine):
+    def __init__(self):
+        raise ValueError("not today")
+
+
+class Demands(Engine):
+    def __init__(self, word):
+        self.word = word
 
 
 class BothWays(Engine):
@@ -221,6 +231,17 @@ def test_what_a_profile_provider_may_not_do_is_said_with_its_place(
         pass
     assert said in str(error.value)
     assert "profiles.toml:2" in str(error.value)
+
+
+def test_a_constructor_that_raises_is_the_providers_fault_and_a_missing_argument_the_profiles(
+    provider: Any,
+) -> None:
+    provider("my_providers.Sulks")
+    with pytest.raises(ProviderError, match=r"Sulks: ValueError: not today[\s\S]*profiles.toml:"):
+        lm("p")
+    provider("my_providers.Demands")
+    with pytest.raises(InvalidProfile, match=r"Demands: TypeError: [\s\S]*profiles.toml:"):
+        lm("p")
 
 
 def test_one_engine_serves_all_roles_of_a_profile(write: Any, project: Path) -> None:

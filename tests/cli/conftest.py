@@ -15,7 +15,7 @@ import pexpect
 import pytest
 from typer.testing import CliRunner
 
-from dspy_profiles.cli import app, output
+from dspy_profiles.cli import app
 
 COMMAND = (sys.executable, "-m", "dspy_profiles")
 PATIENCE = 60  # seconds until a process that hangs is killed, which fails its test
@@ -95,20 +95,17 @@ def cli(project, cache) -> Cli:
 
 
 @pytest.fixture
-def quick(project) -> Iterator[Cli]:
+def quick(project) -> Cli:
     """The same in this process, for what needs no process of its own."""
 
     def run(*words: object, env: dict[str, str] | None = None) -> Done:
-        output._stream.cache_clear()
         plain = dict.fromkeys(THEIRS) | (env or {})
         done = CliRunner().invoke(app, [*map(str, words)], prog_name="dspy-profiles", env=plain)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert "canary" not in done.output
         return Done(done.exit_code, done.stdout, done.stderr)
 
-    yield run
-    output._stream.cache_clear()
-    output.console_for.cache_clear()
+    return run
 
 
 class Screen:

@@ -77,6 +77,10 @@ def test_what_is_always_text_stays_text(cli, project):
         (["prod", "extends", "gone"], 4, "does not exist"),
         (["base", "extends", "prod"], 4, "in a circle"),
         (["prod", "lm.x", "null"], 4, "TOML has no null"),
+        (["prod", "lm.model", ""], 4, "lm.model: is empty"),
+        (["prod", 'lms.big={"model": ""}'], 4, "lms.big.model: is empty"),
+        (["prod", "provider.x", "1"], 4, "set prod provider.class=… provider.x=…"),
+        (["new", "provider.x=1", "provider.y=1"], 4, "short name such as mock"),
         (["prod", "a b", "1"], 4, "is not a key"),
         (["prod", "lm.model"], 4, '"lm.model" sets nothing'),
         (["prod"], 2, "set PROFILE KEY VALUE"),
@@ -104,6 +108,39 @@ def test_force_writes_a_near_miss_and_an_unknown_key_is_only_warned_of(cli, prof
     assert done.code == 0
     assert "warning:" in done.err
     assert profiles.read_text() == FILE + "temprature = 0.2\nzzzzzzzz = 1\n"
+
+
+def test_the_built_in_provider_gets_its_class_with_its_first_key(quick, write, home, project):
+    done = quick("set", "mock", "provider.latency", "0.1")
+    assert (done.code, done.err) == (0, "")
+    assert [row[:3] for row in done.lines] == [
+        ["mock", "provider.class", "mock"],
+        ["mock", "provider.latency", "0.1"],
+        [],
+    ]
+    user = home / ".dspy/profiles.toml"
+    assert user.read_text() == '[mock.provider]\nclass = "mock"\nlatency = 0.1\n'
+    assert quick("set", "mock", "provider.latency", "0.2").code == 0
+    assert user.read_text() == '[mock.provider]\nclass = "mock"\nlatency = 0.2\n'
+
+    path = write("profiles.toml", '[m.provider]\nclass = "a.B"\n[mock]\nextends = "m"\n')
+    assert quick("set", "mock", "provider.x", "1").code == 0  # it has one, if not of its own
+    assert path.read_text().endswith('[mock]\nextends = "m"\n\n[mock.provider]\nx = 1\n')
+
+    path.write_text("[other]\n")
+    user.write_text('[mock.provider]\nclass = "a.B"\n')
+    assert quick("set", "mock", "provider.x", "1", "--project").code == 4  # which would it be?
+
+
+def test_a_provider_that_is_extended_takes_further_keys(quick, write):
+    text = '[base.provider]\nclass = "mock"\n[p]\nextends = "base"\n'
+    path = write("profiles.toml", text)
+    assert quick("set", "p", "provider.latency", "0.1").code == 0
+    assert path.read_text() == text + "\n[p.provider]\nlatency = 0.1\n"
+    assert quick("set", "q", "provider.class=mock", "provider.latency=0.1").code == 0
+    done = quick("set", "r", "provider.latency=0.1", "lm.model=", "--force")
+    assert (done.code, done.err.count("warning:")) == (0, 2)
+    assert quick("set", "r", "provider.class", "mock").code == 0
 
 
 @pytest.mark.parametrize("more", [[], ["--force"], ["--debug"]])
@@ -202,6 +239,31 @@ def test_copy_to_another_file_keeps_the_meaning(cli, write, project, home, canar
     assert cli("secrets", "check", "theirs").code == 0
 
 
+def test_copy_to_another_file_takes_the_comments_along(cli, write, project, home):
+    text = """\
+# ours
+['own'] # mine
+extends = 'base'   # in single quotes
+
+# the big one
+[own.lm]
+model = "a/b"   # slow
+# api_key = "sk-canary" or "${KEY}"
+stop = [
+  'x',   # one
+]
+api_key = "file:key"
+"""
+    write(home / ".dspy/profiles.toml", f"[base]\n\n{text}\n[other]\n")
+    before = "[prod]\r\n"
+    write("profiles.toml", before)
+    assert cli("copy", "own", "their own", "--project").code == 0
+    masked = text.replace('"sk-canary"', '"********"')
+    expected = masked.replace("'own'", "'their own'").replace("[own.", '["their own".')
+    expected = expected.replace("file:key", f"file:{home}/.dspy/key").replace("\n", "\r\n")
+    assert (project / "profiles.toml").read_bytes().decode() == f"{before}\r\n{expected}"
+
+
 def test_a_copy_spreads_no_secret(cli, write, canary):
     path = write("profiles.toml", f'[p.lm]\nmodel = "a/b"\napi_key = "{canary}"\n')
     before = path.read_text()
@@ -222,6 +284,33 @@ def test_rename_mends_extends_in_every_file(cli, write, home, profiles):
     assert user.read_text() == '[u]\nextends = ["root", "prod"] # two\n'
     assert "prod extends it still" in done.out
     assert "u extends it still" in done.out
+
+
+def test_rename_leaves_the_lists_that_name_the_profile_as_they_are_written(cli, write):
+    text = """\
+[base.lm]
+model = 'a/b'
+
+[q]
+extends = [
+  'base',   # the base
+  "x",
+]
+
+[r]
+extends = 'base'
+
+[s]
+extends = ["base", 'x']
+
+[x]
+"""
+    path = write("profiles.toml", text)
+    assert cli("rename", "base", "common").code == 0
+    renamed = text.replace("[base", "[common").replace("'base'", "'common'")
+    assert path.read_text() == renamed.replace('"base"', '"common"')
+    assert cli("set", "common", "lm.model", "c/d").code == 0
+    assert "model = 'c/d'\n" in path.read_text()
 
 
 def test_a_rename_that_is_refused_changes_no_file(cli, write, home, profiles):

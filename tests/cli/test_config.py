@@ -64,7 +64,7 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
     ("words", "code", "said"),
     [
         (["get", "defualt"], 3, 'did you mean "default"'),
-        (["set", "defualt", "x"], 4, 'did you mean "default"'),
+        (["set", "defualt", "x"], 3, 'did you mean "default"'),
         (["set", "default", "nope"], 3, 'no profile "nope"'),
         (["set", "default", "mock", "mock"], 4, "takes one value"),
         (["set", "default", ""], 4, "takes one value"),

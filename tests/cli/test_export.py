@@ -91,6 +91,19 @@ def test_variables_import_back(cli, profiles, project, name):
     assert cli("diff", name, "back").out.count("file:") == (2 if name == "full" else 0)
 
 
+def test_a_variable_is_not_exported_as_a_reference_to_itself(quick, write):
+    write(
+        "profiles.toml",
+        '[p.lm]\nmodel = "a/b"\napi_key = "${DSPY_LM_API_KEY}"\n'
+        '[q]\nextends = "p"\nlm.api_key = "env:DSPY_LM_API_KEY"\n',
+    )
+    for name in ("p", "q"):
+        assert quick("export", name, "--format", "env").out.splitlines() == [
+            "DSPY_LM_MODEL=a/b",
+            "# DSPY_LM_API_KEY is set in the environment",
+        ]
+
+
 def test_json_for_programs(cli, profiles):
     payload = cli("export", "base", "--format", "json").json
     assert payload == {

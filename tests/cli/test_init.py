@@ -78,6 +78,14 @@ def test_it_says_how_to_set_a_variable_that_is_not_set(cli, canary):
     assert "is not set" not in cli(*words, "b", env={"OPENAI_API_KEY": canary}).err
 
 
+def test_hints_are_commands_that_a_shell_takes(quick):
+    done = quick("init", "--yes", "--profile", "it's odd", "--file", "a b.toml")
+    odd = "'it'\"'\"'s odd'"
+    assert f"dspy-profiles show {odd} --file 'a b.toml'" in done.err
+    assert f"dspy-profiles use {odd} " in done.err
+    assert f"(dspy-profiles use {odd})" in quick("show", "it's odd", "--file", "a b.toml").out
+
+
 def test_an_existing_profile_is_never_overwritten(cli, write):
     path = write("profiles.toml", "[default.lm]\nmodel = 'x/y'\n")
     before = path.read_text()

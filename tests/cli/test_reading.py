@@ -382,3 +382,7 @@ def test_a_home_that_may_not_be_looked_into_has_no_say(cli, home, words):
         under = (sys.executable, "-c", AS_NOBODY)
         done = cli(*words, under=under, cwd=folder, env={"HOME": str(closed)})
         assert (done.code, done.err) == (0, "")
+
+
+def test_paths_keep_their_slash_where_one_stands_at_the_root(cli):
+    assert "/.env" in [words[1] for words in cli("which", cwd="/").lines if len(words) > 1]

@@ -118,3 +118,6 @@ def test_a_condition_that_is_none_is_told_before_anything_is_read(quick) -> None
     assert (done.code, done.out) == (2, "")
     assert 'Invalid value for --where: trials have no "scroe" to choose by' in done.err
     assert 'did you mean "score"?' in done.err
+    half = quick("results", "examples", "nothing", "--where", "score>=")
+    assert half.code == 2
+    assert '"score>=" is no condition; write it like this' in half.err

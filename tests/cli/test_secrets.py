@@ -361,13 +361,32 @@ def test_what_stands_beside_a_reference_is_told_not_moved(cli, write, canary):
 
 
 @pytest.mark.parametrize("value", ["canary-${HOME}-x", "canary-$${HOME}"])
-def test_what_an_env_file_cannot_hold_is_refused_whole(cli, write, project, value):
-    path = write("profiles.toml", f"[p.rm]\nurl = 'u'\npassword = 'canary {value}'\n")
-    before = path.read_text()
+def test_what_an_env_file_cannot_hold_stays_and_the_others_are_moved(cli, write, project, value):
+    stays = f"[p.rm]\nurl = 'u'\npassword = 'canary {value}'\n"
+    path = write("profiles.toml", stays)
     done = cli("secrets", "move", "--yes")
-    assert done.code in (4, 5)
-    assert path.read_text() == before
+    assert (done.code, done.out) == (5, "")
+    assert 'rm.password of "p" in profiles.toml cannot be moved' in done.err
+    assert path.read_text() == stays
     assert not (project / ".env").exists()
+    path.write_text(f"{stays}[q.rm]\nurl = 'u'\npassword = 'canary'\n")
+    done = cli("secrets", "move", "--yes")
+    assert done.code == 5
+    assert done.lines[0][:2] == ["q", "rm.password"]
+    assert path.read_text().startswith(stays)
+    assert (project / ".env").read_text() == "Q_PASSWORD=canary\n"
+
+
+def test_a_broken_line_of_an_env_file_is_told_once_with_its_place(cli, write, leaky):
+    write(".env", "A=1\nwhat is this\n")
+    write(".env.other", "DSPY_LM_MODEL=a/b\n?\n")
+    told = ".env:2: this is no NAME=VALUE"
+    for words in (["secrets", "move", "--yes"], ["show", "prod"], ["secrets", "check"]):
+        assert cli(*words).err.count("NAME=VALUE") == 1
+        assert told in cli(*words).err
+    done = cli("run", "-p", "mock", "--", sys.executable, "-c", "import dspy")
+    assert (done.err.count("NAME=VALUE"), done.err.count("dotenv")) == (1, 0)
+    assert ".env.other:2: this is" in cli("import", ".env.other", "--profile", "x").err
 
 
 def test_an_env_that_is_a_folder_is_refused(cli, leaky, project):

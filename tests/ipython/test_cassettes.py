@@ -72,6 +72,7 @@ def test_a_miss_ends_the_cell_in_a_line_whatever_it_catches(program) -> None:
     assert said.kind == "UsageError"
     assert "was asked what is not on the cassette one.jsonl" in said.err
     assert "[-?-] {+another+}" in said.err
+    assert "record it: run the cell with --cassettes new" in said.err
     assert "Traceback" not in said.text
     assert "went on" not in said.out
     assert program.lm() is None

@@ -46,6 +46,28 @@ def test_where_none_is_active_the_default_is_named(write, new_shell) -> None:
     assert "the default is default" in shell("%dspy_profile").out
 
 
+def test_a_default_of_the_configuration_is_named_and_marked(new_shell, profiles) -> None:
+    shell = new_shell(DspyProfiles={"default": "dev"})
+    assert "the default profile is dev" in shell.load().out
+    assert shell("%dspy_profile").out == (
+        "no profile is active; the default is dev: %dspy_profile NAME applies one\n"
+    )
+    rows = [line.split() for line in shell("%dspy_profile --list").text.splitlines()]
+    assert [row[0] for row in rows if row[-1] == "default"] == ["dev"]
+    shell("%dspy_profile --set lm.temperature=1")
+    assert (shell.lm(), dspy.settings.lm.kwargs["temperature"]) == ("openai/dev", 1)
+
+
+def test_a_default_that_does_not_exist_is_said_not_to(shell, monkeypatch) -> None:
+    monkeypatch.setenv("DSPY_PROFILE", "prid")
+    said = shell("%dspy_profile")
+    assert said.error is None
+    assert said.out.startswith("no profile is active: ")
+    assert '"prid"' in said.out
+    assert 'did you mean "prod"?' in said.out
+    assert "the default is" not in said.out
+
+
 def test_show_shows_a_profile_and_switches_to_none(shell) -> None:
     said = shell("%dspy_profile prod --show")
     assert "prod  (not active)" in said.text
@@ -217,6 +239,8 @@ def test_a_typo_is_asked_back(shell) -> None:
         ("dev --set", "--set"),
         ('""', "the name of the profile is empty"),
         ("dev --set lm", "lm"),
+        ("dev --set foo.bar=1", "write --set lm.foo.bar=…, or --set settings.foo.bar=…"),
+        ("dev --set lmm.model=x", 'did you mean "lm"'),
         ("dev --set nonsense=1", "nonsense"),
     ],
 )
@@ -308,6 +332,26 @@ def test_a_file_that_got_broken_keeps_the_profile_and_is_told(shell, profiles) -
     assert shell.lm() == "openai/dev"
     profiles.write_text(good.replace("[dev]", "[gone]").replace("[dev.", "[gone."))
     assert "cannot be taken up" in shell("%dspy_profile").out
+
+
+@pytest.mark.filterwarnings("always::dspy_profiles.ProfileWarning")
+def test_a_profile_that_cannot_be_read_anew_is_applied_as_it_was_in_one_line(
+    shell, profiles
+) -> None:
+    shell("%dspy_profile dev")
+    shell("%dspy_profile prod")
+    profiles.write_text("[dev\n")
+    said = shell("%dspy_profile dev")
+    assert (said.error, shell.lm()) == (None, "openai/dev")
+    assert said.err.startswith('dspy: profile "dev" stays as it was, because it cannot be read')
+    assert "profiles.toml:1" in said.err
+    assert ".py" not in said.err
+    assert "cannot be taken up" in shell("%dspy_profile").out
+    profiles.write_text("[[dev\n")
+    said = shell("%%dspy_profile dev\n1")
+    assert (said.error, said.value) == (None, 1)
+    assert said.err.startswith('dspy: profile "dev" stays as it was')
+    assert ".py" not in said.err
 
 
 def test_a_file_that_a_cell_writes_is_seen(new_shell, write) -> None:

@@ -80,7 +80,22 @@ def test_a_trace_is_shown_whole_and_by_trial(shell, project):
     assert "where" in trial
     said = shell("%dspy_trace latest --html trace.html").text
     assert "written:" in said
-    assert "where" in (project / "trace.html").read_text("utf-8")
+    page = project / "trace.html"
+    assert "where" in page.read_text("utf-8")
+    page.write_text("mine")
+    refused = shell("%dspy_trace --html trace.html")
+    assert refused.kind == "UsageError"
+    assert "there is such a file already" in refused.err
+    assert "--yes overwrites it" in refused.err
+    assert page.read_text() == "mine"
+    assert "written:" in shell("%dspy_trace --html trace.html --yes").text
+    assert "where" in page.read_text("utf-8")
+
+
+def test_values_behind_an_equals_sign_may_stand_in_quotes(shell, experiment):
+    shell('%%dspy_record tune --hypothesis="shorter is better" --as=exp\nexp.score("a", 1)')
+    found, _ = experiment()
+    assert (found.hypothesis, found.score) == ("shorter is better", 1)
 
 
 def test_what_is_not_there_leads_on_to_another_magic(shell):
@@ -94,12 +109,14 @@ def test_what_is_not_there_leads_on_to_another_magic(shell):
     ("cell", "said"),
     [
         ("%dspy_trace nope", 'there is no experiment "nope"'),
-        ("%dspy_trace", "there are no experiments"),
+        ("%dspy_trace", "hint: record one: %%dspy_record NAME, or pytest --dspy-store"),
+        ("%dspy_results --status nonsense", "it is one of running, done, failed"),
         ("%dspy_results --store nonsense", '"nonsense" is no result store'),
         ("%%dspy_record\n1", "the following arguments are required: name"),
         ("%%dspy_record my name\n1", "a name with spaces stands in quotes"),
         ("%%dspy_record my name --nope\n1", "unrecognized arguments: name --nope"),
         ("%%dspy_record tune --as 1x\n1", "--as 1x is not the name of a variable"),
+        ("%%dspy_record tune --as class\n1", "--as class is not the name of a variable"),
         ("%%dspy_record tune --store nonsense\n1", '"nonsense" is no result store'),
         ("%%dspy_record tune\n", "the cell body is empty"),
         ("%dspy_results --nope", "unrecognized arguments: --nope"),

@@ -115,6 +115,41 @@ def test_ids_of_every_kind_are_recorded_and_found_again(run_both_ways, suite, se
     assert len(server.asked) == 14
 
 
+def test_names_that_differ_by_capitals_alone_have_files_of_their_own(run, suite, server) -> None:
+    suite("""
+        def test_a():
+            assert ask("a") == "Paris"
+        def test_A():
+            assert ask("A") == "Paris"
+        class TestOne:
+            def test_Alone(self):
+                assert ask("one") == "Paris"
+        class TestONE:
+            def test_it(self):
+                assert ask("ONE") == "Paris"
+        class Testone:
+            def test_it(self):
+                assert ask("all small") == "Paris"
+    """)
+    run(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=5)
+    found = cassettes()
+    assert len(found) == len({name.casefold() for name in found}) == 5
+    assert "test_it/test_a.jsonl" in found  # in small letters: it keeps its name
+    run(*LIVE, "--dspy-cassettes", "none").assert_outcomes(passed=5)
+
+
+def test_capitals_that_tell_nobody_apart_change_no_name(run, suite, server) -> None:
+    suite("""
+        def test_LM_answers():
+            ask("a")
+        class TestLM:
+            def test_LM_answers(self):
+                ask("b")
+    """)
+    run(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=2)
+    assert cassettes() == ["test_it/TestLM.test_LM_answers.jsonl", "test_it/test_LM_answers.jsonl"]
+
+
 def test_nested_classes_of_one_name_have_files_of_their_own(run, suite, server) -> None:
     suite("""
         class TestA:

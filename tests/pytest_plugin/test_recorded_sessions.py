@@ -118,17 +118,18 @@ def test_each_test_is_a_trial_with_its_outcome_and_what_it_called(run_both_ways,
 
 
 def test_the_end_says_how_to_look_at_it_and_the_top_where_it_is_kept(
-    run_both_ways, suite, recorded
+    run_both_ways, suite, recorded, project
 ):
     suite("def test_a(dspy_lm):\n    assert dspy_lm('hello')")
 
     result = run_both_ways("--dspy-store", STORE, *MOCK)
 
     experiment, _, _ = recorded()
+    command = f"dspy-profiles trace {experiment.id} --store file:{project}/results"
     result.stdout.fnmatch_lines(
         [
             "dspy: profile mock (--dspy-profile)*recorded in file:results",
-            f'dspy: recorded "pytest": 1 trial; dspy-profiles trace {experiment.id}',
+            f'dspy: recorded "pytest": 1 trial; {command}',
         ]
     )
 

@@ -488,7 +488,8 @@ class TestFaults:
             program(question="Why?")
         said = capsys.readouterr()
         assert said.err == (
-            f'dspy-profiles: recorded "a run": 1 trial; dspy-profiles trace {exp.id}\n'
+            'dspy-profiles: recorded "a run": 1 trial; '
+            f'view_experiment("{exp.id}", open_store("{store.url}"))\n'
         )
         assert said.out == ""
 

@@ -1,7 +1,9 @@
 """`run --record`: whatever Pythons a program consists of, their calls are one experiment."""
 
 import os
+import shlex
 import signal
+import subprocess
 import sys
 
 import pexpect
@@ -48,6 +50,16 @@ def test_calls_of_the_program_and_of_pythons_below_it_are_trials(run, write, rec
     assert (experiment.status, experiment.profile) == ("done", "mock")
     assert experiment.details["profile"]["reason"] == "from --profile"
     assert experiment.details["command"][-2:] == ["starts.py", "the first"]
+
+
+def test_the_closing_line_leads_to_a_store_that_was_named(run, write) -> None:
+    write("asks.py", ASKS)
+    done = run("--record", "--store", "sqlite:my results.db", "-p", "mock", "asks.py", "once")
+    _, *words = shlex.split(done.stderr.partition("; ")[2])
+    shown = subprocess.run(
+        [sys.executable, "-m", "dspy_profiles", *words], capture_output=True, text=True, check=True
+    )
+    assert "asks.py" in shown.stdout
 
 
 def test_threads_are_heard(run, write, recorded) -> None:

@@ -1,6 +1,7 @@
 """A call that `run` has refused fails the program, whoever has caught that."""
 
 import sys
+import textwrap
 
 import pytest
 
@@ -52,8 +53,8 @@ END = """
 def refused(write, run):
     """A program that has no cassette to be answered from."""
 
-    def done(body: str):
-        write("asks.py", ASK + body)
+    def done(*parts: str):
+        write("asks.py", "\n".join(textwrap.dedent(part) for part in (ASK, *parts)))
         words = ("-p", "mock", "--cassette", "absent.jsonl", "--", sys.executable, "asks.py")
         return run(*words)
 
@@ -62,7 +63,7 @@ def refused(write, run):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_it_is_told_in_one_line_at_the_end_and_the_program_has_failed(refused, way) -> None:
-    done = refused(WAYS[way] + END)
+    done = refused(WAYS[way], END)
     assert (done.returncode, done.stdout) == (1, "went on\nthe last word\n")
     assert done.stderr.count("dspy-profiles: error: ") == 1
     assert "there is no cassette absent.jsonl" in done.stderr
@@ -71,13 +72,13 @@ def test_it_is_told_in_one_line_at_the_end_and_the_program_has_failed(refused, w
 
 
 def test_a_program_that_says_itself_how_it_failed_is_believed(refused) -> None:
-    done = refused(WAYS["whoever catches all"] + "    sys.exit(3)\n")
+    done = refused(WAYS["whoever catches all"], "sys.exit(3)\n")
     assert done.returncode == 3
     assert "there is no cassette" in done.stderr
 
 
 def test_an_error_of_its_own_is_shown_as_ever_and_what_was_refused_below(refused) -> None:
-    done = refused(WAYS["whoever catches all"] + "    raise ValueError('mine')\n")
+    done = refused(WAYS["whoever catches all"], "raise ValueError('mine')\n")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert done.stderr.index("ValueError: mine") < done.stderr.index("there is no cassette")

@@ -32,8 +32,10 @@ def adopt(  # noqa: PLR0917 - the last two are for a copy
     table: Mapping[str, Any] = source.data[name]
     if folder.resolve() != source.path.parent.resolve():
         table = rebased(table, source.path.parent.resolve())
-    own = splices.renamed(written(source.text, name), (name,), new)
-    _take_text(edit, new, _without_commented_keys(own, names or Names()), source.data[name])
+    lines = written(source.text, name)
+    if new != name:
+        lines = splices.renamed(lines, (name,), new)
+    _take_text(edit, new, _without_commented_keys(lines, names or Names()), source.data[name])
     edit.set((new,), table)
 
 

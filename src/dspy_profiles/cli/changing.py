@@ -8,28 +8,22 @@ import typer
 from rich.text import Text
 
 from dspy_profiles import document, editing, resolver, settings
-from dspy_profiles.assignments import assignment
-from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.adopting import adopt
-from dspy_profiles.cli.in_clear import frozen, names_of
+from dspy_profiles.cli.in_clear import names_of
 from dspy_profiles.cli.options import (
     File,
-    Force,
     Name,
-    Profile,
     ToProject,
     ToUser,
     Yes,
     need_a_person,
-    words_of_set,
-    words_of_unset,
 )
-from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out
+from dspy_profiles.cli.output import MUTED, note, out
+from dspy_profiles.cli.setting import set_, unset
 from dspy_profiles.cli.targets import Target, changing, refuse_taken, target
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
-from dspy_profiles.resolved import KeyPath, join_key, split_key
 from dspy_profiles.resolver import Scene
-from dspy_profiles.wording import on_path, shown
+from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
 
@@ -49,67 +43,6 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: dspy-profiles use dev")(use)
 
 
-def set_(
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[PROFILE] KEY VALUE | KEY=VALUE…",
-            help="What to set.",
-            autocompletion=words_of_set,
-        ),
-    ],
-    *,
-    profile: Profile = None,
-    force: Force = False,
-    file: File = None,
-    project: ToProject = False,
-    user: ToUser = False,
-) -> None:
-    """Set values of a profile, which is made if there is none of that name.
-
-    0.7 is a number, true a boolean, JSON a list or table; anything else is text.
-    """
-    name, pairs = _assignments(words, profile)
-    where = target(name, file=file, project=project, user=user)
-    before = _masked(where, name)
-    with changing(where, name, list(pairs), force=force) as edit:
-        for key, value in pairs.items():
-            edit.set((name, *key), value)
-    _print_changes(where, name, {key: (_value(before, key), value) for key, value in pairs.items()})
-
-
-def unset(
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[PROFILE] KEY…", help="What to remove.", autocompletion=words_of_unset
-        ),
-    ],
-    *,
-    profile: Profile = None,
-    file: File = None,
-    project: ToProject = False,
-    user: ToUser = False,
-) -> None:
-    """Remove values from a profile."""
-    name, *keys = words if profile is None else [profile, *words]
-    paths = [split_key(key) for key in keys]
-    if not paths:
-        raise typer.BadParameter("name a key: unset PROFILE KEY")
-    where = target(name, file=file, project=project, user=user)
-    before = _masked(where, name)
-    with changing(where, name, paths, force=True) as edit:  # what is missing now is told
-        for path in dict.fromkeys(paths):
-            try:
-                edit.unset((name, *path))
-            except KeyError:
-                raise ProfileNotFound(
-                    f'"{name}" does not set {join_key(path)} in {on_path(where.path)}',
-                    hint=f"see where it comes from: dspy-profiles show {name}",
-                ) from None
-    _print_changes(where, name, {path: (_value(before, path), _ABSENT) for path in paths})
-
-
 def copy(
     name: Name,
     new: Annotated[str, typer.Argument(help="The name of the copy.")],
@@ -126,7 +59,8 @@ def copy(
         if where_to.path == where.path:
             edit.copy((name,), (new,))
         else:
-            adopt(edit, name, document.read(where.path), where_to.path.parent, new)
+            names = names_of(where.scene)
+            adopt(edit, name, document.read(where.path), where_to.path.parent, new, names)
     out(Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(where_to.path), MUTED)))
 
 
@@ -208,24 +142,6 @@ def use(
             note(Text(f"here {applies.name} applies all the same: {applies.reason}"))
 
 
-_ABSENT = object()
-
-
-def _assignments(words: list[str], profile: str | None) -> tuple[str, dict[KeyPath, Any]]:
-    unknown = next((w for w in words if w.startswith("-") and not w[1:2].isdigit()), None)
-    if unknown is not None:
-        raise typer.BadParameter(f"no such option: {unknown.partition('=')[0]}")
-    if profile is None:
-        if len(words) == 1:
-            raise typer.BadParameter("write set PROFILE KEY VALUE, or set --profile P KEY=VALUE")
-        profile, *words = words
-    if len(words) == 2 and "=" not in words[0]:  # noqa: PLR2004 - KEY VALUE
-        words = ["=".join(words)]
-    if not words:
-        raise typer.BadParameter("name a key and its value: set PROFILE KEY VALUE")
-    return profile, dict(map(assignment, words))
-
-
 def _defined(name: str, file: Any) -> Target:
     """The file that a profile is written in; the built-in one is in none."""
     where = target(name, file=file)
@@ -235,39 +151,6 @@ def _defined(name: str, file: Any) -> Target:
             f'"{name}" is built in; no file defines it', hint=f"write your own: set {name} …"
         )
     return where
-
-
-def _masked(where: Target, name: str) -> Mapping[str, Any]:
-    """What the file says of a profile, for showing."""
-    doc = document.read(where.path)
-    table = doc.data.get(name)
-    if not isinstance(table, dict):
-        return {}
-    return frozen(Definition(name, where.layer, 0, table, doc), names_of(where.scene))
-
-
-def _value(table: Any, key: KeyPath) -> Any:
-    for part in key:
-        if not isinstance(table, Mapping) or part not in table:
-            return _ABSENT
-        table = table[part]
-    return table
-
-
-def _print_changes(where: Target, name: str, changes: Mapping[KeyPath, tuple[Any, Any]]) -> None:
-    now = document.read(where.path)
-    rows = []
-    for key, (old, new) in changes.items():
-        line = now.line((name, *key))
-        at = f"{on_path(where.path)}:{line}" if line and new is not _ABSENT else on_path(where.path)
-        change = Text()
-        if old is not _ABSENT:
-            change.append(shown(old), style="strike" if new is _ABSENT else MUTED)
-            change.append("" if new is _ABSENT else " → ")
-        if new is not _ABSENT:
-            change.append(shown(new), style=ACCENT)
-        rows.append((Text(name, style="bold"), join_key(key), change, Text(at, style=MUTED)))
-    out(columns(rows))
 
 
 def _extending(data: Mapping[str, Any], name: str) -> list[str]:

@@ -59,7 +59,7 @@ def list_settings(*, json: AsJson = False) -> None:
 
 def get(name: SettingName, *, json: AsJson = False) -> None:
     """Print the value of one setting; of a list, each item on a line."""
-    setting = _known(name, ProfileNotFound)
+    setting = _known(name)
     value = _values(locations.current())[setting.name]
     if json:
         emit(**_as_json(setting, value))
@@ -80,7 +80,7 @@ def set_(
     project: Annotated[bool, typer.Option("--project", help="For this project.")] = False,
 ) -> None:
     """Set one setting, of the project or, where there is none, of the user."""
-    setting = _known(name, InvalidProfile)
+    setting = _known(name)
     value = _value(setting, values)
     if user and project:
         raise typer.BadParameter("choose one of --user and --project")
@@ -101,11 +101,11 @@ def set_(
         note(Text(f"here {_shown(in_force.value)} counts all the same: {_origin(in_force)}"))
 
 
-def _known(name: str, error: type[InvalidProfile | ProfileNotFound]) -> Setting:
+def _known(name: str) -> Setting:
     found = BY_NAME.get(name) or BY_NAME.get(name.replace("_", "-"))
     if found is None:
         near = did_you_mean(name, BY_NAME) or f"settings are {', '.join(BY_NAME)}"
-        raise error(f'there is no setting "{name}"', near)
+        raise ProfileNotFound(f'there is no setting "{name}"', near)
     return found
 
 

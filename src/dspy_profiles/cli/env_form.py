@@ -33,7 +33,7 @@ def variables(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
         for key, value in table.items():
             if _is_spelled((section, key)):
                 text = _as_text(value, plain=section == "env")
-                yield assigned(f"{name}_{_spelled(section, key)}", text)
+                yield _line(f"{name}_{_spelled(section, key)}", text)
             else:
                 rest[key] = value
         if rest or not table:
@@ -77,6 +77,12 @@ def assigned(name: str, text: str) -> str:
     if read != {name: text} or "\0" in text:  # with it the file would be taken for a binary one
         raise InvalidFile(f"no .env file can hold the value of {name}", "write it by hand")
     return line
+
+
+def _line(name: str, text: str) -> str:
+    if text in (f"${{{name}}}", f"env:{name}"):
+        return f"# {name} is set in the environment"  # by itself it could not be
+    return assigned(name, text)
 
 
 def _as_text(value: object, *, plain: bool) -> str:

@@ -19,7 +19,9 @@ __all__ = ["from_profiles", "from_variables", "is_profiles_file"]
 def is_profiles_file(path: Path) -> bool:
     """Whether a file is to be read as TOML: by its name, else by what is in it."""
     if document.stamp(path) is None:
-        raise InvalidFile("there is no such file", "name a .env or a profiles file", Place(path))
+        raise ProfileNotFound(
+            "there is no such file", "name a .env or a profiles file", Place(path)
+        )
     if path.suffix == ".toml":
         return True
     if path.name.startswith(".env") or path.suffix == ".env":

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and what completes them."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,14 +31,27 @@ __all__ = [
 
 
 def can_ask() -> bool:
-    """Whether a person sits there to be asked; a closed input is no stream at all."""
-    return sys.stdin is not None and sys.stdin.isatty()
+    """Whether a person sits there: what may send a secret is for nobody else to say."""
+    return sys.stdin is not None and sys.stdin.isatty()  # a closed input is no stream at all
 
 
 def need_a_person(instead: str) -> None:
-    """Refuse where nobody can be asked; `instead` says what goes without."""
-    if not can_ask():
+    """Refuse where nobody answers, not even a pipe; `instead` says what goes without."""
+    if not (can_ask() or _has_answers()):
         raise typer.BadParameter(f"nobody can be asked here; {instead}")
+
+
+def _has_answers() -> bool:
+    """Whether there is something to read; an open pipe is waited for until it says so."""
+    stream = getattr(sys.stdin, "buffer", None)
+    try:
+        if isinstance(stream, io.BufferedReader):
+            return bool(stream.peek(1))
+        if isinstance(stream, io.BytesIO):  # a test runner's
+            return stream.tell() < len(stream.getbuffer())
+    except (OSError, ValueError):  # closed, or nothing to read from
+        pass
+    return False
 
 
 # What completes a word offers all that fit its place: Typer leaves out those that begin otherwise.

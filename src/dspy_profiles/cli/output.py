@@ -53,6 +53,7 @@ def use_color(*, wanted: bool) -> None:
     """Whether colours may be used at all; `NO_COLOR` and pipes say no by themselves."""
     global _plain  # noqa: PLW0603 - one command line per process
     _plain = not wanted
+    _stream.cache_clear()  # the next command of a process may have other streams
     console_for.cache_clear()
 
 

@@ -25,7 +25,7 @@ from dspy_profiles.errors import ProfileNotFound, did_you_mean
 from dspy_profiles.portrait import PLAINTEXT, applying, rows_of, summary, why
 from dspy_profiles.resolved import Origin, ResolvedProfile, join_key, leaves, split_key
 from dspy_profiles.resolver import Choice, Scene
-from dspy_profiles.wording import on_path, shown
+from dspy_profiles.wording import on_path, shown, word
 
 __all__ = ["add_to", "origin_json"]
 
@@ -119,7 +119,7 @@ def _head(scene: Scene, found: ResolvedProfile, active: Choice | None) -> Text:
     head.append(f"  {found.description or ''}", style="not bold")
     if active is not None:
         return head.append(f"   active: {why(scene, active.reason)}", style=ACCENT)
-    return head.append(f"   active: no   (dspy-profiles use {found.name})", style=MUTED)
+    return head.append(f"   active: no   (dspy-profiles use {word(found.name)})", style=MUTED)
 
 
 def get(

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
+from dspy_profiles import environment
 from dspy_profiles.catalog import Definition
 from dspy_profiles.cli.env_form import assigned, raw_values
 from dspy_profiles.cli.in_clear import definitions, in_clear, is_clear, names_of
@@ -100,6 +101,12 @@ def _move(scene: Scene, document: Document, env: Path, finds: Sequence[Find], ye
         if way is None:
             warn(f"{what} in {at} cannot be moved: it stands beside a reference", "use edit")
             left = True
+        elif not (taken.holds(way.variable, way.text) or _fits(way)):
+            warn(
+                f"{what} in {at} cannot be moved: no .env file can hold it as it is",
+                "put it into a file of its own, and write file:… in its place; or use keyring:…",
+            )
+            left = True
         elif yes or _confirmed(f"Move {what} in {at} to {on_path(env)} as {way.variable}?"):
             taken.keep(way)
             moved.append(way)
@@ -110,6 +117,15 @@ def _move(scene: Scene, document: Document, env: Path, finds: Sequence[Find], ye
         out(columns([_row(way, env) for way in moved]))
         _warn_of_git(env, document.path)
     return left
+
+
+def _fits(way: Way) -> bool:
+    """Whether a variable comes out of a `.env` file as it went in: a `${` would be followed."""
+    try:
+        line = assigned(way.variable, way.text)
+    except InvalidFile:
+        return False
+    return environment.parsed(line)[0] == {way.variable: way.text}
 
 
 def _confirmed(question: str) -> bool:
@@ -177,12 +193,8 @@ def _fill(env: Path, new: Mapping[str, str]) -> None:
 
 
 def _check(text: str, env: Path, new: Mapping[str, str]) -> None:
-    """Whether each variable comes out as it went in: a `${` in it would be followed, say."""
-    import io
-
-    from dotenv import dotenv_values
-
-    read = dotenv_values(stream=io.StringIO(text))
+    """Whether each variable comes out of this very file as it went in."""
+    read, _ = environment.parsed(text)
     before = raw_values(env) if env.exists() else {}
     wrong = [name for name, value in new.items() if read.get(name) != value or name in before]
     del read, before, new

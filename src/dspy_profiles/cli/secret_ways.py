@@ -56,12 +56,12 @@ class Taken:
             variable = self._free(find, text[len(start) :])
             return Way(find, variable, text[len(start) :], f"{start}${{{variable}}}")
         fallback = secrets.TEMPLATE.fullmatch(text)
-        if fallback is None or not fallback[2] or self._holds(fallback[1], None):
+        if fallback is None or not fallback[2] or self.holds(fallback[1], None):
             return None
         return Way(find, fallback[1], fallback[3], f"${{{fallback[1]}}}")
 
     def keep(self, way: Way) -> None:
-        if not self._holds(way.variable, way.text):
+        if not self.holds(way.variable, way.text):
             self.new[way.variable] = way.text
 
     def _free(self, find: Find, text: str) -> str:
@@ -70,11 +70,12 @@ class Taken:
         if same is not None:
             return same
         for name in _candidates(find):
-            if not self._holds(name, None) or self._holds(name, text):
+            if not self.holds(name, None) or self.holds(name, text):
                 return name
         raise AssertionError  # the candidates do not end
 
-    def _holds(self, name: str, text: str | None) -> bool:
+    def holds(self, name: str, text: str | None) -> bool:
+        """Whether there is such a variable, and where a text is given, whether that is in it."""
         found = self.new.get(name, self.old.get(name))
         return found is not None and text in (None, found)
 

@@ -1,5 +1,6 @@
 """`init`: a first profile, by a few questions or none. It writes references only."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, 
 from dspy_profiles.resolved import join_key, leaves
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secrets import VARIABLE
-from dspy_profiles.wording import on_path, place
+from dspy_profiles.wording import on_path, place, word
 
 __all__ = ["add_to"]
 
@@ -141,7 +142,7 @@ def _place(
         refuse_taken(
             next((doc.data for _, doc in with_it if doc.path == where.path), {}),
             name,
-            f"choose another name, or change it: dspy-profiles set {name} KEY VALUE",
+            f"choose another name, or change it: dspy-profiles set {word(name)} KEY VALUE",
         )
         found[:] = [where]
         return name
@@ -214,15 +215,18 @@ def _tell(where: Target, name: str, table: Mapping[str, Any]) -> None:
             Text(f"{variable} is not set: put {variable}=… into {_env_file(scene)}, or"),
             Text(f"  export {variable}=…"),
         )
-    option = f" --file {on_path(where.path)}" if where.layer == "file" else ""
+    named = word(name)
+    option = f" --file {word(on_path(where.path))}" if where.layer == "file" else ""
     note(
         "next:",
-        Text(f"  dspy-profiles show {name}{option}", style=ACCENT),
-        Text(f"  dspy-profiles run --profile {name}{option} -- python my_program.py", style=ACCENT),
-        Text(f'  with profile("{name}"): …', style=ACCENT),
+        Text(f"  dspy-profiles show {named}{option}", style=ACCENT),
+        Text(
+            f"  dspy-profiles run --profile {named}{option} -- python my_program.py", style=ACCENT
+        ),
+        Text(f"  with profile({json.dumps(name, ensure_ascii=False)}): …", style=ACCENT),
     )
     if _applies(scene) != name:
-        note(Text(f"  dspy-profiles use {name}   makes it the default", style=MUTED))
+        note(Text(f"  dspy-profiles use {named}   makes it the default", style=MUTED))
 
 
 def _applies(scene: Scene) -> str | None:

@@ -216,7 +216,8 @@ class _Making:
         opens, trial = line.table("opens"), line.get("trial")
         self._open[line["id"]] = line.get("kind") or "module", bool(opens)
         self._events += 1
-        if self._program is None and line.get("kind") == "module" and line.get("parent") is None:
+        is_outermost = bool(opens) or line.get("parent") is None
+        if self._program is None and is_outermost and line.get("kind") == "module":
             self._program = line.get("name")
         if not opens or trial is None:
             return

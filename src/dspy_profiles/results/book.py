@@ -1,6 +1,7 @@
 """An experiment from its first line to its archive, whoever writes what is in between."""
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from dspy_profiles.results.ids import new_id
 from dspy_profiles.results.model import VERSION, Experiment
 from dspy_profiles.results.shelf import Durability, Journal, Shelf
 from dspy_profiles.results.store import Store
+from dspy_profiles.results.store.opening import is_usual
 from dspy_profiles.results.values import clean
 from dspy_profiles.results.writing import Lines, now
 from dspy_profiles.secret_names import Names
@@ -92,7 +94,7 @@ class Book:
         """What there is, how to look at it, and what is not there."""
         trials = counted(done.trials, "trial")
         score = "" if done.score is None else f", score {done.score:.4g}"
-        lines = [f'recorded "{_told(self.name)}": {trials}{score}; dspy-profiles trace {self.id}']
+        lines = [f'recorded "{_told(self.name)}": {trials}{score}; {self._look()}']
         if lost := done.details.get("lost"):
             why = f": {self.journal.why}" if self.journal.why else ""
             lines.append(f"{lost} of its lines were lost{why}")
@@ -102,6 +104,16 @@ class Book:
                 f"{faults['first']}"
             )
         return lines
+
+    def _look(self) -> str:
+        """What shows it: where no command can, a function in this process."""
+        url = self.store.url
+        if url.startswith("memory:"):
+            return f'view_experiment("{self.id}", open_store("{url}"))'
+        with suppress(ProfileError):  # settings that broke meanwhile are no reason to say nothing
+            if is_usual(self.store):
+                return f"dspy-profiles trace {self.id}"
+        return f"dspy-profiles trace {self.id} --store {shlex.quote(url)}"
 
 
 def _told(name: str) -> str:

@@ -215,7 +215,7 @@ def _taken_over(source: Store, experiment_id: str, store: Store) -> Imported:
         raise StoreError(
             f"{store.url} has an experiment {experiment_id} that is not the same",
             f"dspy-profiles results verify {experiment_id} says whether it was changed there; "
-            "--store names another store",
+            "or import it into another store",
         )
     if not was_there:
         archive.adopt(shelf, source.shelf, experiment_id)

@@ -26,7 +26,7 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 EQUAL = ("=", "==", "!=")
 EXAMPLE = "write it like this: score>=0.8 and kind=example"
 CONDITION = re.compile(
-    r"""\s*(?P<field>\w+)\s*(?P<operator>[<>=!~]+)\s*(?P<value>"[^"]*"|'[^']*'|\S+)\s*"""
+    r"""\s*(?P<field>\w+)\s*(?P<operator>[<>=!~]++)\s*(?P<value>"[^"]*"|'[^']*'|\S+)\s*"""
 )
 AND = re.compile(r"and\b", re.IGNORECASE)
 

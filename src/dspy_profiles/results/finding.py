@@ -41,7 +41,8 @@ def find_experiment(store: Store, named: str) -> Experiment:
         raise ExperimentNotFound(f'"{named}" may be {len(several)} experiments', _choices(several))
     raise ExperimentNotFound(
         f'there is no experiment "{named}" in {store.url}',
-        did_you_mean(named, {each.name for each in known} | {LATEST})
+        _too_short(store, named)
+        or did_you_mean(named, {each.name for each in known} | {LATEST})
         or "dspy-profiles results list shows those that there are",
     )
 
@@ -96,6 +97,16 @@ def _by_part(ids: Sequence[str], named: str) -> list[str]:
         return []
     may_end = len(named) >= SHORTEST_END
     return [each for each in ids if each.startswith(named) or (may_end and each.endswith(named))]
+
+
+def _too_short(store: Store, named: str) -> str | None:
+    if (
+        named
+        and len(named) < SHORTEST
+        and any(each.startswith(named) for each in store.shelf.ids())
+    ):
+        return f"an id begins so: write {SHORTEST} characters of it, or more"
+    return None
 
 
 def _choices(found: Sequence[Experiment | Trial]) -> str:

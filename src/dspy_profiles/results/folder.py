@@ -153,7 +153,7 @@ class FolderShelf:
         why = error.strerror or str(error)
         return StoreError(
             f"this result store cannot be written: {why}",
-            hint="make room, look at the rights of the folder, or name another by --store",
+            hint="make room, look at the rights of the folder, or name another store",
             where=Place(Path(error.filename2 or error.filename or self.root)),  # not of the draft
         )
 

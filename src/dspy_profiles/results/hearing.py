@@ -161,4 +161,5 @@ def error_of(error: BaseException | None) -> str | None:
         said = str(error)
     except Exception:  # noqa: BLE001 - other people's errors raise what they like
         said = "(cannot be shown)"
-    return clean(f"{type(error).__name__}: {said}")[:LONGEST_ERROR]
+    name = type(error).__name__
+    return clean(f"{name}: {said}" if said else name)[:LONGEST_ERROR]

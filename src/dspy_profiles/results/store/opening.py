@@ -6,11 +6,12 @@ from typing import Any
 from dspy_profiles import locations, plugins, settings
 from dspy_profiles.errors import ProfileError, StoreError, did_you_mean
 from dspy_profiles.imports import import_path
+from dspy_profiles.locations import expanded
 from dspy_profiles.results.store.addresses import masked
 from dspy_profiles.results.store.protocol import Store
 from dspy_profiles.secrets import retold
 
-__all__ = ["open_store"]
+__all__ = ["is_usual", "open_store"]
 
 DEFAULT = Path(".dspy") / "results"  # at the project root
 
@@ -25,14 +26,10 @@ def open_store(url: str | None = None) -> Store:
     >>> open_store("memory:").query_experiments(status="done")
     []
     """
-    here = locations.current()
-    folder = here.cwd
     if url is None:
-        given = settings.load(here).values.get("store")
-        if given is None or not isinstance(given.value, str):
-            url = f"file:{here.root / DEFAULT}"
-        else:
-            url, folder = given.value, given.folder
+        url, folder = _usual()
+    else:
+        folder = locations.current().cwd
     given_url: Any = url  # whatever a caller gives
     if not isinstance(given_url, str):
         raise StoreError(
@@ -49,6 +46,22 @@ def open_store(url: str | None = None) -> Store:
             hint=near or "write file:results, or sqlite:results.db",
         )
     return _opened(scheme, schemes[scheme], rest, folder)
+
+
+def is_usual(store: Store) -> bool:
+    """Whether it is the one that is opened without a URL."""
+    url, folder = _usual()
+    scheme, _, rest = url.partition(":")
+    return store.url in (masked(url), f"{scheme}:{folder / expanded(rest)}")
+
+
+def _usual() -> tuple[str, Path]:
+    """The URL of the setting `store`, and the folder that a path in it starts from."""
+    here = locations.current()
+    given = settings.load(here).values["store"]
+    if isinstance(given.value, str):
+        return given.value, given.folder
+    return f"file:{here.root / DEFAULT}", here.cwd
 
 
 def _opened(scheme: str, opener: Any, rest: str, folder: Path) -> Store:

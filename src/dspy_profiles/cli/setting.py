@@ -1,0 +1,196 @@
+"""`set` and `unset`: they print the change, and only that."""
+
+from collections.abc import Iterator, Mapping
+from copy import copy as duplicate
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dspy_profiles import document
+from dspy_profiles.assignments import assignment
+from dspy_profiles.catalog import Catalog, Definition, Leaf
+from dspy_profiles.cli.in_clear import frozen, names_of
+from dspy_profiles.cli.options import (
+    File,
+    Force,
+    Profile,
+    ToProject,
+    ToUser,
+    words_of_set,
+    words_of_unset,
+)
+from dspy_profiles.cli.output import ACCENT, MUTED, columns, out, warn
+from dspy_profiles.cli.targets import Target, changing, target
+from dspy_profiles.editing import Edit
+from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
+from dspy_profiles.resolved import KeyPath, join_key, split_key
+from dspy_profiles.resolver import Scene
+from dspy_profiles.wording import on_path, shown
+
+__all__ = ["set_", "unset"]
+
+
+def set_(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROFILE] KEY VALUE | KEY=VALUE…",
+            help="What to set.",
+            autocompletion=words_of_set,
+        ),
+    ],
+    *,
+    profile: Profile = None,
+    force: Force = False,
+    file: File = None,
+    project: ToProject = False,
+    user: ToUser = False,
+) -> None:
+    """Set values of a profile, which is made if there is none of that name.
+
+    0.7 is a number, true a boolean, JSON a list or table; anything else is text.
+    """
+    name, pairs = _assignments(words, profile)
+    where = target(name, file=file, project=project, user=user)
+    before = _masked(where, name)
+    with changing(where, name, list(pairs), force=force) as edit:
+        pairs = _usable(where, edit, name, pairs, force=force)
+        for key, value in pairs.items():
+            edit.set((name, *key), value)
+    _print_changes(where, name, {key: (_value(before, key), value) for key, value in pairs.items()})
+
+
+def unset(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROFILE] KEY…", help="What to remove.", autocompletion=words_of_unset
+        ),
+    ],
+    *,
+    profile: Profile = None,
+    file: File = None,
+    project: ToProject = False,
+    user: ToUser = False,
+) -> None:
+    """Remove values from a profile."""
+    name, *keys = words if profile is None else [profile, *words]
+    paths = [split_key(key) for key in keys]
+    if not paths:
+        raise typer.BadParameter("name a key: unset PROFILE KEY")
+    where = target(name, file=file, project=project, user=user)
+    before = _masked(where, name)
+    with changing(where, name, paths, force=True) as edit:  # what is missing now is told
+        for path in dict.fromkeys(paths):
+            try:
+                edit.unset((name, *path))
+            except KeyError:
+                raise ProfileNotFound(
+                    f'"{name}" does not set {join_key(path)} in {on_path(where.path)}',
+                    hint=f"see where it comes from: dspy-profiles show {name}",
+                ) from None
+    _print_changes(where, name, {path: (_value(before, path), _ABSENT) for path in paths})
+
+
+_ABSENT = object()
+_UNSOUND = object()
+Pairs = dict[KeyPath, Any]
+
+
+def _assignments(words: list[str], profile: str | None) -> tuple[str, Pairs]:
+    unknown = next((w for w in words if w.startswith("-") and not w[1:2].isdigit()), None)
+    if unknown is not None:
+        raise typer.BadParameter(f"no such option: {unknown.partition('=')[0]}")
+    if profile is None:
+        if len(words) == 1:
+            raise typer.BadParameter("write set PROFILE KEY VALUE, or set --profile P KEY=VALUE")
+        profile, *words = words
+    if len(words) == 2 and "=" not in words[0]:  # noqa: PLR2004 - KEY VALUE
+        words = ["=".join(words)]
+    if not words:
+        raise typer.BadParameter("name a key and its value: set PROFILE KEY VALUE")
+    return profile, dict(map(assignment, words))
+
+
+def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) -> Pairs:
+    """The pairs, refused where no LM could be made of them; a built-in provider gets its class."""
+    example = 'as in model = "openai/gpt-4o-mini"'
+    faults = [(f"{join_key(key)}: is empty", example) for key in _empty_models(pairs)]
+    given = [key for key in pairs if key[0] == "provider" and len(key) > 1]
+    if given and _class_after(where, edit, name, pairs) is None:
+        built_in = Catalog(()).find(name)
+        own = built_in.table["provider"]["class"] if built_in is not None else None
+        if own is not None and _provider_class(where.scene, name) in (None, own):
+            pairs = {("provider", "class"): own, **pairs}
+        else:
+            hint = f"set it as well: set {name} provider.class=… {join_key(given[0])}=…, where "
+            hint += "provider.class is an import path (pkg.mod.Class) or a short name such as mock"
+            faults.append(("provider.class: is missing", hint))
+    for message, hint in faults:
+        if not force:
+            said = f"{message}\n{name}, {on_path(where.path)} was not changed"
+            raise InvalidProfile(said, hint)
+        warn(message, hint)
+    return pairs
+
+
+def _empty_models(table: Mapping[KeyPath, Any]) -> Iterator[KeyPath]:
+    """The keys of models that `dspy.LM` refuses to take."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _empty_models({(*key, part): item for part, item in value.items()})
+        elif value == "" and key[-1] == "model" and (key[0], len(key)) in {("lm", 2), ("lms", 3)}:
+            yield key
+
+
+def _class_after(where: Target, edit: Edit, name: str, pairs: Pairs) -> object:
+    trial = duplicate(edit)
+    for key, value in pairs.items():
+        trial.set((name, *key), value)
+    return _provider_class(where.after(trial), name)
+
+
+def _provider_class(scene: Scene, name: str) -> object:
+    """What a profile's provider is made of, in whatever layer that is said; None if in none."""
+    try:
+        found = scene.catalog.find(name)
+        tree = scene.catalog.effective(found)[0] if found is not None else {}
+    except ProfileError:
+        return _UNSOUND  # which is told elsewhere
+    provider = tree.get("provider")
+    leaf = provider.get("class") if isinstance(provider, dict) else None
+    return leaf.value if isinstance(leaf, Leaf) else leaf
+
+
+def _masked(where: Target, name: str) -> Mapping[str, Any]:
+    """What the file says of a profile, for showing."""
+    doc = document.read(where.path)
+    table = doc.data.get(name)
+    if not isinstance(table, dict):
+        return {}
+    return frozen(Definition(name, where.layer, 0, table, doc), names_of(where.scene))
+
+
+def _value(table: Any, key: KeyPath) -> Any:
+    for part in key:
+        if not isinstance(table, Mapping) or part not in table:
+            return _ABSENT
+        table = table[part]
+    return table
+
+
+def _print_changes(where: Target, name: str, changes: Mapping[KeyPath, tuple[Any, Any]]) -> None:
+    now = document.read(where.path)
+    rows = []
+    for key, (old, new) in changes.items():
+        line = now.line((name, *key))
+        at = f"{on_path(where.path)}:{line}" if line and new is not _ABSENT else on_path(where.path)
+        change = Text()
+        if old is not _ABSENT:
+            change.append(shown(old), style="strike" if new is _ABSENT else MUTED)
+            change.append("" if new is _ABSENT else " → ")
+        if new is not _ABSENT:
+            change.append(shown(new), style=ACCENT)
+        rows.append((Text(name, style="bold"), join_key(key), change, Text(at, style=MUTED)))
+    out(columns(rows))
