@@ -54,17 +54,11 @@ def construct(
         raise
     except Exception as error:  # noqa: BLE001 - a constructor raises what it likes
         said, cause = retold(error)
-        wrong = ProviderError if key == ("provider",) and _has_begun(error) else InvalidProfile
+        wrong = ProviderError if key == ("provider",) else InvalidProfile
         raise wrong(
             f'{join_key(key)} of "{profile.name}" makes no {_name(cls)}: {said}',
             where=profile.place(*key),
         ) from cause
-
-
-def _has_begun(error: Exception) -> bool:
-    """Whether a constructor raised it; else the call itself did: it lacks an argument."""
-    trace = error.__traceback__
-    return not isinstance(error, TypeError) or (trace is not None and trace.tb_next is not None)
 
 
 class _Revealed(Mapping[str, Any]):

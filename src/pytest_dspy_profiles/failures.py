@@ -10,7 +10,7 @@ from dspy_profiles.calls.callers import is_own
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.redaction import redact
 
-__all__ = ["hide_secrets", "tell"]
+__all__ = ["hide_secrets", "let_go", "tell"]
 
 # By the names of classes, ours and DSPy's: a report of a test without DSPy does not import it.
 KINDS = {
@@ -46,13 +46,45 @@ NO_SUCH_MODEL = ("invalid model", "model not found", "does not exist", "no such 
 def tell(report: Any, call: Any, profile: str | None) -> None:
     """Name the kind of failure in a failed report, and let no secret out with any report."""
     if report.failed and call.excinfo is not None:
-        error = call.excinfo.value
-        held = held_in(error)
-        error = error if held is None else held.error
-        kind = _kind_of(error)
-        if kind is not None:
-            report.longrepr = _short(error, kind, profile)
+        examples = _failed_examples(call.excinfo.value)
+        raised = [each.exc_info[1] for each in examples if hasattr(each, "exc_info")]
+        for error in map(let_go, raised or [call.excinfo.value]):
+            kind = _kind_of(error)
+            if kind is not None:
+                report.longrepr = _short(error, kind, profile)
+                for example in examples:
+                    report.longrepr.addsection("doctest", _example_text(example))
+                break
     hide_secrets(report)
+
+
+def let_go(error: BaseException) -> BaseException:
+    """The error of ours that this one carries past DSPy, or the error itself."""
+    held = held_in(error)
+    if held is None:
+        return error
+    # A subtest, or a doctest, has caught it on its way: it has not been raised yet.
+    return held.error.with_traceback(held.error.__traceback__ or held.__traceback__)
+
+
+def _failed_examples(error: BaseException) -> list[Any]:
+    """Those of a doctest, if one has failed: doctest's own error for each."""
+    failures = getattr(error, "failures", None)
+    each = failures if isinstance(failures, list) else [error]
+    return [failure for failure in each if hasattr(failure, "example")]
+
+
+def _example_text(failure: Any) -> str:
+    """Where an example of a doctest stands, and what came of it."""
+    test, example = failure.test, failure.example
+    line = "" if test.lineno is None else f":{test.lineno + example.lineno + 1}"
+    source = example.source.rstrip().replace("\n", "\n... ")
+    if hasattr(failure, "exc_info"):
+        error = let_go(failure.exc_info[1])
+        said = f"{type(error).__name__}: {error}".partition("\n")[0]
+    else:
+        said = f"expected {example.want.rstrip()}, got {failure.got.rstrip()}"
+    return f"{test.filename}{line}: in {test.name}\n>>> {source}\n{said}"
 
 
 def _kind_of(error: BaseException) -> str | None:

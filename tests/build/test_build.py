@@ -332,7 +332,7 @@ def test_a_constructor_that_shouts_a_secret_is_told_without_it(
         "    def complete(self, request): ...\n",
     )
     profiles('[p.provider]\nclass = "shouting.Engine"\napi_key = "${MY_API_KEY}"\n')
-    with pytest.raises(InvalidProfile) as error:
+    with pytest.raises(ProviderError) as error:
         lm("p")
     assert "bad key ${MY_API_KEY}" in str(error.value)
     assert error.value.__cause__ is None
@@ -427,6 +427,6 @@ def test_the_note_and_the_causes_of_an_error_hide_a_secret_too(
         "    def complete(self, request): ...\n",
     )
     profiles('[p.provider]\nclass = "noting.Engine"\napi_key = "${MY_API_KEY}"\n')
-    with pytest.raises(InvalidProfile) as error:
+    with pytest.raises(ProviderError) as error:
         lm("p")
     assert CANARY not in "".join(traceback.format_exception(error.value))

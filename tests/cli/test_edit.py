@@ -31,9 +31,9 @@ def editor(tmp_path):
         script.write_text(
             "import sys, os, subprocess\nfrom pathlib import Path\n"
             "assert sys.argv[1] == '--wait'\npath = Path(sys.argv[2])\n"
-            "text = path.read_bytes().decode()\n"
+            "text = path.read_bytes().decode(errors='surrogateescape')\n"
             + "\n".join(lines)
-            + "\nif path.exists(): path.write_bytes(text.encode())\n"
+            + "\nif path.exists(): path.write_bytes(text.encode(errors='surrogateescape'))\n"
         )
         words = [sys.executable, str(script), "--wait"]
         return {"EDITOR": shlex.join(words), "TMPDIR": str(tmp_path)}
@@ -154,12 +154,48 @@ def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
     assert kept(done).read_text() == FILE + "[mine]\n"
 
 
-def test_a_broken_file_is_left_to_an_editor_alone(cli, write, editor):
-    path = write("profiles.toml", "x = \n")
-    done = cli("edit", env=editor("text = ''"))
-    assert done.code == 4
-    assert "profiles.toml:1" in done.err
-    assert path.read_text() == "x = \n"
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (b"x = \n", "profiles.toml:8 is broken: this is not TOML"),
+        (b"# \xe4\n", "profiles.toml:8 is broken: this file is not UTF-8"),
+        (b"x = \0\n", "profiles.toml:8 is broken: this is a binary file"),
+    ],
+)
+def test_a_broken_file_is_opened_and_mended(cli, profiles, editor, fault, said):
+    profiles.write_bytes(FILE.encode() + b"\n" + fault)
+    profiles.chmod(0o640)
+    mend = f"text = path.read_bytes().replace({fault!r}, b'[new]\\n').decode()"
+    done = cli("edit", env=editor(mend))
+    assert (done.code, done.lines[0]) == (0, ["written", "profiles.toml"])
+    assert f"warning: {said}" in done.err
+    assert profiles.read_text() == FILE + "\n[new]\n"
+    assert profiles.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_broken_file_stays_to_the_byte_until_it_is_sound(cli, profiles, editor, canary):
+    content = FILE.encode() + b"# \xe4\r\nx = \n"
+    profiles.write_bytes(content)
+    for choice in ([], ["--project"], ["--file", "profiles.toml"]):
+        assert cli("edit", *choice, env={"EDITOR": "true"}).code == 0
+    done = cli("edit", env=editor("text = text.replace('x = ', '')"))
+    assert (done.code, "/profiles.toml:7" in done.err) == (4, True)
+    assert kept(done).read_bytes() == content.replace(b"x = ", b"")
+    for unsound in ("[p]\nlmm = 1", f'[p.lm]\napi_key = "{canary}"', '[p]\nextends = "gone"'):
+        assert cli("edit", env=editor(f"text = {unsound!r}")).code == 4
+    assert profiles.read_bytes() == content
+    profiles.unlink()
+    profiles.mkdir()
+    assert "this is a folder" in cli("edit", env=editor("")).err
+
+
+def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, profiles, editor):
+    user = write(home / ".dspy/profiles.toml", "x = \n")
+    done = cli("edit", env=editor("text = text.replace('gpt-4o', 'gpt-5')"))
+    assert (done.code, "warning: ~/.dspy/profiles.toml:1 is broken" in done.err) == (0, True)
+    assert profiles.read_text() == FILE.replace("gpt-4o", "gpt-5")
+    assert user.read_text() == "x = \n"
+    assert cli("edit", "--user", "--project", env=editor("")).code == 2
 
 
 def test_a_person_is_offered_to_open_it_again(terminal, profiles, editor):

@@ -146,7 +146,7 @@ def test_a_secret_in_another_file_is_refused_with_the_way_out(cli, project, writ
 @pytest.mark.parametrize(
     ("name", "text", "ends"),
     [
-        ("gone.toml", None, (4, "no such file")),
+        ("gone.toml", None, (3, "no such file")),
         ("gone.env", None, (3, "no such file")),
         ("a.toml", "x = \n", (4, "a.toml:1")),
         ("a.toml", "", (3, "no profile in it")),

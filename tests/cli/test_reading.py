@@ -322,8 +322,7 @@ def test_colours_are_for_terminals_alone_and_can_be_turned_off(cli, terminal, pr
     ]:
         screen = terminal("diff", "base", "prod", *more, **env)
         assert screen.end() == 0
-        colours = [code for code in ("\x1b[9", "\x1b[3") if code in screen.seen]
-        assert bool(colours) is has_colour, screen.seen
+        assert ("\x1b" in screen.seen) is has_colour, screen.seen  # bold is one, too
 
 
 def test_a_narrow_terminal_loses_no_text(cli, profiles):

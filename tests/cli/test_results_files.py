@@ -36,12 +36,14 @@ def test_a_bundle_that_was_changed_is_refused(quick, recorded, project) -> None:
     assert quick("results", "list", "--store", "file:other").out == ""
 
 
-@pytest.mark.parametrize("name", ["absent.zip", "profiles.toml"])
-def test_what_is_no_bundle_is_one_error(quick, write, name) -> None:
+def test_what_is_no_bundle_is_one_error_and_what_is_not_there_another(quick, write) -> None:
     write("profiles.toml", "[p]\n")
-    done = quick("results", "import", name)
+    done = quick("results", "import", "profiles.toml")
     assert (done.code, done.out) == (4, "")
     assert done.err.startswith("error: this is no bundle")
+    done = quick("results", "import", "absent.zip")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("error: there is no such file\n  at absent.zip\n")
 
 
 def test_the_ending_of_the_file_chooses_csv(quick, recorded, project) -> None:

@@ -379,13 +379,13 @@ def test_what_an_env_file_cannot_hold_stays_and_the_others_are_moved(cli, write,
 
 def test_a_broken_line_of_an_env_file_is_told_once_with_its_place(cli, write, leaky):
     write(".env", "A=1\nwhat is this\n")
-    write(".env.other", "DSPY_LM_MODEL=a/b\n?\n")
-    told = ".env:2: this is no NAME=VALUE"
+    write(".env.other", "DSPY_LM_MODEL=a/b\n? ?\n")
     for words in (["secrets", "move", "--yes"], ["show", "prod"], ["secrets", "check"]):
-        assert cli(*words).err.count("NAME=VALUE") == 1
-        assert told in cli(*words).err
+        said = cli(*words).err
+        assert said.count(".env:2: this is no NAME=VALUE") == 1
+        assert (said.count("NAME=VALUE"), said.count("dotenv")) == (1, 0)
     done = cli("run", "-p", "mock", "--", sys.executable, "-c", "import dspy")
-    assert (done.err.count("NAME=VALUE"), done.err.count("dotenv")) == (1, 0)
+    assert done.err.count("NAME=VALUE") == 1
     assert ".env.other:2: this is" in cli("import", ".env.other", "--profile", "x").err
 
 

@@ -147,16 +147,23 @@ def _variable() -> ContextVar[Any] | None:
 
 
 def _values(ready: Prepared, tape: "Tape | None") -> Mapping[str, Any]:
-    """What the block says: with callbacks that add up, and with its cassette."""
-    if tape is None and not ready.callbacks:
+    """What the block says: with callbacks that add up, and with its cassette and its guard."""
+    if tape is None and not ready.callbacks and ready.guard is None:
         return ready.values
     import dspy
+
+    from dspy_profiles.activation import session
+    from dspy_profiles.activation.stages import by_rank
+    from dspy_profiles.calls import STAGES
 
     values = dict(ready.values)
     if ready.callbacks:
         values["callbacks"] = added_up(dspy.settings.callbacks, ready.callbacks)
     if tape is not None:
         values.update(tape.settings())
+    if ready.guard is not None and session.innermost() is None:  # a session has its own
+        around = values.get(STAGES) or dspy.settings.get(STAGES, ())
+        values[STAGES] = by_rank([*(s for s in around if s is not ready.guard), ready.guard])
     return values
 
 

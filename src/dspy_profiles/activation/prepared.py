@@ -27,6 +27,7 @@ from dspy_profiles.sections import CLIENT_KEYS
 
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
+    from dspy_profiles.calls import Stage
 
 __all__ = ["Prepared", "prepare", "prepared", "set_session", "watch_of"]
 
@@ -49,6 +50,7 @@ class Prepared:
     provider: object = None  # what lm() needs of it, held so that it is not closed meanwhile
     values: Mapping[str, Any] = field(default_factory=dict)  # callbacks add up, and stand apart
     callbacks: tuple[Any, ...] = ()
+    guard: "Stage | None" = None  # around the blocks of a profile that is forced and offline
 
     def build(self) -> None:
         refuse_missing(self.profile, skip=_is_not_needed(self.profile))
@@ -61,7 +63,18 @@ class Prepared:
         self.values = {**ours, ACTIVE: self.profile}
         if "lm" in ours:
             _watch_for_pinned()
+        if resolver.is_forced() and resolver.is_offline(self.profile):
+            self.guard = _guard()
         self.built = built  # last: others look at it without the lock
+
+
+def _guard() -> "Stage":
+    from dspy_profiles.calls import tap
+    from dspy_profiles.guard import Guard
+
+    tap()
+    hint = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
+    return Guard("this program", f"{resolver.FORCE_VARIABLE} with an offline profile", hint)
 
 
 def _watch_for_pinned() -> None:

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import tomli
 import typer
 from rich.text import Text
 
-from dspy_profiles import document, dspy_api, resolver
-from dspy_profiles.catalog import Definition
+from dspy_profiles import document, dspy_api, locations, resolver, settings
+from dspy_profiles.catalog import Catalog, Definition
 from dspy_profiles.cli.in_clear import definitions, in_clear, names_of
 from dspy_profiles.cli.options import File, ToProject, ToUser, can_ask
-from dspy_profiles.cli.output import MUTED, fail, note, out
-from dspy_profiles.cli.targets import Target, target
+from dspy_profiles.cli.output import MUTED, fail, note, out, warn
+from dspy_profiles.cli.targets import Target
+from dspy_profiles.cli.writing import PATIENCE
 from dspy_profiles.document import Document
-from dspy_profiles.editing import Edit, editing
+from dspy_profiles.editing import Edit
 from dspy_profiles.errors import (
     InvalidFile,
     InvalidProfile,
@@ -29,9 +29,10 @@ from dspy_profiles.errors import (
     ProfileError,
     WriteFailed,
 )
+from dspy_profiles.replacing import locked, replace_file
 from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.resolver import Choice, Scene
-from dspy_profiles.wording import on_path
+from dspy_profiles.wording import on_path, place
 
 __all__ = ["add_to"]
 
@@ -45,13 +46,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def edit(*, file: File = None, project: ToProject = False, user: ToUser = False) -> None:
-    """Open a profiles file in $VISUAL or $EDITOR; it changes only when the result is sound."""
-    where = target(None, file=file, project=project, user=user)
+    """Open a profiles file in $VISUAL or $EDITOR; it changes only when the result is sound.
+
+    A file that is broken is opened all the same: what is wrong with it is told first.
+    """
+    where, faults = _chosen(file, project=project, user=user)
     command = _editor()
-    before = document.read(where.path)
+    before = _content(where.path)
+    for path, fault in faults.items():
+        warn(f"{place(fault.where or Place(path))} is broken: {fault.message}", fault.hint)
     folder = Path(tempfile.mkdtemp(prefix="dspy-profiles-"))
     copy = folder / where.path.name
-    copy.write_bytes(before.text.encode(before.encoding))
+    copy.write_bytes(before)
     keep = False
     try:
         keep = not _edited(where, before, copy, command)
@@ -67,7 +73,7 @@ def edit(*, file: File = None, project: ToProject = False, user: ToUser = False)
         raise typer.Exit(INVALID)
 
 
-def _edited(where: Target, before: Document, copy: Path, command: list[str]) -> bool:
+def _edited(where: Target, before: bytes, copy: Path, command: list[str]) -> bool:
     """Whether the work is done: written, or nothing to write; if not, the copy holds it."""
     while True:
         _open(command, copy)
@@ -84,6 +90,40 @@ def _edited(where: Target, before: Document, copy: Path, command: list[str]) -> 
         note(Text(f"{on_path(where.path)} was not changed"))
         if not can_ask() or not typer.confirm("Open it again?", default=True, err=True):
             return False
+
+
+def _chosen(
+    file: Path | None, *, project: bool, user: bool
+) -> tuple[Target, dict[Path, InvalidFile]]:
+    """The file to open, and what is wrong with each that is broken; that one counts as empty."""
+    if (file is not None) + project + user > 1:
+        raise typer.BadParameter("choose one of --file, --project and --user")
+    found = locations.current(file=file)
+    layer, path = "user", found.user_file
+    if found.named_file is not None and not (project or user):
+        layer, path = "file", found.named_file
+    elif project or (found.project_file is not None and not user):
+        layer, path = "project", found.project_file or found.root / locations.PROFILES
+    documents, faults = dict[Path, Document](), dict[Path, InvalidFile]()
+    for each in (*(one.path for one in found.layers), path):
+        try:
+            documents[each] = document.read(each)
+        except InvalidFile as error:
+            documents[each], faults[each] = Document(each), error
+    catalog = Catalog(tuple((one.name, documents[one.path]) for one in found.layers))
+    return Target(Scene(found, settings.load(found), catalog), path, layer), faults
+
+
+def _content(path: Path) -> bytes:
+    """What stands in a file, broken or not; what is none, or may not be read, is refused."""
+    try:
+        whole = document.read(path)
+    except InvalidFile:
+        with suppress(OSError):
+            if path.is_file():
+                return path.read_bytes()
+        raise
+    return whole.text.encode(whole.encoding)
 
 
 def _editor() -> list[str]:
@@ -113,9 +153,9 @@ def _open(command: list[str], copy: Path) -> None:
         raise InvalidFile(f"the editor {command[0]} failed with {code}", "nothing was changed")
 
 
-def _has_work(copy: Path, before: Document) -> bool:
+def _has_work(copy: Path, before: bytes) -> bool:
     with suppress(OSError):
-        return copy.read_bytes() != before.text.encode(before.encoding)
+        return copy.read_bytes() != before
     return False
 
 
@@ -186,12 +226,18 @@ def _new_secrets(where: Target, old: Scene, new: Scene) -> Iterator[ProfileError
             )
 
 
-def _write(where: Target, before: Document, after: Document) -> None:
-    with editing(where.path) as edit:
-        if edit.text != before.text:
+def _write(where: Target, before: bytes, after: Document) -> None:
+    """Replace the file by what was edited, unless it is no longer what was opened.
+
+    `editing` would refuse one that was broken, and this is how it is mended.
+    """
+    target = Path(os.path.realpath(where.path))  # a link stays a link
+    with locked(target, PATIENCE):
+        stamp = document.stamp(target)
+        if _content(target) != before:
             raise WriteFailed(
                 "this file was changed by somebody else while it was being edited",
                 "nothing was written; put the two together",
                 Place(where.path),
             )
-        edit.text, edit.data = after.text, tomli.loads(after.text)
+        replace_file(Document(target, stamp=stamp, encoding=after.encoding), after.text)

@@ -50,7 +50,7 @@ _plain = False
 
 
 def use_color(*, wanted: bool) -> None:
-    """Whether colours may be used at all; `NO_COLOR` and pipes say no by themselves."""
+    """Whether colours and bold may be used at all; `NO_COLOR` and pipes say no by themselves."""
     global _plain  # noqa: PLW0603 - one command line per process
     _plain = not wanted
     _stream.cache_clear()  # the next command of a process may have other streams
@@ -252,7 +252,7 @@ def console_for(*, to_stderr: bool) -> Console:
     return Console(
         file=_Redacting(stream),  # type: ignore[arg-type]
         width=wide,
-        no_color=True if _plain else None,
+        color_system=None if _plain or os.environ.get("NO_COLOR") else "auto",
         highlight=False,
         markup=False,
         emoji=False,

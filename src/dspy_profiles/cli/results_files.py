@@ -1,5 +1,6 @@
 """`results export`, `import`, `examples`: experiments from and to files."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from dspy_profiles.amounts import counted
 from dspy_profiles.cli.options import Out, Overwrite
 from dspy_profiles.cli.output import MUTED, note, out, out_raw
 from dspy_profiles.cli.results_options import Named, StoreUrl
-from dspy_profiles.errors import ProfileError
+from dspy_profiles.errors import Place, ProfileError, ProfileNotFound
 from dspy_profiles.wording import on_path
 
 __all__ = ["add_to"]
@@ -75,6 +76,10 @@ def import_(
     from dspy_profiles.results import open_store
     from dspy_profiles.results.bundle import import_bundle
 
+    if not os.path.exists(source):  # noqa: PTH110 - Path.exists would raise
+        raise ProfileNotFound(
+            "there is no such file", "name what results export wrote", Place(source)
+        )
     with open_store(store) as opened:
         done = import_bundle(source, opened)
     said = " was there already" if done.was_there else " is imported"

@@ -124,8 +124,8 @@ def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) 
         if own is not None and _provider_class(where.scene, name) in (None, own):
             pairs = {("provider", "class"): own, **pairs}
         else:
-            hint = f"set it as well: set {name} provider.class=… {join_key(given[0])}=…, where "
-            hint += "provider.class is an import path (pkg.mod.Class) or a short name such as mock"
+            hint = f"as in dspy-profiles set {name} provider.class=mock {join_key(given[0])}=… · "
+            hint += "a class is an import path (pkg.mod.Class) or a short name"
             faults.append(("provider.class: is missing", hint))
     for message, hint in faults:
         if not force:

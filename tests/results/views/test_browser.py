@@ -321,6 +321,33 @@ def test_a_megabyte_is_shown_on_request(
     assert f"dspy-profiles trace {made.id} 1 --html" in seen(short, ".step.lm .answer .note")
 
 
+def test_the_scale_of_a_trial_reaches_to_its_last_step(
+    book: Callable[..., Any], memory: Store, opened: "Opened"
+) -> None:
+    made = book()
+    trial = made.new_id()
+    call = made.begin("module", "Capital", 10, trial=trial, opens={"kind": "call"})
+    made.end(call, 10, trial, error="ValueError: no")
+    made.score(0.0, 87, trial)
+    made.score(0.0, 95, made.call(91, lm=2))
+    view = view_experiment(made.close(100).id, memory)
+    page = opened(view, "#trial-1")
+    assert page.locator(".scale span").all_inner_texts() == ["0", "77 ms"]
+    page = opened(view, "#trial-2")
+    assert page.locator(".scale span").all_inner_texts() == ["0", "4 ms"]
+
+
+def test_keys_are_named_where_there_is_something_to_go_through(
+    book: Callable[..., Any], capitals: Any, memory: Store, opened: "Opened"
+) -> None:
+    empty = book(id="0" * 25 + "2").close(1)
+    assert not opened(view_experiment(empty.id, memory)).locator(".keys").is_visible()
+    for view in (view_experiment(capitals.id, memory), view_trial(capitals.id, "1", memory)):
+        assert opened(view).locator(".keys").is_visible()
+    off = opened(view_experiment(capitals.id, memory), java_script_enabled=False)
+    assert not off.locator(".keys").is_visible()
+
+
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_it_can_be_read_wide_and_narrow_in_light_and_dark(
     capitals: Any, memory: Store, opened: "Opened", width: int
@@ -355,16 +382,35 @@ def test_in_a_notebook_it_can_be_read_on_white_and_on_black(
         assert page.evaluate(f"({LOOKING}).faint()") == [], name
 
 
+def test_in_a_notebook_it_fits_a_narrow_cell(
+    capitals: Any, memory: Store, opened: "Opened", tmp_path: Path
+) -> None:
+    views = {
+        "experiment": view_experiment(capitals.id, memory),
+        "trial": view_trial(capitals.id, "1", memory),
+        "trial-that-failed": view_trial(capitals.id, "3", memory),
+        "list": view_list(memory.query_experiments()),
+    }
+    for name, view in views.items():
+        page = opened(in_notebook(view, tmp_path, size=16), width=NARROW)
+        unfold(page)
+        shot(page, f"notebook-{name}-{NARROW}")
+        widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert widths[0] <= widths[1], name
+
+
 def unfold(page: "Page") -> None:
     closed = page.locator("details:not([open]) > summary:visible")
     while closed.count():
         closed.first.click()
 
 
-def in_notebook(view: Any, folder: Path, ground: str = "#fff", text: str = "#000") -> Path:
+def in_notebook(
+    view: Any, folder: Path, ground: str = "#fff", text: str = "#000", size: int = 14
+) -> Path:
     """A page with nothing in it but what a notebook would show."""
     path = folder / "notebook.html"
-    style = f"background:{ground};color:{text};font:14px sans-serif"
+    style = f"background:{ground};color:{text};font:{size}px sans-serif"
     shown = view._repr_html_()
     path.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">'

@@ -107,10 +107,11 @@ STYLES = {
     "vertical-align:top",
     "margin": f"{MUTED};min-width:4.6em;text-align:right;white-space:nowrap",
     "kind": f"{MUTED};min-width:4.6em;white-space:nowrap",
-    "said": "flex:1 1 auto;min-width:9em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap",
+    "said": "flex:1 1 auto;min-width:4em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap",
     "note": f"{MUTED};flex:0 99 auto;min-width:0;overflow:hidden;text-overflow:ellipsis;"
     "white-space:nowrap",
-    "parts": "margin:.2em 0 .8em 11.5em",
+    # Under what is said of the step, as long as that leaves it some room.
+    "parts": "margin:.2em 0 .8em max(1.1em,min(11.5em,100% - 24em))",
     "pre": f"{MONO};margin:0;padding:0 0 0 .7em;border-left:2px solid rgba(128,128,128,.35);"
     "background:none;white-space:pre-wrap;overflow-wrap:anywhere;max-height:30em;overflow:auto;"
     "unicode-bidi:plaintext",

@@ -168,6 +168,7 @@ def _row(row: TrialRow) -> dict[str, Any]:
 def _trial(sheet: TrialSheet, texts: _Texts) -> dict[str, Any]:
     return {
         "seconds": sheet.seconds,
+        "length": sheet.row.status if sheet.row.seconds is None else span(sheet.seconds),
         "error": sheet.error,
         "where": sheet.where,
         "parts": [texts.part(part) for part in sheet.parts],

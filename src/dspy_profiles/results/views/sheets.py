@@ -60,7 +60,8 @@ class TrialSheet:
     def seconds(self) -> float:
         """How long the timeline is: to the end of whatever ends last."""
         ends = [step.at + (step.seconds or 0.0) for step in self.steps if step.kind != "score"]
-        return max([self.row.seconds or 0.0, *ends])
+        found = max([self.row.seconds or 0.0, *ends])
+        return found or max((step.at for step in self.steps), default=0.0)
 
 
 @dataclass(frozen=True)

@@ -99,3 +99,4 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 window.addEventListener("hashchange", route);
 route();
+document.querySelector(".keys").hidden = isTrialPage ? !stops().length : !page.rows.length;

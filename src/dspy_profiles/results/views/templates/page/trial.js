@@ -24,7 +24,7 @@ function showTrial(number) {
     return;
   }
   const list = timeline(trial.steps, trial.seconds, command);
-  trialPlace.append(barOf(trial.steps, list), scaleOf(row), list);
+  trialPlace.append(barOf(trial.steps, list), ...scaleOf(trial), list);
 }
 
 function headOf(row) {
@@ -101,7 +101,8 @@ function searchOf(label, onInput) {
 }
 
 /** What the bars at the right mean: from the beginning of the trial to its end. */
-function scaleOf(row) {
-  const ends = [element("span", {}, "0"), element("span", {}, row.shown.time)];
-  return element("div", { className: "scale", "aria-hidden": "true" }, ...ends);
+function scaleOf(trial) {
+  if (!trial.seconds) return [];
+  const ends = [element("span", {}, "0"), element("span", {}, trial.length)];
+  return [element("div", { className: "scale", "aria-hidden": "true" }, ...ends)];
 }
