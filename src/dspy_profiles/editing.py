@@ -192,22 +192,27 @@ def _written(text: str, key: KeyPath, old: Any, new: Any) -> str:
     if old is _ABSENT:
         if is_table and len(key) == 1:
             return _with_sections(text, key, new)
+    elif is_table and isinstance(old, dict):  # what stays as it is keeps its lines
+        for name in [name for name in old if name not in new]:
+            text = splices.removed(text, (*key, name))
+        for name, value in new.items():
+            before = old.get(name, _ABSENT)
+            if not _same(before, value):
+                text = _written(text, (*key, name), before, value)
+        return text
     elif not splices.is_written_whole(text, key):
-        if not is_table or not isinstance(old, dict):
-            text = splices.removed(text, key)
-        else:  # what stays as it is keeps its lines
-            for name in [name for name in old if name not in new]:
-                text = splices.removed(text, (*key, name))
-            for name, value in new.items():
-                before = old.get(name, _ABSENT)
-                if not _same(before, value):
-                    text = _written(text, (*key, name), before, value)
-            return text
+        text = splices.removed(text, key)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = zip(old, new, strict=True)
-        changed = [None if _same(one, two) else _item(two).as_string() for one, two in pairs]
-        return splices.with_items(text, key, changed)
+        return splices.with_items(text, key, lambda n, item: _item_written(item, old[n], new[n]))
     return splices.with_value(text, key, _item(new).as_string())
+
+
+def _item_written(text: str, old: Any, new: Any) -> str:
+    """One item of a list, as the value that it would be under a key."""
+    start = "x = "
+    if _same(old, new):
+        return text
+    return _written(f"{start}{text}", ("x",), old, new).removeprefix(start)
 
 
 def _with_sections(text: str, key: KeyPath, table: dict[str, Any]) -> str:

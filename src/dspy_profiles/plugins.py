@@ -1,12 +1,14 @@
 """One plugin manager. Entry points are loaded when somebody first needs a plugin."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from traceback import walk_tb
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from dspy_profiles import hookspecs, redaction, secrets
-from dspy_profiles.errors import ProviderError
+from dspy_profiles.errors import ProfileError, ProviderError
 from dspy_profiles.locking import ProcessLock
 
 __all__ = [
@@ -19,6 +21,9 @@ __all__ = [
     "stores",
 ]
 
+GROUP = "dspy_profiles"
+MEND = "mend or uninstall the package that registers it"
+
 hookimpl = pluggy.HookimplMarker("dspy_profiles")
 
 _lock = ProcessLock()
@@ -28,7 +33,37 @@ listening: set[str] = set()
 
 
 class Manager(pluggy.PluginManager):
-    """Keeps `listening` up to date, whenever a plugin comes or goes."""
+    """Keeps `listening` up to date, and tells whose hook it was that failed."""
+
+    def __init__(self, project_name: str) -> None:
+        super().__init__(project_name)
+        self.add_hookcall_monitoring(lambda *_: None, self._blame)
+
+    def _blame(
+        self,
+        outcome: "pluggy.Result[Any]",
+        hook: str,
+        impls: Sequence[pluggy.HookImpl],
+        _: Mapping[str, Any],
+    ) -> None:
+        error = outcome.exception
+        if not isinstance(error, Exception) or isinstance(error, ProfileError):
+            return
+        codes = {frame.f_code for frame, _ in walk_tb(error.__traceback__)}
+        raised = (impl for impl in impls if getattr(impl.function, "__code__", None) in codes)
+        named = next((self._named(impl.plugin, impl.plugin_name) for impl in raised), "a plugin")
+        said, cause = redaction.retold(error)
+        blamed = ProviderError(f"{named} of dspy-profiles fails in {hook}: {said}", hint=MEND)
+        blamed.__cause__ = cause
+        outcome.force_exception(blamed)
+
+    def _named(self, plugin: object, name: str) -> str:
+        """As its package and its entry point call it, or else its class or module."""
+        for known, dist in self.list_plugin_distinfo():
+            if known is plugin:
+                return f'the plugin "{name}" (package {dist.project_name})'
+        kind = plugin if isinstance(plugin, type | ModuleType) else type(plugin)
+        return f'the plugin "{kind.__name__}"'
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
         known = super().register(plugin, name)
@@ -79,16 +114,26 @@ def manager() -> Manager:
             made.add_hookspecs(hookspecs)
             made.register(BuiltIn(), "built-in")
             try:
-                made.load_setuptools_entrypoints("dspy_profiles")
+                made.load_setuptools_entrypoints(GROUP)
                 made.check_pending()
             except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises
                 said, cause = redaction.retold(error)
                 raise ProviderError(
-                    f"a plugin of dspy-profiles cannot be loaded: {said}",
-                    hint="mend or uninstall the package that registers it",
+                    f"{_not_loaded(made)} of dspy-profiles cannot be loaded: {said}", hint=MEND
                 ) from cause
             _manager = made
         return _manager
+
+
+def _not_loaded(manager: Manager) -> str:
+    """The first of the installed plugins that is not there: they are loaded in this order."""
+    from importlib.metadata import distributions
+
+    for distribution in distributions():
+        for point in distribution.entry_points:
+            if point.group == GROUP and manager.get_plugin(point.name) is None:
+                return f'the plugin "{point.name}" (package {distribution.metadata["Name"]})'
+    return "a plugin"
 
 
 def providers() -> dict[str, object]:
@@ -118,10 +163,11 @@ def _merged(hook: str) -> dict[str, Any]:
         for table in getattr(asked.hook, hook)():  # the last registered answers first
             for name, value in table.items():
                 merged.setdefault(name, value)
-    except Exception as error:  # noqa: BLE001 - a plugin raises and gives what it likes
+    except ProfileError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plugin gives what it likes
         said, cause = redaction.retold(error)
         raise ProviderError(
-            f"a plugin of dspy-profiles fails in {hook}: {said}",
-            hint="mend or uninstall the package that registers it",
+            f"a plugin of dspy-profiles fails in {hook}: {said}", hint=MEND
         ) from cause
     return merged

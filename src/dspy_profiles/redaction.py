@@ -12,6 +12,7 @@ __all__ = [
     "is_idle",
     "is_plaintext",
     "redact",
+    "redact_shortened",
     "remember",
     "retold",
 ]
@@ -24,6 +25,7 @@ GAP_FILLERS = frozenset(
 )
 AUTH_SCHEME = re.compile(r"^\s*(basic|bearer|token)\s", re.IGNORECASE)
 SHORTEST = 4  # what is shorter cannot be told from ordinary text
+DOTS = "..."  # in place of the middle of a long text, as reprlib and pytest shorten it
 
 # Values that were resolved, and what is shown in their place; and the rules of plugins.
 _known: dict[str, str] = {}
@@ -72,6 +74,39 @@ def redact(text: str) -> str:
             text = text.replace(value, _known[value])
     for rule in list(_rules.values()):
         text = rule.sub(MASK, text)
+    return text
+
+
+def redact_shortened(text: str) -> str:
+    """The same, and without what is left of a secret beside the dots that shorten a text."""
+    text = redact(text)
+    if DOTS not in text:
+        return text
+    for value in sorted(_known, key=len, reverse=True):
+        head, *rest = text.split(DOTS)
+        parts = [head]
+        for part in rest:
+            parts[-1] = _without_start(parts[-1], value)
+            parts.append(_without_end(part, value))
+        text = DOTS.join(parts)
+    return text
+
+
+def _without_start(text: str, value: str) -> str:
+    """Without the part of a value that a text breaks off in."""
+    if value[:SHORTEST] in text[-len(value) :]:
+        for length in range(len(value) - 1, SHORTEST - 1, -1):
+            if text.endswith(value[:length]):
+                return text[:-length] + _known[value]
+    return text
+
+
+def _without_end(text: str, value: str) -> str:
+    """Without the part of a value that a text goes on with."""
+    if value[-SHORTEST:] in text[: len(value)]:
+        for length in range(len(value) - 1, SHORTEST - 1, -1):
+            if text.startswith(value[-length:]):
+                return _known[value] + text[length:]
     return text
 
 

@@ -237,11 +237,7 @@ def from_table(
         place = Place(source.path, source.line((*prefix, key)))
         setting = BY_NAME.get(key)
         if setting is None:
-            raise InvalidFile(
-                f'there is no setting "{key}"',
-                hint=meant_by(key),
-                where=place,
-            )
+            raise InvalidFile(f'there is no setting "{key}"', hint=meant_by(key), where=place)
         values[key] = SettingValue(_typed(setting, raw, place), str(place), source.path.parent)
     return values
 

@@ -5,6 +5,7 @@ is for the caller to check: these functions know where things stand, not what th
 """
 
 import re
+from collections.abc import Callable
 
 from dspy_profiles.quoting import name_as, quoted_as
 from dspy_profiles.resolved import KeyPath, join_key
@@ -48,13 +49,12 @@ def with_value(text: str, key: KeyPath, value: str) -> str:
     return _with_line(text, rows, parent, line)
 
 
-def with_items(text: str, key: KeyPath, values: list[str | None]) -> str:
-    """The list with these for its items; None leaves one as it is. What is between them stays."""
+def with_items(text: str, key: KeyPath, change: Callable[[int, str], str]) -> str:
+    """The list with each item as `change` writes it; what is between them stays."""
     whole = _whole(_rows(text, key), key)
     spans = list(items(text, whole)) if whole is not None else []
-    for (start, end), value in reversed(list(zip(spans, values, strict=True))):
-        if value is not None:
-            text = text[:start] + quoted_as(text[start:end], value) + text[end:]
+    for index, (start, end) in reversed(list(enumerate(spans))):
+        text = text[:start] + change(index, text[start:end]) + text[end:]
     return text
 
 

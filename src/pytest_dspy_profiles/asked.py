@@ -13,7 +13,7 @@ from dspy_profiles.catalog import Catalog
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.launcher.session import Session
 from dspy_profiles.limits import Budgets
-from dspy_profiles.resolver import Scene, is_forced
+from dspy_profiles.resolver import Choice, Scene, is_forced, is_offline, resolve_in
 from dspy_profiles.wording import on_path
 from pytest_dspy_profiles.ini import blaming
 from pytest_dspy_profiles.options import FORCE, OPTIONS
@@ -39,10 +39,25 @@ class Asked:
     forced: bool
     skips_missing: bool
     live_blocked_by: str | None  # who said so
+    allows_live: bool  # said on this command line, which holds against a forced profile, too
     budgets: Budgets
     report: Path | None
     isolates: bool
     store: str | None  # where the session is recorded
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a forced profile that is offline holds back live calls."""
+        return self.forced and not self.allows_live
+
+    @property
+    def held_by(self) -> str | None:
+        """What holds back the live calls of every test: the forced profile of the session."""
+        profiles = (
+            resolve_in(self.scene, Choice(name, f"from {self.named.by}"), self.overrides)
+            for name in self.named.names
+        )
+        return FORCE.flag if self.is_held and all(map(is_offline, profiles)) else None
 
     @property
     def header(self) -> str:
@@ -102,6 +117,7 @@ class Asked:
             forced=forced,
             skips_missing=given.text("missing-secrets") == "skip",
             live_blocked_by=f"{_flag(live.origin)} block" if live.value == "block" else None,
+            allows_live=live.value == "allow" and live.origin.startswith("--"),
             budgets=budgets,
             report=given.path("report"),
             isolates=given.text("isolation") == "true",

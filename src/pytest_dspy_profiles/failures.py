@@ -8,9 +8,9 @@ import pytest
 from dspy_profiles.calls import held_in
 from dspy_profiles.calls.callers import is_own
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.redaction import redact
+from dspy_profiles.redaction import redact, redact_shortened
 
-__all__ = ["hide_secrets", "let_go", "tell"]
+__all__ = ["hide_secrets", "tell"]
 
 # By the names of classes, ours and DSPy's: a report of a test without DSPy does not import it.
 KINDS = {
@@ -48,7 +48,7 @@ def tell(report: Any, call: Any, profile: str | None) -> None:
     if report.failed and call.excinfo is not None:
         examples = _failed_examples(call.excinfo.value)
         raised = [each.exc_info[1] for each in examples if hasattr(each, "exc_info")]
-        for error in map(let_go, raised or [call.excinfo.value]):
+        for error in map(_let_go, raised or [call.excinfo.value]):
             kind = _kind_of(error)
             if kind is not None:
                 report.longrepr = _short(error, kind, profile)
@@ -58,7 +58,7 @@ def tell(report: Any, call: Any, profile: str | None) -> None:
     hide_secrets(report)
 
 
-def let_go(error: BaseException) -> BaseException:
+def _let_go(error: BaseException) -> BaseException:
     """The error of ours that this one carries past DSPy, or the error itself."""
     held = held_in(error)
     if held is None:
@@ -80,7 +80,7 @@ def _example_text(failure: Any) -> str:
     line = "" if test.lineno is None else f":{test.lineno + example.lineno + 1}"
     source = example.source.rstrip().replace("\n", "\n... ")
     if hasattr(failure, "exc_info"):
-        error = let_go(failure.exc_info[1])
+        error = _let_go(failure.exc_info[1])
         said = f"{type(error).__name__}: {error}".partition("\n")[0]
     else:
         said = f"expected {example.want.rstrip()}, got {failure.got.rstrip()}"
@@ -145,10 +145,10 @@ def _hint(error: BaseException, kind: str) -> str:
 
 def hide_secrets(report: Any) -> None:
     """Replace every secret that was resolved, in all that pytest shows and writes of a report."""
-    if report.longrepr is not None and redact(text := str(report.longrepr)) != text:
+    if report.longrepr is not None and redact_shortened(text := str(report.longrepr)) != text:
         report.longrepr = _redacted(report.longrepr)
-        if redact(left := str(report.longrepr)) != left:
-            report.longrepr = redact(left)
+        if redact_shortened(left := str(report.longrepr)) != left:
+            report.longrepr = redact_shortened(left)
     for name in ("sections", "user_properties", "wasxfail"):
         if value := getattr(report, name, None):
             setattr(report, name, _redacted(value))
@@ -157,7 +157,7 @@ def hide_secrets(report: Any) -> None:
 def _redacted(value: Any) -> Any:
     """The same with every text in it redacted; the pieces that pytest shows, in place."""
     if isinstance(value, str):
-        return redact(value)
+        return redact_shortened(value)
     if isinstance(value, list | tuple):
         return type(value)(_redacted(each) for each in value)
     if hasattr(value, "toterminal"):

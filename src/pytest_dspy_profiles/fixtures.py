@@ -65,11 +65,7 @@ def dspy_profile(request: pytest.FixtureRequest) -> "ResolvedProfile | None":
 @pytest.fixture
 def dspy_lm() -> Any:
     """The LM that is in effect."""
-    import dspy
-
-    if dspy.settings.lm is None:
-        pytest.fail(f"dspy_lm: no LM is in effect here; {_HINT}", pytrace=False)
-    return dspy.settings.lm
+    return _lm_for("dspy_lm")
 
 
 @pytest.fixture
@@ -86,15 +82,22 @@ def dspy_usage(request: pytest.FixtureRequest) -> UsageSoFar:
 
 
 @pytest.fixture
-def dspy_mock(dspy_lm: Any) -> "MockEngine":
+def dspy_mock() -> "MockEngine":
     """The mock that answers this test: script it with `.answer(…)`, read `.calls`."""
-    engine: MockEngine | None = getattr(dspy_lm, "engine", None)
+    lm = _lm_for("dspy_mock")
+    engine: MockEngine | None = getattr(lm, "engine", None)
     if not hasattr(engine, "answer"):
-        pytest.fail(
-            f"dspy_mock: the LM in effect, {dspy_lm.model}, is no mock; {_HINT}", pytrace=False
-        )
+        pytest.fail(f"dspy_mock: the LM in effect, {lm.model}, is no mock; {_HINT}", pytrace=False)
     assert engine is not None  # noqa: S101
     return engine
+
+
+def _lm_for(fixture: str) -> Any:
+    import dspy
+
+    if dspy.settings.lm is None:
+        pytest.fail(f"{fixture}: no LM is in effect here; {_HINT}", pytrace=False)
+    return dspy.settings.lm
 
 
 _HINT = 'mark the test @pytest.mark.dspy_profile("mock"), or run it with --dspy-profile mock'

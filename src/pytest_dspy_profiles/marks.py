@@ -12,6 +12,7 @@ import pytest
 from dspy_profiles.errors import InvalidProfile, ProfileError
 from dspy_profiles.limits import Limits
 from dspy_profiles.resolver import Overrides, check_overrides
+from pytest_dspy_profiles.packages import INIT
 
 __all__ = [
     "CassetteMark",
@@ -161,6 +162,8 @@ class _faulty:  # noqa: N801 - it reads as a phrase: with _faulty(node, mark): â
 def _place_of(node: Any, mark: pytest.Mark) -> str:
     """The file of a mark and, as near as it can be known, its line."""
     path = Path(node.path)
+    if isinstance(node, pytest.Package):
+        path /= INIT
     shown = (
         path.relative_to(node.config.rootpath)
         if path.is_relative_to(node.config.rootpath)

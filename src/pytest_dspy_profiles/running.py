@@ -12,6 +12,7 @@ import pytest
 from dspy_profiles.activation.isolation import Configuration, Isolation
 from dspy_profiles.activation.prepared import Prepared
 from dspy_profiles.errors import MissingSecret, ProfileError
+from dspy_profiles.resolved import OVERRIDE
 from dspy_profiles.resolver import is_offline
 from dspy_profiles.usage import Usage
 from pytest_dspy_profiles.asked import Asked
@@ -97,15 +98,17 @@ class Running:
             if self.asked.skips_missing:
                 # Told with the test's own place, not with this one.
                 raise pytest.skip.Exception(missing.message, _use_item_location=True) from None
+            if missing.where in (None, OVERRIDE) and found.place is not None:  # the mark's own
+                raise MissingSecret(missing.message, missing.hint, found.place) from None
             raise
         name = found.names[0] if found.names else ""
         profile = None if ready is None else ready.profile
-        forced = self.asked.forced and profile is not None and is_offline(profile)
+        is_held = self.asked.is_held and profile is not None and is_offline(profile)
         scope = self.scopes.open(
             item.nodeid,
             name,
             limits_of(item),
-            blocked_by=FORCE.flag if forced else None,
+            blocked_by=FORCE.flag if is_held else None,
             cassette=self.tapes.for_test(item, profile),
         )
         scope.trial = trial

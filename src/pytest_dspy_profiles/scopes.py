@@ -19,7 +19,10 @@ HINT = (
     'mark it @pytest.mark.dspy_profile("mock"), record it on a cassette, or let it call: '
     "--dspy-live allow"
 )
-FORCED_HINT = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
+FORCED_HINT = (
+    "code that names its own LM knows nothing of profiles: give it the active one, lm(); or let it "
+    "call: --dspy-live allow"
+)
 
 
 @dataclass(eq=False)
@@ -46,6 +49,7 @@ class Scopes:
     budgets: Budgets
     tally: Tally | None
     live_blocked_by: str | None
+    forced_by: str | None = None  # what keeps a session offline, also where a mark is not
     all: list[Scope] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,8 +74,10 @@ class Scopes:
     ) -> Scope:
         meter = Meter()
         stages: list[Stage] = [meter, *(cassette.stages if cassette is not None else ())]
-        if (by := blocked_by or self.live_blocked_by) is not None:
-            stages.append(Guard(name, by, HINT if blocked_by is None else FORCED_HINT))
+        if (forced_by := blocked_by or self.forced_by) is not None:
+            stages.append(Guard(name, forced_by, FORCED_HINT))
+        elif self.live_blocked_by is not None:
+            stages.append(Guard(name, self.live_blocked_by, HINT))
         accounts = list(self._accounts(name, profile, limits))
         if accounts:
             stages.append(Budget(accounts))

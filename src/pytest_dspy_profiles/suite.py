@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Self
@@ -9,6 +10,7 @@ from typing import Any, Self
 import pytest
 
 from dspy_profiles.errors import ProfileError
+from dspy_profiles.redaction import redact
 from dspy_profiles.usage import Usage
 from pytest_dspy_profiles import choosing
 from pytest_dspy_profiles.asked import Asked
@@ -77,7 +79,8 @@ class Suite:
             from pytest_dspy_profiles.tapes import Tapes
 
             tally = Tally(self.tally_file()) if self.asked.budgets else None
-            scopes = Scopes(self.asked.budgets, tally, self.asked.live_blocked_by)
+            asked = self.asked
+            scopes = Scopes(asked.budgets, tally, asked.live_blocked_by, asked.held_by)
             keeps = bool(self.config.getoption(KEEP.flag))
             tapes = Tapes(self.asked, self.config.rootpath, keeps=keeps)
             self.witness = self._witness()
@@ -185,6 +188,12 @@ class Suite:
 
     # The tests
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        said = str(warning_message.message)
+        if (shown := redact(said)) != said:
+            warning_message.message = shown
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper:
         profile = choosing.name_for(item, self.asked)
@@ -241,5 +250,8 @@ class Suite:
         if (told := item.stash.get(TOLD, None)) is not None:
             add_report(told, report, call.excinfo and call.excinfo.value)
         whole = call.when == "teardown"
-        report.dspy_profiles = record if whole else {"profile": record["profile"]}
+        said = record if whole else {"profile": record["profile"]}
+        if (shown := redact(item.nodeid)) != item.nodeid:  # a controller knows no secret
+            said = {**said, "nodeid": shown}
+        report.dspy_profiles = said
         return report

@@ -69,7 +69,7 @@ class Summary:
         found = self.tests.get(report.nodeid)
         if found is None:
             found = self.tests[report.nodeid] = Tested(
-                report.nodeid, said["profile"], "passed", 0.0, Usage(), worker
+                said.get("nodeid", report.nodeid), said["profile"], "passed", 0.0, Usage(), worker
             )
         found.outcome = outcome_after(found.outcome, report)
         found.duration += report.duration

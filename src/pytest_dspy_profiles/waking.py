@@ -3,11 +3,13 @@
 import contextlib
 import os
 import re
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_dspy_profiles import packages
 from pytest_dspy_profiles.options import FORCE, OPTIONS
 
 if TYPE_CHECKING:
@@ -62,6 +64,13 @@ def _asks(item: pytest.Item) -> bool:
 class Sleep:
     """While nobody has asked: looks at the tests that are left once others have chosen theirs."""
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_directory(self) -> Generator[None, Any, Any]:
+        found = yield
+        if isinstance(found, pytest.Package):
+            packages.bear_marks(found)
+        return found
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -110,17 +119,16 @@ def suite(config: pytest.Config) -> "Suite | None":
 
 
 def _settings_files(config: pytest.Config) -> list[Path]:
-    home, xdg = Path(os.path.expanduser("~")), Path(os.environ.get("XDG_CONFIG_HOME", ""))  # noqa: PTH111 - Path.home() raises
-    user = [home / ".dspy/config.toml"] + [xdg / "dspy/config.toml"] * xdg.is_absolute()
-    here = config.invocation_params.dir
-    project = []
+    """Where a project's settings may stand. A user's are about every project: they wake nobody."""
+    home, here = Path(os.path.expanduser("~")), config.invocation_params.dir  # noqa: PTH111 - Path.home() raises
+    found = []
     for folder in (here, *here.parents):
         if folder == home:
             break
-        project.append(folder / "pyproject.toml")
+        found.append(folder / "pyproject.toml")
         if os.path.exists(folder / ".git"):  # noqa: PTH110 - Path.exists may raise
             break
-    return [*user, *project]
+    return found
 
 
 def _says_something(path: Path) -> bool:
@@ -129,15 +137,12 @@ def _says_something(path: Path) -> bool:
         text = path.read_bytes()
     except OSError:
         return False
-    is_user = path.name == "config.toml"
-    if not IN_TOML.search(text) or not (is_user or b"dspy-profiles" in text):
+    if not IN_TOML.search(text) or b"dspy-profiles" not in text:
         return False
     import tomllib
 
     try:
-        found = tomllib.loads(text.decode())
-        table = found if is_user else found["tool"]["dspy-profiles"]
-        return not IN_FILES.isdisjoint(table)
+        return not IN_FILES.isdisjoint(tomllib.loads(text.decode())["tool"]["dspy-profiles"])
     except (KeyError, TypeError):
         return False
     except ValueError:

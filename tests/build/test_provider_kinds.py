@@ -10,6 +10,7 @@ import pytest
 
 from dspy_profiles import ProfileError, lm, plugins, profile
 from dspy_profiles.errors import ProviderError
+from dspy_profiles.providers import ProfileProvider
 
 MODULE = """
 import dspy
@@ -189,6 +190,7 @@ def test_a_profile_provider_makes_settings_and_is_closed_when_dropped(
         assert dspy.settings.lm is first is lm("p")
     import my_providers  # type: ignore[import-not-found]
 
+    assert isinstance(my_providers.Whole(), ProfileProvider)
     assert my_providers.closed == []
     provider("my_providers.Whole", "threads = 6", lm="")
     with profile("p"):

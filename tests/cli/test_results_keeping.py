@@ -31,12 +31,20 @@ def test_a_changed_score_is_found(quick, recorded) -> None:
     assert quick("results", "export", "base", "--out", "x.zip").code == 6
 
 
-def test_lines_that_came_too_late_do_no_harm(quick, recorded) -> None:
+def test_a_line_that_was_added_is_found(quick, recorded) -> None:
     with recorded.journal(recorded.base).open("ab") as journal:
         journal.write(b'{"type":"lost","count":1}\n')
     done = quick("results", "verify", "base")
+    assert done.code == 1
+    assert "something was added after the experiment was closed" in done.out
+
+
+def test_what_a_child_wrote_too_late_does_no_harm(quick, recorded) -> None:
+    journal = recorded.journal(recorded.base)
+    journal.with_name("journal-99-1.jsonl").write_bytes(journal.read_bytes())
+    done = quick("results", "verify", "base")
     assert done.code == 0
-    assert "they do not count" in done.out
+    assert "begun after the experiment was closed" in done.out
 
 
 def test_a_torn_off_document_is_made_anew_from_the_journals(quick, recorded) -> None:

@@ -208,10 +208,9 @@ def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
         LEAKY.format(canary)
         .replace(f"{canary}-1", "${OPENAI_API_KEY}")
         .replace(f"Bearer {canary}-2", "Bearer ${PROD_AUTHORIZATION}")
-        .replace(f"'{canary}-3'", '"${DEV_API_KEY}"')
-        .replace(f"{canary}-4", "${DEV_TOKEN}")
+        .replace(f"{canary}-3", "${DEV_API_KEY}")
         .replace(f"'''{canary} \"q\" 'p' \\ # é'''", '"${DEV_PASSWORD}"')
-        .replace("[{ token", "[{token").replace(" { token", " {token").replace('" }', '"}')
+        .replace(f"{canary}-4", "${DEV_TOKEN}")
     )  # fmt: skip
     assert env_file.stat().st_mode & 0o777 == 0o600
     program = (

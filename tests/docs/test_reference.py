@@ -66,7 +66,12 @@ def test_every_public_name_has_a_heading(name, headings) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, e in vars(errors).items() if inspect.isclass(e) and issubclass(e, Exception)]
+    "name",
+    [
+        n
+        for n, e in vars(errors).items()
+        if inspect.isclass(e) and issubclass(e, errors.ProfileError)
+    ],
 )
 def test_every_error_has_a_heading(name, headings) -> None:
     assert f"### `{name}`" in headings("errors")

@@ -88,15 +88,17 @@ a = [
   'base',   # the base, not "x"
   "x", [ 1, 2 ],
   # 'y',
-  { b = ']' } ]
+  { b = ']', c = 'd' } ]
 """
 
     def change(edit):
-        edit.set(("a",), ["root", "x", [1, 2], {"b": "]"}])
-        edit.set(("a",), ["root", "z's", [1, 3], {"b": "]"}])
+        edit.set(("a",), ["root", "x", [1, 2], {"b": "]", "c": "d"}])
+        edit.set(("a",), ["root", "z's", [1, 3], {"b": "]", "c": "e"}])
 
     assert edited(tmp_path, text, change) == (
-        text.replace("'base'", "'root'").replace('"x", [ 1, 2 ]', '"z\'s", [1, 3]')
+        text.replace("'base'", "'root'")
+        .replace('"x", [ 1, 2 ]', '"z\'s", [ 1, 3 ]')
+        .replace("'d'", "'e'")
     )
     assert edited(tmp_path, "a = { b = [ 'c' ] }\n", lambda e: e.set(("a", "b"), ["d"])) == (
         "a = { b = [ 'd' ] }\n"
@@ -217,6 +219,16 @@ def test_a_table_set_whole_keeps_the_lines_that_stay(tmp_path):
     assert result == BASE.replace('model = "openai/gpt-4o-mini"\n', "").replace(
         "# low\n", "# low\nn = 1\n"
     )
+
+
+def test_an_inline_table_set_whole_keeps_what_stays_in_it(tmp_path):
+    text = "a = { b = 'x', c.d = 0x10,e = [ 1 ] } # f\n"
+
+    def change(edit):
+        edit.set(("a",), {"b": "y", "c": {"d": 16}, "g": 2})
+
+    assert edited(tmp_path, text, change) == "a = { b = 'y', c.d = 0x10, g = 2 } # f\n"
+    assert edited(tmp_path, "a = { b = 1 }\n", lambda e: e.set(("a",), {})) == "a = { }\n"
 
 
 def test_a_value_may_take_the_place_of_a_table_and_the_other_way_round(tmp_path):

@@ -203,6 +203,27 @@ def test_setting_one_item_of_a_list_leaves_the_others_as_they_stand(made, name, 
 
 
 @EVERY
+@given(files(), NAMES, st.data())
+def test_a_table_set_whole_is_what_was_set(made, name, data):
+    text, _ = made
+    found = document(text)
+    tables = [p for p in paths(found.data) if isinstance(at(found.data, p), dict)]
+    if not tables:
+        return
+    key = data.draw(st.sampled_from(tables))
+    new = deepcopy(at(found.data, key))
+    for gone in data.draw(st.lists(st.sampled_from(list(new) or [name]), unique=True)):
+        new.pop(gone, None)
+    new[name] = data.draw(st.sampled_from(["x", [1, {"a": "b"}], {"a": {}}, {}]))
+    edit = Edit(found)
+    edit.set(key, new)
+
+    expected = deepcopy(found.data)
+    at(expected, key[:-1])[key[-1]] = new
+    assert tomli.loads(edit.text) == edit.data == expected
+
+
+@EVERY
 @given(files(), NAMES, NAMES, st.data())
 def test_a_new_key_adds_lines_and_moves_none(made, name, sub, data):
     text, _ = made

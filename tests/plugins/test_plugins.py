@@ -156,4 +156,34 @@ def test_a_plugin_that_cannot_be_imported_is_told_each_time(tmp_path):
         "    try: plugins.manager()\n"
         "    except ProfileError as error: print(error.message)\n",
     )
-    assert told.count("a plugin of dspy-profiles cannot be loaded: RuntimeError: no licence") == 2
+    named = 'the plugin "acme" (package acme) of dspy-profiles cannot be loaded'
+    assert told.count(f"{named}: RuntimeError: no licence") == 2
+
+
+def test_a_listener_that_fails_is_named_and_the_settings_are_as_they_were(tmp_path):
+    folder = installed(
+        tmp_path,
+        "from dspy_profiles.plugins import hookimpl\n"
+        "@hookimpl\n"
+        "def dspy_profiles_deactivated(profile):\n"
+        "    raise RuntimeError('no network')\n",
+    )
+    told = run(
+        folder,
+        "from dspy_profiles import profile, current_profile, ProfileError\n"
+        "try:\n"
+        "    with profile('mock'): pass\n"
+        "except ProfileError as error:\n"
+        "    print(error.message, repr(error.__cause__), current_profile())\n",
+    )
+    named = 'the plugin "acme" (package acme) of dspy-profiles fails in dspy_profiles_deactivated'
+    assert told == f"{named}: RuntimeError: no network RuntimeError('no network') None\n"
+
+
+def test_one_that_was_registered_by_hand_is_named_by_its_class(register):
+    def activated(profile):
+        raise ValueError("no")
+
+    register(activated=activated)
+    with pytest.raises(ProviderError, match='the plugin "Plugin" of dspy-profiles fails'):
+        plugins.manager().hook.dspy_profiles_activated(profile=resolve("mock"))

@@ -128,3 +128,11 @@ def test_an_answer_that_says_nothing_is_refused(mock):
         mock.answer("text", answer="x")
     with pytest.raises(InvalidProfile, match="when"):
         mock.answer(when=3, answer="x")
+
+
+def test_an_answer_that_is_no_text_is_refused_where_it_is_given(mock):
+    with pytest.raises(InvalidProfile, match="answer is 3, which is no text") as caught:
+        mock.answer(3)
+    assert "answer = 3" in caught.value.hint
+    with pytest.raises(InvalidProfile, match="cannot answer with 5"):
+        MockEngine(answers=5)

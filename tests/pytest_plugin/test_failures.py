@@ -124,6 +124,22 @@ def test_no_key_and_no_secret_name_the_variable(run_both_ways, suite, providers)
     assert len(reports["test_no_secret"]) < 10
 
 
+def test_a_secret_that_a_mark_overrides_with_is_missing_at_the_mark(
+    run_both_ways, suite, providers
+):
+    suite("""
+        @pytest.mark.dspy_profile("refused", lm={"api_key": "${NOT_THERE}"})
+        def test_it(): pass
+    """)
+
+    result = run_both_ways()
+
+    result.assert_outcomes(errors=1)
+    report = "\n".join(sections(result)["test_it"])
+    assert "NOT_THERE" in report
+    assert "at test_it.py:11" in report
+
+
 def test_a_call_without_an_lm_says_how_to_get_one(run_both_ways, suite):
     suite("""
         @pytest.mark.dspy_profile("mock")

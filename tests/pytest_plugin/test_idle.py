@@ -66,9 +66,10 @@ def told(result: pytest.RunResult) -> list[str]:
         ("profiles.toml", '[default]\nlm.model = "openai/gpt-4o"\n'),
         ("profiles.toml", "[broken\n"),
         ("~/.dspy/config.toml", "broken =\n"),
+        ("~/.dspy/config.toml", 'live = "block"\nbudget = "calls=1"\nreport = "out.json"\n'),
         ("pyproject.toml", '[tool.dspy-profiles]\ndefault = "mock"\nmissing-secrets = "skip"\n'),
     ],
-    ids=["a default of the user", "a default", "broken", "broken settings", "settings"],
+    ids=["a default of the user", "a default", "broken", "broken settings", "a user's", "settings"],
 )
 def test_a_suite_that_asks_for_nothing_runs_as_without_us(run, write, home, where, text):
     write("test_it.py", ORDINARY)
@@ -134,7 +135,7 @@ def test_a_fixture_of_ours_that_comes_as_a_surprise_says_that_nothing_is_in_effe
         [
             "dspy_lm: no LM is in effect here; mark the test @pytest.mark.dspy_profile(*",
             "dspy_usage: calls are not counted, as nothing in this session asks for a profile;*",
-            "dspy_lm: no LM is in effect here;*",
+            "dspy_mock: no LM is in effect here;*",
         ]
     )
 

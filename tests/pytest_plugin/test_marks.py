@@ -84,6 +84,37 @@ def test_marks_of_a_list_and_of_a_package_that_a_conftest_gives_count_too(
     run().assert_outcomes(passed=3)
 
 
+def test_the_marks_of_a_package_stand_in_its_init_file(
+    run_both_ways, suite, write, dev_and_staging
+):
+    mark = "import pytest\npytestmark = [pytest.mark.dspy_profile({!r}), pytest.mark.skip]\n"
+    write("package/__init__.py", mark.format("dev"))
+    write("package/below/__init__.py", "")
+    write("package/other/__init__.py", mark.format("staging"))
+    wide = """
+        import pytest
+        from dspy_profiles import current_profile
+        @pytest.fixture(scope="package")
+        def wide(): return current_profile().name
+    """
+    for folder, expected in (("", "dev"), ("/below", "dev"), ("/other", "staging")):
+        write(f"package{folder}/conftest.py", wide)
+        suite(
+            f"""
+            @pytest.fixture(scope="module")
+            def narrow(): return name()
+            def test_it(wide, narrow): assert (wide, narrow, name()) == ({expected!r},) * 3
+            @pytest.mark.dspy_profile("mock")
+            def test_marked(): assert name() == "mock"
+            """,
+            f"package{folder}/test_it.py",
+        )
+    run_both_ways().assert_outcomes(passed=6)
+    write("package/other/__init__.py", mark.format("stagin"))
+    result = run_both_ways()
+    assert "package/other/__init__.py:2" in result.stderr.str() + result.stdout.str()
+
+
 def test_marks_that_hooks_add_to_items_count(run_both_ways, suite, write, dev_and_staging):
     suite("def test_a(): assert name() == 'dev'\ndef test_b(): assert name() is None")
     write(

@@ -514,6 +514,37 @@ def test_forcing_an_offline_profile_blocks_what_knows_nothing_of_it(
     assert "the call left" in result.stdout.str()
 
 
+def test_forcing_an_offline_profile_holds_the_live_calls_of_marked_tests_too(
+    run_both_ways, suite, write
+):
+    write(
+        "own.py",
+        "class Engine:\n    def complete(self, request):\n        raise SystemExit('it left')\n",
+    )
+    write("profiles.toml", '[live.lm]\nmodel = "own/x"\n[live.provider]\nclass = "own.Engine"\n')
+    suite("""
+        @pytest.fixture(scope="class")
+        def wide():
+            ask()
+        @pytest.mark.dspy_profile("live")
+        class TestMarked:
+            def test_asks(self):
+                assert name() == "live"
+                ask()
+            def test_wide(self, wide): pass
+    """)
+    words = ("--dspy-profile", "mock", "--dspy-profile-force")
+
+    result = run_both_ways(*words)
+
+    result.assert_outcomes(failed=1, errors=1)
+    text = result.stdout.str()
+    assert "it left" not in text
+    assert text.count(" - dspy: blocked live call: ") == 2
+    assert "or let it call: --dspy-live allow" in text
+    assert "it left" in run_both_ways(*words, "--dspy-live", "allow").stdout.str()
+
+
 def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, dev_and_staging):
     suite("""
         @pytest.mark.dspy_profile("dev")
@@ -566,7 +597,7 @@ def test_a_fixture_that_has_nothing_to_give_says_what_to_do(run_both_ways, suite
     how = "*mark the test @pytest.mark.dspy_profile*, or run it with --dspy-profile mock"
     for test, what in (
         ("test_lm", "dspy_lm: no LM is in effect here;"),
-        ("test_mock", "dspy_lm: no LM is in effect here;"),
+        ("test_mock", "dspy_mock: no LM is in effect here;"),
         ("test_no_mock", "dspy_mock: the LM in effect, openai/gpt-4o, is no mock;"),
     ):
         result.stdout.fnmatch_lines([f"ERROR test_it.py::{test} - Failed: {what}*"])

@@ -142,6 +142,49 @@ def test_it_is_not_in_an_error_of_the_collection(run_both_ways, suite, write, wr
         assert_is_not_in(text, where)
 
 
+def test_nothing_of_it_is_left_where_pytest_shortens_a_value(run_both_ways, suite, write, project):
+    suite("""
+        import os
+        KEY = os.environ["TEST_KEY"]
+        def test_end():
+            assert "key is Bearer " + KEY == "x"
+        def test_start():
+            assert KEY + " is the key, and there is more to say " * 9 == "x"
+        def test_called():
+            assert str("key is Bearer " + KEY).isdigit()
+    """)
+    write(".env", "TEST_KEY=sk-proj-0123456789-7f3a9b2c-abcdefghijkl-mnopqrstuvwxyz-canary\n")
+    with Server() as server:
+        write("profiles.toml", server.profile())
+
+    result = run_both_ways("--dspy-profile", "live", "--junit-xml", "junit.xml")
+
+    result.assert_outcomes(failed=3)
+    for text in (result.stdout.str(), (project / "junit.xml").read_text("utf-8")):
+        assert "..." in text
+        assert "${TEST_KEY}" in text
+        for part in ("sk-proj", "7f3a", "abcdef", "uvwxyz", "canary"):
+            assert part not in text
+
+
+@pytest.mark.usefixtures("secret")
+def test_it_is_not_in_a_warning(run_both_ways, suite, write):
+    suite("""
+        import os, warnings
+        warnings.warn("at import: " + os.environ["TEST_KEY"])
+        def test_warns():
+            warnings.warn("w " + os.environ["TEST_KEY"], DeprecationWarning)
+    """)
+    with Server() as server:
+        write("profiles.toml", server.profile())
+
+    result = run_both_ways("--dspy-profile", "live", strict=())
+
+    result.stdout.fnmatch_lines(["*UserWarning: at import: ${TEST_KEY}"])
+    result.stdout.fnmatch_lines(["*DeprecationWarning: w ${TEST_KEY}"])
+    assert_is_not_in(result.stdout.str(), "stdout")
+
+
 def test_it_would_be_in_them_without_us(run, suite, project):
     suite(SUITE)
 
@@ -151,7 +194,7 @@ def test_it_would_be_in_them_without_us(run, suite, project):
     assert "7f3a9b2c" in (project / "junit.xml").read_text("utf-8")
 
 
-def test_it_is_not_in_an_answer_that_the_report_names(run, suite, write, project):
+def test_it_is_not_in_an_answer_that_the_report_names(run_both_ways, suite, write, project):
     suite("""
         import os
         @pytest.mark.parametrize("n", [1], ids=["7f3a9b2c"])
@@ -161,6 +204,8 @@ def test_it_is_not_in_an_answer_that_the_report_names(run, suite, write, project
     with Server() as server:
         write("profiles.toml", server.profile())
 
-        run("--dspy-profile", "live", "--dspy-report", "out.json").assert_outcomes(passed=1)
+        result = run_both_ways("--dspy-profile", "live", "--dspy-report", "out.json")
 
+    result.assert_outcomes(passed=1)
+    assert "[${TEST_KEY}]" in (project / "out.json").read_text("utf-8")
     assert_is_not_in((project / "out.json").read_text("utf-8"), "out.json")

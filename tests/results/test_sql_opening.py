@@ -219,7 +219,7 @@ class TestAServerThatGoesAway:
             assert program(question="Why not?").answer == "Paris"
         said = capfd.readouterr().err
         assert "recorded but not archived: the database failed: connection failed" in said
-        assert "dspy-profiles results recover does it later" in said
+        assert f"dspy-profiles results recover --store {server.url} does it later" in said
         for ask in (store.query_experiments, store.recover, store.rebuild):
             with pytest.raises(StoreError, match="is not currently accepting connections") as error:
                 ask()

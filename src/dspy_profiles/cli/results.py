@@ -18,6 +18,7 @@ from dspy_profiles.cli.results_options import (
     whole,
 )
 from dspy_profiles.cli.results_showing import show as show_view
+from dspy_profiles.results.model import STATUSES
 
 if TYPE_CHECKING:
     from dspy_profiles.results import Experiment, Store
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 LISTED = "20"
-STATUSES = ("running", "done", "failed", "interrupted", "skipped")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -31,6 +31,11 @@ class Scripted:
                 f"the mock's `when` is {when!r}, which is no text",
                 hint='when = "capital of France"',
             )
+        if text is not None and not isinstance(text, str):
+            raise InvalidProfile(
+                f"the mock's answer is {text!r}, which is no text",
+                hint=f'write it as text, "{text}", or name its field: answer = {text!r}',
+            )
         if (text is None) == (not fields):
             raise InvalidProfile(
                 "an answer of the mock says nothing, or a text and fields at once",
@@ -97,5 +102,4 @@ def _table(answer: Any) -> dict[str, Any]:
 
 
 def _invalid(answer: Any) -> InvalidProfile:
-    kind = type(answer).__name__
-    return InvalidProfile(f"the mock's answers hold {answer!r}, a {kind}", hint=f"give {_SHAPES}")
+    return InvalidProfile(f"the mock cannot answer with {answer!r}", hint=f"give {_SHAPES}")

@@ -84,7 +84,7 @@ class Book:
             message = failure.message if isinstance(failure, ProfileError) else str(failure)
             say(
                 f'"{_told(self.name)}" is recorded but not archived: {clean(message)}; '
-                "dspy-profiles results recover does it later"
+                f"dspy-profiles results recover{self._store_option()} does it later"
             )
             return None
         finally:
@@ -110,10 +110,14 @@ class Book:
         url = self.store.url
         if url.startswith("memory:"):
             return f'view_experiment("{self.id}", open_store("{url}"))'
+        return f"dspy-profiles trace {self.id}{self._store_option()}"
+
+    def _store_option(self) -> str:
+        """What a command has to be told to find this store."""
         with suppress(ProfileError):  # settings that broke meanwhile are no reason to say nothing
             if is_usual(self.store):
-                return f"dspy-profiles trace {self.id}"
-        return f"dspy-profiles trace {self.id} --store {shlex.quote(url)}"
+                return ""
+        return f" --store {shlex.quote(self.store.url)}"
 
 
 def _told(name: str) -> str:
