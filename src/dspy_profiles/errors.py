@@ -141,5 +141,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names what `word` may have been meant to be, or None."""
     import difflib  # only where something is wrong
 
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    others = sorted(set(known) - {word})  # of itself nobody has to be told
+    near = difflib.get_close_matches(word, others, n=1, cutoff=0.6)
     return f'did you mean "{near[0]}"?' if near else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from dspy_profiles import secrets
 from dspy_profiles.catalog import DEEPEST, Leaf, Node
+from dspy_profiles.environment import LEAST
 from dspy_profiles.errors import InvalidProfile, Place, PlaintextSecret
 from dspy_profiles.redaction import MASK, is_plaintext, remember
 from dspy_profiles.resolved import OVERRIDE, Items, KeyPath, Origin, Source, Table, join_key
@@ -99,7 +100,8 @@ class Marks:
     ) -> object:
         # Somebody's code may hand over a secret that it has; a file must not hold one. As a
         # fallback it would stand in the reference, which is shown.
-        remember(value, MASK)
+        if source.layer == OVERRIDE or len(value) >= LEAST or not value.isalpha():
+            remember(value, MASK)  # a plain word would be masked in our own sentences as well
         if not self.allow_plaintext and (refers or source.layer != OVERRIDE):
             self.in_clear[path] = source.origin().place
         self.secret_keys.add(path)

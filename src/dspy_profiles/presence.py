@@ -1,6 +1,7 @@
 """Whether what a reference leads to is there: a look at names, never at values."""
 
 import os
+from collections.abc import Sequence
 
 from dspy_profiles import environment, secrets
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
@@ -23,10 +24,14 @@ def presence(scene: Scene, found: ResolvedProfile, key: KeyPath) -> str:
     absent = [name for name in names if name not in os.environ and name not in files]
     missing = [name for name in absent if f"${{{name}:-" not in value]
     if missing:
-        return f"{', '.join(missing)} is not set"
+        return _not_set(missing)
     if absent:
-        return f"{', '.join(absent)} is not set: the fallback holds"
+        return f"{_not_set(absent)}: the fallback holds"
     return "set in the environment" if all(name in os.environ for name in names) else "set in .env"
+
+
+def _not_set(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not set"
 
 
 def holds_plaintext(found: ResolvedProfile) -> bool:

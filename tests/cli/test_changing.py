@@ -162,6 +162,14 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(cli, profiles, canary):
     assert profiles.read_text() == FILE
 
 
+def test_a_plain_word_in_the_place_of_a_secret_masks_no_word_of_ours(quick, profiles):
+    for value in ("file", "secrets", "in", "profiles"):
+        done = quick("set", "prod", "lm.api_key", value)
+        assert (done.code, done.out) == (5, "")
+        assert "********" not in done.err
+        assert "dspy-profiles secrets move" in done.err
+
+
 def test_a_reference_is_written(cli, profiles):
     assert cli("set", "prod", "lm.api_key", "${OPENAI_API_KEY}").code == 0
     assert profiles.read_text() == FILE + 'api_key = "${OPENAI_API_KEY}"\n'
@@ -363,10 +371,17 @@ def test_delete_is_refused_while_others_extend(cli, profiles):
     assert cli("delete", "nope", "--yes").code == 3
 
 
+def test_a_hint_names_an_odd_profile_as_a_shell_takes_it(quick, write):
+    write("profiles.toml", '["an odd one"]\n')
+    assert "dspy-profiles show 'an odd one'" in quick("unset", "an odd one", "lm.x").err
+    assert quick("use", "an odd one").code == 0
+    assert "dspy-profiles use 'so odd'" in quick("rename", "an odd one", "so odd").err
+
+
 def test_use_says_where_the_default_is_written(cli, write, project, home, profiles):
     done = cli("use", "prod")
     assert (done.code, done.err) == (0, "")
-    assert done.lines[0] == ["prod is the default of you", "~/.dspy/config.toml"]
+    assert done.lines[0] == ["prod is your default", "~/.dspy/config.toml"]
     write("pyproject.toml", "[project]\nname = 'x' # mine\n")
     assert cli("use", "base").lines[0] == ["base is the default of this project", "pyproject.toml"]
     assert (project / "pyproject.toml").read_text() == (

@@ -135,6 +135,10 @@ def test_show_says_what_is_set_where(cli, profiles, write):
     assert "OPENAI_API_KEY is not set" in cli("show", "prod").out
     write(".env", "OPENAI_API_KEY=x-canary\n")
     assert "set in .env" in cli("show", "prod").out
+    write("more.toml", '[p.lm]\nmodel = "${M}/${N}"\napi_base = "${A:-x}${B:-y}"\n')
+    shown = cli("show", "p", "--file", "more.toml").out
+    assert "M, N are not set\n" in shown
+    assert "A, B are not set: the fallback holds" in shown
 
 
 def test_show_for_programs(cli, profiles):

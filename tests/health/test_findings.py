@@ -257,3 +257,11 @@ def test_a_warning_about_dspy_itself_is_told_once(
     monkeypatch.setattr(dspy_api, "descriptor", lambda: bare)
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n[b.lm]\nmodel = "openai/x"\n')
     assert told() == [("warning", None, "what DSPy takes cannot be checked: it is not there")]
+
+
+def test_a_broken_line_of_an_env_file_is_a_warning_with_its_place(write: Any, caplog: Any) -> None:
+    path = write(".env", "A=1\nsk-canary what\n")
+    (fault,) = validate().faults
+    assert (fault.severity, fault.where) == ("warning", Place(path, 2))
+    assert "canary" not in fault.message
+    assert caplog.messages == []

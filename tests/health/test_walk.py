@@ -327,3 +327,14 @@ def test_a_class_that_a_variable_names_is_known_when_it_is_built(
 def test_an_embedder_is_built(write: Any) -> None:
     write("profiles.toml", '[a]\nlm.model = "openai/x"\nembedder.model = "openai/e"\n')
     assert only("a").is_sound
+
+
+def test_a_broken_line_of_an_env_file_is_a_warning_and_keeps_nobody_back(
+    write: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "${KEY}"\n')
+    path = write(".env", "? ?\nKEY=sk-canary\n")
+    found = examine(["a"])
+    assert [(f.severity, f.where) for f in found.faults] == [("warning", (path, 1))]
+    assert found.profiles[0].is_sound
+    assert caplog.messages == []

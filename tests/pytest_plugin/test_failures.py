@@ -137,7 +137,7 @@ def test_a_secret_that_a_mark_overrides_with_is_missing_at_the_mark(
     result.assert_outcomes(errors=1)
     report = "\n".join(sections(result)["test_it"])
     assert "NOT_THERE" in report
-    assert "at test_it.py:11" in report
+    assert "at test_it.py:10" in report
 
 
 def test_a_call_without_an_lm_says_how_to_get_one(run_both_ways, suite):

@@ -154,3 +154,14 @@ def test_an_override_may_have_keys_that_are_no_text(project):
 def test_a_description_is_for_people_and_refers_to_nothing(write):
     write("profiles.toml", '[a]\ndescription = "env:HOME and ${X} cost ${"\n')
     assert resolve("a").description == "env:HOME and ${X} cost ${"
+
+
+def test_a_name_is_never_said_to_be_meant_for_itself(write):
+    write("profiles.toml", '[self2]\nextends = "self2"\n[self3]\n')
+    with pytest.raises(InvalidProfile, match="in a layer below") as raised:
+        resolve("self2")
+    assert raised.value.hint == 'did you mean "self3"? (profiles: self2, self3, mock)'
+    write("profiles.toml", '[alone]\nextends = "alone"\n')
+    with pytest.raises(InvalidProfile) as raised:
+        resolve("alone")
+    assert raised.value.hint == "profiles: alone, mock"

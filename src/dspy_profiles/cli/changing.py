@@ -23,7 +23,7 @@ from dspy_profiles.cli.setting import set_, unset
 from dspy_profiles.cli.targets import Target, changing, refuse_taken, target
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
 from dspy_profiles.resolver import Scene
-from dspy_profiles.wording import on_path
+from dspy_profiles.wording import on_path, word
 
 __all__ = ["add_to"]
 
@@ -87,7 +87,7 @@ def rename(
         out(Text.assemble("  ", user, " extends it still   ", (on_path(path), MUTED)))
     if where.scene.settings.text("default") == name and not is_elsewhere:
         origin = where.scene.settings.values["default"].origin
-        note(Text(f"{origin} still says that {name} is the default: dspy-profiles use {new}"))
+        note(Text(f"{origin} still says that {name} is the default: dspy-profiles use {word(new)}"))
 
 
 def delete(
@@ -134,8 +134,8 @@ def use(
     path, key = settings.home_of("default", scene.locations, user=user)
     with editing.editing(path) as edit:
         edit.set(key, name)
-    whose = "you" if path == scene.locations.user_config else "this project"
-    out(Text.assemble((name, "bold"), f" is the default of {whose}   ", (on_path(path), MUTED)))
+    whose = "your default" if path == scene.locations.user_config else "the default of this project"
+    out(Text.assemble((name, "bold"), f" is {whose}   ", (on_path(path), MUTED)))
     with suppress(ProfileNotFound):  # a name that is forced, and of no session
         applies = resolver.choose(Scene.now(), None)
         if applies.name != name:
@@ -148,7 +148,7 @@ def _defined(name: str, file: Any) -> Target:
     definition = where.scene.catalog.get(name, "from the command line")
     if definition.document is None:
         raise InvalidProfile(
-            f'"{name}" is built in; no file defines it', hint=f"write your own: set {name} …"
+            f'"{name}" is built in; no file defines it', hint=f"write your own: set {word(name)} …"
         )
     return where
 

@@ -11,6 +11,7 @@ from dspy_profiles.resolver import Scene
 from dspy_profiles.secret_names import Names
 from dspy_profiles.splices import _comment_start, _extent
 from dspy_profiles.statements import Statement, inside, statements
+from dspy_profiles.wording import word
 
 __all__ = ["own_lines", "written"]
 
@@ -20,7 +21,7 @@ def own_lines(scene: Scene, name: str) -> str:
     definition = scene.catalog.get(name, "from the command line")
     if definition.document is None:
         raise InvalidProfile(
-            f'"{name}" is built in; no file defines it', hint=f"dspy-profiles show {name}"
+            f'"{name}" is built in; no file defines it', hint=f"dspy-profiles show {word(name)}"
         )
     names = names_of(scene)
     own = frozen(definition, names)

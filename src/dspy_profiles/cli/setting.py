@@ -26,7 +26,7 @@ from dspy_profiles.editing import Edit
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
 from dspy_profiles.resolved import KeyPath, join_key, split_key
 from dspy_profiles.resolver import Scene
-from dspy_profiles.wording import on_path, shown
+from dspy_profiles.wording import on_path, shown, word
 
 __all__ = ["set_", "unset"]
 
@@ -88,7 +88,7 @@ def unset(
             except KeyError:
                 raise ProfileNotFound(
                     f'"{name}" does not set {join_key(path)} in {on_path(where.path)}',
-                    hint=f"see where it comes from: dspy-profiles show {name}",
+                    hint=f"see where it comes from: dspy-profiles show {word(name)}",
                 ) from None
     _print_changes(where, name, {path: (_value(before, path), _ABSENT) for path in paths})
 
@@ -124,7 +124,7 @@ def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) 
         if own is not None and _provider_class(where.scene, name) in (None, own):
             pairs = {("provider", "class"): own, **pairs}
         else:
-            hint = f"as in dspy-profiles set {name} provider.class=mock {join_key(given[0])}=… · "
+            hint = f"as in dspy-profiles set {word(name)} provider.class=mock {join_key(given[0])}=… · "
             hint += "a class is an import path (pkg.mod.Class) or a short name"
             faults.append(("provider.class: is missing", hint))
     for message, hint in faults:

@@ -42,7 +42,7 @@ def validate(file: Path | None = None) -> Validation:
     """Look at every profile in every file that counts, and at the suite settings."""
     found = survey(file)
     checks = _Checks(found, Lineage.of(found.scene.catalog, whole=not found.broken))
-    faults = [*found.faults, *found.default, *checks.run()]
+    faults = [*found.faults, *found.default, *found.env, *checks.run()]
     ranks = {path: rank for rank, (_, path) in enumerate(found.files)}
     ordered = sorted(dict.fromkeys(faults), key=lambda fault: _rank(fault, ranks))
     return Validation(tuple(ordered), checks.count, found.files)

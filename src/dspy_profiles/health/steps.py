@@ -10,6 +10,7 @@ from dspy_profiles.health import packages
 from dspy_profiles.health.faults import Fault
 from dspy_profiles.redaction import retold
 from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.wording import word
 
 if TYPE_CHECKING:
     from dspy_profiles.build import Built
@@ -59,7 +60,7 @@ def built(profile: ResolvedProfile) -> "tuple[Built | None, list[Fault]]":
         except Exception as error:  # noqa: BLE001 - somebody's constructor raises what it likes
             faults.append(Fault("error", retold(error)[0], None, None, profile.name))
     ours = [str(one.message) for one in said if f'profile "{profile.name}"' in str(one.message)]
-    alone = f"look at it by itself: dspy-profiles doctor {profile.name}"
+    alone = f"look at it by itself: dspy-profiles doctor {word(profile.name)}"
     return made, faults + [Fault("warning", text, alone, None, profile.name) for text in ours]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles import document, locations, settings
+from dspy_profiles import document, environment, locations, settings
 from dspy_profiles.catalog import Catalog
 from dspy_profiles.document import Document
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
@@ -30,6 +30,7 @@ class Survey:
     scene: Scene
     faults: tuple[Fault, ...]  # every session here stops at the first of them
     default: tuple[Fault, ...]  # what only those meet who name no profile
+    env: tuple[Fault, ...]  # lines of `.env` files that say nothing
     broken: tuple[Path, ...]  # profiles files that cannot be read
     files: tuple[tuple[str, Path], ...]  # all that have a say, broken or not: kind, path
 
@@ -59,7 +60,9 @@ def survey(file: Path | None = None) -> Survey:
     given = _settings(where, faults, files)
     scene = Scene(where, given, Catalog(tuple(documents)))
     default = [] if broken else _unknown_default(scene)
-    return Survey(scene, tuple(faults), tuple(default), tuple(broken), tuple(files))
+    places = environment.broken_lines(scene.env_files)
+    env = [Fault("warning", environment.NO_STATEMENT, None, place) for place in places]
+    return Survey(scene, tuple(faults), tuple(default), tuple(env), tuple(broken), tuple(files))
 
 
 def _read(path: Path, faults: list[Fault]) -> Document | None:

@@ -87,7 +87,7 @@ def examine(
         profiles = tuple(walk.examined(name, one_of_all=True) for name in walk.all_names())
     else:
         profiles = tuple(walk.examined(name) for name in chosen)
-    faults = (*_hidden(found), *found.faults, *found.default, *walk.env_faults)
+    faults = (*_hidden(found), *found.faults, *found.default, *found.env, *walk.env_faults)
     return Examination(found, faults, profiles, variables)
 
 
