@@ -1,5 +1,7 @@
 """`set`, `unset`, `copy`, `rename`, `delete`, `use`: they change what was said, or nothing."""
 
+import tomllib
+
 import pytest
 
 FILE = """\
@@ -108,6 +110,15 @@ def test_force_writes_a_near_miss_and_an_unknown_key_is_only_warned_of(cli, prof
     assert done.code == 0
     assert "warning:" in done.err
     assert profiles.read_text() == FILE + "temprature = 0.2\nzzzzzzzz = 1\n"
+
+
+def test_the_built_in_profile_stays_offline_whatever_is_set_first(quick, write) -> None:
+    path = write("profiles.toml", "")
+    assert quick("set", "mock", "lm.model", "openai/gpt-4o").code == 0
+    assert tomllib.loads(path.read_text())["mock"] == {
+        "provider": {"class": "mock"},
+        "lm": {"model": "openai/gpt-4o"},
+    }
 
 
 def test_the_built_in_provider_gets_its_class_with_its_first_key(quick, write, home, project):

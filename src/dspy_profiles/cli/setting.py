@@ -1,6 +1,6 @@
 """`set` and `unset`: they print the change, and only that."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy as duplicate
 from typing import Annotated, Any
 
@@ -114,17 +114,18 @@ def _assignments(words: list[str], profile: str | None) -> tuple[str, Pairs]:
 
 
 def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) -> Pairs:
-    """The pairs, refused where no LM could be made of them; a built-in provider gets its class."""
-    example = 'as in model = "openai/gpt-4o-mini"'
-    faults = [(f"{join_key(key)}: is empty", example) for key in _empty_models(pairs)]
-    given = [key for key in pairs if key[0] == "provider" and len(key) > 1]
-    if given and _class_after(where, edit, name, pairs) is None:
+    """The pairs, refused where they say nothing; a built-in profile keeps its provider."""
+    faults: list[tuple[str, str]] = []
+    if _class_after(where, edit, name, pairs) is None:
+        given = [key for key in pairs if key[0] == "provider" and len(key) > 1]
         built_in = Catalog(()).find(name)
         own = built_in.table["provider"]["class"] if built_in is not None else None
-        if own is not None and _provider_class(where.scene, name) in (None, own):
-            pairs = {("provider", "class"): own, **pairs}
-        else:
-            hint = f"as in dspy-profiles set {word(name)} provider.class=mock {join_key(given[0])}=… · "
+        before = _provider_class(where.scene, name)
+        if own is not None and (before == own or (given and before is None)):
+            pairs = {("provider", "class"): own, **pairs}  # else `mock` would ask a real model
+        elif given:
+            example = f"provider.class=mock {join_key(given[0])}=…"
+            hint = f"as in dspy-profiles set {word(name)} {example} · "
             hint += "a class is an import path (pkg.mod.Class) or a short name"
             faults.append(("provider.class: is missing", hint))
     for message, hint in faults:
@@ -133,15 +134,6 @@ def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) 
             raise InvalidProfile(said, hint)
         warn(message, hint)
     return pairs
-
-
-def _empty_models(table: Mapping[KeyPath, Any]) -> Iterator[KeyPath]:
-    """The keys of models that `dspy.LM` refuses to take."""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _empty_models({(*key, part): item for part, item in value.items()})
-        elif value == "" and key[-1] == "model" and (key[0], len(key)) in {("lm", 2), ("lms", 3)}:
-            yield key
 
 
 def _class_after(where: Target, edit: Edit, name: str, pairs: Pairs) -> object:

@@ -103,6 +103,8 @@ class _Check:
         self.keys.table(path, shape, table, required=False)
         if "model" not in table and not custom:
             self.findings.fail((*path, "model"), "is missing", 'as in model = "openai/gpt-4o-mini"')
+        elif table.get("model") == "":
+            self.findings.fail((*path, "model"), "is empty", 'as in model = "openai/gpt-4o-mini"')
 
     def _embedder(self, table: Mapping[str, Any]) -> None:
         description = self.descriptor["classes"].get(self.descriptor["embedder"])
