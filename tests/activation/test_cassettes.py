@@ -127,3 +127,8 @@ def test_what_cannot_be_opened_is_an_error_of_the_block_and_leaves_nothing_behin
         pytest.fail("the block was entered")
     assert STAGES not in dspy.settings
     assert dspy.settings.lm is None
+
+
+def test_a_mode_without_a_cassette_is_refused() -> None:
+    with pytest.raises(InvalidProfile, match="cassettes= needs a cassette="):
+        profile("mock", cassettes="once")

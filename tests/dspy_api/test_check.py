@@ -120,6 +120,20 @@ ERRORS = {
         'as in model = "openai/gpt-4o-mini"',
         2,
     ),
+    "an empty model": (
+        {"lm": {"model": ""}},
+        "lm.model",
+        "lm.model: is empty",
+        'as in model = "openai/gpt-4o-mini"',
+        2,
+    ),
+    "a letter wrong in what the mock takes": (
+        {"provider": {"class": "mock", "anwsers": {}}},
+        "provider.anwsers",
+        'provider.anwsers: mock has no parameter "anwsers"',
+        'did you mean "answers"?',
+        3,
+    ),
     "letters swapped": (
         {"lm": M | {"modle": "x"}},
         "lm.modle",
@@ -497,6 +511,7 @@ def test_slips_are_marked(installed, profile):
         "letters swapped",
         "a letter left out",
         "another way of writing",
+        "a letter wrong in what the mock takes",
         "a slip in what is passed on",
         "a slip in a role",
         "a slip in the embedder",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dspy_profiles import plugins
 from dspy_profiles.activation.laying import Laid, added_up
 from dspy_profiles.activation.prepared import Prepared, prepared
+from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.resolved import ACTIVE, ResolvedProfile
 from dspy_profiles.resolver import Overrides, check_overrides
 
@@ -44,6 +45,11 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
         cassettes: str | None = None,
         **overrides: Mapping[str, Any],
     ) -> None:
+        if cassettes is not None and cassette is None:
+            raise InvalidProfile(
+                "cassettes= needs a cassette=",
+                hint=f'profile(…, cassette="FILE.jsonl", cassettes="{cassettes}")',
+            )
         if overrides:
             overrides = Overrides(overrides)  # some print an error's frames: not with secrets
             check_overrides(overrides, name or "")  # where it is written, not where it is entered

@@ -21,6 +21,8 @@ def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> An
 
     >>> lm("prod"), lm("prod", temperature=0), lm(role="teacher")  # doctest: +SKIP
     """
+    if role is not None and not isinstance(role, str):
+        raise InvalidProfile(f"a role is named by a text, not by {role!r}")
     overrides = resolver.Overrides(overrides)
     sections = resolver.Overrides()
     mistaken = [name for name in overrides if name in SECTIONS and name != "provider"]

@@ -35,6 +35,12 @@ def check(
     return _Check(profile, descriptor, folders, tuple(f"{s}:" for s in schemes)).run()
 
 
+BUILT_IN = {
+    "mock": "dspy_profiles.providers.mock.MockEngine",
+    "replay": "dspy_profiles.cassettes.replay.ReplayEngine",
+}
+
+
 class _Check:
     def __init__(
         self,
@@ -67,7 +73,7 @@ class _Check:
         }
         values = self.profile.values
         if isinstance(values.get("provider"), Mapping):
-            self.provider = self._described(values["provider"].get("class"))
+            self.provider = self._described(_spelled(values["provider"].get("class")))
         for name, value in values.items():
             if name not in SECTIONS:
                 self.findings.fail(
@@ -133,7 +139,7 @@ class _Check:
             hint = "an import path (pkg.mod.Class) or a short name such as mock"
             self.findings.fail(("provider", "class"), "is missing", hint)
             return
-        name = table["class"]
+        name = _spelled(table["class"])
         if not self._class_value(("provider", "class"), name, short=True) or not _dotted(name):
             return
         description = self.provider
@@ -142,7 +148,7 @@ class _Check:
         if self._is_lm(description):
             table = {**self.profile.lm, **table}
         skip = {"class", *self.profile.lm}
-        self.keys.table(("provider",), shape_of(description, name), table, skip=skip)
+        self.keys.table(("provider",), shape_of(description, table["class"]), table, skip=skip)
 
     def _settings(self, table: Mapping[str, Any]) -> None:
         known = self.descriptor["settings"]
@@ -238,6 +244,11 @@ class _Check:
 
     def _is_lm(self, description: Descriptor) -> bool:
         return "dspy.clients.base_lm.BaseLM" in (*description["bases"], description["target"])
+
+
+def _spelled(name: object) -> Any:
+    """The import path of what the suite brings; what plugins bring is not looked into."""
+    return BUILT_IN.get(name, name) if isinstance(name, str) else name
 
 
 def _dotted(name: str) -> bool:
