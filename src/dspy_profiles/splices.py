@@ -7,6 +7,14 @@ is for the caller to check: these functions know where things stand, not what th
 import re
 from collections.abc import Callable
 
+from dspy_profiles.extents import (
+    comment_start,
+    extent,
+    is_blank_before,
+    line_end,
+    line_start,
+    own_end,
+)
 from dspy_profiles.quoting import name_as, quoted_as
 from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.statements import Statement, inside, items, statements
@@ -75,9 +83,9 @@ def removed(text: str, key: KeyPath) -> str:
         for row in reversed(gone[1:] if orphaned else gone):
             text = _without_entry(text, owner, row)
     else:
-        spans = [_extent(text, row, rows) for row in gone]
+        spans = [extent(text, row, rows) for row in gone]
         if orphaned:
-            spans[0] = (_line_end(text, first.end), max(spans[0][1], _line_end(text, first.end)))
+            spans[0] = (line_end(text, first.end), max(spans[0][1], line_end(text, first.end)))
         text = _cut(text, spans)
     if not orphaned:
         return text
@@ -105,15 +113,15 @@ def copied(text: str, old: KeyPath, new: KeyPath) -> str:
     is_inline = _inline_owner(rows, old) or _inline_owner(_rows(text, new), new)
     for row in _under(rows, old):
         if row.value is None:
-            start, end = _extent(text, row, rows)
-            start = _comment_start(text, start)
+            start, end = extent(text, row, rows)
+            start = comment_start(text, start)
             name, name_end = row.parts[0][0], row.parts[len(old) - 1][1]
             section = text[start:name] + join_key(new) + text[name_end:end]
             lines += [line.removesuffix("\r") for line in section.removesuffix("\n").split("\n")]
             lines.append("")
         elif len(row.table) < len(old):
             target = new + row.path[len(old) :]
-            end = row.end if is_inline else _line_end(text, row.end)  # its comment comes too
+            end = row.end if is_inline else line_end(text, row.end)  # its comment comes too
             result = with_value(result, target, text[row.value : end].rstrip())
     return _with_section(result, _nearest(rows, new), lines[:-1]) if lines else result
 
@@ -121,11 +129,10 @@ def copied(text: str, old: KeyPath, new: KeyPath) -> str:
 def with_first_line(text: str, line: str, instead: str) -> str:
     """With this line on top, in place of one that starts with `instead`."""
     if text.startswith(instead):
-        return line + text[len(text[: _line_end(text, 0)].rstrip("\r\n")) :]
+        return line + text[len(text[: line_end(text, 0)].rstrip("\r\n")) :]
     return _insert(text, 0, [line])
 
 
-_COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*(?:\n|\Z))+")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _COMMA = re.compile(r"\s*,[ \t]*")
 
@@ -160,54 +167,6 @@ def _nearest(rows: list[Statement], key: KeyPath) -> KeyPath:
     return next((parent for parent in parents if _under(rows, parent)), ())
 
 
-def _line_start(text: str, at: int) -> int:
-    return text.rfind("\n", 0, at) + 1
-
-
-def _line_end(text: str, at: int) -> int:
-    return text.find("\n", at) + 1 or len(text)
-
-
-def _is_blank_before(text: str, at: int) -> bool:
-    """Whether the line above is blank; above the first line nothing is."""
-    return not text[_line_start(text, at - 1) : at].strip() if at else True
-
-
-def _comment_start(text: str, at: int) -> int:
-    """Where the comment right above a line begins, or else the line itself."""
-    while at:
-        above = _line_start(text, at - 1)
-        line = text[above:at].lstrip()
-        if not line.startswith("#") or line.startswith("#:"):  # that one is about the whole file
-            break
-        at = above
-    return at
-
-
-def _own_end(text: str, at: int) -> int:
-    """Where a section ends whose last statement ends at `at`.
-
-    Comments right below are its own, unless they run into the next section: then they are its.
-    """
-    end = _line_end(text, at)
-    comments = _COMMENTS.match(text, end)
-    if comments is None:
-        return end
-    below = comments.end()
-    is_blank_below = not text[below : _line_end(text, below)].strip()
-    return below if is_blank_below else end
-
-
-def _extent(text: str, row: Statement, rows: list[Statement]) -> tuple[int, int]:
-    """The lines of a statement; for a header, those of its section."""
-    start = _line_start(text, row.start)
-    if row.value is not None:
-        return start, _line_end(text, row.end)
-    headers = (other.start for other in rows if other.value is None and other.start > row.start)
-    below = min(headers, default=len(text))
-    return start, _own_end(text, max(o.end for o in rows if row.start <= o.start < below))
-
-
 def _insert(text: str, at: int, lines: list[str]) -> str:
     """With these lines at the start of a line, or at the end of a text that may lack a newline."""
     first = text.find("\n")
@@ -219,15 +178,15 @@ def _insert(text: str, at: int, lines: list[str]) -> str:
 
 
 def _behind(text: str, row: Statement, line: str) -> str:
-    indent = text[_line_start(text, row.start) : row.start]
-    return _insert(text, _line_end(text, row.end), [indent + line])
+    indent = text[line_start(text, row.start) : row.start]
+    return _insert(text, line_end(text, row.end), [indent + line])
 
 
 def _with_section(text: str, parent: KeyPath, lines: list[str]) -> str:
     """With a section behind the last one of its parent; without one, at the end of the file."""
     family = _under(list(statements(text)), parent) if parent else []
-    at = _own_end(text, max(row.end for row in family)) if family else len(text)
-    return _insert(text, at, lines if _is_blank_before(text, at) else ["", *lines])
+    at = own_end(text, max(row.end for row in family)) if family else len(text)
+    return _insert(text, at, lines if is_blank_before(text, at) else ["", *lines])
 
 
 def _with_line(text: str, rows: list[Statement], table: KeyPath, line: str) -> str:
@@ -239,7 +198,7 @@ def _with_line(text: str, rows: list[Statement], table: KeyPath, line: str) -> s
         return _behind(text, (header + body)[-1], line)
     if table:  # there is [prod.lm], but no [prod] yet
         lines = [f"[{join_key(table)}]", line, ""]
-        return _insert(text, _line_start(text, family[0].start), lines)
+        return _insert(text, line_start(text, family[0].start), lines)
     return _with_first_key(text, rows, line)
 
 
@@ -247,7 +206,7 @@ def _with_first_key(text: str, rows: list[Statement], line: str) -> str:
     """With a key above all tables: the file has none outside of them so far."""
     if not rows:
         return _insert(text, len(text), [line])
-    at = _comment_start(text, _line_start(text, rows[0].start))
+    at = comment_start(text, line_start(text, rows[0].start))
     return _insert(text, at, [line, ""])
 
 
@@ -291,8 +250,8 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> str:
         if _is_section(text, start):
             if not text[end:].strip():
                 before = len(text[:start].rstrip())
-                before = _line_end(text, before) if before else 0
-            elif _is_blank_before(text, start):
+                before = line_end(text, before) if before else 0
+            elif is_blank_before(text, start):
                 blank = _BLANK_LINES.match(text, end)
                 after = blank.end() if blank else end
         text = text[:before] + text[after:]
@@ -300,4 +259,4 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> str:
 
 
 def _is_section(text: str, start: int) -> bool:
-    return text[start : _line_end(text, start)].lstrip().startswith("[")
+    return text[start : line_end(text, start)].lstrip().startswith("[")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dspy_profiles import secrets
 from dspy_profiles.cli.in_clear import frozen, names_of
 from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.extents import comment_start, extent
 from dspy_profiles.resolved import KeyPath, Table
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secret_names import Names
-from dspy_profiles.splices import _comment_start, _extent
 from dspy_profiles.statements import Statement, inside, statements
 from dspy_profiles.wording import word
 
@@ -57,8 +57,8 @@ def _spans(text: str, rows: list[Statement], name: str) -> Iterator[tuple[int, i
     end = 0
     for row in rows:
         if row.path[0] == name and row.table == ():
-            start, end_of_row = _extent(text, row, rows)
-            yield max(_comment_start(text, start), end), end_of_row
+            start, end_of_row = extent(text, row, rows)
+            yield max(comment_start(text, start), end), end_of_row
             end = end_of_row
 
 

@@ -8,26 +8,23 @@ from dspy_profiles.launcher import verdict
 __all__ = ["SessionGuard", "SessionPlayer", "SessionReplay"]
 
 
-class SessionGuard(Guard):
+class _Noting(Stage):
+    """What the stage behind it holds back is noted."""
+
+    def before(self, call: Call) -> Answer | None:
+        try:
+            return super().before(call)
+        except Held as held:
+            verdict.note(held.error)
+            raise
+
+
+class SessionGuard(_Noting, Guard):
     """Holds back live calls."""
 
-    def before(self, call: Call) -> Answer | None:
-        try:
-            return super().before(call)
-        except Held as held:
-            verdict.note(held.error)
-            raise
 
-
-class SessionPlayer(Player):
+class SessionPlayer(_Noting, Player):
     """Plays the cassette of `run`, or records on it."""
-
-    def before(self, call: Call) -> Answer | None:
-        try:
-            return super().before(call)
-        except Held as held:
-            verdict.note(held.error)
-            raise
 
 
 class SessionReplay(Stage):
