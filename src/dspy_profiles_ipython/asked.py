@@ -12,7 +12,7 @@ from dspy_profiles.errors import InvalidProfile, did_you_mean
 from dspy_profiles.resolved import join_key
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles_ipython import parsers
-from dspy_profiles_ipython.cell import MAGIC
+from dspy_profiles_ipython.telling import CELL
 from dspy_profiles_ipython.words import typed
 
 __all__ = ["Asked"]
@@ -56,12 +56,12 @@ class Asked:
         asked = cls.of_a_line(line, {} if shell is None else shell.user_ns)
         if asked.option is not None:
             option = f"--{asked.option} goes with %dspy_profile"
-            raise UsageError(f"{MAGIC} takes NAME, --set and --cassette; {option}")
+            raise UsageError(f"{CELL} takes NAME, --set and --cassette; {option}")
         if asked.name is None:
             from dspy_profiles.resolver import list_profiles
 
             hint = f"one of {', '.join(list_profiles())}"
-            raise UsageError(f"{MAGIC} needs the name of a profile\n  hint: {hint}")
+            raise UsageError(f"{CELL} needs the name of a profile\n  hint: {hint}")
         return asked
 
 

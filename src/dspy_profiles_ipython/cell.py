@@ -19,11 +19,10 @@ from IPython.core.inputtransformer2 import cell_magic, leading_indent
 from IPython.core.interactiveshell import InteractiveShell
 
 from dspy_profiles_ipython.state import look
-from dspy_profiles_ipython.telling import in_one_line
+from dspy_profiles_ipython.telling import CELL, in_one_line
 
-__all__ = ["MAGIC", "RECORD", "CellBlocks", "block", "keep", "recorded", "run_whole", "shown"]
+__all__ = ["CellBlocks", "block", "keep", "recorded", "run_whole", "shown"]
 
-MAGIC, RECORD = "%%dspy_profile", "%%dspy_record"
 BLOCKS = {"dspy_profile": "block", "dspy_record": "recorded"}  # magics, and what makes their block
 FIRST = re.compile(rf"%%({'|'.join(BLOCKS)})(?:\s|$)")
 # What stands for the first line until the tree is made: what IPython itself makes of a cell magic,
@@ -201,7 +200,7 @@ class _Block:
 
 def recorded(words: str) -> _Block:
     """The block that a cell under `%%dspy_record` runs in."""
-    from dspy_profiles_ipython.record_magics import recorded_block
+    from dspy_profiles_ipython.recorded_cell import recorded_block
 
     with in_one_line():
         shell = get_ipython()
@@ -229,6 +228,6 @@ def run_whole(shell: InteractiveShell, magic: str, line: str, cell: object) -> N
             "  hint: put it above the other magic, as in %%timeit"
         )
     if not cell.strip():
-        meant = " Did you mean the line magic %dspy_profile (single %)?" if magic == MAGIC else ""
+        meant = " Did you mean the line magic %dspy_profile (single %)?" if magic == CELL else ""
         raise UsageError(f"{magic} is a cell magic, but the cell body is empty.{meant}")
     shell.run_cell(f"{magic} {line}\n{cell}")

@@ -17,9 +17,9 @@ from IPython.core.magic import (
 from IPython.display import display
 
 from dspy_profiles.errors import ProfileError, ProfileNotFound
-from dspy_profiles_ipython.cell import MAGIC, run_whole
+from dspy_profiles_ipython.cell import run_whole
 from dspy_profiles_ipython.state import State, look
-from dspy_profiles_ipython.telling import in_one_line, said, warned_in_one_line
+from dspy_profiles_ipython.telling import CELL, in_one_line, said, warned_in_one_line
 
 if TYPE_CHECKING:
     from dspy_profiles.resolved import ResolvedProfile
@@ -67,7 +67,7 @@ class DspyProfileMagics(Magics):
         --cassettes MODE  of a cell: none; once, new or all to record
         """
         if cell is not None:
-            run_whole(self.shell, MAGIC, line, cell)
+            run_whole(self.shell, CELL, line, cell)
             return
         from dspy_profiles_ipython.asked import Asked
 
@@ -84,7 +84,7 @@ class DspyProfileMagics(Magics):
     def _do(self, asked: "Asked") -> None:
         if asked.cassette is not None:
             raise UsageError(
-                f"a cassette is for one cell\n  hint: {MAGIC} NAME --cassette {asked.cassette}"
+                f"a cassette is for one cell\n  hint: {CELL} NAME --cassette {asked.cassette}"
             )
         look()
         match asked.option:

@@ -1,13 +1,10 @@
 """`%%dspy_record`, `%dspy_results`, `%dspy_trace`: keep what a cell does, and look at it."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from keyword import iskeyword
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import (
     Magics,
@@ -19,12 +16,11 @@ from IPython.core.magic import (
 )
 from IPython.display import display
 
-from dspy_profiles_ipython.cell import RECORD, run_whole
-from dspy_profiles_ipython.state import look
-from dspy_profiles_ipython.telling import as_magics, in_one_line
+from dspy_profiles_ipython.cell import run_whole
+from dspy_profiles_ipython.telling import RECORD, in_one_line
 
 # What a magic needs is imported when it is used: loading the extension is to cost next to nothing.
-__all__ = ["DspyRecordMagics", "recorded_block"]
+__all__ = ["DspyRecordMagics"]
 
 Names = Mapping[str, Any]
 
@@ -140,38 +136,3 @@ class DspyRecordMagics(Magics):
         from dspy_profiles_ipython.words import typed
 
         return typed(line, {**self.shell.user_ns, **(local_ns or {})})
-
-
-@contextmanager
-def recorded_block(line: str, names: dict[str, Any]) -> Iterator[None]:
-    """The block of a cell that is recorded; its last line leads on to another magic."""
-    from dspy_profiles.results import record
-
-    said = _asked(line, names)
-    look()
-    with record(said.name, said.hypothesis, store=said.store) as recording:
-        recording.tell = _tell
-        if said.variable is not None:
-            names[said.variable] = recording
-        yield
-
-
-def _asked(line: str, names: Names) -> Any:
-    """What is said behind `%%dspy_record`."""
-    from dspy_profiles_ipython import parsers
-    from dspy_profiles_ipython.words import typed
-
-    parser = parsers.of_record()
-    said, more = parser.parse_known_args(typed(line, names))
-    if any(word.startswith("-") for word in more):
-        parser.error(f"unrecognized arguments: {' '.join(more)}")
-    if more:
-        hint = "a name with spaces stands in quotes"
-        raise UsageError(f"{RECORD} takes one name\n  hint: {hint}")
-    if said.variable is not None and (not said.variable.isidentifier() or iskeyword(said.variable)):
-        raise UsageError(f"--as {said.variable} is not the name of a variable")
-    return said
-
-
-def _tell(line: str) -> None:
-    sys.stdout.write(f"dspy: {as_magics(line)}\n")

@@ -10,13 +10,14 @@ from IPython.core.error import UsageError
 
 from dspy_profiles.errors import ProfileError, ProfileWarning
 
-__all__ = ["as_magics", "in_one_line", "said", "warned_in_one_line"]
+__all__ = ["CELL", "RECORD", "as_magics", "in_one_line", "said", "warned_in_one_line"]
 
+CELL, RECORD = "%%dspy_profile", "%%dspy_record"
 # What hints name, and what does the same here.
 MAGICS = {
     "dspy-profiles trace": "%dspy_trace",
     "dspy-profiles results list": "%dspy_results",
-    "dspy-profiles run --record": "%%dspy_record NAME",
+    "dspy-profiles run --record": f"{RECORD} NAME",
     'open the block with cassettes="new"': "run the cell with --cassettes new",
 }
 
