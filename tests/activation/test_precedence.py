@@ -17,6 +17,7 @@ from dspy_profiles import (
     profile,
     with_profile,
 )
+from dspy_profiles.errors import ProviderError
 
 PROFILES = """
 [block.settings]
@@ -399,7 +400,7 @@ def test_a_listener_that_fails_leaves_no_profile_behind() -> None:
     plugin = Failing()
     plugins.manager().register(plugin)
     try:
-        with pytest.raises(ZeroDivisionError), profile("block"):
+        with pytest.raises(ProviderError, match='"Failing" .* fails in'), profile("block"):
             pass
         assert threads() == 8
     finally:

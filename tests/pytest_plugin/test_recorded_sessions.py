@@ -65,12 +65,11 @@ OUTCOMES = {
 
 @pytest.mark.parametrize(
     ("mark", "words"),
-    [("", MOCK), ("@pytest.mark.dspy_profile('mock')", ()), ("", ("--dspy-profile", "mock,dev"))],
+    [("", MOCK), ("@pytest.mark.dspy_profile('mock')", ())],
 )
 def test_program_and_profile_are_those_of_the_first_test(  # noqa: PLR0913, PLR0917
     run, suite, write, recorded, mark, words
 ):
-    write("profiles.toml", '[dev]\nextends = "mock"\n')
     suite(f"""
         class Capital(dspy.Module):
             def __init__(self):
@@ -87,8 +86,6 @@ def test_program_and_profile_are_those_of_the_first_test(  # noqa: PLR0913, PLR0
 
     experiment, _, _ = recorded()
     assert (experiment.profile, experiment.program) == ("mock", "Capital")
-    if "mock,dev" in words:
-        assert experiment.details["profiles"] == ["mock", "dev"]
 
 
 def test_each_test_is_a_trial_with_its_outcome_and_what_it_called(run_both_ways, suite, recorded):

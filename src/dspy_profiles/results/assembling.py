@@ -232,7 +232,8 @@ class _Making:
 
     def _infer_profile(self, draft: _Draft) -> None:
         if self._profile is None and isinstance(active := draft.details.get("profile"), str):
-            self._profile = active
+            is_one_of_several = "profiles" in (self._header.get("details") or {})
+            self._profile = None if is_one_of_several else active
 
     def _end(self, line: Line) -> None:
         kind, opened = self._open.pop(line["id"], ("module", False))
