@@ -54,10 +54,10 @@ def test_set_changes_one_value_and_prints_the_change_alone(cli, profiles):
     ],
 )
 def test_values_are_typed(cli, write, word, written):
-    path = write("profiles.toml", '[p.provider]\nclass = "mock"\n')
+    path = write("profiles.toml", '[p.provider]\nclass = "acme"\n')
     done = cli("set", "p", "provider.x", word)
     assert done.code == 0, done.err
-    assert path.read_text() == f'[p.provider]\nclass = "mock"\nx = {written}\n'
+    assert path.read_text() == f'[p.provider]\nclass = "acme"\nx = {written}\n'
 
 
 def test_what_is_always_text_stays_text(cli, project):
