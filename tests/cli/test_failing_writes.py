@@ -54,7 +54,7 @@ def test_a_broken_file_stays_and_is_named(cli, write, project, command):
 # Root may write anything, so the process stops being root once all is imported.
 AS_NOBODY = """
 import os, sys
-import dotenv, filelock, tomlkit, typer.rich_utils, rich.table
+import dotenv, encodings.utf_8_sig, filelock, tomlkit, typer.rich_utils, rich.table
 from importlib import import_module
 from dspy_profiles import dspy_api
 from dspy_profiles.cli.app import COMMANDS, app
