@@ -10,6 +10,7 @@ from dspy_profiles import environment, locations, settings
 from dspy_profiles.catalog import Catalog, Leaf, Node, merge, sections
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.locations import Locations
+from dspy_profiles.marking import Marks
 from dspy_profiles.resolved import OVERRIDE, KeyPath, ResolvedProfile, Source
 from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import SECTIONS, check_shape
@@ -158,8 +159,6 @@ def resolve_in(
     allow_plaintext: bool = False,
 ) -> ResolvedProfile:
     """Work out one profile; with `allow_plaintext` a secret in clear is masked, not refused."""
-    from dspy_profiles.marking import Marks  # not needed to choose one, as a notebook does at load
-
     overrides = Overrides(overrides or {})
     top = scene.catalog.get(choice.name, choice.reason)
     tree, parents = scene.catalog.effective(top)
@@ -187,8 +186,6 @@ def resolve_in(
 
 def overridden(profile: ResolvedProfile, overrides: Mapping[str, Any]) -> ResolvedProfile:
     """A resolved profile with further overrides on top."""
-    from dspy_profiles.marking import Marks
-
     overrides = Overrides(overrides)
     marks = Marks(profile.name, Scene.now().names, allow_plaintext=False)
     marks.secret_keys |= profile.secret_keys
