@@ -3,7 +3,10 @@
 from dspy_profiles.calls import Answer, Call, Held, Stage
 from dspy_profiles.errors import LiveCallBlocked
 
-__all__ = ["Guard"]
+__all__ = ["FORCED", "Guard"]
+
+# What to do where an offline profile is forced on code that has an LM of its own.
+FORCED = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
 
 _WHAT = {
     "lm": "would call the model {}",

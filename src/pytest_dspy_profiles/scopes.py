@@ -7,7 +7,7 @@ from dspy_profiles.budget.account import Account, Budget
 from dspy_profiles.budget.tally import Tally
 from dspy_profiles.calls import Stage
 from dspy_profiles.cassettes import Cassette
-from dspy_profiles.guard import Guard
+from dspy_profiles.guard import FORCED, Guard
 from dspy_profiles.limits import Budgets, Limits
 from dspy_profiles.meter import Meter
 from dspy_profiles.usage import Usage, total
@@ -19,10 +19,7 @@ HINT = (
     'mark it @pytest.mark.dspy_profile("mock"), record it on a cassette, or let it call: '
     "--dspy-live allow"
 )
-FORCED_HINT = (
-    "code that names its own LM knows nothing of profiles: give it the active one, lm(); or let it "
-    "call: --dspy-live allow"
-)
+FORCED_HINT = f"{FORCED}; or let it call: --dspy-live allow"
 
 
 @dataclass(eq=False)

@@ -214,10 +214,11 @@ async def test_a_field_is_streamed_in_pieces(mocked, adapter, is_async_program):
     *pieces, prediction = seen
     assert len(pieces) > 3
     said = "".join(piece.chunk for piece in pieces)
-    # DSPy streams a JSON field as its source, quotes and what follows included; of the others,
-    # 3.4.0 streams the line breaks around the field, too.
-    assert said.strip(' "\n').startswith("Paris is the capital, of course.")
-    assert adapter is dspy.JSONAdapter or said.strip() == "Paris is the capital, of course."
+    if dspy.__version__ == "3.4.0":  # it streams the line breaks around a field, too
+        said = said.strip("\n")
+    # DSPy streams a JSON field as its source, quotes and what follows included.
+    assert said.strip(' "').startswith("Paris is the capital, of course.")
+    assert adapter is dspy.JSONAdapter or said == "Paris is the capital, of course."
     assert prediction.answer == "Paris is the capital, of course."
     assert prediction.score == 3
 

@@ -87,6 +87,7 @@ def test_marks_of_a_list_and_of_a_package_that_a_conftest_gives_count_too(
 def test_the_marks_of_a_package_stand_in_its_init_file(
     run_both_ways, suite, write, dev_and_staging
 ):
+    # A mark that is not ours is pytest's own business, which takes none from there.
     mark = "import pytest\npytestmark = [pytest.mark.dspy_profile({!r}), pytest.mark.skip]\n"
     write("package/__init__.py", mark.format("dev"))
     write("package/below/__init__.py", "")

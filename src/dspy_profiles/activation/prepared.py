@@ -70,11 +70,10 @@ class Prepared:
 
 def _guard() -> "Stage":
     from dspy_profiles.calls import tap
-    from dspy_profiles.guard import Guard
+    from dspy_profiles.guard import FORCED, Guard
 
     tap()
-    hint = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
-    return Guard("this program", f"{resolver.FORCE_VARIABLE} with an offline profile", hint)
+    return Guard("this program", f"{resolver.FORCE_VARIABLE} with an offline profile", FORCED)
 
 
 def _watch_for_pinned() -> None:

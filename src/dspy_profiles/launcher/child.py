@@ -15,6 +15,7 @@ from dspy_profiles.activation.session import pin
 from dspy_profiles.calls import Stage
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.fetching import set_variables
+from dspy_profiles.guard import FORCED
 from dspy_profiles.imports import make_importable
 from dspy_profiles.launcher import readiness, verdict
 from dspy_profiles.launcher.session import Session
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from dspy_profiles.cassettes import Cassette
 
 __all__ = ["Fault", "activate"]
-
-HINT = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
 
 
 class Fault(NamedTuple):
@@ -80,7 +79,7 @@ def _standing(session: Session, profile: ResolvedProfile) -> Sequence[Stage]:
     if resolver.is_forced() and resolver.is_offline(profile):
         from dspy_profiles.launcher.stages import SessionGuard
 
-        standing.append(SessionGuard("this program", "--force with an offline profile", HINT))
+        standing.append(SessionGuard("this program", "--force with an offline profile", FORCED))
     if session.cassette is not None:
         standing += _tape(session.cassette, session.mode, profile)
     return standing
