@@ -127,6 +127,24 @@ if child == 0:
 print(exp.id)
 """
 
+# A child is under way while the block is left, and goes on to write.
+LIVES_ON = f"""{PROGRAM}
+begun, tell = os.pipe()
+over, close = os.pipe()
+def work():
+    os.close(close)
+    calls(0, 1, tell)
+    os.read(over, 1)
+    calls(1, 2)
+
+with record("lives on", store=store) as exp:
+    child = forked(work)
+    os.read(begun, 8)
+os.close(close)
+os.waitpid(child, 0)
+print(exp.id)
+"""
+
 # The store is on a disk that fills up; the program does not notice.
 STARVED = f"""{PROGRAM}
 import json
@@ -227,6 +245,15 @@ def test_forks_write_to_the_experiment_of_their_parent(files: Store) -> None:
     assert len({e.id for e in events}) == len(events) == found.details["events"]
     assert found.trials == 1
     assert files.verify(name) == []
+
+
+def test_what_a_child_writes_when_it_is_closed_is_told_and_does_not_count(files: Store) -> None:
+    name = run(LIVES_ON, files).stdout.strip()
+    experiment = files.get_experiment(name)
+    for _ in range(2):
+        (fault,) = files.verify(name)
+        assert (fault.kind, asked(files, experiment)) == ("late", [0])
+        files.rebuild()
 
 
 def test_a_fork_that_leaves_the_block_does_not_close_it(files: Store) -> None:

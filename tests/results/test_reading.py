@@ -1,6 +1,5 @@
 """Journals are read back whatever stands in them: what is damaged is told, the rest counts."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,25 +202,6 @@ class TestTampering:
         with path.open("ab") as file:
             file.write(path.read_bytes().splitlines(keepends=True)[-1])
         assert "tampered" in verify()
-
-    def test_lines_of_a_child_that_lives_on_do_not_count_and_are_told(
-        self, file_store: Store, lm: Any, program: Any
-    ) -> None:
-        with record("a run", store=file_store) as exp:
-            program(question="?")
-            child = os.fork()
-            if child == 0:
-                program(question="?")
-                os._exit(0)
-            os.waitpid(child, 0)
-        before = file_store.events(exp.id)
-        (journal,) = (Path(file_store.url[5:]) / "experiments" / exp.id).glob(f"journal-{child}-*")
-        with journal.open("ab") as file:
-            file.write(journal.read_bytes())
-        for _ in range(2):
-            assert {fault.kind for fault in file_store.verify(exp.id)} == {"late"}
-            file_store.rebuild()
-        assert file_store.events(exp.id) == before
 
     def test_rebuilding_does_not_hide_it(
         self, file_store: Store, folder: Path, verify: Callable[[], set[str]]
