@@ -4,6 +4,7 @@ This must stay light: it is loaded for every test, also where no test needs DSPy
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from dspy_profiles import environment, locations, redaction
 NUMBERS = count()
 # Whatever a developer may have set for their own work.
 FOREIGN = ("DSPY_*", "XDG_*", "*_API_KEY", "OPENAI_*")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores it, and so would every process that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

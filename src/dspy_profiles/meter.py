@@ -1,6 +1,5 @@
 """Adds up what passes: the outermost stage of a test, or of a session."""
 
-from collections import Counter
 from typing import Any
 
 from dspy_profiles.calls import Answer, Call, Stage
@@ -19,7 +18,6 @@ class Meter(Stage):
     def __init__(self) -> None:
         self._calls = self._tokens = self._cached = self._replayed = 0
         self._cost: float | None = 0.0
-        self.models: Counter[str] = Counter()
         self.errors: list[ProfileError] = []  # what was held back, also where nobody noticed
 
     @property
@@ -36,13 +34,11 @@ class Meter(Stage):
                 return
             self._calls += 1
             self._tokens += answer.tokens
-            self.models[call.model] += 1
 
     def failed(self, call: Call, error: BaseException) -> None:
         if call.kind == "lm":
             with _lock:
                 self._calls += 1
-                self.models[call.model] += 1
 
     def held(self, call: Call, error: ProfileError) -> None:
         self.errors.append(error)

@@ -47,11 +47,17 @@ def candidates(node: Any, asked: Asked) -> Chosen:
     if mark is not None and (mark.names or mark.is_none):
         return Chosen(mark.names, "a mark", mark.overrides, mark)
     overrides = mark.overrides if mark is not None else {}
-    if isinstance(node, pytest.Item):
+    if isinstance(node, pytest.Item) and _has_choosers(node.config):
         hooked = node.ihook.pytest_dspy_choose_profile(item=node)
         if hooked is not None:
             return Chosen((hooked,), "pytest_dspy_choose_profile", overrides, mark)
-    return Chosen(asked.named.names, asked.named.by, _merged(asked.overrides, overrides), mark)
+    overrides = _merged(asked.overrides, overrides) if overrides else asked.overrides
+    return Chosen(asked.named.names, asked.named.by, overrides, mark)
+
+
+def _has_choosers(config: pytest.Config) -> bool:
+    """Whether any plugin or conftest, wherever it stands, has this hook."""
+    return bool(config.hook.pytest_dspy_choose_profile.get_hookimpls())
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -67,9 +73,8 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, An
 def chosen(node: Any, asked: Asked, parameter: str | None) -> Chosen:
     """One profile or none: of a matrix, the parameter of the test."""
     found = candidates(node, asked)
-    if parameter is not None:
-        return replace(found, names=(parameter,))
-    return replace(found, names=found.names[:1])
+    names = found.names[:1] if parameter is None else (parameter,)
+    return found if names == found.names else replace(found, names=names)
 
 
 def parameter_of(item: Any) -> str | None:

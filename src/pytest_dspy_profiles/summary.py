@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Tested:
             "profile": self.profile,
             "outcome": self.outcome,
             "duration": round(self.duration, 6),
-            **asdict(self.usage),
+            **vars(self.usage),
         }
 
 
@@ -104,11 +104,11 @@ class Summary:
             "version": VERSION,
             "rootdir": str(config.rootpath),
             "profiles": [
-                {"name": name or None, "tests": counts[name], **asdict(usage)}
+                {"name": name or None, "tests": counts[name], **vars(usage)}
                 for name, usage in used.items()
                 if name or usage or counts[name]
             ],
-            "total": {"tests": len(self.tests), **asdict(total(used.values()))},
+            "total": {"tests": len(self.tests), **vars(total(used.values()))},
             "tests": [test.as_json() for test in self.tests.values()],
         }
 

@@ -84,10 +84,19 @@ def public():
         yield folder
 
 
+@pytest.fixture
+def anyones():
+    """A folder that everybody may write to: `edit` keeps there what it could not write."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield name
+
+
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_file_that_may_not_be_written_is_told_with_6(cli, public, command):
+def test_a_file_that_may_not_be_written_is_told_with_6(cli, public, anyones, command):
     under = (sys.executable, "-c", AS_NOBODY)
-    done = cli(*WRITERS[command], under=under, cwd=public, env={"EDITOR": EDITOR})
+    env = {"EDITOR": EDITOR, "TMPDIR": anyones}
+    done = cli(*WRITERS[command], under=under, cwd=public, env=env)
     assert (done.code, done.out) == (6, ""), done.err
     assert "could not be written: Permission denied" in done.err
     assert (public / "profiles.toml").read_text() == FILE
@@ -106,7 +115,7 @@ def test_an_output_file_that_may_not_be_written_is_told_with_6(cli, public):
 @pytest.mark.parametrize(
     "command", ["set", "init", "edit", "import", "secrets move", "schema", "export"]
 )
-def test_a_full_disk_is_told_with_6_and_loses_nothing(cli, tmp_path, command):
+def test_a_full_disk_is_told_with_6_and_loses_nothing(cli, tmp_path, anyones, command):
     mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", tmp_path]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own")
@@ -136,7 +145,7 @@ sys.exit(code)
         *words,
         under=("unshare", "-rm", sys.executable, "-c", script, tmp_path),
         input=FILE,
-        env={"EDITOR": EDITOR, "TMPDIR": "/tmp"},
+        env={"EDITOR": EDITOR, "TMPDIR": anyones},
     )
     assert (done.code, done.out) == (6, ""), done.err
     assert "No space left on device" in done.err

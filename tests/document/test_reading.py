@@ -1,5 +1,7 @@
 """Reading one file: what comes back, what is kept, and what is said of a file that is bad."""
 
+import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -253,3 +255,17 @@ def test_any_bytes_are_a_document_or_refused(tmp_path, content):
     else:
         assert found.data == tomli.loads(content.decode("utf-8-sig"))
         assert all(found.line((name,)) for name in found.data)
+
+
+@pytest.mark.parametrize("text", ["[a]\n", "[a\n"], ids=["sound", "broken"])
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_garbage_collector_is_afterwards_as_it_was(tmp_path, text, collects):
+    path = write(tmp_path, text)
+    if not collects:
+        gc.disable()
+    try:
+        with contextlib.suppress(InvalidFile):
+            read(path)
+        assert gc.isenabled() is collects
+    finally:
+        gc.enable()

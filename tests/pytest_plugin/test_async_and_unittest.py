@@ -232,7 +232,7 @@ def test_asynchronous_cases_of_unittest(run_both_ways, suite, dev_and_staging):
 
 def test_doctests(run_both_ways, write, dev_and_staging):
     write(
-        "code.py",
+        "told.py",
         '''
         """A module.
 
@@ -251,5 +251,5 @@ def test_doctests(run_both_ways, write, dev_and_staging):
         ''',
     )
     write("page.txt", ">>> import dspy\n>>> dspy.settings.lm.model\n'dev'\n")
-    run_both_ways("--doctest-modules", "--dspy-profile", "dev", "code.py").assert_outcomes(passed=2)
+    run_both_ways("--doctest-modules", "--dspy-profile", "dev", "told.py").assert_outcomes(passed=2)
     run_both_ways("--dspy-profile", "dev", "--doctest-glob", "*.txt").assert_outcomes(passed=1)

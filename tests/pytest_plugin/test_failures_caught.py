@@ -37,7 +37,7 @@ def test_a_refused_call_fails_its_subtest_and_the_next_one_runs(run_both_ways, s
 
 def test_a_failure_in_a_doctest_names_its_kind_and_its_line(run_both_ways, write) -> None:
     write(
-        "code.py",
+        "told.py",
         '''
         import dspy
         def asks():
@@ -59,13 +59,13 @@ def test_a_failure_in_a_doctest_names_its_kind_and_its_line(run_both_ways, write
     )
     words = ("--doctest-modules", "--dspy-profile", "mock", "--dspy-budget", "calls=0")
 
-    result = run_both_ways(*words, "--doctest-continue-on-failure", "code.py")
+    result = run_both_ways(*words, "--doctest-continue-on-failure", "told.py")
 
     text = result.stdout.str()
     for name in ("asks", "asks_twice"):
-        assert re.search(rf"^FAILED code.py::code.{name} - dspy: budget: ", text, re.MULTILINE)
-    assert re.search(r"code\.py:6: in code\.asks\n>>> dspy\.Predict", text)
-    assert re.search(r"code\.py:11: in code\.asks_twice\n>>> 1 \+ 1\nexpected 3, got 2", text)
-    assert re.search(r"code\.py:13: in code\.asks_twice\n>>> asks_a_model\(\)", text)
+        assert re.search(rf"^FAILED told.py::told.{name} - dspy: budget: ", text, re.MULTILINE)
+    assert re.search(r"told\.py:6: in told\.asks\n>>> dspy\.Predict", text)
+    assert re.search(r"told\.py:11: in told\.asks_twice\n>>> 1 \+ 1\nexpected 3, got 2", text)
+    assert re.search(r"told\.py:13: in told\.asks_twice\n>>> asks_a_model\(\)", text)
     assert "# my own line" in text
     assert PASSES_BY not in text

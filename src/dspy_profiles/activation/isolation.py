@@ -19,11 +19,12 @@ class Isolation:
 
     def __init__(self) -> None:
         self._pins: tuple[session.Pin, ...] | None = session.pins()
-        self._settings = _kept(session.beneath())
+        configured = session.beneath()
+        self._settings = _kept(configured)
         self._variable = dspy_internals.block_overrides()
         self._overrides = None if self._variable is None else self._variable.get()
         self._owner = dspy_internals.owner()
-        self._histories = _histories()
+        self._histories = [_Kept(each) for each in _histories(configured)]
         self._cache = vars(dspy).get("cache", _MISSING)
         dspy.cache = dspy.clients.Cache(
             enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
@@ -42,10 +43,10 @@ class Isolation:
         if self._variable is not None and self._variable.get() is not self._overrides:
             self._variable.set(self._overrides)
         dspy_internals.set_owner(self._owner)
-        for history in _histories():
-            history.object[:] = []
-        for history in self._histories:
-            history.as_it_was()
+        for history in _histories(settings):
+            history.clear()
+        for kept in self._histories:
+            kept.as_it_was()
         if self._cache is _MISSING:
             vars(dspy).pop("cache", None)
         else:
@@ -113,9 +114,8 @@ def _kept(settings: Mapping[str, Any]) -> dict[str, _Kept]:
     return {key: _Kept(value) for key, value in settings.items() if key != STAGES}
 
 
-def _histories() -> list[_Kept]:
+def _histories(configured: Mapping[str, Any]) -> list[list[Any]]:
     """DSPy's own history, and those of the LMs that outlive a test."""
-    lms = {id(lm): lm for lm in (*build.kept_lms(), dspy.settings.lm, session.beneath().get("lm"))}
-    found = [getattr(lm, "history", None) for lm in lms.values()]
-    lists = {id(each): each for each in found if isinstance(each, list)}
-    return [_Kept(each) for each in (dspy_internals.history(), *lists.values())]
+    lms = (*build.kept_lms(), dspy.settings.lm, configured.get("lm"))
+    found = (dspy_internals.history(), *(getattr(lm, "history", None) for lm in lms))
+    return list({id(each): each for each in found if isinstance(each, list)}.values())

@@ -153,7 +153,9 @@ def beneath() -> dict[str, Any]:
     config = dspy_internals.base_config() or {}
     with _lock:
         found = {**config, **_aside}
-    return {key: value for key, value in found.items() if value is not _MISSING}
+        for key in [key for key, value in _aside.items() if value is _MISSING]:
+            del found[key]
+    return found
 
 
 def put_back(values: Mapping[str, Any], pins: Sequence[Pin]) -> None:
@@ -164,15 +166,15 @@ def put_back(values: Mapping[str, Any], pins: Sequence[Pin]) -> None:
     if config is None:
         return
     with _lock:
-        for key in {*config, *values} - _aside.keys():
-            if key in values:
-                dict.__setitem__(config, key, values[key])
-            else:
-                dict.pop(config, key)
-        for key in _aside:
-            _aside[key] = values.get(key, _MISSING)
-        if _aside:
-            _settle(set(_aside))
+        for key in config.keys() - values.keys() - _aside.keys():
+            dict.pop(config, key)
+        dict.update(config, {key: value for key, value in values.items() if key not in _aside})
+        if not _aside:
+            return
+        aside = {key: values.get(key, _MISSING) for key in _aside}
+        changed = {key for key, value in aside.items() if value is not _aside[key]}
+        _aside.update(aside)
+        _settle({*changed, "callbacks"})  # a list that may have grown in place
 
 
 def pins() -> tuple[Pin, ...]:
