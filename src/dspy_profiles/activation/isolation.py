@@ -1,6 +1,5 @@
 """DSPy's state as it was: settings, histories and cache, put back after a test."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dspy
@@ -12,6 +11,51 @@ from dspy_profiles.calls import STAGES
 __all__ = ["Configuration", "Isolation"]
 
 _MISSING = object()
+_MUTABLE = (list, dict)  # changed in place, where others are replaced
+
+
+class Configuration:
+    """What is configured at one moment: settings with what is in them, overrides, the owner."""
+
+    def __init__(self) -> None:
+        self.settings = session.beneath()
+        self.settings.pop(STAGES, None)  # whoever stands them takes them away
+        self.inside = {
+            key: _Kept(value) for key, value in self.settings.items() if isinstance(value, _MUTABLE)
+        }
+        variable = dspy_internals.block_overrides()
+        self.overrides = None if variable is None else variable.get()
+        self.owner = dspy_internals.owner()
+
+    def restore(self, pins: tuple[session.Pin, ...]) -> None:
+        """Have this configured again, and of the pins only these in force."""
+        for kept in self.inside.values():
+            kept.restore()
+        now = session.beneath()
+        stages = {STAGES: now[STAGES]} if STAGES in now else {}
+        session.put_back({**self.settings, **stages}, pins)
+        variable = dspy_internals.block_overrides()
+        if variable is not None and variable.get() is not self.overrides:
+            variable.set(self.overrides)
+        dspy_internals.set_owner(self.owner)
+
+    def take_over(self, before: "Configuration") -> None:
+        """Count what was configured since `before` as having been there."""
+        now = Configuration()
+        for key in {*now.settings, *before.settings}:
+            if before.is_still(key, now.settings.get(key, _MISSING)):
+                continue
+            for of, news in ((self.settings, now.settings), (self.inside, now.inside)):
+                of.pop(key, None)
+                of.update({key: news[key]} if key in news else {})
+        if before.overrides is self.overrides:
+            self.overrides = now.overrides
+        if before.owner == self.owner:
+            self.owner = now.owner
+
+    def is_still(self, key: str, value: object) -> bool:
+        kept = self.inside.get(key)
+        return value is self.settings.get(key, _MISSING) and (kept is None or kept.is_as_it_was())
 
 
 class Isolation:
@@ -19,12 +63,8 @@ class Isolation:
 
     def __init__(self) -> None:
         self._pins: tuple[session.Pin, ...] | None = session.pins()
-        configured = session.beneath()
-        self._settings = _kept(configured)
-        self._variable = dspy_internals.block_overrides()
-        self._overrides = None if self._variable is None else self._variable.get()
-        self._owner = dspy_internals.owner()
-        self._histories = [_Kept(each) for each in _histories(configured)]
+        self._before = Configuration()
+        self._histories = [_Kept(each) for each in _histories(self._before)]
         self._cache = vars(dspy).get("cache", _MISSING)
         dspy.cache = dspy.clients.Cache(
             enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
@@ -35,87 +75,53 @@ class Isolation:
         """Put everything back, but for this pin. A second time does nothing."""
         if self._pins is None:
             return
-        pins = self._pins if keep is None else (*self._pins, keep)
-        settings = {key: value.as_it_was() for key, value in self._settings.items()}
-        if STAGES in (now := session.beneath()):  # whoever stands them takes them away
-            settings[STAGES] = now[STAGES]
-        session.put_back(settings, pins)
-        if self._variable is not None and self._variable.get() is not self._overrides:
-            self._variable.set(self._overrides)
-        dspy_internals.set_owner(self._owner)
-        for history in _histories(settings):
+        self._before.restore(self._pins if keep is None else (*self._pins, keep))
+        for history in _histories(self._before):
             history.clear()
         for kept in self._histories:
-            kept.as_it_was()
+            kept.restore()
         if self._cache is _MISSING:
             vars(dspy).pop("cache", None)
         else:
             dspy.cache = self._cache
         self._pins = None
 
-    def keep(self, before: "Configuration") -> None:
+    def keep(self, before: Configuration) -> None:
         """Count what was configured since as having been there: a wider fixture has done it."""
-        now = session.beneath()
-        for key in {*now, *before.settings}:
-            if key == STAGES:
-                continue
-            value, was = now.get(key, _MISSING), before.settings.get(key)
-            if was is not None and was.is_as_it_was(value):
-                continue
-            if value is _MISSING:
-                self._settings.pop(key, None)
-            else:
-                self._settings[key] = _Kept(value)
-        if self._variable is not None and before.overrides is self._overrides:
-            self._overrides = self._variable.get()
-        if before.owner == self._owner:
-            self._owner = dspy_internals.owner()
-
-
-class Configuration:
-    """What is configured at one moment, to find out what a fixture changes."""
-
-    def __init__(self) -> None:
-        variable = dspy_internals.block_overrides()
-        self.settings = _kept(session.beneath())
-        self.overrides = None if variable is None else variable.get()
-        self.owner = dspy_internals.owner()
+        self._before.take_over(before)
 
 
 class _Kept:
-    """A value, and what was in it if it is a list or a table that may be changed in place."""
+    """A list or a table, and what was in it: it may be changed in place."""
 
-    __slots__ = ("_inside", "object")
+    __slots__ = ("_inside", "_object")
 
-    def __init__(self, value: Any) -> None:
-        self.object = value
-        self._inside = value.copy() if isinstance(value, list | dict) else None
+    def __init__(self, value: list[Any] | dict[str, Any]) -> None:
+        self._object = value
+        self._inside = value.copy()
 
-    def as_it_was(self) -> Any:
-        if isinstance(self.object, list):
-            self.object[:] = self._inside or ()
-        elif self._inside is not None and not _holds_the_same(self.object, self._inside):
-            self.object.clear()
-            self.object.update(self._inside)
-        return self.object
+    def restore(self) -> None:
+        if self.is_as_it_was():
+            return
+        self._object.clear()
+        if isinstance(self._object, dict):
+            self._object.update(self._inside)
+        else:
+            self._object.extend(self._inside)
 
-    def is_as_it_was(self, value: object) -> bool:
-        return value is self.object and _holds_the_same(value, self._inside)
-
-
-def _holds_the_same(one: Any, other: Any) -> bool:
-    # By identity: what is equal may be another object, and an array knows no equal.
-    if isinstance(one, dict):
-        return {k: id(v) for k, v in one.items()} == {k: id(v) for k, v in other.items()}
-    return not isinstance(one, list) or [*map(id, one)] == [*map(id, other)]
+    def is_as_it_was(self) -> bool:
+        # By identity: what is equal may be another object, and an array knows no equal.
+        return _identities(self._object) == _identities(self._inside)
 
 
-def _kept(settings: Mapping[str, Any]) -> dict[str, _Kept]:
-    return {key: _Kept(value) for key, value in settings.items() if key != STAGES}
+def _identities(value: list[Any] | dict[str, Any]) -> object:
+    if isinstance(value, dict):
+        return {key: id(each) for key, each in value.items()}
+    return [*map(id, value)]
 
 
-def _histories(configured: Mapping[str, Any]) -> list[list[Any]]:
+def _histories(configured: Configuration) -> list[list[Any]]:
     """DSPy's own history, and those of the LMs that outlive a test."""
-    lms = (*build.kept_lms(), dspy.settings.lm, configured.get("lm"))
+    lms = (*build.kept_lms(), dspy.settings.lm, configured.settings.get("lm"))
     found = (dspy_internals.history(), *(getattr(lm, "history", None) for lm in lms))
     return list({id(each): each for each in found if isinstance(each, list)}.values())
