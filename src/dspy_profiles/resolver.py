@@ -219,10 +219,10 @@ def check_overrides(overrides: Mapping[str, Any], profile: str = "") -> None:
     overrides = Overrides(overrides)
     for section in overrides:
         if section not in SECTIONS and not did_you_mean(section, SECTIONS):
-            raise InvalidProfile(
-                f'"{section}" is not a section of a profile',
-                hint=f"overrides are sections: lm={{{section!r}: …}}, settings={{{section!r}: …}}",
-            )
+            hint = f"overrides are sections: lm={{{section!r}: …}}, settings={{{section!r}: …}}"
+            if isinstance(overrides[section], Mapping):  # meant as a section
+                hint = f"sections are {', '.join(s for s in SECTIONS if s != 'extends')}"
+            raise InvalidProfile(f'"{section}" is not a section of a profile', hint=hint)
         if section == "extends":
             raise InvalidProfile("extends cannot be overridden; it belongs in a profiles file")
         if section in ("lm", "rm", "adapter") and not isinstance(overrides[section], Mapping):

@@ -128,6 +128,13 @@ def test_an_override_outside_of_a_section_is_shown_where_it_belongs(project):
     assert "lm={'temperature': …}" in error.value.hint
 
 
+def test_an_override_of_an_unknown_section_gets_those_that_there_are(project):
+    with pytest.raises(InvalidProfile, match='"retriever" is not a section') as error:
+        resolve("mock", retriever={"k": 3})
+    assert error.value.hint.startswith("sections are description, lm, rm, adapter, ")
+    assert "extends" not in error.value.hint
+
+
 def test_extends_cannot_be_overridden(project):
     with pytest.raises(InvalidProfile, match="extends cannot be overridden"):
         resolve("mock", extends="x")

@@ -8,7 +8,6 @@ from datetime import date, time
 from typing import Any
 
 from dspy_profiles import dspy_api, secrets
-from dspy_profiles.dspy_api._values import names_role
 from dspy_profiles.errors import InvalidProfile, Place
 from dspy_profiles.fetching import references
 from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
@@ -122,7 +121,7 @@ class _Program:
         known = self.described["names"].get(str(path).replace(":", "."), path)
         kinds = _kinds(self.described["classes"].get(known))
         for name, value in arguments.items():
-            if name in kinds and names_role(kinds[name]) and value in self.profile.lms:
+            if name in kinds and dspy_api.names_role(kinds[name]) and value in self.profile.lms:
                 arguments[name] = _Code(f"lms[{_text(value)}]")
         name = self._imported((section, "class"), path)
         return self._call(f"{section} = ", name, (section,), arguments, kinds)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # each is loaded when it is first asked for: a cached read ne
     from dspy_profiles.dspy_api._findings import Finding
     from dspy_profiles.dspy_api._schema import profiles_schema, settings_schema
     from dspy_profiles.dspy_api._sections import PASSED_ON, every_key, known_keys
-    from dspy_profiles.dspy_api._values import check_value
+    from dspy_profiles.dspy_api._values import check_value, names_role
 
 __all__ = [
     "PASSED_ON",
@@ -33,6 +33,7 @@ __all__ = [
     "descriptor",
     "every_key",
     "known_keys",
+    "names_role",
     "profiles_schema",
     "settings_schema",
 ]
@@ -49,6 +50,7 @@ _ROOMS = {
     "describe_diff": "_diff",
     "every_key": "_sections",
     "known_keys": "_sections",
+    "names_role": "_values",
     "profiles_schema": "_schema",
     "settings_schema": "_schema",
 }
