@@ -69,7 +69,7 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES)
-def test_no_secret_gets_out_not_even_with_debug(cli, write, canary, use):
+def test_no_secret_gets_out_not_even_with_debug(cli, write, canary, use, tmp_path):
     text = f"""
         [p.lm]
         model = "a/b"
@@ -85,6 +85,7 @@ def test_no_secret_gets_out_not_even_with_debug(cli, write, canary, use):
     write("key.txt", f"{canary}-file")
     write("x.env", f"DSPY_LM_MODEL=a/b\nDSPY_LM_API_KEY={canary}-x\n")
     env = {"OPENAI_API_KEY": f"{canary}-environment", "EDITOR": "sh -c 'echo x >> $1' sh"}
+    env["TMPDIR"] = str(tmp_path)  # `edit` keeps there what it refuses
     write("profiles.toml", text)
     assert cli(*USES[use], "--debug", env=env).code is not None  # which looks for the canary
 

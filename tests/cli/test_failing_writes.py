@@ -171,14 +171,15 @@ with editing(Path(sys.argv[1])):
 """
 
 
-def test_a_lock_that_somebody_holds_is_told_with_6(cli, write):
+def test_a_lock_that_somebody_holds_is_told_with_6(cli, write, anyones):
     write("x.env", "DSPY_LM_MODEL=a/b\n")
     path = write("profiles.toml", FILE)
     command = [sys.executable, "-c", HOLDER, path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         for words in WRITERS.values():
-            done = cli(*words, under=(sys.executable, "-c", IMPATIENT), env={"EDITOR": EDITOR})
+            env = {"EDITOR": EDITOR, "TMPDIR": anyones}
+            done = cli(*words, under=(sys.executable, "-c", IMPATIENT), env=env)
             assert done.code == 6, (words, done.err)
             assert "another process has been writing this file" in done.err
         assert path.read_text() == FILE
