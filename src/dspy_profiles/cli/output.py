@@ -45,6 +45,7 @@ JSON_VERSION = 1
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ACCENT = "cyan"
 MUTED = "bright_black"
+NARROW_GAP = 2  # where columns would not fit otherwise
 
 _plain = False
 
@@ -144,24 +145,27 @@ class Columns:
     def lines(self, width: int) -> "Iterable[Text | Table]":
         """Each row on a line where all fit; else as a table that folds its cells."""
         widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
-        if sum(widths) + self.gap * (len(widths) - 1) > width or self._have_lines():
-            return [self._folded()]
-        return [self._line(row, widths) for row in self.rows]
+        gaps = len(widths) - 1
+        gap = min(self.gap, max(NARROW_GAP, (width - sum(widths)) // max(gaps, 1)))
+        if sum(widths) + gap * gaps > width or self._have_lines():
+            return [self._folded(gap)]
+        return [self._line(row, widths, gap) for row in self.rows]
 
     def _have_lines(self) -> bool:
         return any("\n" in cell.plain for row in self.rows for cell in row)
 
-    def _line(self, row: list[Text], widths: list[int]) -> Text:
+    @staticmethod
+    def _line(row: list[Text], widths: list[int], gap: int) -> Text:
         line = Text()
         for cell, width in zip(row, widths, strict=True):
-            line.append_text(cell).append(" " * (width - cell.cell_len + self.gap))
+            line.append_text(cell).append(" " * (width - cell.cell_len + gap))
         line.rstrip()
         return line
 
-    def _folded(self) -> "Table":
+    def _folded(self, gap: int) -> "Table":
         from rich.table import Table  # seldom needed, and slow for many rows
 
-        table = Table.grid(padding=(0, self.gap, 0, 0), pad_edge=False)
+        table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
         for _ in self.rows[0]:
             table.add_column(overflow="fold")  # a narrow terminal loses no text
         for row in self.rows:
