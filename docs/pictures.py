@@ -132,7 +132,7 @@ def main() -> None:
         _said("dspy-profiles trace latest --html trace.html", folder)
         (folder / "notebook.html").write_text(_notebook(folder), encoding="utf-8")
         with _browser() as browser:
-            _photographed(browser, folder / "trace.html", "trace", 1200, 860)
+            _photographed(browser, folder / "trace.html", "trace", 1200, 600)
             _photographed(browser, folder / "notebook.html", "notebook", 1000, 640)
 
 
