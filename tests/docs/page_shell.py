@@ -76,10 +76,10 @@ class Shell:
                 "PYTHONUNBUFFERED": "1",  # the two streams in the order of a terminal
                 # What litellm would fetch when it is imported it has on board as well.
                 "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-                # What only the tests of our own plugin need, and a reader need not have.
-                "PYTEST_ADDOPTS": "-p no:randomly -p no:rerunfailures",
-                # Said at the start of every pytest, where nobody has configured that plugin.
-                "PYTHONWARNINGS": "ignore:The configuration option",
+                # What only the tests of our own plugin need, and a reader need not have; and an
+                # option of which every pytest would say that nobody has set it.
+                "PYTEST_ADDOPTS": "-p no:randomly -p no:rerunfailures "
+                "-o asyncio_default_fixture_loop_scope=function",
                 # A test file that is written anew within a second may look like the one before.
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
