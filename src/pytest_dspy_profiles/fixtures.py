@@ -59,7 +59,7 @@ class UsageSoFar:
 def dspy_profile(request: pytest.FixtureRequest) -> "ResolvedProfile | None":
     """The profile that is in effect, resolved; None where none is."""
     suite = waking.suite(request.config)
-    return None if suite is None else suite.running.stand.active()
+    return None if suite is None else suite.running().stand.active()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def dspy_usage(request: pytest.FixtureRequest) -> UsageSoFar:
             "ask for it as an argument of the test",
             pytrace=False,
         )
-    return UsageSoFar(suite.running.test)
+    return UsageSoFar(suite.running().test)
 
 
 @pytest.fixture

@@ -69,9 +69,11 @@ class Suite:
         """Whether tests run in this process, and one of them was begun."""
         return self._running is not None
 
-    @property
     def running(self) -> Any:
-        """What runs the tests, made when it is first needed: it imports DSPy."""
+        """What runs the tests, made when it is first needed: it imports DSPy.
+
+        No property: an older pytest looks at each attribute of a plugin, to see if it is a fixture.
+        """
         if self._running is None:
             from dspy_profiles.budget.tally import Tally
             from pytest_dspy_profiles.running import Running
@@ -125,7 +127,7 @@ class Suite:
                 with blaming(self.config, self.asked.scene.settings.values["store"].origin):
                     self.book = SessionBook(self.asked, has_workers=has_workers)
             if not has_workers:
-                _ = self.running
+                self.running()
         except ProfileError as error:
             self._refuse(str(error))
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -198,7 +200,7 @@ class Suite:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper:
         profile = choosing.name_for(item, self.asked)
         item.stash[RECORD] = {"profile": profile}
-        self.running.test = None  # one that a mark skips is never begun
+        self.running().test = None  # one that a mark skips is never begun
         if self.witness is None:
             return (yield)
         with self.witness.test(item.nodeid, profile) as item.stash[TOLD]:
@@ -206,16 +208,16 @@ class Suite:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         told = item.stash.get(TOLD, None)
-        self.running.begin(item, None if told is None else told.trial)
+        self.running().begin(item, None if told is None else told.trial)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Wrapper:
-        with self.running.setting_up(fixturedef, request):
+        with self.running().setting_up(fixturedef, request):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Wrapper:
-        with self.running.calling(item):
+        with self.running().calling(item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -223,7 +225,7 @@ class Suite:
         record = item.stash[RECORD]
         failed = record.pop("failed", True)
         try:
-            with self.running.tearing_down():
+            with self.running().tearing_down():
                 result = yield
         except BaseException:
             failed = True
@@ -231,8 +233,8 @@ class Suite:
         else:
             return result
         finally:
-            test = self.running.finish(failed=failed)
-            record["cassettes"] = self.running.tapes.told()
+            test = self.running().finish(failed=failed)
+            record["cassettes"] = self.running().tapes.told()
             if test is not None:
                 usage = test.usage
                 record["usage"] = vars(usage)

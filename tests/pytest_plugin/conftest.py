@@ -21,7 +21,8 @@ STRICT = (
         "-W",
         "error",
     ),
-    *("-W", 'ignore:The configuration option "asyncio_default'),  # pytest-asyncio, in every suite
+    # Else pytest-asyncio says in every suite that it is not set.
+    *("-o", "asyncio_default_fixture_loop_scope=function"),
 )
 
 IN_ORDER = ("-p", "no:randomly")

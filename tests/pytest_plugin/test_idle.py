@@ -82,7 +82,7 @@ def test_a_suite_that_asks_for_nothing_runs_as_without_us(run, write, home, wher
 def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(run, write, home):
     write("test_it.py", ORDINARY)
     write(home / ".dspy/profiles.toml", '[default]\nextends = "mock"\n')
-    result = run("-n", "2", "-p", "no:asyncio")  # which may have to say something of its own
+    result = run("-n", "2")
     result.assert_outcomes(**OUTCOMES)
     assert "dspy:" not in result.stdout.str()
     assert result.errlines == []
