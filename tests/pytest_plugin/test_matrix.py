@@ -54,8 +54,11 @@ def test_each_test_runs_once_under_each(run_both_ways, suite):
     suite(EACH)
     result = run_both_ways(*BOTH)
     result.assert_outcomes(passed=13)
-    # The order is that of the tests, which not every pytest sorts alike.
-    result.stdout.fnmatch_lines_random(["dev *5 tests*", "staging *4 tests*", "mock *3 tests*"])
+    told = ["dev *5 tests*", "staging *4 tests*", "mock *3 tests*"]
+    if pytest.version_tuple < (9,):  # an older one may run the tests in another order
+        result.stdout.fnmatch_lines_random(told)
+    else:
+        result.stdout.fnmatch_lines(told)
 
 
 def test_a_keyword_selects_a_profile(run_both_ways, suite):
