@@ -68,6 +68,18 @@ def test_a_new_setting_goes_again() -> None:
     assert config() == before
 
 
+def test_a_callback_that_is_appended_beside_one_that_hears_goes_again() -> None:
+    hears, added = Listener(), Listener()
+    session.hear(hears)
+    try:
+        isolation = Isolation()
+        dspy.settings.callbacks.append(added)
+        isolation.end()
+        assert dspy.settings.callbacks == [hears]
+    finally:
+        session.unhear(hears)
+
+
 def test_a_setting_that_was_removed_is_back() -> None:
     dspy.configure(of_a_plugin=1)
     isolation = Isolation()
