@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.resolved import KeyPath, join_key, split_key
+from dspy_profiles.keys import KeyPath, join_key, split_key
 from dspy_profiles.sections import SECTIONS
 
 TEXTS = ("description", "env")  # sections whose values are texts, whatever they look like

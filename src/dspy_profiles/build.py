@@ -19,9 +19,10 @@ from dspy_profiles.content import content
 from dspy_profiles.errors import InvalidProfile, did_you_mean
 from dspy_profiles.fetching import Fetched, fetch
 from dspy_profiles.imports import import_path
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.locking import ProcessLock
 from dspy_profiles.provider_kinds import Provider
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = [
     "Built",

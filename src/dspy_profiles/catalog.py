@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from dspy_profiles import document
 from dspy_profiles.document import Document
 from dspy_profiles.errors import InvalidProfile, Place, ProfileNotFound, did_you_mean
+from dspy_profiles.keys import join_key
 from dspy_profiles.locations import Locations
-from dspy_profiles.resolved import Origin, Source, join_key
+from dspy_profiles.resolved import Origin, Source
 from dspy_profiles.sections import check_shape
 
 __all__ = [

@@ -9,8 +9,9 @@ from typing import Any, Union
 from dspy_profiles.dspy_api import PASSED_ON
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.fetching import Fetched
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.redaction import retold
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.secrets import Secret
 
 __all__ = ["BOOLEANS", "as_number", "construct", "plain"]

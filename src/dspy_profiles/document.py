@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import tomli
 
 from dspy_profiles.errors import InvalidFile, Place
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.locking import ProcessLock
-from dspy_profiles.resolved import KeyPath
 
 __all__ = ["RACY_NS", "Document", "Stamp", "read", "stamp"]
 

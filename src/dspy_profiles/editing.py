@@ -17,8 +17,8 @@ import tomli
 from dspy_profiles import splices
 from dspy_profiles.document import Document, read
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.replacing import locked, replace_file
-from dspy_profiles.resolved import KeyPath, join_key
 
 if TYPE_CHECKING:
     from tomlkit.items import Item

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from dspy_profiles import environment, plugins, secrets
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.redaction import remember
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = [
     "UNSET",

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pluggy
 
-from dspy_profiles.resolved import ResolvedProfile
-
+# `profile` is a `dspy_profiles.ResolvedProfile`, which stands above this module.
 hookspec = pluggy.HookspecMarker("dspy_profiles")
 
 
@@ -49,15 +49,15 @@ def dspy_profiles_redaction_rules() -> Iterable[str]:  # type: ignore[empty-body
 
 
 @hookspec
-def dspy_profiles_loaded(profile: ResolvedProfile) -> None:
+def dspy_profiles_loaded(profile: Any) -> None:
     """A profile was resolved and built, for the first time or because something changed."""
 
 
 @hookspec
-def dspy_profiles_activated(profile: ResolvedProfile) -> None:
+def dspy_profiles_activated(profile: Any) -> None:
     """A profile has become the active one."""
 
 
 @hookspec
-def dspy_profiles_deactivated(profile: ResolvedProfile) -> None:
+def dspy_profiles_deactivated(profile: Any) -> None:
     """A profile is no longer the active one."""

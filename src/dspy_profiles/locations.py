@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles.errors import InvalidFile
+from dspy_profiles.paths import expanded
 
 __all__ = [
     "PATH_VARIABLE",
@@ -16,7 +17,6 @@ __all__ = [
     "Layer",
     "Locations",
     "current",
-    "expanded",
     "find",
     "pin",
     "pinned",
@@ -121,13 +121,6 @@ def unpin() -> None:
 
 def pinned() -> bool:
     return _pinned is not None
-
-
-def expanded(text: str, home: Path | None = None) -> Path:
-    """A path with `~` filled in; a `~somebody` who does not exist stays as it is written."""
-    if home is not None and (text == "~" or text.startswith(("~/", f"~{os.sep}"))):
-        return home / text[2:]
-    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for the latter
 
 
 def _session(environ: Mapping[str, str]) -> Mapping[str, Any] | None:

@@ -9,8 +9,9 @@ from dspy_profiles import secrets
 from dspy_profiles.catalog import DEEPEST, Leaf, Node
 from dspy_profiles.environment import LEAST
 from dspy_profiles.errors import InvalidProfile, Place, PlaintextSecret
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.redaction import MASK, is_plaintext, remember
-from dspy_profiles.resolved import OVERRIDE, Items, KeyPath, Origin, Source, Table, join_key
+from dspy_profiles.resolved import OVERRIDE, Items, Origin, Source, Table
 from dspy_profiles.secret_names import Names
 
 __all__ = ["Marks"]

@@ -6,8 +6,9 @@ from typing import Any
 
 from dspy_profiles import resolver
 from dspy_profiles.errors import Place, ProfileError, ProfileNotFound
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.presence import holds_plaintext, presence
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key, leaves
+from dspy_profiles.resolved import ResolvedProfile, leaves
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.wording import on_path, place, shown
 

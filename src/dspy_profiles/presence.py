@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 
 from dspy_profiles import environment, secrets
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Scene
 
 __all__ = ["holds_plaintext", "presence"]

@@ -14,9 +14,10 @@ from dspy_profiles.construct import construct
 from dspy_profiles.content import Content, content
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.imports import import_path
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.providers.async_side import AsyncSide
 from dspy_profiles.redaction import redact, retold
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["NONE", "ProfileProvider", "Provider", "make", "placed"]
 

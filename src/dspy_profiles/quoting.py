@@ -4,7 +4,7 @@ import re
 
 import tomli
 
-from dspy_profiles.resolved import join_key
+from dspy_profiles.keys import join_key
 
 __all__ = ["name_as", "quoted_as", "unquoted"]
 

@@ -6,25 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-import tomli
-
-from dspy_profiles.errors import InvalidProfile, Place, did_you_mean
+from dspy_profiles.errors import Place, did_you_mean
+from dspy_profiles.keys import KeyPath, join_key, split_key
 
 __all__ = [
     "ACTIVE",
     "OVERRIDE",
     "Items",
-    "KeyPath",
     "Origin",
     "ResolvedProfile",
     "Source",
     "Table",
-    "join_key",
     "leaves",
-    "split_key",
 ]
-
-KeyPath = tuple[str, ...]
 
 # The active profile travels under this key among DSPy's own settings, and so goes wherever they
 # go: into dspy.Parallel's threads, asyncify's, tasks.
@@ -233,40 +227,3 @@ def leaves(table: Mapping[str, Any], prefix: KeyPath = ()) -> Iterator[tuple[Key
             yield from leaves(value, path)
         else:
             yield path, value
-
-
-def split_key(dotted: str) -> KeyPath:
-    """A key as TOML writes it: `lm.model`, `lm.extra_headers."x.y"`."""
-    # With two values, since `lm.model = 0 #` would bring one of its own.
-    zero, one = _path_to(f"{dotted} = 0"), _path_to(f"{dotted} = 1")
-    if zero is None or one is None or (zero[1], one[1]) != (0, 1) or "\n" in dotted:
-        raise InvalidProfile(f'"{dotted}" is not a key', hint="write section.key, as in lm.model")
-    return zero[0]
-
-
-def _path_to(statement: str) -> tuple[KeyPath, object] | None:
-    """What one statement sets, and to what."""
-    try:
-        node: Any = tomli.loads(statement)
-    except (ValueError, RecursionError):  # no TOML, or more than TOML's reader takes
-        return None
-    path: list[str] = []
-    while isinstance(node, dict) and len(node) == 1:
-        ((key, node),) = node.items()
-        path.append(key)
-    return tuple(path), node
-
-
-def join_key(path: KeyPath) -> str:
-    """The reverse of `split_key`."""
-    # An override may have keys that are no text, as {"logit_bias": {50256: -100}}.
-    return ".".join(part if _is_bare(part) else _quoted(part) for part in map(str, path))
-
-
-def _is_bare(part: str) -> bool:
-    return part.isascii() and part.replace("_", "a").replace("-", "a").isalnum()
-
-
-def _quoted(part: str) -> str:
-    # A JSON string is a TOML one, but for the one control character that JSON lets stand.
-    return json.dumps(part, ensure_ascii=False).replace("\x7f", "\\u007f")

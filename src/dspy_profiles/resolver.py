@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from dspy_profiles import environment, locations, settings
 from dspy_profiles.catalog import Catalog, Leaf, Node, merge, sections
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.locations import Locations
 from dspy_profiles.marking import Marks
-from dspy_profiles.resolved import OVERRIDE, KeyPath, ResolvedProfile, Source
+from dspy_profiles.resolved import OVERRIDE, ResolvedProfile, Source
 from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import SECTIONS, check_shape
 from dspy_profiles.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
-from dspy_profiles.locations import expanded
+from dspy_profiles.paths import expanded
 from dspy_profiles.redaction import (
     AUTH_SCHEME,
     MASK,

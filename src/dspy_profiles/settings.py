@@ -8,7 +8,8 @@ from typing import Any
 
 from dspy_profiles import document
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, did_you_mean
-from dspy_profiles.locations import Locations, expanded
+from dspy_profiles.locations import Locations
+from dspy_profiles.paths import expanded
 
 __all__ = [
     "BY_NAME",

@@ -15,8 +15,8 @@ from dspy_profiles.extents import (
     line_start,
     own_end,
 )
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.quoting import name_as, quoted_as
-from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.statements import Statement, inside, items, statements
 
 __all__ = [

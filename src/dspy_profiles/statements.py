@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.quoting import unquoted
-from dspy_profiles.resolved import KeyPath
 
 __all__ = ["Statement", "inside", "items", "statements"]
 

@@ -9,7 +9,7 @@ from IPython.core.getipython import get_ipython
 
 from dspy_profiles.assignments import assignment, nested
 from dspy_profiles.errors import InvalidProfile, did_you_mean
-from dspy_profiles.resolved import join_key
+from dspy_profiles.keys import join_key
 from dspy_profiles.sections import SECTIONS
 from dspy_profiles_ipython import parsers
 from dspy_profiles_ipython.telling import CELL

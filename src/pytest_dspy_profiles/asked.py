@@ -18,7 +18,12 @@ from dspy_profiles.wording import on_path
 from pytest_dspy_profiles.ini import blaming
 from pytest_dspy_profiles.options import FORCE, OPTIONS
 
-__all__ = ["Asked", "Named"]
+__all__ = ["Asked", "Named", "is_controller"]
+
+
+def is_controller(config: pytest.Config) -> bool:
+    """Return whether the tests run in other processes."""
+    return config.pluginmanager.has_plugin("dsession")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ The options are written by `python docs/generate.py` from the suite's table of s
 
 from typing import NamedTuple
 
-__all__ = ["FORCE", "KEEP", "MARKERS", "OPTIONS", "Option"]
+__all__ = ["FORCE", "KEEP", "MARKERS", "OPTIONS", "OUTPUT", "Option"]
+
+OUTPUT = "dspy_profiles"  # what each report bears, and what a worker of xdist leaves at its end
 
 
 class Option(NamedTuple):

@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_dspy_profiles import waking
-from pytest_dspy_profiles.waking import OUTPUT
+from pytest_dspy_profiles.options import OUTPUT
 
 if TYPE_CHECKING:
     from pytest_dspy_profiles.summary import Summary
 
-__all__ = ["Relay", "is_controller"]
+__all__ = ["Relay"]
 
 QUIETEST = -1  # -q; below that pytest says nothing at the end either
-
-
-def is_controller(config: pytest.Config) -> bool:
-    """Whether the tests run in other processes."""
-    return config.pluginmanager.has_plugin("dsession")
 
 
 class Relay:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dspy_profiles.budget.account import Account, Budget
 from dspy_profiles.budget.tally import Tally
 from dspy_profiles.calls import Stage
-from dspy_profiles.cassettes import Cassette
+from dspy_profiles.cassettes import Cassette, stages_for
 from dspy_profiles.guard import FORCED, Guard
 from dspy_profiles.limits import Budgets, Limits
 from dspy_profiles.meter import Meter
@@ -70,7 +70,7 @@ class Scopes:
         cassette: Cassette | None = None,
     ) -> Scope:
         meter = Meter()
-        stages: list[Stage] = [meter, *(cassette.stages if cassette is not None else ())]
+        stages: list[Stage] = [meter, *stages_for(cassette)]
         if (forced_by := blocked_by or self.forced_by) is not None:
             stages.append(Guard(name, forced_by, FORCED_HINT))
         elif self.live_blocked_by is not None:

@@ -13,14 +13,12 @@ from dspy_profiles.errors import ProfileError
 from dspy_profiles.redaction import redact
 from dspy_profiles.usage import Usage
 from pytest_dspy_profiles import choosing
-from pytest_dspy_profiles.asked import Asked
+from pytest_dspy_profiles.asked import Asked, is_controller
 from pytest_dspy_profiles.checking import Checks
 from pytest_dspy_profiles.ini import blaming
-from pytest_dspy_profiles.options import KEEP
+from pytest_dspy_profiles.options import KEEP, OUTPUT
 from pytest_dspy_profiles.recording import SessionBook, Told, Witness, add_report
-from pytest_dspy_profiles.relay import is_controller
 from pytest_dspy_profiles.summary import properties
-from pytest_dspy_profiles.waking import OUTPUT
 
 __all__ = ["Suite"]
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_dspy_profiles import packages
-from pytest_dspy_profiles.options import FORCE, OPTIONS
+from pytest_dspy_profiles.options import FORCE, OPTIONS, OUTPUT
 
 if TYPE_CHECKING:
     from pytest_dspy_profiles.suite import Suite
 
 __all__ = [
-    "OUTPUT",
     "Sleep",
     "is_awake",
     "is_wanted",
@@ -26,7 +25,6 @@ __all__ = [
 ]
 
 NAME = "dspy_profiles_suite"
-OUTPUT = "dspy_profiles"  # what each report bears, and what a worker of xdist leaves at its end
 MARKS = ("dspy_profile", "dspy_cassette", "dspy_budget")
 FIXTURES = frozenset({"dspy_profile", "dspy_lm", "dspy_usage", "dspy_mock"})
 # What takes effect by itself; the others only say how.

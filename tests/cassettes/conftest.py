@@ -11,7 +11,7 @@ import pytest
 
 from dspy_profiles.activation import stages
 from dspy_profiles.calls import STAGES
-from dspy_profiles.cassettes import Cassette
+from dspy_profiles.cassettes import Cassette, stages_for
 from dspy_profiles.providers.async_side import AsyncSide
 
 
@@ -113,7 +113,7 @@ def playing(path: Path) -> Callable[..., Any]:
         mode: str = "none", lm: Any = None, also: Any = (), **more: Any
     ) -> Iterator[Cassette]:
         cassette = Cassette(path, mode, **more)
-        stages.stand((*cassette.stages, *also))
+        stages.stand((*stages_for(cassette), *also))
         try:
             with dspy.context(lm=lm):
                 yield cassette

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette, describe, prune
+from dspy_profiles.cassettes import Cassette, describe, prune, stages_for
 from dspy_profiles.cassettes.format import Track, lines
 from dspy_profiles.cassettes.plain import dumped, fold, original, plain, unfold
 from dspy_profiles.cassettes.reading import read
@@ -66,7 +66,7 @@ def test_the_order_of_requests_does_not_depend_on_who_was_first(path, lm_of, ask
     files = []
     for order in ("abc", "cab"):
         cassette = Cassette(path, "all")
-        stages.stand(cassette.stages)
+        stages.stand(stages_for(cassette))
         with dspy.context(lm=lm_of(*[letter.upper() for letter in order])):
             for letter in order:
                 ask(letter)

@@ -10,14 +10,14 @@ import dspy
 import pytest
 
 from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette, describe
+from dspy_profiles.cassettes import Cassette, describe, stages_for
 from dspy_profiles.errors import WriteFailed
 
 WRITER = """
 import sys
 import dspy
 from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette
+from dspy_profiles.cassettes import Cassette, stages_for
 from dspy_profiles.providers.mock import MockEngine
 
 path, name = sys.argv[1:]
@@ -25,7 +25,7 @@ predict = dspy.Predict("question -> answer")
 with dspy.context(lm=dspy.LM("mock", engine=MockEngine(), cache=False)):
     for turn in range(10):
         cassette = Cassette(path, "new")
-        stages.stand(cassette.stages)
+        stages.stand(stages_for(cassette))
         predict(question=f"{name} {turn}")
         predict(question=f"shared {turn}")
         stages.stand(())
@@ -46,7 +46,7 @@ def test_two_processes_write_one_cassette_and_nothing_is_lost(path, tmp_path):
 def play(path, mode, lm, *questions, **more):
     """A cassette on which these were asked, and which is not saved yet."""
     cassette = Cassette(path, mode, **more)
-    stages.stand(cassette.stages)
+    stages.stand(stages_for(cassette))
     try:
         with dspy.context(lm=lm):
             for question in questions:
@@ -58,7 +58,7 @@ def play(path, mode, lm, *questions, **more):
 
 def said(path, silent, *questions):
     cassette = Cassette(path, "none")
-    stages.stand(cassette.stages)
+    stages.stand(stages_for(cassette))
     try:
         with dspy.context(lm=silent):
             predict = dspy.Predict("question -> answer")
@@ -131,7 +131,7 @@ def test_many_threads_record_and_replay_one_cassette(path, lm_of, silent):
 
     for mode, lm in (("once", lm_of(answer)), ("none", silent)):
         cassette = Cassette(path, mode)
-        stages.stand(cassette.stages)
+        stages.stand(stages_for(cassette))
         found = {}
 
         def run(numbers, lm=lm, found=found):
@@ -155,7 +155,7 @@ def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of
     questions = ["same"] * 40
     play(path, "once", lm, *questions).save()
     cassette = Cassette(path, "none")
-    stages.stand(cassette.stages)
+    stages.stand(stages_for(cassette))
     found = []
 
     def run():

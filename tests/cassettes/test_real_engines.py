@@ -11,7 +11,7 @@ import pytest
 from dspy_profiles import dspy_internals, redaction
 from dspy_profiles.activation import stages
 from dspy_profiles.calls import Held
-from dspy_profiles.cassettes import Cassette, scan
+from dspy_profiles.cassettes import Cassette, scan, stages_for
 from dspy_profiles.meter import Meter
 
 DIFFERS = ("timestamp", "uuid", "replayed")  # each time, and with each replay
@@ -73,7 +73,7 @@ def server():
 
 def seen(lm, cassette, ask):
     meter = Meter()
-    stages.stand((meter, *cassette.stages))
+    stages.stand((meter, *stages_for(cassette)))
     try:
         with dspy.context(lm=lm), dspy.track_usage() as tracker:
             said = [ask("Why?"), ask("How?")]
@@ -124,7 +124,7 @@ def test_recorded_again_from_the_same_server_the_file_is_the_same(server, path, 
 
 def test_a_miss_does_not_reach_the_network(server, path, ask):
     lm = dspy.LM("openai/gpt-4o-mini", api_key=KEY, api_base=server.url)
-    stages.stand(Cassette(path, "none").stages)
+    stages.stand(stages_for(Cassette(path, "none")))
     try:
         with dspy.context(lm=lm), pytest.raises(Held):
             ask()

@@ -12,7 +12,7 @@ from dspy.utils.callback import BaseCallback
 
 from dspy_profiles import dspy_internals
 from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette
+from dspy_profiles.cassettes import Cassette, stages_for
 from dspy_profiles.meter import Meter
 from dspy_profiles.providers.async_side import AsyncSide
 from dspy_profiles.providers.mock import MockEngine
@@ -151,7 +151,7 @@ IN_ORDER = {
 def seen(program, lm, cassette):
     """Everything that can be seen of a run."""
     noted, meter = Noted(), Meter()
-    stages.stand((meter, *cassette.stages))
+    stages.stand((meter, *stages_for(cassette)))
     try:
         with dspy.context(lm=lm, callbacks=[noted]), dspy.track_usage() as tracker:
             result = program()
@@ -205,7 +205,7 @@ def test_recording_again_gives_the_same_file_to_the_byte(program, path):
 def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
     recording = Cassette(path, "once")
     lm = mock_lm()
-    stages.stand(recording.stages)
+    stages.stand(stages_for(recording))
     with dspy.context(lm=lm):
         first = [repr(program()) for program in (chain_of_thought, react, several, gathered)]
     stages.stand(())
@@ -219,7 +219,7 @@ def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
         spec.loader.exec_module(programs)
         import dspy
         from dspy_profiles.activation import stages
-        from dspy_profiles.cassettes import Cassette
+        from dspy_profiles.cassettes import Cassette, stages_for
 
         class Never:
             supports_function_calling = True
@@ -230,7 +230,7 @@ def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
             acomplete = complete
 
         never = Never()
-        stages.stand(Cassette({str(path)!r}, "none").stages)
+        stages.stand(stages_for(Cassette({str(path)!r}, "none")))
         lm = dspy.LM("mock", engine=never, async_engine=programs.AsyncSide(never), cache=False)
         with dspy.context(lm=lm):
             names = ("chain_of_thought", "react", "several", "gathered")

@@ -12,7 +12,8 @@ from dspy_profiles.assignments import assignment, nested, typed
 from dspy_profiles.cli.env_form import assigned, raw_values, read_variables, variables
 from dspy_profiles.cli.python_form import program
 from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileError
-from dspy_profiles.resolved import ResolvedProfile, Table, join_key, split_key
+from dspy_profiles.keys import join_key, split_key
+from dspy_profiles.resolved import ResolvedProfile, Table
 from dspy_profiles.secret_names import Names
 
 GENERATED = settings(

@@ -8,7 +8,8 @@ import pickle
 import pytest
 
 from dspy_profiles.content import content
-from dspy_profiles.resolved import Items, Table, join_key, split_key
+from dspy_profiles.keys import join_key, split_key
+from dspy_profiles.resolved import Items, Table
 from dspy_profiles.resolver import overridden, resolve
 from dspy_profiles.secrets import Reference, Secret
 

@@ -21,8 +21,9 @@ from dspy_profiles.errors import (
 )
 from dspy_profiles.fetching import references, refuse_missing, secret_files, set_variables
 from dspy_profiles.imports import make_importable
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.locking import ProcessLock
-from dspy_profiles.resolved import ACTIVE, KeyPath, ResolvedProfile
+from dspy_profiles.resolved import ACTIVE, ResolvedProfile
 from dspy_profiles.sections import CLIENT_KEYS
 
 if TYPE_CHECKING:

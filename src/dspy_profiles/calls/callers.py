@@ -5,7 +5,6 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
-import dspy_profiles
 from dspy_profiles.errors import Place
 
 __all__ = ["caller", "is_own"]
@@ -13,10 +12,7 @@ __all__ = ["caller", "is_own"]
 _LIBRARIES = tuple(
     {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
     # Ours may be installed so that it can be edited; the plugins stand beside it.
-    | {
-        folder.resolve()
-        for folder in Path(dspy_profiles.__file__).parent.parent.glob("*dspy_prof*")
-    }
+    | {folder.resolve() for folder in Path(__file__).parents[2].glob("*dspy_prof*")}
 )
 
 

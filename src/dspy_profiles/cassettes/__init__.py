@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from dspy_profiles.cassettes.cassette import Cassette
     from dspy_profiles.cassettes.listing import Description, describe, prune
     from dspy_profiles.cassettes.modes import MODES, Mode, checked_mode
-    from dspy_profiles.cassettes.player import Player
+    from dspy_profiles.cassettes.player import Player, stages_for
     from dspy_profiles.cassettes.requests import MATCH, checked_match
     from dspy_profiles.cassettes.scan import Finding, scan
     from dspy_profiles.cassettes.tape import Entry
@@ -25,6 +25,7 @@ __all__ = [
     "describe",
     "prune",
     "scan",
+    "stages_for",
 ]
 
 # Most of these rooms import DSPy, and some who need another one have no use for it.
@@ -42,6 +43,7 @@ _ROOMS = {
     "describe": "listing",
     "prune": "listing",
     "scan": "scan",
+    "stages_for": "player",
 }
 
 

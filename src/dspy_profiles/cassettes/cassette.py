@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles.calls import Call, Stage
+from dspy_profiles.calls import Call
 from dspy_profiles.cassettes import dspy_forms
 from dspy_profiles.cassettes.format import VERSION
 from dspy_profiles.cassettes.merging import Added, write
 from dspy_profiles.cassettes.misses import explain
 from dspy_profiles.cassettes.modes import checked_mode
-from dspy_profiles.cassettes.player import Player
 from dspy_profiles.cassettes.reading import read
 from dspy_profiles.cassettes.requests import checked_match, model_of, request_of
 from dspy_profiles.cassettes.tape import Entry, Header, Tape
@@ -74,11 +73,6 @@ class Cassette:
 
     def __repr__(self) -> str:
         return f"Cassette({self._shown!r}, {self.mode!r})"
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """What to stand where calls are to be answered from here; nothing in mode off."""
-        return () if self.mode == "off" else (Player(self),)
 
     def take(self, key: str) -> tuple[int, tuple[Entry, int] | None]:
         """How often this was asked before, and the answer that is next, if there is one."""

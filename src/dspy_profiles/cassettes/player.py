@@ -16,7 +16,7 @@ from dspy_profiles.locking import ProcessLock
 if TYPE_CHECKING:
     from dspy_profiles.cassettes.cassette import Cassette
 
-__all__ = ["Player"]
+__all__ = ["Player", "stages_for"]
 
 _lock = ProcessLock()
 
@@ -136,3 +136,8 @@ class Player(Stage):
             raise Held(
                 InvalidProfile(message, "it takes a record and returns one, or None")
             ) from error
+
+
+def stages_for(cassette: "Cassette | None") -> tuple[Stage, ...]:
+    """Return the stages that play a cassette; none without one, or in mode "off"."""
+    return () if cassette is None or cassette.mode == "off" else (Player(cassette),)

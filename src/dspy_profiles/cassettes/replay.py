@@ -8,6 +8,7 @@ from dspy_profiles.calls import Answer, Call
 from dspy_profiles.cassettes.cassette import Cassette
 from dspy_profiles.cassettes.player import Player
 from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.paths import expanded
 from dspy_profiles.providers.offline import OfflineEngine
 
 __all__ = ["ReplayEngine"]
@@ -28,7 +29,7 @@ class ReplayEngine(OfflineEngine):
                 "the provider replay needs a cassette",
                 hint='write cassette = "demo.jsonl" beside class = "replay"',
             )
-        self._path = locations.current().root / locations.expanded(cassette)
+        self._path = locations.current().root / expanded(cassette)
         self._match = match
         self.start_afresh()
 

@@ -9,7 +9,8 @@ from dspy_profiles import resolver
 from dspy_profiles.cli.options import AsJson, File, profile_names
 from dspy_profiles.cli.output import MUTED, as_json, columns, emit, note, out
 from dspy_profiles.content import content
-from dspy_profiles.resolved import join_key, leaves
+from dspy_profiles.keys import join_key
+from dspy_profiles.resolved import leaves
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.wording import shown
 

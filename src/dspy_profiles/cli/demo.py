@@ -92,7 +92,8 @@ def _code(code: str, language: str) -> None:
 
 def _values(name: str) -> None:
     from dspy_profiles import resolve
-    from dspy_profiles.resolved import join_key, leaves
+    from dspy_profiles.keys import join_key
+    from dspy_profiles.resolved import leaves
 
     resolved = resolve(name)
     rows = []

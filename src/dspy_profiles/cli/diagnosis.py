@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dspy_profiles.cli.output import MUTED
 from dspy_profiles.errors import Place
-from dspy_profiles.resolved import join_key
+from dspy_profiles.keys import join_key
 from dspy_profiles.secrets import redact
 from dspy_profiles.wording import place
 

@@ -29,8 +29,8 @@ from dspy_profiles.errors import (
     ProfileError,
     WriteFailed,
 )
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.replacing import locked, replace_file
-from dspy_profiles.resolved import KeyPath, join_key
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.wording import on_path, place
 

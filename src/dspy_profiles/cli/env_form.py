@@ -12,7 +12,7 @@ from dspy_profiles.cli.in_clear import is_clear
 from dspy_profiles.document import _load
 from dspy_profiles.dspy_api import check_value, known_keys
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
-from dspy_profiles.resolved import KeyPath
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import SECTIONS
 

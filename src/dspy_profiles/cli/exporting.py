@@ -10,7 +10,8 @@ from dspy_profiles.cli.output import JSON_VERSION, as_json
 from dspy_profiles.document import Document
 from dspy_profiles.editing import Edit
 from dspy_profiles.errors import Place
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["as_payload", "rebased", "text"]
 

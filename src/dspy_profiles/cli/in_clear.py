@@ -6,8 +6,9 @@ from typing import Any
 from dspy_profiles import secrets
 from dspy_profiles.catalog import Definition, sections
 from dspy_profiles.errors import PlaintextSecret
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.marking import Marks
-from dspy_profiles.resolved import KeyPath, Source, Table, join_key
+from dspy_profiles.resolved import Source, Table
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secret_names import Names
 

@@ -99,7 +99,8 @@ def _profile_and_words(ctx: typer.Context) -> tuple[str | None, list[str]]:
 
 
 def _keys(profile: Any) -> list[str]:
-    from dspy_profiles.resolved import join_key, leaves
+    from dspy_profiles.keys import join_key
+    from dspy_profiles.resolved import leaves
 
     try:
         found = resolve_in(Scene.now(), Choice(str(profile), ""), allow_plaintext=True)

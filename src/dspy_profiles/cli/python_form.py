@@ -10,7 +10,8 @@ from typing import Any
 from dspy_profiles import dspy_api, secrets
 from dspy_profiles.errors import InvalidProfile, Place
 from dspy_profiles.fetching import references
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
+from dspy_profiles.keys import KeyPath, join_key
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.sections import CLIENT_KEYS
 
 __all__ = ["program"]

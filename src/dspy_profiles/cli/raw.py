@@ -7,7 +7,8 @@ from dspy_profiles import secrets
 from dspy_profiles.cli.in_clear import frozen, names_of
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.extents import comment_start, extent
-from dspy_profiles.resolved import KeyPath, Table
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import Table
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secret_names import Names
 from dspy_profiles.statements import Statement, inside, statements

@@ -22,8 +22,9 @@ from dspy_profiles.cli.output import (
     out_value,
 )
 from dspy_profiles.errors import ProfileNotFound, did_you_mean
+from dspy_profiles.keys import join_key, split_key
 from dspy_profiles.portrait import PLAINTEXT, applying, rows_of, summary, why
-from dspy_profiles.resolved import Origin, ResolvedProfile, join_key, leaves, split_key
+from dspy_profiles.resolved import Origin, ResolvedProfile, leaves
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.wording import on_path, shown, word
 

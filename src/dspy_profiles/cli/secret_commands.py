@@ -11,7 +11,7 @@ from dspy_profiles.cli.output import ACCENT, MUTED, columns, emit, note, out
 from dspy_profiles.cli.reading import origin_json
 from dspy_profiles.cli.secret_findings import Found, Status, look
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.resolved import join_key
+from dspy_profiles.keys import join_key
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secrets import redact
 from dspy_profiles.wording import place

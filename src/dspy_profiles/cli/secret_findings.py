@@ -10,7 +10,8 @@ from pathlib import Path
 from dspy_profiles import environment, resolver, secrets
 from dspy_profiles.errors import MissingSecret, ProfileError
 from dspy_profiles.fetching import fetch, missing, references
-from dspy_profiles.resolved import KeyPath, Origin, ResolvedProfile
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import Origin, ResolvedProfile
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.sections import CLIENT_KEYS
 from dspy_profiles.wording import on_path

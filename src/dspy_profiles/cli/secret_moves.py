@@ -25,7 +25,7 @@ from dspy_profiles.cli.writing import rewriting
 from dspy_profiles.document import Document
 from dspy_profiles.editing import Edit, editing
 from dspy_profiles.errors import InvalidFile, Place, WriteFailed
-from dspy_profiles.resolved import KeyPath, join_key
+from dspy_profiles.keys import KeyPath, join_key
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secret_names import Names
 from dspy_profiles.wording import on_path

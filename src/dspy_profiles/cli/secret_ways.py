@@ -9,8 +9,8 @@ from typing import Any
 
 from dspy_profiles import environment, secrets
 from dspy_profiles.catalog import Definition
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.redaction import AUTH_SCHEME
-from dspy_profiles.resolved import KeyPath
 from dspy_profiles.resolver import Scene
 
 __all__ = ["Find", "Taken", "Way"]

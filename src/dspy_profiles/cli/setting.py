@@ -24,7 +24,7 @@ from dspy_profiles.cli.output import ACCENT, MUTED, columns, out, warn
 from dspy_profiles.cli.targets import Target, changing, target
 from dspy_profiles.editing import Edit
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
-from dspy_profiles.resolved import KeyPath, join_key, split_key
+from dspy_profiles.keys import KeyPath, join_key, split_key
 from dspy_profiles.resolver import Scene
 from dspy_profiles.wording import on_path, shown, word
 

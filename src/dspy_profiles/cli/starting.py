@@ -16,7 +16,8 @@ from dspy_profiles.cli.options import File, ToProject, ToUser, need_a_person
 from dspy_profiles.cli.output import ACCENT, MUTED, columns, note, out
 from dspy_profiles.cli.targets import Target, changing, check_name, refuse_taken, target
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, did_you_mean
-from dspy_profiles.resolved import join_key, leaves
+from dspy_profiles.keys import join_key
+from dspy_profiles.resolved import leaves
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secrets import VARIABLE
 from dspy_profiles.wording import on_path, place, word

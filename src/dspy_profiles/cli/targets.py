@@ -15,8 +15,8 @@ from dspy_profiles.cli.output import warn
 from dspy_profiles.dspy_api import Finding
 from dspy_profiles.editing import Edit, editing
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.locations import Layer
-from dspy_profiles.resolved import KeyPath
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.wording import on_path
 

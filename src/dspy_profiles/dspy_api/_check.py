@@ -9,7 +9,8 @@ from dspy_profiles.dspy_api._keys import Keys
 from dspy_profiles.dspy_api._sections import HAVE_SECTIONS, Shape, shape_of, users_settings
 from dspy_profiles.dspy_api._values import is_reference
 from dspy_profiles.errors import did_you_mean
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.sections import SECTIONS
 
 __all__ = ["check"]

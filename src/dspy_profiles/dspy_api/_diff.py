@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from dspy_profiles.dspy_api._sections import users_settings
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["Change", "breaks", "describe_diff"]
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dspy_profiles.errors import Place
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
+from dspy_profiles.keys import KeyPath, join_key
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["Finding", "Findings", "Severity"]
 

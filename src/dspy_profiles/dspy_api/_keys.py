@@ -13,7 +13,8 @@ from dspy_profiles.dspy_api._values import (
     without_references,
 )
 from dspy_profiles.errors import did_you_mean
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["Keys"]
 

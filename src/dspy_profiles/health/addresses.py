@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from dspy_profiles import environment, secrets
 from dspy_profiles.errors import Place
 from dspy_profiles.fetching import references
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.keys import KeyPath
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.secret_names import Names
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dspy_profiles.errors import Place, ProfileError
-from dspy_profiles.resolved import KeyPath
+from dspy_profiles.keys import KeyPath
 
 __all__ = ["Fault", "Severity"]
 

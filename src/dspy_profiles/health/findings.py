@@ -13,8 +13,9 @@ from dspy_profiles.errors import InvalidProfile, Place, PlaintextSecret, Profile
 from dspy_profiles.health.faults import Fault
 from dspy_profiles.health.lineage import Key, Lineage, named
 from dspy_profiles.health.survey import Survey, survey
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.marking import Marks
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, Source
+from dspy_profiles.resolved import ResolvedProfile, Source
 from dspy_profiles.secret_names import Names
 from dspy_profiles.sections import check_shape
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dspy_profiles.dspy_api import cache_folder
 from dspy_profiles.health.faults import Fault
-from dspy_profiles.locations import expanded
+from dspy_profiles.paths import expanded
 from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["unwritable"]

@@ -11,8 +11,9 @@ from io import StringIO
 
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError
 from dspy_profiles.health.faults import Fault
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.redaction import redact, retold
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.resolved import ResolvedProfile
 
 __all__ = ["dspy_fault", "ended", "import_fault", "provider_class", "quiet"]
 

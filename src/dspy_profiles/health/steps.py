@@ -8,8 +8,9 @@ from dspy_profiles.errors import ProfileError
 from dspy_profiles.fetching import UNSET, missing, set_variables
 from dspy_profiles.health import packages
 from dspy_profiles.health.faults import Fault
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.redaction import retold
-from dspy_profiles.resolved import KeyPath, ResolvedProfile
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.wording import word
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from dspy_profiles.catalog import Catalog
 from dspy_profiles.document import Document
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
 from dspy_profiles.health.faults import Fault
+from dspy_profiles.keys import KeyPath
 from dspy_profiles.locations import Locations
-from dspy_profiles.resolved import KeyPath
 from dspy_profiles.resolver import Scene
 from dspy_profiles.secret_names import Names
 from dspy_profiles.settings import TOOL, Settings, SettingValue, from_table

@@ -7,7 +7,8 @@ from typing import Any
 from dspy_profiles import dspy_api, environment, fetching, plugins, resolver, secrets
 from dspy_profiles.dspy_api import Finding
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret
-from dspy_profiles.resolved import KeyPath, ResolvedProfile, join_key
+from dspy_profiles.keys import KeyPath, join_key
+from dspy_profiles.resolved import ResolvedProfile
 from dspy_profiles.resolver import Choice, Scene
 from dspy_profiles.sections import CLIENT_KEYS
 

@@ -6,7 +6,7 @@ from typing import Any
 from dspy_profiles import locations, plugins, settings
 from dspy_profiles.errors import ProfileError, StoreError, did_you_mean
 from dspy_profiles.imports import import_path
-from dspy_profiles.locations import expanded
+from dspy_profiles.paths import expanded
 from dspy_profiles.results.store.addresses import masked
 from dspy_profiles.results.store.protocol import Store
 from dspy_profiles.secrets import retold

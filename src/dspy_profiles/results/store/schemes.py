@@ -7,6 +7,7 @@ from typing import Any
 from dspy_profiles import locations
 from dspy_profiles.errors import StoreError
 from dspy_profiles.locking import ProcessLock
+from dspy_profiles.paths import expanded
 from dspy_profiles.results.folder import FolderShelf
 from dspy_profiles.results.shelf import MemoryShelf
 from dspy_profiles.results.store import addresses
@@ -28,7 +29,7 @@ def file(name: str, folder: Path) -> Store:
     name = name.removeprefix("//")  # file:///srv/results
     if not name:
         raise StoreError("file: needs a folder", hint="write file:results")
-    root = folder / locations.expanded(name)
+    root = folder / expanded(name)
     if root.exists() and not root.is_dir():
         raise StoreError(f"{root} is no folder", hint="name a folder: file:results")
     return JournalStore(f"file:{root}", FolderShelf(root))
@@ -40,7 +41,7 @@ def sqlite(name: str, folder: Path) -> Store:
             f'"sqlite:{name}" names no file',
             hint="write sqlite:results.db, or sqlite:/srv/results.db; memory: is in memory",
         )
-    path = folder / locations.expanded(name)
+    path = folder / expanded(name)
     if path.is_dir():
         raise StoreError(f"{path} is a folder", hint="name a file: sqlite:results.db")
     opened: Store = _sql("sql").in_file(path)
