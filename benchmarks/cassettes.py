@@ -14,7 +14,7 @@ from dspy.clients.engines.lm15_engine import LM15Engine
 
 from benchmarks.measuring import Row, interleaved
 from dspy_profiles import profile
-from dspy_profiles.cassettes import Cassette
+from dspy_profiles.calls.cassettes import Cassette
 
 CALLS = 1000
 ROUNDS = 9
@@ -26,7 +26,7 @@ TEXT = "Paris is where it was, and what it was. "
 OPENED = """
 import re, sys
 import dspy
-from dspy_profiles.cassettes import Cassette
+from dspy_profiles.calls.cassettes import Cassette
 
 def peak():
     with open("/proc/self/status") as status:

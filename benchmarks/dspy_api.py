@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 RUNS = 25
-DESCRIBE = "from dspy_profiles.dspy_api import descriptor; descriptor()"
+DESCRIBE = "from dspy_profiles.schema import descriptor; descriptor()"
 
 
 def measure() -> dict[str, float]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from benchmarks.measuring import Row, interleaved
-from dspy_profiles.launcher.launching import launch
+from dspy_profiles.run import launch
 
 
 def rows() -> list[Row]:

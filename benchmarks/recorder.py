@@ -15,8 +15,8 @@ from dspy.utils.callback import BaseCallback
 
 from benchmarks.measuring import Row, interleaved
 from dspy_profiles.results import record
-from dspy_profiles.results.book import Book
-from dspy_profiles.results.shelf import Durability
+from dspy_profiles.results.journal._base import Durability
+from dspy_profiles.results.recording import ExperimentWriter
 from dspy_profiles.results.store import open_store
 
 LATENCY = 0.02
@@ -108,7 +108,7 @@ def _seconds(inside: "_Inside", body: Callable[..., None], *arguments: Any) -> f
 
 def _events_a_second(folder: str, mode: Durability) -> float:
     """Of one thread, each event a trial of its own."""
-    book = Book(open_store(f"file:{folder}/{mode}"), mode, mode)
+    book = ExperimentWriter(open_store(f"file:{folder}/{mode}"), mode, mode)
     many = EVENTS if mode == "process" else EVENTS // 10
     start = time.perf_counter()
     for _ in range(many):

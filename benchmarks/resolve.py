@@ -11,7 +11,7 @@ from benchmarks.measuring import Row
 
 COLD = """
 import json, sys, time
-from dspy_profiles.resolver import resolve
+from dspy_profiles.profiles import resolve
 import tomllib
 text = open("profiles.toml").read()
 start = time.perf_counter()

@@ -13,9 +13,9 @@ import orjson
 
 from benchmarks.measuring import Row
 from benchmarks.postgresql import server
-from dspy_profiles.results import archive
-from dspy_profiles.results.folder import FolderShelf
-from dspy_profiles.results.ids import new_id
+from dspy_profiles.results import new_id
+from dspy_profiles.results.journal import _archive as archive
+from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.store import Store, open_store
 
 EXPERIMENTS = 1000
@@ -63,7 +63,7 @@ def _rows(folder: Path, address: str | None) -> list[Row]:
 
 def _make(root: str) -> None:
     """One closed experiment, as a program that was recorded leaves it."""
-    shelf, name = FolderShelf(Path(root)), new_id()
+    shelf, name = FolderStorage(Path(root)), new_id()
     shelf.adopt(name, "journal-1-0.jsonl", _lines(name))
     archive.seal(shelf, name, "done", ended=WHEN.format(999_999))
     seal = archive.seal_of(shelf, name)
@@ -94,7 +94,7 @@ def _lines(name: str) -> Iterator[bytes]:
 def _archive(url: str, root: str) -> tuple[str, float]:
     """The same experiments in a database: what `recover` does with closed ones."""
     with open_store(url) as store:
-        assert isinstance(store.shelf, FolderShelf)
+        assert isinstance(store.shelf, FolderStorage)
         shutil.copytree(root, store.shelf.root, copy_function=os.link)
         start = time.perf_counter()
         store.recover()

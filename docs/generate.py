@@ -14,11 +14,13 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 import dspy_profiles
-from dspy_profiles import errors, redaction, secret_names
-from dspy_profiles.cli.app import app
-from dspy_profiles.sections import SECTIONS
-from dspy_profiles.settings import SETTINGS
-from pytest_dspy_profiles import options
+from dspy_profiles import errors
+from dspy_profiles.cli._app import app
+from dspy_profiles.config import SETTINGS
+from dspy_profiles.profiles import SECTIONS
+from dspy_profiles.secrets import _names as secret_names
+from dspy_profiles.secrets import _redaction as redaction
+from pytest_dspy_profiles import _options as options
 
 DOCS = Path(__file__).parent
 CODE = Path(dspy_profiles.__file__).parent
@@ -72,7 +74,7 @@ def values_of(option: options.Option) -> str:
 
 
 def failure_kinds() -> str:
-    from pytest_dspy_profiles.failures import HINTS, KINDS
+    from pytest_dspy_profiles._failures import HINTS, KINDS
 
     raised: dict[str, list[str]] = {}
     for name, kind in (*KINDS.items(), ("ValueError", "no LM")):
@@ -126,7 +128,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def signature(path: str) -> str:
-    """How something is called, read from the source: `activation/block.py profile`."""
+    """How something is called, read from the source: `activation/_block.py profile`."""
     file, _, name = path.partition(" ")
     found = named(ast.parse((CODE / file).read_text("utf-8")), name)
     if isinstance(found[0], ast.ClassDef):
@@ -185,19 +187,24 @@ def parameter(argument: ast.arg, default: ast.expr | None) -> str:
     return said if default is None else f"{said} = {ast.unparse(default)}".replace("'", '"')
 
 
-def rooms(given: str) -> str:
-    """What each of these modules says of itself."""
-    return table(
-        ("room", "what it is for"), ((f"`{name}`", purpose(name)) for name in given.split())
-    )
+def packages() -> str:
+    """The packages of the picture in design.md, from the lowest line up."""
+    rows = ((f"`{name}`", purpose(name)) for line in reversed(layers()) for name in line)
+    return table(("package", "purpose"), rows)
+
+
+def layers() -> list[list[str]]:
+    """The lines of the picture in design.md, from the highest down."""
+    picture = (DOCS / "design.md").read_text("utf-8").split("```text\n")[1].split("```")[0]
+    return [line.split() for line in picture.splitlines()]
 
 
 def purpose(name: str) -> str:
-    """The first paragraph of a module's own text."""
+    """The first paragraph of a module's docstring."""
     path = (CODE if name not in PACKAGES else CODE.parent) / name.replace(".", "/")
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    said = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
-    return " ".join(said.partition("\n\n")[0].split())
+    text = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def benchmarks() -> str:
@@ -230,6 +237,7 @@ def help_of(words: str) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
+    "packages": packages,
     "sections": sections,
     "settings": settings,
     "errors": error_classes,
@@ -245,8 +253,6 @@ def part(name: str) -> str:
     """What belongs between the markers of that name."""
     if name.startswith("signature "):
         return signature(name.removeprefix("signature "))
-    if name.startswith("rooms "):
-        return rooms(name.removeprefix("rooms "))
     if name.startswith("help"):
         return help_of(name.removeprefix("help"))
     return PARTS[name]()
@@ -278,7 +284,7 @@ def current_options(text: str) -> str:
     return re.sub(r"(?<=# generated\n)(?:.*\n)*?(?=# /generated)", lambda _: pytest_options(), text)
 
 
-OPTIONS = CODE.parent / "pytest_dspy_profiles" / "options.py"
+OPTIONS = CODE.parent / "pytest_dspy_profiles" / "_options.py"
 
 
 def current(text: str) -> str:

@@ -15,7 +15,9 @@ from textwrap import dedent
 
 import pytest
 
-from dspy_profiles import environment, locations, redaction
+from dspy_profiles.config import _locations as locations
+from dspy_profiles.secrets import _dotenv as environment
+from dspy_profiles.secrets import _redaction as redaction
 
 NUMBERS = count()
 # Whatever a developer may have set for their own work.
@@ -103,8 +105,9 @@ def clean_dspy() -> Iterator[None]:
     """DSPy as a fresh process has it, and nothing of ours kept from another test."""
     import dspy
 
-    from dspy_profiles import build, dspy_internals
-    from dspy_profiles.activation import prepared
+    from dspy_profiles import _dspy as dspy_internals
+    from dspy_profiles.activation import _prepare as prepared
+    from dspy_profiles.objects import _build as build
 
     module = sys.modules["dspy.dsp.utils.settings"]
     before = dict(module.main_thread_config)
@@ -149,15 +152,15 @@ def clean_calls(
 @pytest.fixture
 def stand() -> Iterator[Callable[..., None]]:
     """Stands stages for the whole process until the test ends."""
-    from dspy_profiles.activation import stages
+    from dspy_profiles.activation import _stages as stages
 
-    yield lambda *given: stages.stand(given)
-    stages.stand(())
+    yield lambda *given: stages.set_process_stages(given)
+    stages.set_process_stages(())
 
 
 def _forget() -> None:
     """Empty what lives as long as the process; all private names that tests reset stand here."""
-    locations.unpin()
+    locations.unpin_locations()
     redaction._known.clear()
     redaction._rules.clear()
     environment._from_files.clear()

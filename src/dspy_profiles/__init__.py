@@ -3,68 +3,46 @@
 Each name is loaded when it is first used, so that importing this package costs next to nothing.
 """
 
-from importlib import import_module
+from dspy_profiles._lazy import attach
 
 TYPE_CHECKING = False  # `typing` would cost as much as all the rest
 if TYPE_CHECKING:
-    from dspy_profiles.activation import (
-        Configured,
-        bind,
-        configure,
-        current_profile,
-        embedder,
-        lm,
-        profile,
-        with_profile,
-    )
-    from dspy_profiles.errors import ProfileError, ProfileWarning
-    from dspy_profiles.resolved import Origin, ResolvedProfile
-    from dspy_profiles.resolver import list_profiles, resolve
+    from dspy_profiles.activation import Configured as Configured
+    from dspy_profiles.activation import bind as bind
+    from dspy_profiles.activation import configure as configure
+    from dspy_profiles.activation import current_profile as current_profile
+    from dspy_profiles.activation import embedder as embedder
+    from dspy_profiles.activation import lm as lm
+    from dspy_profiles.activation import profile as profile
+    from dspy_profiles.activation import with_profile as with_profile
+    from dspy_profiles.errors import ProfileError as ProfileError
+    from dspy_profiles.errors import ProfileWarning as ProfileWarning
+    from dspy_profiles.profiles import Origin as Origin
+    from dspy_profiles.profiles import ResolvedProfile as ResolvedProfile
+    from dspy_profiles.profiles import list_profiles as list_profiles
+    from dspy_profiles.profiles import resolve as resolve
 
     __version__: str
+else:
+    _load, _, __all__ = attach(
+        __name__,
+        {
+            "activation": (
+                "Configured bind configure current_profile embedder lm profile with_profile"
+            ),
+            "errors": "ProfileError ProfileWarning",
+            "profiles": "Origin ResolvedProfile list_profiles resolve",
+        },
+    )
 
-__all__ = [
-    "Configured",
-    "Origin",
-    "ProfileError",
-    "ProfileWarning",
-    "ResolvedProfile",
-    "__version__",
-    "bind",
-    "configure",
-    "current_profile",
-    "embedder",
-    "list_profiles",
-    "lm",
-    "profile",
-    "resolve",
-    "with_profile",
-]
-
-_HOMES = {
-    "Origin": "resolved",
-    "ProfileError": "errors",
-    "ProfileWarning": "errors",
-    "ResolvedProfile": "resolved",
-    "list_profiles": "resolver",
-    "resolve": "resolver",
-}
-
-
-if not TYPE_CHECKING:  # a type checker is not to take every misspelt name for one of ours
+    __all__ += ["__version__"]
 
     def __getattr__(name: str) -> object:
-        if name == "__version__":
-            from importlib.metadata import version
+        if name != "__version__":
+            return _load(name)
+        from importlib.metadata import version
 
-            value: object = version("dspy-profiles")
-        elif name in __all__:
-            value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'activation')}"), name)
-        else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = value
-        return value
+        return version("dspy-profiles")
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return sorted(__all__)

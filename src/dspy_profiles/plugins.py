@@ -7,9 +7,10 @@ from typing import Any
 
 import pluggy
 
-from dspy_profiles import hookspecs, redaction, secrets
+from dspy_profiles import hookspecs
+from dspy_profiles._locks import ProcessLock
 from dspy_profiles.errors import ProfileError, ProviderError
-from dspy_profiles.locking import ProcessLock
+from dspy_profiles.secrets import BUILT_IN_SCHEMES, Fetch, Schemes, add_rule, retold
 
 __all__ = [
     "commands",
@@ -52,7 +53,7 @@ class Manager(pluggy.PluginManager):
         codes = {frame.f_code for frame, _ in walk_tb(error.__traceback__)}
         raised = (impl for impl in impls if getattr(impl.function, "__code__", None) in codes)
         named = next((self._named(impl.plugin, impl.plugin_name) for impl in raised), "a plugin")
-        said, cause = redaction.retold(error)
+        said, cause = retold(error)
         blamed = ProviderError(f"{named} of dspy-profiles fails in {hook}: {said}", hint=MEND)
         blamed.__cause__ = cause
         outcome.force_exception(blamed)
@@ -70,7 +71,7 @@ class Manager(pluggy.PluginManager):
         self._count()
         for rules in self.hook.dspy_profiles_redaction_rules():
             for rule in rules:
-                redaction.add_rule(rule)
+                add_rule(rule)
         return known
 
     def unregister(self, plugin: object = None, name: str | None = None) -> object:
@@ -91,18 +92,18 @@ class BuiltIn:
     @hookimpl
     def dspy_profiles_providers(self) -> Mapping[str, object]:
         return {
-            "mock": "dspy_profiles.providers.mock:MockEngine",
-            "replay": "dspy_profiles.cassettes.replay:ReplayEngine",
+            "mock": "dspy_profiles.objects.engines.mock._engine:MockEngine",
+            "replay": "dspy_profiles.calls.cassettes._engine:ReplayEngine",
         }
 
     @hookimpl
-    def dspy_profiles_secret_schemes(self) -> secrets.Schemes:
-        return secrets.BUILT_IN_SCHEMES
+    def dspy_profiles_secret_schemes(self) -> Schemes:
+        return BUILT_IN_SCHEMES
 
     @hookimpl
     def dspy_profiles_stores(self) -> Mapping[str, str]:
         schemes = ("memory", "file", "sqlite", "postgresql")
-        return {name: f"dspy_profiles.results.store.schemes:{name}" for name in schemes}
+        return {name: f"dspy_profiles.results.store._schemes:{name}" for name in schemes}
 
 
 def manager() -> Manager:
@@ -117,7 +118,7 @@ def manager() -> Manager:
                 made.load_setuptools_entrypoints(GROUP)
                 made.check_pending()
             except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises
-                said, cause = redaction.retold(error)
+                said, cause = retold(error)
                 raise ProviderError(
                     f"{_not_loaded(made)} of dspy-profiles cannot be loaded: {said}", hint=MEND
                 ) from cause
@@ -141,7 +142,7 @@ def providers() -> dict[str, object]:
     return _merged("dspy_profiles_providers")
 
 
-def secret_schemes() -> dict[str, secrets.Fetch]:
+def secret_schemes() -> dict[str, Fetch]:
     """Secret schemes by name."""
     return _merged("dspy_profiles_secret_schemes")
 
@@ -166,7 +167,7 @@ def _merged(hook: str) -> dict[str, Any]:
     except ProfileError:
         raise
     except Exception as error:  # noqa: BLE001 - a plugin gives what it likes
-        said, cause = redaction.retold(error)
+        said, cause = retold(error)
         raise ProviderError(
             f"a plugin of dspy-profiles fails in {hook}: {said}", hint=MEND
         ) from cause

@@ -5,7 +5,7 @@ Imported in every pytest of an environment that has us: the standard library alo
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_dspy_profiles.options import FORCE, KEEP, MARKERS, OPTIONS
+from pytest_dspy_profiles._options import FORCE, KEEP, MARKERS, OPTIONS
 
 if TYPE_CHECKING:
     import pytest
@@ -31,21 +31,21 @@ def pytest_addhooks(pluginmanager: "pytest.PytestPluginManager") -> None:
 def pytest_configure(config: "pytest.Config") -> None:
     for line in MARKERS:
         config.addinivalue_line("markers", line)
-    from pytest_dspy_profiles import fixtures
+    from pytest_dspy_profiles import _fixtures
 
-    config.pluginmanager.register(fixtures, "dspy_profiles_fixtures")
-    from pytest_dspy_profiles import relay, waking
+    config.pluginmanager.register(_fixtures, "dspy_profiles_fixtures")
+    from pytest_dspy_profiles import _lazy, _reporting
 
     if not hasattr(config, "workerinput"):  # which is what a worker of xdist has
-        config.pluginmanager.register(relay.Relay(config), "dspy_profiles_relay")
-    config.pluginmanager.register(waking.Sleep(), "dspy_profiles_sleep")
-    if waking.is_wanted(config):
-        waking.wake(config)
+        config.pluginmanager.register(_reporting.Reporter(config), "dspy_profiles_relay")
+    config.pluginmanager.register(_lazy.LazyStart(), "dspy_profiles_sleep")
+    if _lazy.is_wanted(config):
+        _lazy.wake(config)
 
 
 def pytest_generate_tests(metafunc: "pytest.Metafunc") -> None:
     if metafunc.definition.get_closest_marker("dspy_profile") is not None:
-        from pytest_dspy_profiles import waking
+        from pytest_dspy_profiles import _lazy
 
-        if not waking.is_awake(metafunc.config):
-            waking.wake_for_marks(metafunc)
+        if not _lazy.is_awake(metafunc.config):
+            _lazy.wake_for_marks(metafunc)

@@ -9,7 +9,7 @@ import pytest
 
 from dspy_profiles import profile, with_profile
 from dspy_profiles.calls import STAGES
-from dspy_profiles.cassettes import describe
+from dspy_profiles.calls.cassettes import describe
 from dspy_profiles.errors import CassetteMiss, InvalidFile, InvalidProfile
 
 

@@ -10,7 +10,8 @@ import dspy
 import pytest
 
 from dspy_profiles import ProfileError, ProfileWarning, lm, profile, resolve
-from dspy_profiles.activation import prepared, watch
+from dspy_profiles.activation import _prepare as prepared
+from dspy_profiles.activation import _watch as watch
 
 
 class Clock:
@@ -251,7 +252,9 @@ def test_an_unchanged_file_is_not_read_again(
 ) -> None:
     write(project / "profiles.toml", mock("one"))
     assert model() == "one"
-    monkeypatch.setattr("dspy_profiles.document.read", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(
+        "dspy_profiles.config._document.read", lambda path: pytest.fail(f"read {path}")
+    )
     assert model() == "one"
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import configure, dspy_internals, profile, with_profile
-from dspy_profiles.activation import block, session
-from dspy_profiles.activation.prepared import prepared
-from dspy_profiles.calls import Held
+from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import configure, profile, with_profile
+from dspy_profiles.activation import _block as block
+from dspy_profiles.activation import _session as session
+from dspy_profiles.activation import prepared
+from dspy_profiles.calls import Refused
 from dspy_profiles.errors import CassetteMiss
 
 
@@ -21,7 +23,7 @@ def profiles(write: Any) -> None:
 
 @pytest.fixture
 def pinned() -> Iterator[None]:
-    pin = session.pin(prepared("gone", {}))
+    pin = session.pin_session(prepared("gone", {}))
     yield
     pin.release()
 
@@ -41,7 +43,7 @@ def ask() -> None:
 
 def ask_in_a_block_after_another_in_it() -> None:
     with profile("gone"):
-        with pytest.raises(Held), profile("gone"):
+        with pytest.raises(Refused), profile("gone"):
             ask()
         ask()
 
@@ -73,7 +75,7 @@ def test_it_passes_a_block_that_dspy_runs_and_would_take_it_for_a_failed_example
     if configured:
         configure("gone")
     program = with_profile("gone", cassette=cassette)(dspy.Predict("question -> answer"))
-    with pytest.raises(Held):
+    with pytest.raises(Refused):
         evaluated(program)
     with pytest.raises(CassetteMiss), profile("gone"):
         evaluated(program)
@@ -91,7 +93,7 @@ def test_a_program_that_only_hands_it_on_is_not_in_its_way() -> None:
 
 @pytest.mark.usefixtures("pinned")
 def test_a_block_in_a_session_leaves_it_to_the_session() -> None:
-    with pytest.raises(Held), profile("gone"):
+    with pytest.raises(Refused), profile("gone"):
         ask()
 
 
@@ -103,7 +105,7 @@ def test_it_comes_out_of_the_outermost_block_of_a_dspy_that_has_moved_its_overri
 
 def test_where_no_block_is_around_it_says_what_it_is_and_how_to_catch_it() -> None:
     configure("gone")
-    with pytest.raises(Held, match="there is no cassette") as raised:
+    with pytest.raises(Refused, match="there is no cassette") as raised:
         ask()
     (note,) = raised.value.__notes__
     assert "CassetteMiss" in note

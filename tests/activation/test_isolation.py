@@ -8,13 +8,12 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import configure, current_profile, dspy_internals, lm, profile
-from dspy_profiles.activation import session
-from dspy_profiles.activation.isolation import Configuration, Isolation
-from dspy_profiles.activation.prepared import prepared
-from dspy_profiles.activation.stages import stand
+from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import configure, current_profile, lm, profile
+from dspy_profiles.activation import Configuration, Isolation, prepared, set_process_stages
+from dspy_profiles.activation import _session as session
 from dspy_profiles.calls import STAGES, Stage
-from dspy_profiles.resolved import ACTIVE
+from dspy_profiles.profiles import ACTIVE
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
     pins: list[session.Pin] = []
 
     def pin(**overrides: Any) -> session.Pin:
-        pins.append(session.pin(prepared("mock", overrides), lambda *_: None))
+        pins.append(session.pin_session(prepared("mock", overrides), lambda *_: None))
         return pins[-1]
 
     yield pin
@@ -70,14 +69,14 @@ def test_a_new_setting_goes_again() -> None:
 
 def test_a_callback_that_is_appended_beside_one_that_hears_goes_again() -> None:
     hears, added = Listener(), Listener()
-    session.hear(hears)
+    session.add_listener(hears)
     try:
         isolation = Isolation()
         dspy.settings.callbacks.append(added)
         isolation.end()
         assert dspy.settings.callbacks == [hears]
     finally:
-        session.unhear(hears)
+        session.remove_listener(hears)
 
 
 def test_a_setting_that_was_removed_is_back() -> None:
@@ -360,7 +359,7 @@ def test_what_was_configured_beneath_a_pin_is_put_back(pin: Any) -> None:
 def test_what_is_nobodys_but_the_pins_goes_with_it(pin: Any) -> None:
     outer = pin()
     isolation = Isolation()
-    assert ACTIVE not in session.beneath()
+    assert ACTIVE not in session.unpinned_settings()
     isolation.end()
     assert current_profile() is outer.profile
     outer.release()
@@ -369,11 +368,11 @@ def test_what_is_nobodys_but_the_pins_goes_with_it(pin: Any) -> None:
 
 def test_stages_are_no_business_of_it() -> None:
     before, meanwhile = Stage(), Stage()
-    stand([before])
+    set_process_stages([before])
     isolation = Isolation()
-    assert tuple(stand([meanwhile])) == (before,)
+    assert tuple(set_process_stages([meanwhile])) == (before,)
     isolation.end()
-    assert tuple(stand(())) == (meanwhile,)
+    assert tuple(set_process_stages(())) == (meanwhile,)
     isolation = Isolation()
     isolation.end()
     assert STAGES not in dspy.settings
@@ -390,11 +389,11 @@ def test_a_second_end_does_nothing() -> None:
 def test_nothing_changes_where_a_test_changes_nothing(pin: Any) -> None:
     dspy.configure(lm=dspy.LM("openai/mine"), num_threads=3)
     pin()
-    before, beneath, owner = config(), session.beneath(), dspy_internals.owner()
+    before, beneath, owner = config(), session.unpinned_settings(), dspy_internals.owner()
     isolation = Isolation()
     isolation.end()
     assert config() == before
-    assert session.beneath() == beneath
+    assert session.unpinned_settings() == beneath
     assert dspy_internals.owner() == owner
 
 
@@ -477,8 +476,8 @@ def test_a_wider_fixture_that_configures_stays_the_owner() -> None:
 def test_stages_are_not_kept_as_if_they_were_settings() -> None:
     isolation = Isolation()
     fixture = Configuration()
-    stand([Stage()])
+    set_process_stages([Stage()])
     isolation.keep(fixture)
-    stand(())
+    set_process_stages(())
     isolation.end()
     assert STAGES not in dspy.settings

@@ -9,20 +9,21 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import current_profile, dspy_internals, profile
-from dspy_profiles.activation import session, stages
-from dspy_profiles.activation.prepared import prepared
-from dspy_profiles.activation.stages import laid, stand
+from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import current_profile, profile
+from dspy_profiles.activation import _session as session
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.activation import prepared, set_process_stages, stages_for_block
 from dspy_profiles.calls import STAGES, Stage
 
 
 @pytest.fixture(autouse=True)
 def nothing_stands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
-    session.forget()
+    session.forget_pins()
     yield
-    stand(())
-    session.forget()
+    set_process_stages(())
+    session.forget_pins()
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
     pins: list[session.Pin] = []
 
     def pin(**overrides: Any) -> session.Pin:
-        pins.append(session.pin(prepared("mock", overrides), lambda *_: None))
+        pins.append(session.pin_session(prepared("mock", overrides), lambda *_: None))
         return pins[-1]
 
     yield pin
@@ -52,17 +53,17 @@ def in_a_thread(see: Callable[[], Any]) -> Any:
 
 def test_those_that_stand_are_seen_by_every_thread() -> None:
     stage = Stage()
-    stand([stage])
+    set_process_stages([stage])
     assert in_a_thread(standing) == standing() == (stage,)
 
 
 def test_what_stood_before_comes_back() -> None:
     first, second = Stage(), Stage()
-    assert tuple(stand([first])) == ()
-    assert tuple(stand([second])) == (first,)
-    assert tuple(stand(())) == (second,)
+    assert tuple(set_process_stages([first])) == ()
+    assert tuple(set_process_stages([second])) == (first,)
+    assert tuple(set_process_stages(())) == (second,)
     assert STAGES not in dspy.settings
-    assert tuple(stand(())) == ()
+    assert tuple(set_process_stages(())) == ()
 
 
 def test_they_are_asked_by_rank_and_equals_as_they_were_given() -> None:
@@ -73,29 +74,29 @@ def test_they_are_asked_by_rank_and_equals_as_they_were_given() -> None:
         rank = 10
 
     late, one, middle, other = Late(), Stage(), Middle(), Stage()
-    stand([late, one, middle, other])
+    set_process_stages([late, one, middle, other])
     assert standing() == (one, other, middle, late)
-    with laid([middle, late, other]):
+    with stages_for_block([middle, late, other]):
         assert standing() == (other, middle, late)
 
 
 def test_those_that_are_laid_hold_here_and_those_that_stand_elsewhere() -> None:
     outer, inner = Stage(), Stage()
-    stand([outer])
-    with laid([inner]):
+    set_process_stages([outer])
+    with stages_for_block([inner]):
         assert standing() == (inner,)
         assert in_a_thread(standing) == (outer,)
     assert standing() == (outer,)
 
 
 def test_none_may_be_laid_over_some() -> None:
-    stand([Stage()])
-    with laid(()):
+    set_process_stages([Stage()])
+    with stages_for_block(()):
         assert standing() == ()
 
 
 def test_an_error_takes_them_away_as_well() -> None:
-    with pytest.raises(KeyError), laid([Stage()]):
+    with pytest.raises(KeyError), stages_for_block([Stage()]):
         raise KeyError
     assert STAGES not in dspy.settings
 
@@ -110,7 +111,7 @@ def test_they_follow_into_the_threads_of_dspy_and_into_tasks() -> None:
     async def main() -> Any:
         return await asyncio.create_task(dspy.asyncify(Sees())(n=1))
 
-    with laid([stage]):
+    with stages_for_block([stage]):
         examples = [dspy.Example(n=n).with_inputs("n") for n in range(3)]
         found = dspy.Parallel(num_threads=2, disable_progress_bar=True)(
             [(Sees(), example) for example in examples]
@@ -121,19 +122,19 @@ def test_they_follow_into_the_threads_of_dspy_and_into_tasks() -> None:
 
 def test_only_over_others_lays_nothing_where_nothing_was_copied() -> None:
     outer, inner = Stage(), Stage()
-    stand([outer])
-    with laid([inner], only_over_others=True):
+    set_process_stages([outer])
+    with stages_for_block([inner], only_over_others=True):
         assert standing() == (outer,)
-    with dspy.context(num_threads=3), laid([inner], only_over_others=True):
+    with dspy.context(num_threads=3), stages_for_block([inner], only_over_others=True):
         assert standing() == (inner,)  # the context had copied the outer one
 
 
 def test_a_block_inside_keeps_them_and_one_around_them_keeps_its_own() -> None:
     stage = Stage()
-    with laid([stage]), profile("mock"):
+    with stages_for_block([stage]), profile("mock"):
         assert standing() == (stage,)
     with profile("mock"):
-        with laid([stage]):
+        with stages_for_block([stage]):
             assert dspy.settings.lm.model == "mock"
         assert standing() == ()
         assert dspy.settings.lm.model == "mock"
@@ -143,7 +144,7 @@ def test_what_is_entered_inside_and_left_after_them_stays_as_it_is() -> None:
     variable = dspy_internals.block_overrides()
     assert variable is not None
     inner = dspy.context(num_threads=3)
-    over = laid([Stage()])
+    over = stages_for_block([Stage()])
     over.__enter__()
     inner.__enter__()
     over.__exit__(None, None, None)
@@ -156,7 +157,7 @@ def test_they_may_be_left_in_a_copy_of_the_context_that_they_were_entered_in() -
     stage = Stage()
 
     def here() -> None:
-        over = laid([stage])
+        over = stages_for_block([stage])
         over.__enter__()
         copied = contextvars.copy_context()
 
@@ -179,7 +180,7 @@ def test_calls_pass_them_where_they_are_laid_and_nowhere_else() -> None:
     stage = Counts()
     program = dspy.Predict("question -> answer")
     with profile("mock"):
-        with laid([stage]):
+        with stages_for_block([stage]):
             program(question="Why?")
         program(question="Why?")
     assert stage.calls == 1
@@ -188,9 +189,9 @@ def test_calls_pass_them_where_they_are_laid_and_nowhere_else() -> None:
 def test_they_stand_beneath_a_pinned_session_too(pin: Any) -> None:
     stage = Stage()
     pin()
-    stand([stage])
+    set_process_stages([stage])
     assert standing() == (stage,)
-    stand(())
+    set_process_stages(())
     assert STAGES not in dspy.settings
 
 
@@ -200,7 +201,7 @@ def test_a_pin_that_is_changed_inside_a_live_context_is_followed(pin: Any) -> No
         second = pin(lm={"model": "second"})
         first.release()
         assert dspy.settings.lm.model == "first"  # what the context has copied
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "second"
             assert current_profile() is second.profile
             assert dspy.settings.num_threads == 3
@@ -212,7 +213,7 @@ def test_a_pin_that_goes_before_the_next_one_comes_is_followed_as_well(pin: Any)
     with dspy.context(num_threads=3):
         first.release()
         pin(lm={"model": "second"})
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "second"
 
 
@@ -220,7 +221,7 @@ def test_a_pin_that_is_made_inside_a_live_context_is_followed(pin: Any) -> None:
     with dspy.context(num_threads=3):
         pin()
         assert dspy.settings.lm is None
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "mock"
 
 
@@ -229,7 +230,7 @@ def test_where_a_pin_is_gone_since_what_is_beneath_it_is_followed(pin: Any) -> N
     with dspy.context(max_errors=1):
         inner.release()
         assert dspy.settings.lm.model == "inner"  # what the context has copied
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "mock"
             assert current_profile() is outer.profile
 
@@ -239,7 +240,7 @@ def test_what_is_beneath_the_last_pin_is_followed_too(pin: Any) -> None:
     with dspy.context(num_threads=3):
         only.release()
         assert dspy.settings.lm.model == "mock"  # what the context has copied
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm is None
             assert current_profile() is None
             assert dspy.settings.num_threads == 3
@@ -247,17 +248,17 @@ def test_what_is_beneath_the_last_pin_is_followed_too(pin: Any) -> None:
 
 def test_nothing_is_followed_once_no_context_is_open_that_has_copied_a_pin(pin: Any) -> None:
     pin().release()
-    session.forget()
-    with profile("mock"), laid([Stage()]):
+    session.forget_pins()
+    with profile("mock"), stages_for_block([Stage()]):
         assert dspy.settings.lm.model == "mock"
 
 
 def test_nothing_is_forgotten_while_a_pin_stands(pin: Any) -> None:
     pin()
     with dspy.context(num_threads=3):
-        session.forget()
+        session.forget_pins()
         pin(lm={"model": "second"})
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "second"
 
 
@@ -266,7 +267,7 @@ def test_what_a_context_named_itself_stays(pin: Any) -> None:
     mine = dspy.LM("openai/mine")
     with dspy.context(lm=mine, num_threads=7):
         pin(lm={"model": "second"}, settings={"num_threads": 6})
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm is mine
             assert dspy.settings.num_threads == 7
 
@@ -275,7 +276,7 @@ def test_what_a_block_of_ours_named_stays(pin: Any) -> None:
     pin(lm={"model": "first"})
     with profile("mock", lm={"model": "block"}):
         pin(lm={"model": "second"})
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "block"
 
 
@@ -284,7 +285,7 @@ def test_what_a_block_on_the_sessions_own_profile_named_stays(pin: Any) -> None:
     pin()
     with profile("mock"):
         pin(lm={"model": "second"})
-        with laid([Stage()]):
+        with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "mock"
 
 
@@ -293,7 +294,7 @@ def test_what_a_context_named_stays_though_it_was_configured_before(pin: Any) ->
     mine = dspy.LM("openai/mine")
     dspy.configure(lm=mine)
     pin()
-    with dspy.context(lm=mine), laid([Stage()]):
+    with dspy.context(lm=mine), stages_for_block([Stage()]):
         assert dspy.settings.lm is mine
 
 
@@ -301,14 +302,14 @@ def test_without_the_variable_nothing_is_laid_and_what_stands_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage()
-    stand([stage])
+    set_process_stages([stage])
     monkeypatch.setattr(dspy_internals, "block_overrides", lambda: None)
-    with laid([Stage()]):
+    with stages_for_block([Stage()]):
         assert standing() == (stage,)
 
 
 def test_without_the_config_nothing_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(dspy_internals, "base_config", lambda: None)
-        assert stages.stand([Stage()]) == ()
+        assert stages.set_process_stages([Stage()]) == ()
     assert STAGES not in dspy.settings

@@ -7,8 +7,8 @@ import dspy
 import pytest
 
 from dspy_profiles import ProfileError, configure, current_profile, lm, profile, with_profile
-from dspy_profiles.activation import session
-from dspy_profiles.activation.prepared import prepared
+from dspy_profiles.activation import _session as session
+from dspy_profiles.activation import prepared
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
     pins: list[session.Pin] = []
 
     def pin(name: str = "mock", **overrides: Any) -> session.Pin:
-        pins.append(session.pin(prepared(name, overrides), lambda *_: None))
+        pins.append(session.pin_session(prepared(name, overrides), lambda *_: None))
         return pins[-1]
 
     yield pin
@@ -187,8 +187,8 @@ def test_the_program_s_own_settings_are_known_beneath_the_pin(pin: Any) -> None:
     mine = dspy.LM("openai/mine")
     dspy.configure(lm=mine, num_threads=3)
     pinned = pin(settings={"num_threads": 5})
-    beneath = session.beneath()
+    beneath = session.unpinned_settings()
     assert (beneath["lm"], beneath["num_threads"]) == (mine, 3)
     assert dspy.settings.num_threads == 5
     pinned.release()
-    assert session.beneath() == beneath
+    assert session.unpinned_settings() == beneath

@@ -7,9 +7,8 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles.budget.account import Account, Budget
-from dspy_profiles.budget.tally import Tally
-from dspy_profiles.limits import Limits
+from dspy_profiles.calls.budget import Account, Budget, Tally
+from dspy_profiles.config import Limits
 
 
 @pytest.fixture(autouse=True)

@@ -11,14 +11,12 @@ import dspy
 import pytest
 
 from dspy_profiles import profile
-from dspy_profiles.activation import stages
-from dspy_profiles.budget.account import Account, Budget
-from dspy_profiles.budget.tally import Spent, Tally
-from dspy_profiles.calls import Answer, Held, Stage
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.calls import Answer, Guard, Meter, Refused, Stage
+from dspy_profiles.calls.budget import Account, Budget, Tally
+from dspy_profiles.calls.budget._shared_tally import Spent
+from dspy_profiles.config import Limits
 from dspy_profiles.errors import BudgetExceeded
-from dspy_profiles.guard import Guard
-from dspy_profiles.limits import Limits
-from dspy_profiles.meter import Meter
 
 
 def spend(lm: Any) -> int:
@@ -26,7 +24,7 @@ def spend(lm: Any) -> int:
     for made in range(10_000):
         try:
             lm("Why?")
-        except Held:
+        except Refused:
             return made
     raise AssertionError("no budget holds")
 
@@ -50,7 +48,7 @@ def test_what_is_refused_is_not_charged(limited: Any, lm: Any) -> None:
 
 def test_the_error_gets_out_as_what_it_is(limited: Any, lm: Any) -> None:
     limited(calls=0)
-    with pytest.raises(Held) as raised:
+    with pytest.raises(Refused) as raised:
         lm("Why?")
     assert isinstance(raised.value.error, BudgetExceeded)
 
@@ -61,7 +59,7 @@ def test_calls_of_mocks_and_of_candidates_count(limited: Any, lm: Any, engine: A
         dspy.Predict("question -> answer")(question="Why?")
     lm("Why?", n=2)
     assert account.spent.calls == 3
-    with pytest.raises(Held):
+    with pytest.raises(Refused):
         lm("Why?", n=2)
     assert engine.made == 3
     assert account.spent.calls == 4
@@ -81,7 +79,7 @@ def test_asynchronous_calls_count(limited: Any, lm: Any, engine: Any) -> None:
         return await asyncio.gather(*calls, return_exceptions=True)
 
     found = asyncio.run(main())
-    assert sum(isinstance(each, Held) for each in found) == 3
+    assert sum(isinstance(each, Refused) for each in found) == 3
     assert engine.made == 2
 
 
@@ -126,7 +124,7 @@ def test_a_price_that_is_not_known_is_an_error_where_dollars_are_counted(
     limited: Any, lm: Any, engine: Any
 ) -> None:
     limited(usd=5)
-    with pytest.raises(Held) as raised:
+    with pytest.raises(Refused) as raised:
         lm("Why?")
     assert raised.value.error.message == (
         "the price of own/model is not known, so the budget of this test in dollars cannot be kept"
@@ -166,7 +164,7 @@ def test_a_replay_is_not_charged(lm: Any, stand: Any, engine: Any) -> None:
 def test_a_call_that_the_guard_holds_is_not_charged(lm: Any, stand: Any) -> None:
     account = Account("this test", Limits(calls=1))
     stand(Budget([account]), Guard("this test", "--dspy-live block", "use a mock"))
-    with pytest.raises(Held, match="block"):
+    with pytest.raises(Refused, match="block"):
         lm("Why?")
     assert account.spent == Spent()
     assert account.in_flight == 0
@@ -198,7 +196,7 @@ def test_the_error_says_what_was_spent_on_what(stand: Any, priced_lm: Any, engin
     other("Why?")
     priced_lm("Why?")
     priced_lm("Why?")
-    with pytest.raises(Held) as raised:
+    with pytest.raises(Refused) as raised:
         priced_lm("Why?")
     assert raised.value.error.message == (
         "the budget of this test is spent: 3 of 3 calls; the next call of own/model was not made"
@@ -212,7 +210,7 @@ def test_the_error_says_what_was_spent_on_what(stand: Any, priced_lm: Any, engin
 def test_the_error_says_which_limit_is_reached(limited: Any, priced_lm: Any) -> None:
     limited(calls=100, tokens=500_000, usd=1)
     spend(priced_lm)
-    with pytest.raises(Held, match=r"is spent: \$1.00 of \$1.00; the next call"):
+    with pytest.raises(Refused, match=r"is spent: \$1.00 of \$1.00; the next call"):
         priced_lm("Why?")
 
 
@@ -220,7 +218,7 @@ def test_small_amounts_do_not_read_as_nothing(stand: Any, lm: Any) -> None:
     account = Account("this test", Limits(usd=0.00005))
     account.write(None, Spent(1, 10, 0.00006))
     stand(Budget([account]))
-    with pytest.raises(Held, match=r"\$0.00006 of \$0.00005"):
+    with pytest.raises(Refused, match=r"\$0.00006 of \$0.00005"):
         lm("Why?")
 
 
@@ -231,12 +229,12 @@ def test_what_is_under_way_is_reported(limited: Any, lm: Any, engine: Any) -> No
     caller.start()
     engine.reached.wait()
     assert account.in_flight == 1
-    with pytest.raises(Held, match=r"1 call \(own/model 1\), 1 still under way, 0 tokens"):
+    with pytest.raises(Refused, match=r"1 call \(own/model 1\), 1 still under way, 0 tokens"):
         lm("Why?")
     engine.may_answer.set()
     caller.join()
     assert account.in_flight == 0
-    with pytest.raises(Held) as raised:
+    with pytest.raises(Refused) as raised:
         lm("Why?")
     assert "under way" not in str(raised.value)
 
@@ -247,7 +245,7 @@ def test_the_first_account_that_is_spent_is_named_and_no_other_is_charged(
     test, session = Account("this test", Limits(calls=9)), Account("this session", Limits(calls=1))
     stand(Budget([test, session]))
     lm("Why?")
-    with pytest.raises(Held, match="the budget of this session is spent"):
+    with pytest.raises(Refused, match="the budget of this session is spent"):
         lm("Why?")
     assert (test.spent.calls, session.spent.calls) == (1, 1)
 
@@ -277,9 +275,13 @@ def test_a_finished_test_is_charged_for_the_examples_that_it_left_behind(
     )
     before = set(threading.enumerate())
     program = dspy.Predict("question -> answer")
-    with stages.laid([meter, Budget([account])]), dspy.context(lm=lm), pytest.raises(Held):
+    with (
+        stages.stages_for_block([meter, Budget([account])]),
+        dspy.context(lm=lm),
+        pytest.raises(Refused),
+    ):
         evaluate(program)
-    with stages.laid([Budget([later])]):
+    with stages.stages_for_block([Budget([later])]):
         joined(set(threading.enumerate()) - before)
         lm("Why?")
     assert later.spent.calls == 1

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dspy_profiles.config import Budgets, Limits
+from dspy_profiles.config._budgets import KINDS
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.limits import KINDS, Budgets, Limits
 
 
 def test_each_kind_of_limit_is_read() -> None:

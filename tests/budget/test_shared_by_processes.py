@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 from filelock import FileLock, Timeout
 
-from dspy_profiles.budget.account import Account
-from dspy_profiles.budget.tally import Spent, Tally
-from dspy_profiles.limits import Limits
+from dspy_profiles.calls.budget import Account, Tally
+from dspy_profiles.calls.budget._shared_tally import Spent
+from dspy_profiles.config import Limits
 
 ENGINE = """
 import os, sys, threading
 from pathlib import Path
 import dspy
-from dspy_profiles.activation import stages
-from dspy_profiles.budget.account import Account, Budget
-from dspy_profiles.budget.tally import Spent, Tally
-from dspy_profiles.calls import Held
-from dspy_profiles.limits import Limits
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.calls.budget import Account, Budget
+from dspy_profiles.calls.budget._shared_tally import Spent, Tally
+from dspy_profiles.calls import Refused as Held
+from dspy_profiles.config import Limits
 
 class Engine:
     def complete(self, request):
@@ -35,7 +35,7 @@ class Engine:
 
 tally = Tally(Path(sys.argv[1]))
 account = Account("this session", Limits(calls=400), tally, place=1)
-stages.stand([Budget([account])])
+stages.set_process_stages([Budget([account])])
 lm = dspy.LM("own/model", engine=Engine(), cache=False)
 made = []
 

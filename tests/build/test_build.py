@@ -12,8 +12,9 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import ProfileError, build, embedder, lm, profile, resolve
+from dspy_profiles import ProfileError, embedder, lm, profile, resolve
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
+from dspy_profiles.objects import _build as build
 
 
 @pytest.fixture

@@ -10,10 +10,8 @@ import dspy
 import pytest
 
 from dspy_profiles import profile
-from dspy_profiles.calls import Held, held_in
+from dspy_profiles.calls import Guard, Meter, Refused, refusal_in
 from dspy_profiles.errors import LiveCallBlocked
-from dspy_profiles.guard import Guard
-from dspy_profiles.meter import Meter
 
 
 @pytest.fixture
@@ -108,7 +106,7 @@ def test_nothing_leaves_and_the_error_gets_through(
 ) -> None:
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - a group of them, in one case
         WAYS[way](ask)
-    held = held_in(raised.value)
+    held = refusal_in(raised.value)
     assert held is not None
     assert isinstance(held.error, LiveCallBlocked)
     assert server.asked == []
@@ -123,7 +121,7 @@ async def all_chunks(program: Any) -> list[Any]:
 def test_a_stream_is_held_back(meter: Meter, ask: Any, server: Any) -> None:
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - a group of them
         asyncio.run(all_chunks(ask))
-    assert held_in(raised.value) is not None
+    assert refusal_in(raised.value) is not None
     assert server.asked == []
 
 
@@ -136,7 +134,7 @@ def test_where_a_program_gathers_errors_the_meter_knows_all_the_same(
         )
 
     found = asyncio.run(main())
-    assert [type(each) for each in found] == [Held, Held]
+    assert [type(each) for each in found] == [Refused, Refused]
     assert {*map(id, meter.errors)} == {id(each.error) for each in found}
     assert server.asked == []
 
@@ -146,13 +144,13 @@ def test_an_lm_of_the_programs_own_is_held_back_as_well(
 ) -> None:
     program = dspy.Predict("question -> answer")
     program.set_lm(openai())
-    with profile("mock"), pytest.raises(Held):
+    with profile("mock"), pytest.raises(Refused):
         program(question="Why?")
     assert server.asked == []
 
 
 def test_it_says_who_would_have_called_what_and_what_to_do(meter: Meter, ask: Any) -> None:
-    with pytest.raises(Held) as raised:
+    with pytest.raises(Refused) as raised:
         ask(question="Why?")
     error = raised.value.error
     assert error.message == (
@@ -170,7 +168,7 @@ def test_no_embedder_is_asked(
     embedder = dspy.Embedder(
         "openai/text-embedding-3-small", api_base=f"{server.url}/v1", api_key="x"
     )
-    with pytest.raises(Held, match="would ask the model openai/text-embedding-3-small for"):
+    with pytest.raises(Refused, match="would ask the model openai/text-embedding-3-small for"):
         asyncio.run(embedder.acall("a")) if asynchronous else embedder("a")
     assert server.asked == []
     assert len(meter.errors) == 1
@@ -178,7 +176,7 @@ def test_no_embedder_is_asked(
 
 @pytest.mark.parametrize("post", [False, True], ids=["get", "post"])
 def test_no_retriever_is_asked(post: Any, meter: Meter, server: Any) -> None:
-    with pytest.raises(Held, match=f"would ask the retriever at {server.url}"):
+    with pytest.raises(Refused, match=f"would ask the retriever at {server.url}"):
         dspy.ColBERTv2(url=server.url, post_requests=post)("q")
     assert server.asked == []
     assert len(meter.errors) == 1
@@ -192,7 +190,7 @@ def test_an_lm_with_a_forward_of_its_own_never_runs_it(meter: Meter) -> None:
         def forward(self, prompt: Any = None, messages: Any = None, **more: Any) -> Any:
             ran.append(True)
 
-    with pytest.raises(Held):
+    with pytest.raises(Refused):
         Own("own")("Why?")
     assert ran == []
 
@@ -216,7 +214,7 @@ def test_only_true_says_that_an_engine_asks_nobody(
     said: Any, meter: Meter, engine: Any, lm_of: Any
 ) -> None:
     own = engine(offline=said)
-    with pytest.raises(Held):
+    with pytest.raises(Refused):
         lm_of(own)("Why?")
     assert own.made == 0
 

@@ -6,7 +6,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles.calls import Answer, Call, Held, Stage, held_in
+from dspy_profiles.calls import Answer, Call, Refused, Stage, refusal_in
 from dspy_profiles.errors import LiveCallBlocked, ProfileError
 
 
@@ -77,13 +77,13 @@ def test_one_answers_with_an_error_and_dspy_does_what_it_does_with_a_models(
 
 
 def test_what_is_held_back_names_the_line_that_called(heard: Any, engine: Any, lm_of: Any) -> None:
-    heard.says = Held(LiveCallBlocked("not now"))
-    with pytest.raises(Held) as raised:
+    heard.says = Refused(LiveCallBlocked("not now"))
+    with pytest.raises(Refused) as raised:
         lm_of(engine())("Why?")
     assert raised.value.error.where.file.samefile(__file__)
     known = LiveCallBlocked("not now", where="the cassette")
-    heard.says = Held(known)
-    with pytest.raises(Held):
+    heard.says = Refused(known)
+    with pytest.raises(Refused):
         lm_of(engine())("Why?")
     assert known.where == "the cassette"
 
@@ -94,9 +94,9 @@ def test_what_one_holds_back_is_heard_by_it_and_by_those_before_it(
     log, a, b, c = three
     stand(a, b, c)
     error = LiveCallBlocked("not now")
-    b.says = Held(error)
+    b.says = Refused(error)
     own = engine()
-    with pytest.raises(Held) as raised:
+    with pytest.raises(Refused) as raised:
         lm_of(own)("Why?")
     assert raised.value.error is error
     assert own.made == 0
@@ -105,8 +105,8 @@ def test_what_one_holds_back_is_heard_by_it_and_by_those_before_it(
 
 
 def test_a_call_that_is_held_back_is_not_retried(heard: Any, engine: Any, lm_of: Any) -> None:
-    heard.says = Held(LiveCallBlocked("not now"))
-    with pytest.raises(Held):
+    heard.says = Refused(LiveCallBlocked("not now"))
+    with pytest.raises(Refused):
         lm_of(engine(), num_retries=3)("Why?")
     assert heard.log == ["before", "held"]
 
@@ -116,12 +116,12 @@ def test_what_one_holds_back_for_its_price_is_heard_by_all_that_were_asked(
 ) -> None:
     class Dear(Stage):
         def priced(self, call: Call, cost: float | None) -> None:
-            raise Held(ProfileError("too dear"))
+            raise Refused(ProfileError("too dear"))
 
     log, a, b, _ = three
     stand(a, Dear(), b)
     lm = lm_of(engine())
-    with pytest.raises(Held, match="too dear"):
+    with pytest.raises(Refused, match="too dear"):
         lm("Why?")
     assert log[-4:] == ["b priced", "a priced", "a held", "b held"]
     assert len(lm.history) == 1  # what was paid for is in the history
@@ -170,20 +170,20 @@ def test_tokens_that_were_not_summed_up_are(heard: Any) -> None:
 
 
 def test_what_is_held_is_found_in_groups_of_groups() -> None:
-    held = Held(LiveCallBlocked("not now", hint="wait"))
+    held = Refused(LiveCallBlocked("not now", hint="wait"))
     inner = BaseExceptionGroup("inner", [KeyError(), held])
-    assert held_in(held) is held
-    assert held_in(BaseExceptionGroup("outer", [ValueError(), inner])) is held
-    assert held_in(ExceptionGroup("other", [ValueError()])) is None
-    assert held_in(LiveCallBlocked("not now")) is None
-    assert held_in(None) is None
+    assert refusal_in(held) is held
+    assert refusal_in(BaseExceptionGroup("outer", [ValueError(), inner])) is held
+    assert refusal_in(ExceptionGroup("other", [ValueError()])) is None
+    assert refusal_in(LiveCallBlocked("not now")) is None
+    assert refusal_in(None) is None
     assert str(held) == "not now\n  hint: wait"
 
 
 def test_a_dspy_whose_calls_cannot_be_followed_is_refused(
     monkeypatch: pytest.MonkeyPatch, stand: Any
 ) -> None:
-    from dspy_profiles.calls import taps
+    from dspy_profiles.calls import _patch as taps
 
     monkeypatch.setattr(taps, "_tapped", False)
     monkeypatch.delattr("dspy.clients.execution.finalize")

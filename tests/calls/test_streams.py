@@ -7,7 +7,8 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles.calls import Answer, Call, sending
+from dspy_profiles.calls import Answer, Call
+from dspy_profiles.calls import _stream as sending
 
 START = dspy.lm15.StreamStartEvent(model="model")
 TEXT = dspy.lm15.StreamDeltaEvent(
@@ -235,7 +236,7 @@ def test_a_stage_may_answer_with_events_that_end_in_an_error(heard: Any, streame
 
 def test_what_an_lm_sends_by_itself_waits_where_a_stage_wants_all_of_it() -> None:
     call = Call("lm", "model", streamed=True, whole=True)
-    with sending.gathered(call):
+    with sending.buffer_stream(call):
         dspy.settings.send_stream.send_nowait("one")
         asyncio.run(dspy.settings.send_stream.send("two"))
     assert call.events == ["one", "two"]

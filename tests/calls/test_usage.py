@@ -7,9 +7,7 @@ import dspy
 import pytest
 
 from dspy_profiles import profile
-from dspy_profiles.calls import Answer
-from dspy_profiles.meter import Meter
-from dspy_profiles.usage import Usage, total
+from dspy_profiles.calls import Answer, Meter, Usage, total
 
 PRICE = 1000 * 0.15e-6 + 100 * 0.6e-6
 

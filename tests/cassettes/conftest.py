@@ -9,10 +9,10 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles.activation import stages
+from dspy_profiles.activation import _stages as stages
 from dspy_profiles.calls import STAGES
-from dspy_profiles.cassettes import Cassette, stages_for
-from dspy_profiles.providers.async_side import AsyncSide
+from dspy_profiles.calls.cassettes import Cassette, stages_for
+from dspy_profiles.objects.engines._async import AsyncSide
 
 
 @pytest.fixture(autouse=True)
@@ -113,12 +113,12 @@ def playing(path: Path) -> Callable[..., Any]:
         mode: str = "none", lm: Any = None, also: Any = (), **more: Any
     ) -> Iterator[Cassette]:
         cassette = Cassette(path, mode, **more)
-        stages.stand((*stages_for(cassette), *also))
+        stages.set_process_stages((*stages_for(cassette), *also))
         try:
             with dspy.context(lm=lm):
                 yield cassette
         finally:
-            stages.stand(())
+            stages.set_process_stages(())
         cassette.save()
 
     return playing

@@ -12,8 +12,8 @@ MEGABYTES = 100
 READER = """
 import json, re, sys
 import dspy
-from dspy_profiles.cassettes import Cassette
-from dspy_profiles.cassettes.requests import key_of
+from dspy_profiles.calls.cassettes import Cassette
+from dspy_profiles.calls.cassettes._requests import key_of
 
 def peak():
     with open("/proc/self/status") as status:  # what resource says begins with the parent's

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.calls import Held
-from dspy_profiles.cassettes import Cassette, describe, scan
+from dspy_profiles.calls import Refused
+from dspy_profiles.calls.cassettes import Cassette, describe, scan
 from dspy_profiles.errors import InvalidFile
 
 HEADER = b'{"cassette":1,"dspy":"3.4.1"}\n'
@@ -85,7 +85,7 @@ def test_an_answer_that_is_none_is_named_by_its_line_when_it_is_asked_for(  # no
     *rest, last = path.read_text().splitlines()
     last = last.partition('"responses":')[0] + f'"responses":[{broken}]}}'
     path.write_text("\n".join([*rest, last, ""]))
-    with playing("none", silent), pytest.raises(Held) as held:
+    with playing("none", silent), pytest.raises(Refused) as held:
         ask()
     assert isinstance(held.value.error, InvalidFile)
     assert held.value.error.where.line == 3

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.calls import Held
-from dspy_profiles.cassettes import describe
+from dspy_profiles.calls import Refused
+from dspy_profiles.calls.cassettes import describe
 from dspy_profiles.errors import InvalidFile
 
 DAMAGED = settings(
@@ -72,7 +72,7 @@ def test_a_replay_of_a_damaged_file_answers_or_says_what_is_wrong(  # noqa: PLR0
     damaged[int(share * len(recorded))] ^= flip
     path.write_bytes(damaged)
     said = None
-    with suppress(InvalidFile, Held), playing("none", silent):
+    with suppress(InvalidFile, Refused), playing("none", silent):
         said = ask()
     assert said is None or isinstance(said, str)
     assert path.read_bytes() == bytes(damaged)

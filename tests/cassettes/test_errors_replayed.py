@@ -5,10 +5,10 @@ import time
 import dspy
 import pytest
 
-from dspy_profiles import redaction
-from dspy_profiles.calls import Held
-from dspy_profiles.cassettes.failures import error_dict, error_from
+from dspy_profiles.calls import Refused
+from dspy_profiles.calls.cassettes._errors import error_dict, error_from
 from dspy_profiles.errors import InvalidFile
+from dspy_profiles.secrets import _redaction as redaction
 
 lm15 = dspy.lm15
 
@@ -107,7 +107,7 @@ def test_a_file_cannot_name_just_any_class(  # noqa: PLR0913, PLR0917 - fixtures
     with playing("once", lm_of(ValueError("odd"))), pytest.raises(dspy.LMError):
         ask()
     path.write_text(path.read_text().replace("builtins:ValueError", name))
-    with playing("none", silent), pytest.raises(Held) as held:
+    with playing("none", silent), pytest.raises(Refused) as held:
         ask()
     assert isinstance(held.value.error, InvalidFile)
     assert held.value.error.where.line == 3

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette, describe, prune, stages_for
-from dspy_profiles.cassettes.format import Track, lines
-from dspy_profiles.cassettes.plain import dumped, fold, original, plain, unfold
-from dspy_profiles.cassettes.reading import read
-from dspy_profiles.cassettes.tape import Header
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.calls.cassettes import Cassette, describe, prune, stages_for
+from dspy_profiles.calls.cassettes._entries import Header
+from dspy_profiles.calls.cassettes._format import Track, lines
+from dspy_profiles.calls.cassettes._json import dumped, fold, original, plain, unfold
+from dspy_profiles.calls.cassettes._read import read
 
 
 def test_the_first_line_says_what_it_is_and_nothing_says_when(path, playing, lm_of, ask):
@@ -66,11 +66,11 @@ def test_the_order_of_requests_does_not_depend_on_who_was_first(path, lm_of, ask
     files = []
     for order in ("abc", "cab"):
         cassette = Cassette(path, "all")
-        stages.stand(stages_for(cassette))
+        stages.set_process_stages(stages_for(cassette))
         with dspy.context(lm=lm_of(*[letter.upper() for letter in order])):
             for letter in order:
                 ask(letter)
-        stages.stand(())
+        stages.set_process_stages(())
         cassette.save()
         files.append(path.read_bytes())
     assert files[0] == files[1]

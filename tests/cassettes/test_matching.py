@@ -5,9 +5,9 @@ import asyncio
 import dspy
 import pytest
 
-from dspy_profiles.calls import Call, Held
-from dspy_profiles.cassettes import checked_match
-from dspy_profiles.cassettes.requests import key_of, request_of
+from dspy_profiles.calls import Call, Refused
+from dspy_profiles.calls.cassettes import checked_match
+from dspy_profiles.calls.cassettes._requests import key_of, request_of
 from dspy_profiles.errors import InvalidProfile
 
 PNG = "iVBORw0KGgoA" * 50
@@ -18,7 +18,7 @@ def test_equal_requests_get_their_answers_in_turn_and_then_no_more(playing, lm_o
         ask(), ask()
     with playing("none", silent):
         assert [ask(), ask()] == ["one", "two"]
-        with pytest.raises(Held, match=r"the 3rd time;\s.*has 2 answers"):
+        with pytest.raises(Refused, match=r"the 3rd time;\s.*has 2 answers"):
             ask()
 
 
@@ -46,14 +46,14 @@ def test_a_rollout_of_the_lm_itself_counts_too(playing, lm_of, silent, ask):
         ask()
     with playing("none", silent.copy(rollout_id=1, temperature=1.0)):
         assert ask() == "one"
-    with playing("none", silent.copy(rollout_id=2, temperature=1.0)), pytest.raises(Held):
+    with playing("none", silent.copy(rollout_id=2, temperature=1.0)), pytest.raises(Refused):
         ask()
 
 
 def test_another_model_is_another_request(playing, lm_of, silent, ask):
     with playing("once", lm_of("one")):
         ask()
-    with playing("none", lm_of(model="own/other")), pytest.raises(Held, match="own/other"):
+    with playing("none", lm_of(model="own/other")), pytest.raises(Refused, match="own/other"):
         ask()
 
 
@@ -72,7 +72,7 @@ def test_tools_count(playing, lm_of, silent):
             dspy.settings.lm(asked(tool("b"))).text
             == "[[ ## answer ## ]]\ntwo\n\n[[ ## completed ## ]]"
         )
-        with pytest.raises(Held):
+        with pytest.raises(Refused):
             dspy.settings.lm(asked())
     assert cassette.replayed == 1
 
@@ -176,5 +176,5 @@ def test_images_are_matched_by_their_hash_and_not_kept(path, playing, lm_of, sil
     assert PNG not in path.read_text()
     with playing("none", silent):
         assert predict(picture=image).answer == "a cat"
-        with pytest.raises(Held):
+        with pytest.raises(Refused):
             predict(picture=dspy.Image(f"data:image/png;base64,{PNG[:-4]}AAAA"))

@@ -9,26 +9,26 @@ from textwrap import dedent
 import dspy
 import pytest
 
-from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette, describe, stages_for
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.calls.cassettes import Cassette, describe, stages_for
 from dspy_profiles.errors import WriteFailed
 
 WRITER = """
 import sys
 import dspy
-from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette, stages_for
-from dspy_profiles.providers.mock import MockEngine
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.calls.cassettes import Cassette, stages_for
+from dspy_profiles.objects.engines.mock import MockEngine
 
 path, name = sys.argv[1:]
 predict = dspy.Predict("question -> answer")
 with dspy.context(lm=dspy.LM("mock", engine=MockEngine(), cache=False)):
     for turn in range(10):
         cassette = Cassette(path, "new")
-        stages.stand(stages_for(cassette))
+        stages.set_process_stages(stages_for(cassette))
         predict(question=f"{name} {turn}")
         predict(question=f"shared {turn}")
-        stages.stand(())
+        stages.set_process_stages(())
         cassette.save()
 """
 
@@ -46,25 +46,25 @@ def test_two_processes_write_one_cassette_and_nothing_is_lost(path, tmp_path):
 def play(path, mode, lm, *questions, **more):
     """A cassette on which these were asked, and which is not saved yet."""
     cassette = Cassette(path, mode, **more)
-    stages.stand(stages_for(cassette))
+    stages.set_process_stages(stages_for(cassette))
     try:
         with dspy.context(lm=lm):
             for question in questions:
                 dspy.Predict("question -> answer")(question=question)
     finally:
-        stages.stand(())
+        stages.set_process_stages(())
     return cassette
 
 
 def said(path, silent, *questions):
     cassette = Cassette(path, "none")
-    stages.stand(stages_for(cassette))
+    stages.set_process_stages(stages_for(cassette))
     try:
         with dspy.context(lm=silent):
             predict = dspy.Predict("question -> answer")
             return [predict(question=question).answer for question in questions]
     finally:
-        stages.stand(())
+        stages.set_process_stages(())
 
 
 @pytest.mark.parametrize("mode", ["once", "new", "all"])
@@ -131,7 +131,7 @@ def test_many_threads_record_and_replay_one_cassette(path, lm_of, silent):
 
     for mode, lm in (("once", lm_of(answer)), ("none", silent)):
         cassette = Cassette(path, mode)
-        stages.stand(stages_for(cassette))
+        stages.set_process_stages(stages_for(cassette))
         found = {}
 
         def run(numbers, lm=lm, found=found):
@@ -145,7 +145,7 @@ def test_many_threads_record_and_replay_one_cassette(path, lm_of, silent):
             thread.start()
         for thread in threads:
             thread.join()
-        stages.stand(())
+        stages.set_process_stages(())
         cassette.save()
         assert found == answers
 
@@ -155,7 +155,7 @@ def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of
     questions = ["same"] * 40
     play(path, "once", lm, *questions).save()
     cassette = Cassette(path, "none")
-    stages.stand(stages_for(cassette))
+    stages.set_process_stages(stages_for(cassette))
     found = []
 
     def run():
@@ -169,7 +169,7 @@ def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of
         thread.start()
     for thread in threads:
         thread.join()
-    stages.stand(())
+    stages.set_process_stages(())
     assert sorted(found) == sorted(f"answer {n}" for n in range(40))
 
 

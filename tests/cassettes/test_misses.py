@@ -2,7 +2,7 @@
 
 import pytest
 
-from dspy_profiles.calls import Held
+from dspy_profiles.calls import Refused
 from dspy_profiles.errors import CassetteMiss
 
 COMMAND = "pytest tests/test_qa.py::test_x --dspy-cassettes new"
@@ -11,7 +11,7 @@ COMMAND = "pytest tests/test_qa.py::test_x --dspy-cassettes new"
 @pytest.fixture
 def miss(playing, silent, ask):
     def miss(question, **config):
-        with playing("none", silent, command=COMMAND), pytest.raises(Held) as held:
+        with playing("none", silent, command=COMMAND), pytest.raises(Refused) as held:
             ask(question, **config)
         assert isinstance(held.value.error, CassetteMiss)
         return held.value.error
@@ -49,7 +49,7 @@ def test_it_says_when_all_answers_are_used(playing, lm_of, silent, ask):
     with playing("none", silent):
         ask()
         with pytest.raises(
-            Held, match=r"the same for the 2nd time;\scassettes/x.jsonl has 1 answer"
+            Refused, match=r"the same for the 2nd time;\scassettes/x.jsonl has 1 answer"
         ):
             ask()
 

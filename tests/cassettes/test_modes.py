@@ -2,12 +2,12 @@
 
 import pytest
 
-from dspy_profiles.budget.account import Account, Budget
-from dspy_profiles.calls import Held
-from dspy_profiles.cassettes import Cassette, checked_mode
-from dspy_profiles.cassettes.writing import stamp_of
+from dspy_profiles.calls import Refused
+from dspy_profiles.calls.budget import Account, Budget
+from dspy_profiles.calls.cassettes import Cassette, checked_mode
+from dspy_profiles.calls.cassettes._write import stamp_of
+from dspy_profiles.config import Limits
 from dspy_profiles.errors import CassetteMiss, InvalidProfile
-from dspy_profiles.limits import Limits
 
 
 def test_once_records_a_file_that_is_absent_and_replays_it_afterwards(
@@ -24,14 +24,14 @@ def test_once_adds_nothing_to_a_file_that_is_there(path, playing, lm_of, silent,
     with playing("once", lm_of("Paris")):
         ask("France?")
     before = path.read_bytes()
-    with playing("once", silent), pytest.raises(Held) as held:
+    with playing("once", silent), pytest.raises(Refused) as held:
         ask("Spain?")
     assert isinstance(held.value.error, CassetteMiss)
     assert path.read_bytes() == before
 
 
 def test_none_answers_nothing_where_there_is_no_file(path, playing, silent, ask):
-    with playing("none", silent), pytest.raises(Held, match="there is no cassette"):
+    with playing("none", silent), pytest.raises(Refused, match="there is no cassette"):
         ask()
     assert not path.parent.exists()
 
@@ -65,7 +65,7 @@ def test_all_replaces_what_was_there(playing, lm_of, silent, ask):
     assert cassette.replayed == 0
     with playing("none", silent):
         assert ask("France?") == "Lutetia"
-        with pytest.raises(Held):
+        with pytest.raises(Refused):
             ask("Spain?")
 
 
@@ -153,7 +153,7 @@ def test_a_call_that_a_budget_holds_back_leaves_nothing(path, playing, lm_of, si
 
     with playing("once", lm_of("Paris", "Madrid"), budget(1)) as cassette:
         ask("France?")
-        with pytest.raises(Held, match="budget"):
+        with pytest.raises(Refused, match="budget"):
             ask("Spain?")
         assert cassette.recorded == 1
     with playing("none", silent, budget(0)):

@@ -8,11 +8,11 @@ from typing import ClassVar
 import dspy
 import pytest
 
-from dspy_profiles import dspy_internals, redaction
-from dspy_profiles.activation import stages
-from dspy_profiles.calls import Held
-from dspy_profiles.cassettes import Cassette, scan, stages_for
-from dspy_profiles.meter import Meter
+from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.calls import Meter, Refused
+from dspy_profiles.calls.cassettes import Cassette, scan, stages_for
+from dspy_profiles.secrets import _redaction as redaction
 
 DIFFERS = ("timestamp", "uuid", "replayed")  # each time, and with each replay
 KEY = "sk-canary-0123456789abcdef"
@@ -73,12 +73,12 @@ def server():
 
 def seen(lm, cassette, ask):
     meter = Meter()
-    stages.stand((meter, *stages_for(cassette)))
+    stages.set_process_stages((meter, *stages_for(cassette)))
     try:
         with dspy.context(lm=lm), dspy.track_usage() as tracker:
             said = [ask("Why?"), ask("How?")]
     finally:
-        stages.stand(())
+        stages.set_process_stages(())
         lm.close()
     history = [
         repr({k: v for k, v in entry.items() if k not in DIFFERS})
@@ -124,10 +124,10 @@ def test_recorded_again_from_the_same_server_the_file_is_the_same(server, path, 
 
 def test_a_miss_does_not_reach_the_network(server, path, ask):
     lm = dspy.LM("openai/gpt-4o-mini", api_key=KEY, api_base=server.url)
-    stages.stand(stages_for(Cassette(path, "none")))
+    stages.set_process_stages(stages_for(Cassette(path, "none")))
     try:
-        with dspy.context(lm=lm), pytest.raises(Held):
+        with dspy.context(lm=lm), pytest.raises(Refused):
             ask()
     finally:
-        stages.stand(())
+        stages.set_process_stages(())
         lm.close()

@@ -6,8 +6,8 @@ import dspy
 import pytest
 
 from dspy_profiles import profile
-from dspy_profiles.calls import Held
-from dspy_profiles.cassettes.replay import ReplayEngine
+from dspy_profiles.calls import Refused
+from dspy_profiles.calls.cassettes._engine import ReplayEngine
 from dspy_profiles.errors import CassetteMiss, InvalidProfile
 
 PROFILE = """
@@ -60,7 +60,7 @@ def test_a_miss_passes_what_would_make_a_failed_example_of_it(path):
 
 
 def test_a_block_in_another_leaves_the_miss_to_the_outer_one(ask):
-    with profile("shown"), pytest.raises(Held), profile("shown"):
+    with profile("shown"), pytest.raises(Refused), profile("shown"):
         ask("What else?")
 
 

@@ -10,12 +10,12 @@ import dspy
 import pytest
 from dspy.utils.callback import BaseCallback
 
-from dspy_profiles import dspy_internals
-from dspy_profiles.activation import stages
-from dspy_profiles.cassettes import Cassette, stages_for
-from dspy_profiles.meter import Meter
-from dspy_profiles.providers.async_side import AsyncSide
-from dspy_profiles.providers.mock import MockEngine
+from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles.activation import _stages as stages
+from dspy_profiles.calls import Meter
+from dspy_profiles.calls.cassettes import Cassette, stages_for
+from dspy_profiles.objects.engines._async import AsyncSide
+from dspy_profiles.objects.engines.mock import MockEngine
 
 
 class Noted(BaseCallback):
@@ -151,12 +151,12 @@ IN_ORDER = {
 def seen(program, lm, cassette):
     """Everything that can be seen of a run."""
     noted, meter = Noted(), Meter()
-    stages.stand((meter, *stages_for(cassette)))
+    stages.set_process_stages((meter, *stages_for(cassette)))
     try:
         with dspy.context(lm=lm, callbacks=[noted]), dspy.track_usage() as tracker:
             result = program()
     finally:
-        stages.stand(())
+        stages.set_process_stages(())
     history = [
         repr(sorted((k, v) for k, v in entry.items() if k not in DIFFERS))
         for entry in dspy_internals.history()
@@ -205,10 +205,10 @@ def test_recording_again_gives_the_same_file_to_the_byte(program, path):
 def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
     recording = Cassette(path, "once")
     lm = mock_lm()
-    stages.stand(stages_for(recording))
+    stages.set_process_stages(stages_for(recording))
     with dspy.context(lm=lm):
         first = [repr(program()) for program in (chain_of_thought, react, several, gathered)]
-    stages.stand(())
+    stages.set_process_stages(())
     recording.save()
     script = tmp_path / "replay.py"
     script.write_text(
@@ -218,8 +218,8 @@ def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
         programs = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(programs)
         import dspy
-        from dspy_profiles.activation import stages
-        from dspy_profiles.cassettes import Cassette, stages_for
+        from dspy_profiles.activation import _stages as stages
+        from dspy_profiles.calls.cassettes import Cassette, stages_for
 
         class Never:
             supports_function_calling = True
@@ -230,7 +230,7 @@ def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
             acomplete = complete
 
         never = Never()
-        stages.stand(stages_for(Cassette({str(path)!r}, "none")))
+        stages.set_process_stages(stages_for(Cassette({str(path)!r}, "none")))
         lm = dspy.LM("mock", engine=never, async_engine=programs.AsyncSide(never), cache=False)
         with dspy.context(lm=lm):
             names = ("chain_of_thought", "react", "several", "gathered")

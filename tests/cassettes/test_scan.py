@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from dspy_profiles.cassettes import scan
+from dspy_profiles.calls.cassettes import scan
 from dspy_profiles.errors import InvalidFile
-from dspy_profiles.secret_names import Names
+from dspy_profiles.secrets import Names
 
 SECRETS = {
     "an API key": "sk-proj-abcDEF0123456789abcdef",

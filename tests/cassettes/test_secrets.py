@@ -5,10 +5,10 @@ import json
 import dspy
 import pytest
 
-from dspy_profiles import redaction
-from dspy_profiles.calls import Held
-from dspy_profiles.cassettes import Cassette
+from dspy_profiles.calls import Refused
+from dspy_profiles.calls.cassettes import Cassette
 from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.secrets import _redaction as redaction
 
 CANARY = "canary-7f3a9c21e5"
 
@@ -103,13 +103,13 @@ def test_what_a_filter_leaves_out_is_not_kept(path, playing, lm_of, silent, ask)
         assert cassette.recorded == 1
     with playing("none", silent, filter=some):
         assert ask("Bob?") == "B"
-        with pytest.raises(Held, match="the filter leaves it out"):
+        with pytest.raises(Refused, match="the filter leaves it out"):
             ask("Alice?")
 
 
 @pytest.mark.parametrize("keep", [lambda record: 1 / 0, lambda record: {}], ids=["raises", "odd"])
 def test_a_filter_that_fails_says_so(keep, playing, lm_of, ask):
-    with playing("once", lm_of("A"), filter=keep), pytest.raises(Held) as held:
+    with playing("once", lm_of("A"), filter=keep), pytest.raises(Refused) as held:
         ask()
     assert isinstance(held.value.error, InvalidProfile)
     assert "the cassette's filter failed" in str(held.value)

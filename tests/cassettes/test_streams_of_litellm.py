@@ -6,8 +6,9 @@ from copy import deepcopy
 import dspy
 import pytest
 
-from dspy_profiles import dspy_internals, redaction
-from dspy_profiles.calls import Held
+from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles.calls import Refused
+from dspy_profiles.secrets import _redaction as redaction
 
 PIECES = ("[[ ## ans", "wer ## ]]\nPa", "ris is", " large", "\n\n[[ ## completed ## ]]")
 USAGE = {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11}
@@ -231,7 +232,7 @@ def test_chunks_of_another_kind_are_refused(path, says, playing, lm, streamed):
         """What some other library streams."""
 
     says(Own())
-    with playing("once", lm), pytest.raises(Held, match=r"cannot be kept on a cassette.*\.Own"):
+    with playing("once", lm), pytest.raises(Refused, match=r"cannot be kept on a cassette.*\.Own"):
         streamed()
     assert not path.exists()
 

@@ -5,7 +5,7 @@ import asyncio
 import dspy
 import pytest
 
-from dspy_profiles import redaction
+from dspy_profiles.secrets import _redaction as redaction
 
 lm15 = dspy.lm15
 START = lm15.StreamStartEvent(model="own/model", id="once")

@@ -161,7 +161,7 @@ def terminal(project, cache) -> Iterator[Callable[..., Screen]]:
 
 RECORDER = """
 import dspy
-from dspy_profiles import profile, redaction
+from dspy_profiles import profile; from dspy_profiles.secrets import _redaction as redaction
 from dspy_profiles.results import record
 
 QUESTIONS = {

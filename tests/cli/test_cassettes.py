@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.cassettes.last_run import LastRun, NotAsked, write_last_run
-from dspy_profiles.cassettes.reading import read
+from dspy_profiles.calls.cassettes import LastRun, NotAsked, write_last_run
+from dspy_profiles.calls.cassettes._read import read
 
 HEADER = '{"cassette":1,"dspy":"3.4.1","profile":"a1b2"}\n'
 TRACK = '{{"kind":"lm","request":{{"model":"{}"}},"responses":[{{"response":{{"text":"{}"}}}}]}}\n'

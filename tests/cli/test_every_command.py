@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dspy_profiles.cli.app import COMMANDS
+from dspy_profiles.cli._app import COMMANDS
 
 GROUPS = {
     "results": [

@@ -56,12 +56,12 @@ AS_NOBODY = """
 import os, sys
 import dotenv, encodings.utf_8_sig, filelock, tomlkit, typer.rich_utils, rich.table
 from importlib import import_module
-from dspy_profiles import dspy_api
-from dspy_profiles.cli.app import COMMANDS, app
+from dspy_profiles import schema as dspy_api
+from dspy_profiles.cli._app import COMMANDS, app
 for room in set(COMMANDS.values()):
     import_module(f"dspy_profiles.cli.{room}")
-import dspy_profiles.cli.secret_moves, dspy_profiles.cli.importing
-import dspy_profiles.dspy_api._check, dspy_profiles.dspy_api._schema
+import dspy_profiles.cli.secrets._move, dspy_profiles.cli.profiles._import
+import dspy_profiles.schema._check, dspy_profiles.schema._json_schema
 dspy_api.descriptor()
 if not os.geteuid():
     os.setresgid(65534, 65534, 65534)
@@ -154,8 +154,8 @@ sys.exit(code)
 
 IMPATIENT = """
 import sys
-from dspy_profiles import editing, replacing
-from dspy_profiles.cli import writing
+from dspy_profiles.config import _edit as editing, _write as replacing
+from dspy_profiles.cli.profiles import _write as writing
 waits = replacing.locked
 editing.locked = writing.locked = lambda target, timeout: waits(target, 0.05)
 from dspy_profiles.cli import app
@@ -164,7 +164,7 @@ app(sys.argv[1:], prog_name="dspy-profiles")
 HOLDER = """
 import sys
 from pathlib import Path
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 with editing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

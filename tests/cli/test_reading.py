@@ -364,7 +364,7 @@ def test_reading_creates_nothing(cli, project, home):
 
 AS_NOBODY = """
 import os, sys
-import dspy_profiles.cli.reading, dspy_profiles.cli.configuring, dotenv
+import dspy_profiles.cli.profiles.show, dspy_profiles.cli.config, dotenv
 from dspy_profiles.cli import app
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)

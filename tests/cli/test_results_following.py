@@ -35,9 +35,9 @@ with profile("mock"), record("long") as experiment:
 LIGHT = """
 import time
 from types import SimpleNamespace
-from dspy_profiles.results.book import Book
-from dspy_profiles.results.ids import new_id
-from dspy_profiles.results.store import open_store
+from dspy_profiles.results.recording import ExperimentWriter as Book
+from dspy_profiles.results import new_id
+from dspy_profiles.results import open_store
 
 book = Book(open_store(), "long")
 book.title(None)

@@ -60,8 +60,8 @@ def test_a_torn_off_document_is_made_anew_from_the_journals(quick, recorded) -> 
 
 KILLED = """
 import os, signal
-from dspy_profiles.results.book import Book
-from dspy_profiles.results.store import open_store
+from dspy_profiles.results.recording import ExperimentWriter as Book
+from dspy_profiles.results import open_store
 
 book = Book(open_store(), "killed")
 book.title(None)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dspy_profiles.results.model import Event, Experiment, Trial
+from dspy_profiles.results import Event, Experiment, Trial
 
 FIELDS = {kind: set(kind.__dataclass_fields__) | {"v"} for kind in (Experiment, Trial, Event)}
 

@@ -214,8 +214,8 @@ def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
     )  # fmt: skip
     assert env_file.stat().st_mode & 0o777 == 0o600
     program = (
-        "import dspy_profiles as d; from dspy_profiles import environment as e;"
-        "from dspy_profiles.fetching import fetch; from dspy_profiles.resolver import Scene;"
+        "import dspy_profiles as d; from dspy_profiles.secrets import _dotenv as e;"
+        "from dspy_profiles.profiles import fetch; from dspy_profiles.profiles import Scene;"
         "e.load_env_files(Scene.now().env_files);"
         "p = fetch(d.resolve('prod'), 'lm')['lm']; q = fetch(d.resolve('dev'), 'lm', 'rm');"
         "import hashlib; h = lambda s: hashlib.sha256(s.reveal().encode()).hexdigest();"
@@ -260,7 +260,7 @@ def test_a_crash_between_the_files_loses_nothing(cli, write, project, canary):
     path = write("profiles.toml", f'[p.lm]\nmodel = "openai/x"\napi_key = "{canary}"\n')
     before = path.read_text()
     script = (
-        "import os, sys, dspy_profiles.editing as e\n"
+        "import os, sys, dspy_profiles.config._edit as e\n"
         "e.replace_file = lambda *_: os._exit(9)\n"
         "from dspy_profiles.cli import app\napp(sys.argv[1:])\n"
     )

@@ -12,7 +12,7 @@ import pytest
 
 def run(*words: str, after: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", f"from dspy_profiles.cli.app import app\n{after}\napp()", *words],
+        [sys.executable, "-c", f"from dspy_profiles.cli._app import app\n{after}\napp()", *words],
         capture_output=True,
         text=True,
         check=False,

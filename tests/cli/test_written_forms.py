@@ -8,13 +8,12 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.assignments import assignment, nested, typed
-from dspy_profiles.cli.env_form import assigned, raw_values, read_variables, variables
-from dspy_profiles.cli.python_form import program
+from dspy_profiles.cli.profiles._as_env import assigned, raw_values, read_variables, variables
+from dspy_profiles.cli.profiles._as_python import program
+from dspy_profiles.config import join_key, split_key
 from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileError
-from dspy_profiles.keys import join_key, split_key
-from dspy_profiles.resolved import ResolvedProfile, Table
-from dspy_profiles.secret_names import Names
+from dspy_profiles.profiles import ResolvedProfile, Table, assignment, nested, typed
+from dspy_profiles.secrets import Names
 
 GENERATED = settings(
     max_examples=60,

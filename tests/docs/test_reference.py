@@ -11,10 +11,11 @@ import typer
 
 import dspy_profiles
 from dspy_profiles import errors, hookspecs
-from dspy_profiles.cli.app import COMMANDS, app
-from dspy_profiles.sections import SECTIONS
-from dspy_profiles.settings import SETTINGS
-from pytest_dspy_profiles import fixtures, options
+from dspy_profiles.cli._app import COMMANDS, app
+from dspy_profiles.config import SETTINGS
+from dspy_profiles.profiles import SECTIONS
+from pytest_dspy_profiles import _fixtures as fixtures
+from pytest_dspy_profiles import _options as options
 from pytest_dspy_profiles import hookspecs as pytest_hookspecs
 
 OLD_METAVARS = tuple(map(int, typer.__version__.split(".")[:2])) < (0, 27)
@@ -155,7 +156,7 @@ def test_every_attribute_of_the_usage_has_a_row(name, docs) -> None:
 
 
 def test_every_kind_of_failure_is_one_that_the_plugin_tells(docs, generate) -> None:
-    from pytest_dspy_profiles.failures import HINTS, KINDS
+    from pytest_dspy_profiles._failures import HINTS, KINDS
 
     made = generate.part("failure kinds")
     assert all(f"| `{kind}` |" in made for kind in {*KINDS.values(), *HINTS})

@@ -6,9 +6,13 @@ from dataclasses import fields
 import pytest
 
 from dspy_profiles import results
-from dspy_profiles.results import hearing, model, values
-from dspy_profiles.results.store.protocol import Store
-from dspy_profiles.results.views import notebook, page, terminal
+from dspy_profiles.results import Store
+from dspy_profiles.results import _model as model
+from dspy_profiles.results.recording import _callback_base as hearing
+from dspy_profiles.results.recording import _json as values
+from dspy_profiles.results.views import _notebook as notebook
+from dspy_profiles.results.views import _page as page
+from dspy_profiles.results.views import _terminal as terminal
 
 RECORDS = (
     model.Experiment,

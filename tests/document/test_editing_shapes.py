@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 import tomli
 
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 
 BASE = """\
 # my profiles

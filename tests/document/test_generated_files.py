@@ -9,10 +9,9 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.document import Document
-from dspy_profiles.editing import Edit
+from dspy_profiles.config import Document, Edit
+from dspy_profiles.config._toml_edit import is_written_whole
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.splices import is_written_whole
 
 BARE = st.text("abcXYZ019_-", min_size=1, max_size=5)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from dspy_profiles.document import Document
+from dspy_profiles.config import Document
 
 
 def line(text, *key):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 WRITER = """
 import sys
 from pathlib import Path
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 path, name = Path(sys.argv[1]), sys.argv[2]
 sys.stdin.readline()
 for number in range(50):
@@ -24,7 +24,7 @@ for number in range(50):
 READER = """
 import sys, threading
 from pathlib import Path
-from dspy_profiles.document import read
+from dspy_profiles.config import read
 ended = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
 seen = reads = 0
@@ -40,8 +40,8 @@ KILLER = """
 import json, os, random, signal, sys
 from pathlib import Path
 import filelock, tomlkit
-from dspy_profiles.document import read
-from dspy_profiles.editing import editing
+from dspy_profiles.config import read
+from dspy_profiles.config import editing
 path, rounds = Path(sys.argv[1]), 200
 draft, lock = (path.with_name(f".{path.name}.{end}") for end in ("tmp", "lock"))
 random = random.Random(20)

@@ -14,8 +14,8 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles import document
-from dspy_profiles.document import read, stamp
+from dspy_profiles.config import _document as document
+from dspy_profiles.config import file_stamp, read
 from dspy_profiles.errors import InvalidFile
 
 
@@ -45,7 +45,7 @@ def test_text_data_stamp_and_path_are_those_of_the_file(tmp_path):
     found = read(path)
 
     assert (found.path, found.text, found.data) == (path, "[a]\r\nb = 1\r\n", {"a": {"b": 1}})
-    assert found.stamp == stamp(path)
+    assert found.stamp == file_stamp(path)
     assert found.stamp.size == 12
     assert found.unchanged()
 
@@ -64,7 +64,7 @@ def test_a_file_that_is_not_there_is_empty_and_stays_away(tmp_path, below):
 
     assert (found.data, found.text, found.stamp) == ({}, "", None)
     assert found.unchanged()
-    assert stamp(tmp_path / below) is None
+    assert file_stamp(tmp_path / below) is None
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -112,7 +112,7 @@ def test_a_file_written_twice_in_one_tick_of_the_clock_is_seen_to_change(tmp_pat
     path.write_bytes(b"a = 2\n")
     os.utime(path, ns=times)
 
-    assert stamp(path) == before.stamp
+    assert file_stamp(path) == before.stamp
     assert not before.unchanged()
     assert read(path).data == {"a": 2}
 
@@ -141,7 +141,7 @@ def test_a_process_forked_while_another_thread_reads_can_read(tmp_path):
     script = """
 import os, sys, threading
 from pathlib import Path
-from dspy_profiles import document
+from dspy_profiles.config import _document as document
 held, done = threading.Event(), threading.Event()
 def hold():
     with document._lock:
@@ -198,7 +198,7 @@ def test_a_link_that_leads_to_itself_is_refused(tmp_path):
 
     assert "leads back to itself" in refused(loop).message
     with pytest.raises(InvalidFile, match="leads back to itself"):
-        stamp(loop)
+        file_stamp(loop)
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
@@ -219,7 +219,7 @@ def test_a_file_that_may_not_be_read_says_how_to_change_that(tmp_path):
     # Root may read everything, so this process stops being root once all is imported.
     script = """
 import os, sys
-from dspy_profiles.document import read
+from dspy_profiles.config import read
 from dspy_profiles.errors import InvalidFile
 folder = os.open(sys.argv[1], os.O_RDONLY); os.fchdir(folder)
 if not os.geteuid(): os.seteuid(65534)

@@ -15,8 +15,7 @@ import pytest
 import tomli
 from filelock import FileLock
 
-from dspy_profiles.document import read
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing, read
 from dspy_profiles.errors import InvalidFile, InvalidProfile, LockTimeout, WriteFailed
 
 # Root ignores file modes, so this process stops being root once everything is imported.
@@ -24,7 +23,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 import filelock, tomlkit
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 from dspy_profiles.errors import ProfileError
 path = Path(sys.argv[1])
 if not os.geteuid():
@@ -251,7 +250,7 @@ def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(profiles
     script = """
 import sys
 from pathlib import Path
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 with editing(Path(sys.argv[1])) as edit:
     print("held", flush=True)
     sys.stdin.read()
@@ -332,7 +331,7 @@ def test_a_lock_that_another_users_killed_process_left_does_not_stand_in_the_way
     script = """
 import os, sys
 from pathlib import Path
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 manager = editing(Path(sys.argv[1]))
 manager.__enter__()
 os._exit(0)
@@ -351,7 +350,7 @@ def test_a_full_disk_is_an_error_and_the_old_text_stays(tmp_path):
     script = """
 import os, subprocess, sys
 from pathlib import Path
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 from dspy_profiles.errors import WriteFailed
 folder = Path(sys.argv[1])
 mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
@@ -389,7 +388,7 @@ def test_a_write_that_fails_half_way_leaves_no_draft(profiles):
     script = """
 import resource, sys
 from pathlib import Path
-from dspy_profiles.editing import editing
+from dspy_profiles.config import editing
 from dspy_profiles.errors import WriteFailed
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -490,7 +489,9 @@ def test_an_edit_that_cannot_be_is_refused_and_the_next_one_still_works(profiles
 
 
 def test_what_is_not_faithful_is_refused(profiles, monkeypatch):
-    monkeypatch.setattr("dspy_profiles.splices.with_value", lambda text, *_: text + "b = 2\n")
+    monkeypatch.setattr(
+        "dspy_profiles.config._toml_edit.with_value", lambda text, *_: text + "b = 2\n"
+    )
 
     with (
         pytest.raises(InvalidFile, match="without changing something else") as caught,
@@ -514,7 +515,7 @@ def test_what_the_edit_shows_may_be_changed_without_effect(profiles):
 def test_reading_loads_neither_tomlkit_nor_filelock():
     script = """
 import sys
-import dspy_profiles.editing
+import dspy_profiles.config._edit
 loaded = {"tomlkit", "filelock", "dspy", "typer", "rich", "pluggy"} & set(sys.modules)
 print(sorted(loaded))
 """

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles import dspy_api
-from dspy_profiles.resolved import Origin, ResolvedProfile, Table, leaves
+from dspy_profiles import schema as dspy_api
+from dspy_profiles.profiles import Origin, ResolvedProfile, Table, leaves
 
 
 @pytest.fixture(scope="session")

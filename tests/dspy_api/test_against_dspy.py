@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles import dspy_api
-from dspy_profiles.dspy_api._annotations import instance, union
+from dspy_profiles import schema as dspy_api
+from dspy_profiles.schema.reader._annotations import instance, union
 
 spec = importlib.util.find_spec("dspy")
 DESCRIPTOR = dspy_api.describe(Path(spec.origin).parents[1])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles import dspy_api
-from dspy_profiles.dspy_api import check, check_value, known_keys
-from dspy_profiles.dspy_api._sections import near_miss
+from dspy_profiles import schema as dspy_api
 from dspy_profiles.errors import Place
+from dspy_profiles.schema import check, check_value, known_keys
+from dspy_profiles.schema._sections import near_miss
 
 M = {"model": "openai/gpt-4o-mini"}
 SECRET = "sk-proj-0123456789abcdef"
@@ -728,7 +728,7 @@ def test_every_fault_is_found_at_once(installed, profile):
 
 
 def test_the_place_of_an_override_is_its_layer(installed, profile):
-    from dspy_profiles.resolved import Origin
+    from dspy_profiles.profiles import Origin
 
     made = profile({"lm": M | {"temperature": "x"}})
     made.sources[("lm", "temperature")] = Origin(None, None, "override", "prod")

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from dspy_profiles.dspy_api import describe_class
+from dspy_profiles.schema import describe_class
 
 TRAP = "raise SystemExit('this file was run')\n"
 

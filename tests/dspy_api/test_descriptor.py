@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles import dspy_api
-from dspy_profiles.dspy_api import _cache, check
+from dspy_profiles import schema as dspy_api
+from dspy_profiles.schema import _cache, check
 
 PYTHONPATH = os.environ.get("PYTHONPATH", "")
 ASK = """
 import sys
-from dspy_profiles.dspy_api import descriptor
+from dspy_profiles.schema import descriptor
 made = descriptor()
 loaded = [m for m in ("dspy", "typer", "rich", "pluggy", "ast", "json") if m in sys.modules]
 import json

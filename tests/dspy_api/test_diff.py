@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dspy_profiles.dspy_api import breaks, describe, describe_diff
+from dspy_profiles.schema import breaks, describe, describe_diff
 
 OLD = {
     "dspy/__init__.py": "from dspy.adapters.base import Adapter, JSONAdapter\n"

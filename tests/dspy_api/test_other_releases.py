@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.dspy_api import breaks, check, describe, describe_diff
+from dspy_profiles.schema import breaks, check, describe, describe_diff
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.dspy_api import profiles_schema, settings_schema
+from dspy_profiles.schema import profiles_schema, settings_schema
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -181,7 +181,7 @@ def test_the_words_are_those_of_the_docstrings(schema):
 
 
 def test_without_dspy_the_schema_is_open(tmp_path):
-    from dspy_profiles.dspy_api import describe
+    from dspy_profiles.schema import describe
 
     schema = profiles_schema(describe(tmp_path))
     jsonschema.Draft4Validator.check_schema(schema)

@@ -22,7 +22,8 @@ import dspy
 from noted import Noted, told
 from workloads import WORKLOADS, miprov2
 
-from dspy_profiles import dspy_internals, profile
+from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import profile
 
 # What differs each time, and the mark of a replayed call.
 DIFFERS = ("timestamp", "uuid", "replayed")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.cassettes import scan
+from dspy_profiles.calls.cassettes import scan
 
 HERE = Path(__file__).parent
 PROGRAMS = sorted(path.stem for path in (HERE / "programs").glob("*.py"))

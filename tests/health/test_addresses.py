@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles.health.addresses import Route
-from dspy_profiles.health.live import calls
-from dspy_profiles.health.walk import examine
+from dspy_profiles.cli.doctor._addresses import Route
+from dspy_profiles.cli.doctor._live import calls
+from dspy_profiles.cli.doctor._walk import examine
 
 GATEWAY = "https://user:canary@gw.example:8443/v1?key=canary"
 

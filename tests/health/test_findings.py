@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles.cli.doctor._findings import validate
 from dspy_profiles.errors import Place
-from dspy_profiles.health.findings import validate
 
 
 def told(file: Path | None = None) -> list[tuple[str, int | None, str]]:
@@ -251,7 +251,7 @@ def test_a_very_long_row_of_profiles_is_one_fault(write: Any) -> None:
 def test_a_warning_about_dspy_itself_is_told_once(
     write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dspy_profiles import dspy_api
+    from dspy_profiles import schema as dspy_api
 
     bare = {**dspy_api.descriptor(), "open": True, "reason": "it is not there"}
     monkeypatch.setattr(dspy_api, "descriptor", lambda: bare)

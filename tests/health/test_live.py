@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles.health.live import ask_all, calls
-from dspy_profiles.health.walk import examine
+from dspy_profiles.cli.doctor._live import ask_all, calls
+from dspy_profiles.cli.doctor._walk import examine
 
 CANARY = "sk-canary-0123456789abcdefgh"
 

@@ -8,8 +8,8 @@ import dspy
 import pytest
 from dspy.utils import exceptions as lm_errors
 
-from dspy_profiles.health.addresses import Route
-from dspy_profiles.health.verdicts import Answer, Asked, verdict
+from dspy_profiles.cli.doctor._addresses import Route
+from dspy_profiles.cli.doctor._verdicts import Answer, Asked, verdict
 
 ASKED = Asked(Route("gw.example:4000", "https://gw.example:4000"), "openai/m", 20, ("GW_KEY",))
 LOCAL = Asked(Route("localhost:11434", "http://localhost:11434"), "ollama_chat/m", 20)

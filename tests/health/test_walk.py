@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dspy_profiles import plugins
+from dspy_profiles.cli.doctor._walk import Examined, examine
 from dspy_profiles.errors import ProfileNotFound
-from dspy_profiles.health.walk import Examined, examine
 
 
 def statuses(one: Examined) -> dict[str, str]:
@@ -235,7 +235,7 @@ def test_two_profiles_that_want_another_environment_are_told(write: Any) -> None
 def test_a_dspy_that_is_too_old_is_told_with_the_command_that_mends_it(
     write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dspy_profiles.health import packages
+    from dspy_profiles.cli.doctor import _packages as packages
 
     monkeypatch.setattr(packages.metadata, "version", lambda _name: "3.1.2")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
@@ -249,7 +249,7 @@ def test_a_dspy_that_is_too_old_is_told_with_the_command_that_mends_it(
 def test_without_dspy_its_secrets_are_looked_at_and_nothing_else_is(
     write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dspy_profiles.health import packages
+    from dspy_profiles.cli.doctor import _packages as packages
 
     def gone(name: str) -> str:
         raise packages.metadata.PackageNotFoundError(name)

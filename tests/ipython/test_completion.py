@@ -7,7 +7,8 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 from dspy_profiles.results import open_store, record
-from dspy_profiles_ipython import parsers, record_offers
+from dspy_profiles_ipython import _arguments as parsers
+from dspy_profiles_ipython import _record_offers as record_offers
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles_ipython import cell
-from dspy_profiles_ipython.cell import CellBlocks, FirstLine
+from dspy_profiles_ipython import _cell as cell
+from dspy_profiles_ipython._cell import CellBlocks, FirstLine
 
 GENERATED = settings(
     max_examples=100,

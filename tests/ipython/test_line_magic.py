@@ -10,7 +10,7 @@ import dspy
 import pytest
 
 from dspy_profiles import profile
-from dspy_profiles_ipython import parsers
+from dspy_profiles_ipython import _arguments as parsers
 
 CALLBACKS = """
 import dspy

@@ -10,7 +10,8 @@ from pathlib import Path
 import dspy
 import pytest
 
-from dspy_profiles import locations, plugins
+from dspy_profiles import plugins
+from dspy_profiles.config import _locations as locations
 
 EXTENSION = "dspy_profiles_ipython"
 
@@ -38,7 +39,7 @@ def everything(shell) -> dict[str, object]:
         "settings": dict(settings.main_thread_config),
         "kind of settings": type(settings.main_thread_config),
         "overrides": dict(settings.thread_local_overrides.get()),
-        "pinned": locations.pinned(),
+        "pinned": locations.are_locations_pinned(),
         "listening": set(plugins.listening),
         "cwd": Path.cwd(),
         "callbacks": list(dspy.settings.callbacks),
@@ -214,10 +215,10 @@ def test_without_profiles_loading_says_nothing(new_shell) -> None:
 
 def test_the_magic_passes_a_pin(bare, monkeypatch) -> None:
     """As in a process that `dspy-profiles run` has started."""
-    from dspy_profiles.activation import session
-    from dspy_profiles.activation.prepared import prepared
+    from dspy_profiles.activation import _session as session
+    from dspy_profiles.activation import prepared
 
-    pinned = session.pin(prepared("prod", {}))
+    pinned = session.pin_session(prepared("prod", {}))
     try:
         bare.load()
         assert "prod  (active)" in bare("%dspy_profile").text

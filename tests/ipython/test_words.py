@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_profiles_ipython.words import expanded, quoted, split
+from dspy_profiles_ipython._words import expanded, quoted, split
 
 
 @pytest.mark.parametrize(

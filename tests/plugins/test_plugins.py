@@ -7,10 +7,8 @@ import pytest
 
 from dspy_profiles import plugins
 from dspy_profiles.errors import MissingSecret, ProviderError
-from dspy_profiles.fetching import fetch
-from dspy_profiles.redaction import redact
-from dspy_profiles.resolver import resolve
-from dspy_profiles.secrets import Reference
+from dspy_profiles.profiles import fetch, resolve
+from dspy_profiles.secrets import Reference, redact
 
 
 @pytest.fixture
@@ -140,8 +138,8 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(tmp_path, write):
     told = run(
         folder,
         "from dspy_profiles import resolve\n"
-        "from dspy_profiles.fetching import fetch\n"
-        "from dspy_profiles.redaction import redact\n"
+        "from dspy_profiles.profiles import fetch\n"
+        "from dspy_profiles.secrets import redact\n"
         "print(fetch(resolve('p'), 'lm')['lm']['api_key'].reveal(), redact('acme12'))",
     )
     assert told.split() == ["KEY", "********"]

@@ -7,8 +7,8 @@ import pytest
 
 from dspy_profiles import plugins
 from dspy_profiles.errors import ProviderError, StoreError
-from dspy_profiles.redaction import remember
 from dspy_profiles.results import open_store
+from dspy_profiles.secrets import remember
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import dspy
 import pytest
 
-from dspy_profiles.providers.async_side import AsyncSide
-from dspy_profiles.providers.mock import MockEngine
+from dspy_profiles.objects.engines._async import AsyncSide
+from dspy_profiles.objects.engines.mock import MockEngine
 
 
 def lm_on(engine, **arguments):

@@ -6,8 +6,8 @@ import pickle
 import dspy
 import pytest
 
-from dspy_profiles.providers.async_side import AsyncSide
-from dspy_profiles.providers.mock import MockEngine
+from dspy_profiles.objects.engines._async import AsyncSide
+from dspy_profiles.objects.engines.mock import MockEngine
 
 
 class Plain:
@@ -93,7 +93,7 @@ def test_the_engine_is_closed_in_its_own_way(kind, closed):
 
 def test_a_saved_side_brings_its_engine_along():
     state = AsyncSide(MockEngine(seed=3)).dump_state()
-    assert state["class"] == "dspy_profiles.providers.mock:MockEngine"
+    assert state["class"] == "dspy_profiles.objects.engines.mock._engine:MockEngine"
     assert repr(AsyncSide.load_state(state).engine) == "MockEngine(seed=3)"
 
 

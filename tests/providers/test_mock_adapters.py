@@ -15,7 +15,7 @@ from dspy.adapters.baml_adapter import BAMLAdapter
 from pydantic import BaseModel, Field, HttpUrl, TypeAdapter
 from typing_extensions import TypedDict
 
-from dspy_profiles.providers.mock import MockEngine
+from dspy_profiles.objects.engines.mock import MockEngine
 
 
 class Colour(enum.Enum):

@@ -12,7 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.providers.mock import MockCall, MockEngine
+from dspy_profiles.objects.engines.mock import MockEngine
+from dspy_profiles.objects.engines.mock._engine import MockCall
 
 
 def ask(lm, question="hi", signature="question -> answer"):
@@ -239,7 +240,7 @@ def test_calls_are_kept_with_what_went_in_and_out(mock_lm, mock):
 
 PROGRAM = """
 import enum, dspy
-from dspy_profiles.providers.mock import MockEngine
+from dspy_profiles.objects.engines.mock import MockEngine
 class Shape(dspy.Signature):
     words: set[str] = dspy.InputField()
     thing: object = dspy.InputField()

@@ -6,7 +6,7 @@ import dspy
 import pytest
 
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.providers.mock import MockEngine
+from dspy_profiles.objects.engines.mock import MockEngine
 
 
 def ask(lm, question, signature="question -> answer", **settings):

@@ -7,9 +7,9 @@ import dspy
 import pytest
 from dspy.clients import execution
 
-from dspy_profiles.providers import mock as mock_room
-from dspy_profiles.providers.mock import MockEngine
-from dspy_profiles.providers.request_origin import RequestOrigin, origin_of
+from dspy_profiles.objects.engines.mock import MockEngine
+from dspy_profiles.objects.engines.mock import _engine as mock_room
+from dspy_profiles.objects.engines.mock._origin import RequestOrigin, origin_of
 
 
 class Signed(dspy.Signature):

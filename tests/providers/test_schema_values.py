@@ -3,7 +3,7 @@
 import jsonschema
 import pytest
 
-from dspy_profiles.providers.schema_values import Fill, json_for
+from dspy_profiles.objects.engines.mock._json_values import Fill, json_for
 
 SCHEMAS = [
     {},

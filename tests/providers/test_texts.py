@@ -6,7 +6,7 @@ import enum
 import dspy
 from pydantic import BaseModel
 
-from dspy_profiles.providers.texts import prompt_of, text_of
+from dspy_profiles.objects.engines.mock._text import prompt_of, text_of
 
 
 class Colour(enum.StrEnum):

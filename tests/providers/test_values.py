@@ -34,7 +34,7 @@ from pydantic import (
     field_validator,
 )
 
-from dspy_profiles.providers.values import make_json, make_value
+from dspy_profiles.objects.engines.mock._values import make_json, make_value
 
 
 def made(kind, seed="hello", name="answer", **more):

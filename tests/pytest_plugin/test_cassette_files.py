@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dspy_profiles.tapes import LONGEST, path_for, safe
+from pytest_dspy_profiles._cassettes import LONGEST, path_for, safe
 
 from .openai_server import Server
 

@@ -201,14 +201,14 @@ def test_what_a_session_changes_in_its_process_is_put_back_at_its_end(run, write
         """
         import os, sys, pytest, dspy, dspy_profiles
         settings = sys.modules["dspy.dsp.utils.settings"]
-        from dspy_profiles import locations
+        from dspy_profiles.config import _locations as locations
         before = dict(os.environ)
         words = ["-q", "-p", "no:cacheprovider", "--dspy-profile", "mock", "--dspy-profile-force"]
         for _ in range(2):
             assert pytest.main(words) == 0
             assert dspy.settings.lm is None and dspy_profiles.current_profile() is None
             assert type(settings.main_thread_config).__name__ == "dotdict"
-            assert not locations.pinned()
+            assert not locations.are_locations_pinned()
             assert {k: v for k, v in os.environ.items() if k not in before} == {}
         """,
     )

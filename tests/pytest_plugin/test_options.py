@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.settings import SETTINGS
-from pytest_dspy_profiles import options
+from dspy_profiles.config import SETTINGS
+from pytest_dspy_profiles import _options as options
 
 ROOT = Path(__file__).parents[2]
 IN_PYTEST = [setting for setting in SETTINGS if setting.in_pytest]

@@ -3,7 +3,7 @@
 import pytest
 
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.resolver import resolve
+from dspy_profiles.profiles import resolve
 
 
 def test_a_project_profile_shadows_the_users_whole(home, write):

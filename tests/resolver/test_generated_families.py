@@ -7,8 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
-from dspy_profiles.resolved import leaves
-from dspy_profiles.resolver import resolve
+from dspy_profiles.profiles import leaves, resolve
 
 NAMES = ["a", "b", "c", "d"]
 KEYS = st.sampled_from(["x", "y", "z.z"])

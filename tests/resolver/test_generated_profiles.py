@@ -11,11 +11,9 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from dspy_profiles import errors
+from dspy_profiles.config import find_locations
 from dspy_profiles.errors import Place, ProfileError
-from dspy_profiles.fetching import fetch, missing
-from dspy_profiles.locations import find
-from dspy_profiles.resolved import ResolvedProfile
-from dspy_profiles.resolver import list_profiles, resolve
+from dspy_profiles.profiles import ResolvedProfile, fetch, list_profiles, missing, resolve
 
 # One world serves all examples of a test: each writes the same files anew.
 QUICK = settings(
@@ -173,7 +171,7 @@ def test_data_of_any_shape_in_the_settings(project, table):
 @given(environment=st.dictionaries(st.sampled_from(["HOME", "XDG_CONFIG_HOME"]), KEYS))
 def test_an_environment_of_any_kind(environment):
     assume(not any("\0" in value for value in environment.values()))
-    assert isinstance(outcome(lambda: find(environ=environment)).root, Path)
+    assert isinstance(outcome(lambda: find_locations(environ=environment)).root, Path)
 
 
 @pytest.mark.parametrize("name", errors.__all__)

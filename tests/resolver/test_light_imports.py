@@ -30,7 +30,7 @@ def test_importing_the_package_imports_nothing_of_it(imported):
 def test_resolving_and_listing_import_nothing_heavy(imported, write):
     write("profiles.toml", "[p.lm]\nmodel = 'openai/gpt-4o'\napi_key = '${KEY}'\nx = 'file:/x'\n")
     write("pyproject.toml", "[tool.dspy-profiles]\nnot-secret = 'x'\n")
-    assert imported("from dspy_profiles.resolver import resolve; resolve('p')") == set()
+    assert imported("from dspy_profiles.profiles import resolve; resolve('p')") == set()
     assert (
         imported("import dspy_profiles as d; d.resolve('p').origins(); d.list_profiles()") == set()
     )
@@ -49,18 +49,19 @@ def test_an_error_imports_nothing_heavy(imported, write):
 
 def test_following_references_leaves_dspy_out(imported, write):
     write("profiles.toml", "[p.lm]\nx = '${HOME}'\n")
-    code = "import dspy_profiles as d\nfrom dspy_profiles.fetching import fetch\n"
+    code = "import dspy_profiles as d\nfrom dspy_profiles.profiles import fetch\n"
     assert imported(code + "fetch(d.resolve('p'), 'lm')") == {"pluggy"}
 
 
 def test_the_public_names_are_the_functions(imported):
     code = (
-        "import dspy_profiles.resolver, dspy_profiles.resolved, dspy_profiles.errors\n"
+        "import dspy_profiles.errors\n"
+        "from dspy_profiles.profiles import _profile, _resolve\n"
         "from dspy_profiles import resolve, list_profiles, ProfileError, ResolvedProfile, Origin\n"
-        "assert resolve is dspy_profiles.resolver.resolve\n"
-        "assert list_profiles is dspy_profiles.resolver.list_profiles\n"
+        "assert resolve is _resolve.resolve\n"
+        "assert list_profiles is _resolve.list_profiles\n"
         "assert ProfileError is dspy_profiles.errors.ProfileError\n"
-        "assert ResolvedProfile is dspy_profiles.resolved.ResolvedProfile\n"
-        "assert Origin is dspy_profiles.resolved.Origin\n"
+        "assert ResolvedProfile is _profile.ResolvedProfile\n"
+        "assert Origin is _profile.Origin\n"
     )
     assert imported(code) == set()

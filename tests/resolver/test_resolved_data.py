@@ -7,10 +7,10 @@ import pickle
 
 import pytest
 
-from dspy_profiles.content import content
-from dspy_profiles.keys import join_key, split_key
-from dspy_profiles.resolved import Items, Table
-from dspy_profiles.resolver import overridden, resolve
+from dspy_profiles.config import join_key, split_key
+from dspy_profiles.objects import content
+from dspy_profiles.profiles import Table, overridden, resolve
+from dspy_profiles.profiles._profile import Items
 from dspy_profiles.secrets import Reference, Secret
 
 FILE = """

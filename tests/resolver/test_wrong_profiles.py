@@ -3,7 +3,7 @@
 import pytest
 
 from dspy_profiles.errors import InvalidFile, InvalidProfile
-from dspy_profiles.resolver import resolve
+from dspy_profiles.profiles import resolve
 
 SHAPES = [
     ("extends = 3", "extends", "a profile's name or a list of names"),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dspy_profiles.errors import InvalidFile, StoreError
 from dspy_profiles.results import ExperimentNotFound, Store, open_store, record
-from dspy_profiles.results.bundle import export_bundle, import_bundle
+from dspy_profiles.results.export import export_bundle, import_bundle
 
 NUMBERS = count()
 LONG = "a long text " * 1000
@@ -152,7 +152,7 @@ class TestABundle:
     def test_is_not_made_of_what_nobody_would_take_in(
         self, source: Store, experiment: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("dspy_profiles.results.bundle_files.MOST_OF_ONE", 100)
+        monkeypatch.setattr("dspy_profiles.results.export._bundle_files.MOST_OF_ONE", 100)
         with pytest.raises(StoreError, match="too large for one file"):
             export_bundle(experiment, source, io.BytesIO())
 
@@ -295,7 +295,7 @@ def raise_score(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
 
 def name_a_device(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
     """A summary that would have other files read, with the hash that it should have."""
-    from dspy_profiles.results import archive
+    from dspy_profiles.results.journal import _archive as archive
 
     content = json.loads(files["experiment.json"])
     content["files"]["../../../../../../../../../dev/zero"] = {
@@ -438,7 +438,7 @@ class TestWhatIsRefused:
         refused: Callable[[Path, str], InvalidFile],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("dspy_profiles.results.bundle_files.MOST_OF_MANIFEST", 2**16)
+        monkeypatch.setattr("dspy_profiles.results.export._bundle_files.MOST_OF_MANIFEST", 2**16)
         made = packed({"manifest.json": b" " * 2**20}, project / "bomb.zip")
         refused(made, '"manifest.json" is not what was exported')
 
@@ -448,7 +448,7 @@ class TestWhatIsRefused:
         refused: Callable[[Path, str], InvalidFile],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("dspy_profiles.results.bundle_files.MOST_FILES", 3)
+        monkeypatch.setattr("dspy_profiles.results.export._bundle_files.MOST_FILES", 3)
         refused(file, "more files than any experiment")
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

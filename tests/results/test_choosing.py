@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.results import Trial
-from dspy_profiles.results.choosing import FIELDS, OPERATORS, is_good, parse_where
-from dspy_profiles.results.model import moment
+from dspy_profiles.results._model import moment
+from dspy_profiles.results.export import parse_where
+from dspy_profiles.results.export._where import FIELDS, OPERATORS, is_good
 
 NOW = moment("2026-11-21T12:00:00Z")
 

@@ -15,12 +15,16 @@ from hypothesis import strategies as st
 
 from dspy_profiles import profile
 from dspy_profiles.results import Experiment, ExperimentNotFound, Store, record
-from dspy_profiles.results.book import Book
-from dspy_profiles.results.comparing import diff, gate
-from dspy_profiles.results.differences import Change, ExperimentDiff, TrialDiff
-from dspy_profiles.results.model import moment
-from dspy_profiles.results.part import Part
-from dspy_profiles.results.word_diff import word_diff
+from dspy_profiles.results._model import moment
+from dspy_profiles.results.compare import (
+    Change,
+    ExperimentDiff,
+    TrialDiff,
+    check_gate,
+    diff_experiments,
+)
+from dspy_profiles.results.compare._words import word_diff
+from dspy_profiles.results.recording import ExperimentWriter, WorkerJournal
 
 CAPITALS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Peru": "Lima"}
 
@@ -112,7 +116,7 @@ class TestScores:
     ) -> None:
         a = evaluated({**CAPITALS, "Italy": "Milan"})
         b = evaluated({**CAPITALS, "Spain": "Sevilla"})
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         verdicts = {country: of(found, country).verdict for country in CAPITALS}
         assert verdicts == {"France": "same", "Italy": "better", "Spain": "worse", "Peru": "same"}
         assert (found.a.score, found.b.score, found.difference) == (0.75, 0.75, 0.0)
@@ -133,7 +137,7 @@ class TestScores:
     ) -> None:
         a = evaluated(examples=devset(("France", "Italy")))
         b = evaluated({**CAPITALS, "Spain": "Sevilla"}, examples=devset(("Italy", "Spain")))
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         verdicts = [(str(each.inputs["question"]), each.verdict) for each in found.trials]
         assert verdicts == [
             ("What is the capital of France?", "only_a"),
@@ -152,12 +156,12 @@ class TestScores:
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
         broken = {"France": "Paris", "Italy": "Rome"}
-        found = diff(evaluated(), evaluated(broken), store)
+        found = diff_experiments(evaluated(), evaluated(broken), store)
         spain = of(found, "Spain")
         assert spain.b is not None
         assert (spain.verdict, spain.b.status) == ("worse", "failed")
         assert "the engine is broken" in str(spain.b.error)
-        back = diff(found.b.id, found.a.id, store)
+        back = diff_experiments(found.b.id, found.a.id, store)
         assert (of(back, "Spain").verdict, of(back, "France").verdict) == ("better", "same")
 
     def test_without_scores_nothing_is_better_or_worse(
@@ -168,7 +172,7 @@ class TestScores:
             with record("calls", store=store) as exp:
                 program(question="Why?")
             ids.append(exp.id)
-        found = diff(*ids, store)
+        found = diff_experiments(*ids, store)
         assert [each.verdict for each in found.trials] == ["same"]
         assert (found.difference, found.common) == (None, None)
 
@@ -176,7 +180,7 @@ class TestScores:
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
         a, b = evaluated(), evaluated(metric=lambda *_: float("nan"))
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         assert {each.verdict for each in found.trials} == {"unknown"}
         assert found.counts["unknown"] == 4
 
@@ -185,9 +189,9 @@ class TestScores:
     ) -> None:
         a = evaluated(metric=lambda *_: 0.1 + 0.2)
         b = evaluated(metric=lambda *_: 0.3)
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         assert {each.verdict for each in found.trials} == {"same"}
-        assert gate(found, 0).is_passed
+        assert check_gate(found, 0).is_passed
 
 
 class TestChanges:
@@ -196,7 +200,7 @@ class TestChanges:
     ) -> None:
         a = evaluated(program=Capitals("Answer in one word."))
         b = evaluated(program=Capitals("Answer in a whole sentence."))
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         (change,) = of(found, "France").changes
         assert (change.what, change.path, change.field) == ("prompt", "answer", "system")
         told = [piece for piece in change.words if piece[0] in ("removed", "added")]
@@ -208,7 +212,7 @@ class TestChanges:
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
         a, b = evaluated(), evaluated({**CAPITALS, "Peru": "Lima or Cusco"})
-        peru = of(diff(a, b, store), "Peru")
+        peru = of(diff_experiments(a, b, store), "Peru")
         assert changes(peru, "answer") == [("", "answer"), ("answer", "answer")]
         assert {(each.before, each.after) for each in peru.changes} == {("Lima", "Lima or Cusco")}
         assert peru.changes[0].words == (("same", "Lima"), ("added", " or Cusco"))
@@ -221,7 +225,7 @@ class TestChanges:
                 self.think(question=question)
                 return self.answer(question=question, hint="it is by the sea")
 
-        found = diff(evaluated(), evaluated(program=Hinted()), store)
+        found = diff_experiments(evaluated(), evaluated(program=Hinted()), store)
         peru = of(found, "Peru")
         assert changes(peru, "prompt") == [("answer", "user")]
         assert peru.verdict == "same"
@@ -234,7 +238,7 @@ class TestChanges:
                 self.think(question=question)
                 return super().forward(question)
 
-        found = diff(evaluated(), evaluated(program=Twice()), store)
+        found = diff_experiments(evaluated(), evaluated(program=Twice()), store)
         assert of(found, "Peru").changes == ()
         (think,) = [each for each in of(found, "Peru").modules if each.path == "think"]
         assert think.a is not None
@@ -248,7 +252,7 @@ class TestChanges:
             def forward(self, question: str) -> Any:
                 return self.answer(question=question, hint="it is a city")
 
-        found = diff(evaluated(), evaluated(program=Direct()), store)
+        found = diff_experiments(evaluated(), evaluated(program=Direct()), store)
         modules = {each.path: (each.a, each.b) for each in found.modules}
         assert list(modules) == ["", "think", "answer"]
         assert modules["think"][1] is None
@@ -270,7 +274,7 @@ class TestChanges:
             with record("calls", store=store) as exp:
                 Asking(tone)(question="Where?")
             ids.append(exp.id)
-        (trial,) = diff(*ids, store).trials
+        (trial,) = diff_experiments(*ids, store).trials
         (change,) = trial.changes
         assert (change.what, change.path, change.field) == ("prompt", "", "prompt")
         assert change.words[1:] == (("removed", " politely."), ("added", " briefly."))
@@ -290,7 +294,7 @@ class TestChanges:
             with record("calls", store=store) as exp:
                 Seeing(hint)(url="data:image/png;base64,AAAA")
             ids.append(exp.id)
-        (trial,) = diff(*ids, store).trials
+        (trial,) = diff_experiments(*ids, store).trials
         (change,) = trial.changes
         assert (change.what, change.path, change.field) == ("prompt", "see", "user")
         told = [piece for piece in change.words if piece[0] in ("removed", "added")]
@@ -302,7 +306,7 @@ class TestChanges:
         a = evaluated(examples=devset(("France", "Italy")))
         relabelled = devset(("France", "Italy"))
         relabelled[0].answer = "the city of Paris"
-        found = diff(a, evaluated(examples=relabelled), store)
+        found = diff_experiments(a, evaluated(examples=relabelled), store)
         assert (of(found, "France").labels_changed, of(found, "France").verdict) == (True, "worse")
         assert not of(found, "Italy").labels_changed
 
@@ -312,7 +316,7 @@ class TestSpending:
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
         a, b = evaluated(tokens=lambda _: 10), evaluated(tokens=lambda _: 100)
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         peru = of(found, "Peru")
         assert peru.a is not None
         assert peru.b is not None
@@ -334,7 +338,7 @@ class TestSpending:
     ) -> None:
         a = evaluated()
         monkeypatch.setattr("dspy.clients.execution._price_result", price)
-        found = diff(a, evaluated(), store)
+        found = diff_experiments(a, evaluated(), store)
         assert (found.a.cost, found.b.cost) == (None, 4.0)
         peru = of(found, "Peru").to_json()
         assert (peru["a"]["cost"], peru["b"]["cost"]) == (None, 1.0)
@@ -351,7 +355,7 @@ class TestSpending:
                 with record("capitals", store=store) as exp:
                     program(question="What is the capital of Peru?")
                 ids.append(exp.id)
-        (trial,) = diff(*ids, store).trials
+        (trial,) = diff_experiments(*ids, store).trials
         assert trial.a is not None
         assert trial.b is not None
         assert (trial.a.spent.calls, trial.a.spent.cached, trial.a.spent.cost) == (2, 0, 1.0)
@@ -370,7 +374,7 @@ class TestSpending:
             ):
                 program(question="Where?")
             ids.append(exp.id)
-        (trial,) = diff(*ids, store).trials
+        (trial,) = diff_experiments(*ids, store).trials
         assert trial.a is not None
         assert trial.b is not None
         assert (trial.a.spent.calls, trial.a.spent.replayed, trial.a.spent.cost) == (1, 0, None)
@@ -387,7 +391,7 @@ class TestAlignment:
     ) -> None:
         shuffled = list(CAPITALS)
         random.Random(1).shuffle(shuffled)
-        found = diff(evaluated(), evaluated(examples=devset(shuffled)), store)
+        found = diff_experiments(evaluated(), evaluated(examples=devset(shuffled)), store)
         assert [each.verdict for each in found.trials] == ["same"] * 4
         assert shuffled != list(CAPITALS)
 
@@ -396,7 +400,7 @@ class TestAlignment:
     ) -> None:
         a = evaluated(examples=devset(("France", "France", "Italy")))
         b = evaluated(examples=devset(("Italy", "France", "France", "France")))
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         assert found.counts["same"] == 3
         assert found.counts["only_b"] == 1
         pairs = [(each.a and each.a.id, each.b and each.b.id) for each in found.trials]
@@ -411,7 +415,7 @@ class TestAlignment:
             )
             for answer in ("Paris", "Lyon")
         ]
-        found = diff(evaluated(examples=both), evaluated(examples=both[::-1]), store)
+        found = diff_experiments(evaluated(examples=both), evaluated(examples=both[::-1]), store)
         assert [each.verdict for each in found.trials] == ["same", "same"]
         assert [each.labels_changed for each in found.trials] == [False, False]
 
@@ -424,7 +428,7 @@ class TestAlignment:
                 for question in questions:
                     program(question=question)
             ids.append(exp.id)
-        found = diff(*ids, store)
+        found = diff_experiments(*ids, store)
         told = [(each.inputs["question"], each.verdict) for each in found.trials]
         assert told == [
             ("Why?", "same"),
@@ -436,9 +440,9 @@ class TestAlignment:
     def test_tests_go_together_by_their_names(self, store: Store, lm_of: Any, program: Any) -> None:
         ids = []
         for tests in ({"a": "Paris", "b": "Rome"}, {"b": "Milan", "a": "Paris", "c": "Bonn"}):
-            book = Book(store, "pytest")
+            book = ExperimentWriter(store, "pytest")
             book.title(None)
-            part = Part(store.shelf, book.id)
+            part = WorkerJournal(store.shelf, book.id)
             for name, answer in tests.items():
                 trial = part.begin_test(name, {})
                 with dspy.context(lm=lm_of(f"[[ ## answer ## ]]\n{answer}")):
@@ -447,7 +451,7 @@ class TestAlignment:
             part.close()
             book.close("done")
             ids.append(book.id)
-        found = diff(*ids, store)
+        found = diff_experiments(*ids, store)
         told = [(each.name, each.verdict) for each in found.trials]
         assert told == [("a", "same"), ("b", "worse"), ("c", "only_b")]
         # A test answers nothing itself: what its program has answered is told.
@@ -459,9 +463,9 @@ class TestAlignment:
     ) -> None:
         ids = []
         for tests in (("strict", "lax"), ("lax", "strict")):
-            book = Book(store, "pytest")
+            book = ExperimentWriter(store, "pytest")
             book.title(None)
-            part = Part(store.shelf, book.id)
+            part = WorkerJournal(store.shelf, book.id)
             for name in tests:
                 trial = part.begin_test(name, {})
                 with dspy.context(lm=lm_of()):
@@ -471,7 +475,7 @@ class TestAlignment:
             part.close()
             book.close("done")
             ids.append(book.id)
-        found = diff(*ids, store)
+        found = diff_experiments(*ids, store)
         assert len(found.trials) == 6
         assert {each.verdict for each in found.trials} == {"same"}
 
@@ -488,7 +492,7 @@ class TestAlignment:
 
         a = compiled(lambda *_: 1)
         b = compiled(lambda example, *_: example.question != "question 0")
-        found = diff(a, b, store)
+        found = diff_experiments(a, b, store)
         candidates = [each for each in found.trials if each.kind == "candidate"]
         shared = [each for each in candidates if each.a is not None and each.b is not None]
         assert len(shared) >= 2  # none and labeled, at least
@@ -506,7 +510,7 @@ class TestAlignment:
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
         a = evaluated({"France": "Paris"})
-        found = diff(a, a, store)
+        found = diff_experiments(a, a, store)
         assert {each.verdict for each in found.trials} == {"same"}
         assert all(not each.changes for each in found.trials)
 
@@ -514,7 +518,7 @@ class TestAlignment:
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
         with pytest.raises(ExperimentNotFound, match="there is no experiment"):
-            diff(evaluated(), "0" * 26, store)
+            diff_experiments(evaluated(), "0" * 26, store)
 
 
 NOW = moment("2026-11-21T12:00:00Z")
@@ -547,7 +551,7 @@ class TestTheGate:
     def test_it_holds_back_what_fell_by_more_or_is_not_known(
         self, a: float | None, b: float | None, max_drop: float, is_passed: bool, reason: str
     ) -> None:
-        found = gate(between(a, b), max_drop)
+        found = check_gate(between(a, b), max_drop)
         assert (found.is_passed, found.reason) == (is_passed, reason)
 
     @pytest.mark.parametrize(
@@ -558,11 +562,11 @@ class TestTheGate:
         ],
     )
     def test_it_holds_back_what_is_not_whole(self, status: str, reason: str) -> None:
-        found = gate(between(0.5, 0.9, status=status), 1.0)
+        found = check_gate(between(0.5, 0.9, status=status), 1.0)
         assert found.to_json() == {"max_drop": 1.0, "passed": False, "reason": reason}
 
     def test_an_experiment_that_failed_at_its_end_has_the_score_of_its_trials(self) -> None:
-        assert gate(between(0.5, 0.9, status="failed"), 0.0).is_passed
+        assert check_gate(between(0.5, 0.9, status="failed"), 0.0).is_passed
 
     def test_it_sees_a_run_that_is_still_under_way(
         self, store: Store, evaluated: Callable[..., str], lm: Any, program: Any
@@ -571,8 +575,8 @@ class TestTheGate:
         with record("capitals", store=store) as exp:
             program(question="Why?")
             exp.score("accuracy", 1)
-            assert not gate(diff(a, exp.id, store), 1.0).is_passed
-        assert gate(diff(a, exp.id, store), 1.0).is_passed
+            assert not check_gate(diff_experiments(a, exp.id, store), 1.0).is_passed
+        assert check_gate(diff_experiments(a, exp.id, store), 1.0).is_passed
 
 
 class TestJson:
@@ -580,7 +584,7 @@ class TestJson:
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
         a, b = evaluated(), evaluated({**CAPITALS, "Peru": "Cusco"})
-        said = orjson.loads(orjson.dumps(diff(a, b, store).to_json()))
+        said = orjson.loads(orjson.dumps(diff_experiments(a, b, store).to_json()))
         assert (said["a"]["id"], said["b"]["id"]) == (a, b)
         assert said["score"] == {"a": 1.0, "b": 0.75, "difference": -0.25}
         assert said["common"] == {"a": 1.0, "b": 0.75, "difference": -0.25}

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.results import Store, record
-from dspy_profiles.results.assembling import assemble, stream
-from dspy_profiles.results.ids import new_id
-from dspy_profiles.results.shelf import MemoryShelf
+from dspy_profiles.results import Store, new_id, record
+from dspy_profiles.results.journal._assemble import assemble, stream
+from dspy_profiles.results.journal._base import MemoryStorage
 
 DAMAGED = settings(
     max_examples=60,
@@ -34,7 +33,7 @@ def journal(file_store: Store, lm: Any, program: Any) -> bytes:
 
 def read(text: bytes) -> tuple[list[str], dict[str, bytes], list[Any]]:
     """The trials, the events by id, and the faults."""
-    shelf, name = MemoryShelf(), new_id()
+    shelf, name = MemoryStorage(), new_id()
     shelf.adopt(name, "journal-0.jsonl", iter([text]))
     made = assemble(shelf, name, None)
     orjson.dumps(made.experiment.to_json())

@@ -5,7 +5,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles.results import dspy_forms
+from dspy_profiles.results.recording import _dspy_objects as dspy_forms
 
 
 def test_a_call_is_found_in_the_history_by_its_outputs(lm: Any) -> None:

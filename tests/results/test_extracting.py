@@ -8,13 +8,12 @@ import dspy
 import orjson
 import pytest
 
-from dspy_profiles import redaction
 from dspy_profiles.errors import InvalidFile, ProfileError
 from dspy_profiles.results import Store, load_examples, open_store, record
-from dspy_profiles.results.book import Book
-from dspy_profiles.results.choosing import parse_where
-from dspy_profiles.results.extracting import Extract, extract
-from dspy_profiles.results.part import Part
+from dspy_profiles.results.export import extract, parse_where
+from dspy_profiles.results.export._examples import Extract
+from dspy_profiles.results.recording import ExperimentWriter, WorkerJournal
+from dspy_profiles.secrets import _redaction as redaction
 
 CANARY = "sk-canary-4711"
 
@@ -158,9 +157,9 @@ class TestARow:
     def test_of_a_test_is_each_program_that_it_called_itself(
         self, store: Store, lm_of: Any, program: Any, rows: Callable[..., Extract]
     ) -> None:
-        book = Book(store, "pytest")
+        book = ExperimentWriter(store, "pytest")
         book.title(None)
-        part = Part(store.shelf, book.id)
+        part = WorkerJournal(store.shelf, book.id)
         for name, status, questions in (
             ("test_two", "done", ("Where?", "Who?")),
             ("test_bad", "failed", ("Why?",)),
@@ -250,8 +249,8 @@ class TestWhatIsLeftOut:
         rows: Callable[..., Extract],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("dspy_profiles.results.values.LONGEST", 50)
-        monkeypatch.setattr("dspy_profiles.results.values.FOLD", 40)
+        monkeypatch.setattr("dspy_profiles.results.recording._json.LONGEST", 50)
+        monkeypatch.setattr("dspy_profiles.results.recording._json.FOLD", 40)
         with record("calls", store=store):
             program(question="x" * 45)  # kept whole, in a place of its own
             program(question="x" * 60)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dspy_profiles.results import ExperimentNotFound, Store, Trial, record, view_trial
-from dspy_profiles.results.finding import find_experiment, find_trial
+from dspy_profiles.results.store import find_experiment, find_trial
 
 
 @pytest.fixture

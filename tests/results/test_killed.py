@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from dspy_profiles.results import Store, open_store
-from dspy_profiles.results.store.sql.store import SqlStore
-from dspy_profiles.results.store.sql.tables import METADATA
+from dspy_profiles.results.store.sql._store import SqlStore
+from dspy_profiles.results.store.sql._tables import METADATA
 
 # Each child records one small experiment after the other and tells of what it has been told is
 # kept. It is killed when it has told of so much, and a moment later at that.
 KILLED = """
 import json, os, random, select, signal, sys, threading, time
-from dspy_profiles.results.book import Book
-from dspy_profiles.results.store import open_store
+from dspy_profiles.results.recording import ExperimentWriter as Book
+from dspy_profiles.results import open_store
 
 url, rounds, at_once = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 store = open_store(url)

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dspy_profiles.errors import StoreError
-from dspy_profiles.results import ExperimentNotFound, Store, open_store, record
-from dspy_profiles.results.assembling import assemble, stream
-from dspy_profiles.results.ids import is_id, new_id
-from dspy_profiles.results.shelf import MemoryShelf
+from dspy_profiles.results import ExperimentNotFound, Store, new_id, open_store, record
+from dspy_profiles.results._ids import is_id
+from dspy_profiles.results.journal._assemble import assemble, stream
+from dspy_profiles.results.journal._base import MemoryStorage
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ def test_a_line_without_an_end_in_the_middle_is_told(file_store: Store, journal:
     assert file_store.verify(found.id) == []  # torn off at the end of its own journal
 
 
-def shelf_with(text: bytes) -> tuple[MemoryShelf, str]:
-    shelf, name = MemoryShelf(), new_id()
+def shelf_with(text: bytes) -> tuple[MemoryStorage, str]:
+    shelf, name = MemoryStorage(), new_id()
     shelf.adopt(name, "journal-0.jsonl", iter([text]))
     return shelf, name
 
@@ -122,7 +122,7 @@ LINES = st.fixed_dictionaries(
 )
 
 
-def read_all(shelf: MemoryShelf, name: str) -> None:
+def read_all(shelf: MemoryStorage, name: str) -> None:
     made = assemble(shelf, name, None)
     orjson.dumps(made.experiment.to_json())
     for trial in made.trials:

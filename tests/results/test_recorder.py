@@ -463,7 +463,7 @@ class TestFaults:
         def broken(*_: Any) -> Any:
             raise RuntimeError("DSPy has changed")
 
-        monkeypatch.setattr("dspy_profiles.results.dspy_forms.history_entry", broken)
+        monkeypatch.setattr("dspy_profiles.results.recording._dspy_objects.history_entry", broken)
         with record("a run", store=store) as exp:
             assert program(question="Why?").answer == "Paris"
             program(question="Why?")

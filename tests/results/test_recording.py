@@ -12,8 +12,10 @@ import pytest
 
 from dspy_profiles import profile
 from dspy_profiles.errors import ProfileError, StoreError
-from dspy_profiles.results import Store, archive, open_store, record
-from dspy_profiles.results.circumstances import command, git
+from dspy_profiles.results import Store, open_store, record
+from dspy_profiles.results.journal import _archive as archive
+from dspy_profiles.results.recording import command
+from dspy_profiles.results.recording._environment import git
 
 CANARY = "canary-0123456789-secret"
 
@@ -284,23 +286,23 @@ def test_a_program_that_exits_has_ended_as_it_says(
 
 
 def test_a_refused_call_is_told_by_its_own_error(store: Store, program: Any) -> None:
-    from dspy_profiles.calls import Held
+    from dspy_profiles.calls import Refused
     from dspy_profiles.errors import BudgetExceeded
 
-    class Refused(dspy.Module):
+    class Program(dspy.Module):
         def forward(self) -> None:
-            raise Held(BudgetExceeded("the budget is spent"))
+            raise Refused(BudgetExceeded("the budget is spent"))
 
     recording = record("a run", store=store)
-    with pytest.raises(Held), recording as exp:
-        Refused()()
+    with pytest.raises(Refused), recording as exp:
+        Program()()
     assert store.query_trials(exp.id)[0].error == "BudgetExceeded: the budget is spent"
 
 
 def test_a_block_that_cannot_be_entered_leaves_nothing_running(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dspy_profiles.dspy_internals.block_overrides", lambda: None)
+    monkeypatch.setattr("dspy_profiles._dspy.block_overrides", lambda: None)
     recording = record("a run", store=store)
     with pytest.raises(Exception, match="nothing can be recorded"), recording:
         pytest.fail("the block was entered")

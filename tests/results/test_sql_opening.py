@@ -16,10 +16,10 @@ import psycopg
 import pytest
 
 from dspy_profiles.errors import MissingSecret, StoreError
-from dspy_profiles.redaction import redact
 from dspy_profiles.results import open_store, record
-from dspy_profiles.results.book import Book
-from dspy_profiles.results.store.sql import search
+from dspy_profiles.results.recording import ExperimentWriter
+from dspy_profiles.results.store.sql import _search as search
+from dspy_profiles.secrets import redact
 
 Write = Callable[[Path | str, str], Path]
 PASSWORD = "can/ary:p@ss%20 wörd"
@@ -122,7 +122,7 @@ def test_a_file_that_may_only_be_read_is_read_and_nothing_is_left_beside_it(
     file = shut / "results.db"
     shut.chmod(0o755)
     with open_store(f"sqlite:{file}") as store:
-        book = Book(store, "one")
+        book = ExperimentWriter(store, "one")
         book.lines.point("decision", "try", None, None, {})
         assert book.close("done") is not None
     file.chmod(0o444)
@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_made_is_told(project: Path, lm: Any) -> None:
 def test_a_database_that_is_locked_for_too_long_is_told(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
-    monkeypatch.setattr("dspy_profiles.results.store.sql.database.PATIENCE", 0)
+    monkeypatch.setattr("dspy_profiles.results.store.sql._database.PATIENCE", 0)
     store = open_store("sqlite:results.db")
     with record("one", store=store):
         pass

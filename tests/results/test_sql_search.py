@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.results import Store, open_store, record, words
-from dspy_profiles.results.store.sql import search
+from dspy_profiles.results import Store, open_store, record
+from dspy_profiles.results import _words as words
+from dspy_profiles.results.store.sql import _search as search
 
 TEXTS = [
     "Zürich ÄÖÜ ß",

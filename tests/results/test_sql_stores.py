@@ -10,9 +10,11 @@ import sqlalchemy
 
 from dspy_profiles.errors import StoreError
 from dspy_profiles.results import Experiment, Store, open_store, record
-from dspy_profiles.results.bundle import export_bundle
-from dspy_profiles.results.store.sql import answers, migration, search
-from dspy_profiles.results.store.sql.tables import EVENTS
+from dspy_profiles.results.export import export_bundle
+from dspy_profiles.results.store.sql import _answers as answers
+from dspy_profiles.results.store.sql import _migration as migration
+from dspy_profiles.results.store.sql import _search as search
+from dspy_profiles.results.store.sql._tables import EVENTS
 
 COLUMNS = ", ".join(column.name for column in EVENTS.columns)
 ONE_MORE = (
@@ -127,7 +129,7 @@ def test_what_was_archived_elsewhere_is_taken_by_one_connection_whatever_its_tex
 def test_a_part_of_a_journal_is_the_same_part(
     store: Store, done: Experiment, monkeypatch: pytest.MonkeyPatch, start: int, end: int | None
 ) -> None:
-    monkeypatch.setattr("dspy_profiles.results.store.sql.sealed.PIECE", 1024)
+    monkeypatch.setattr("dspy_profiles.results.store.sql._sealed.PIECE", 1024)
     store.rebuild()
     shelf = store.shelf
     (name,) = shelf.names(done.id)

@@ -17,11 +17,11 @@ from dspy_profiles.results import (
     ExperimentNotFound,
     Score,
     Store,
-    archive,
     open_store,
     record,
 )
-from dspy_profiles.results.book import Book
+from dspy_profiles.results.journal import _archive as archive
+from dspy_profiles.results.recording import ExperimentWriter
 
 
 def recorded(store: Store, module: Any, name: str = "a run", **more: Any) -> Experiment:
@@ -412,7 +412,7 @@ class TestWhatCannotBeClosed:
     @pytest.fixture
     def left(self, lasting_url: str) -> list[str]:
         """What three dead processes have left open, oldest first."""
-        books = [Book(open_store(lasting_url), f"run {n}") for n in range(3)]
+        books = [ExperimentWriter(open_store(lasting_url), f"run {n}") for n in range(3)]
         for book in books:
             book.title(None)
             book.journal.close()

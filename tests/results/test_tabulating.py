@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_profiles import redaction
 from dspy_profiles.results import Store, record
-from dspy_profiles.results.tabulating import FORMULAS, _cell, as_csv
+from dspy_profiles.results.export import as_csv
+from dspy_profiles.results.export._csv import FORMULAS, _cell
+from dspy_profiles.secrets import _redaction as redaction
 
 CANARY = "sk-canary-0815"
 

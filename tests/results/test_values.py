@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_profiles import redaction
-from dspy_profiles.results.reading import whole
-from dspy_profiles.results.shelf import MemoryShelf
-from dspy_profiles.results.values import FOLD, LONGEST, MOST_ITEMS, encoded, plain
-from dspy_profiles.results.words import words
+from dspy_profiles.results._words import words
+from dspy_profiles.results.journal import whole
+from dspy_profiles.results.journal._base import MemoryStorage
+from dspy_profiles.results.recording._json import FOLD, LONGEST, MOST_ITEMS, encoded, plain
+from dspy_profiles.secrets import _redaction as redaction
 
 
 class Colour(enum.Enum):
@@ -141,7 +141,7 @@ def test_what_is_long_is_cut_and_says_how_long_it_was() -> None:
 
 @pytest.mark.parametrize("table", [{"$blob": "a", "size": 1}, {"size": 1, "$blob": "a"}])
 def test_a_table_that_looks_like_a_long_text_is_none(table: dict[str, Any]) -> None:
-    assert whole(plain(table), MemoryShelf()) == {"$table": table}
+    assert whole(plain(table), MemoryStorage()) == {"$table": table}
 
 
 def test_long_texts_are_kept_apart_by_their_hash() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.cassettes import describe
+from dspy_profiles.calls.cassettes import describe
 
 posix = pytest.mark.skipif(os.name == "nt", reason="there is no fork")
 PROFILES = """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.launcher.launching import SITE
-from dspy_profiles.launcher.session import SESSION_VARIABLE, Session
+from dspy_profiles.run._launch import SITE
+from dspy_profiles.run.session import SESSION_VARIABLE, Session
 
 FAKE_DSPY = 'print("the other DSPy runs")'
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles.launcher.launching import SITE
+from dspy_profiles.run._launch import SITE
 
 MODEL = "import dspy; print(dspy.settings.lm.model)"
 ON_MOCK = ("-p", "mock", "--set", "lm.model=ours")
@@ -73,9 +73,9 @@ def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run, write) ->
         "import importlib.util as u; assert u.find_spec('dspy'); import dspy",
         "import dspy, importlib as i; lm = dspy.settings.lm; i.reload(dspy); assert lm is L()",
         "from dspy_profiles import profile; import dspy",
-        "from dspy_profiles.activation import session; import dspy; assert session.innermost()",
-        "from dspy_profiles.providers.mock import MockEngine; import dspy",
-        "import dspy_profiles.build, dspy",
+        "import dspy; from dspy_profiles.activation import innermost_pin; assert innermost_pin()",
+        "from dspy_profiles.objects.engines.mock import MockEngine; import dspy",
+        "import dspy_profiles.objects._build, dspy",
     ],
 )
 def test_however_dspy_comes_in(run, code: str) -> None:
@@ -87,7 +87,7 @@ def test_however_dspy_comes_in(run, code: str) -> None:
 def test_a_module_of_ours_that_fails_does_not_leave_dspy_without_it(run) -> None:
     code = """if True:
         import sys
-        sys.modules["dspy_profiles.activation.decorating"] = None  # imported after DSPy
+        sys.modules["dspy_profiles.activation._decorator"] = None  # imported after DSPy
         try:
             from dspy_profiles import profile
         except ImportError:
@@ -239,5 +239,5 @@ def test_the_parent_does_not_import_dspy(command, write) -> None:
     words = [sys.executable, "-X", "importtime", *command, "-p", "p", "--", "true"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "dspy_profiles.launcher.launching" in loaded
+    assert "dspy_profiles.run._launch" in loaded
     assert not {name for name in loaded if name.partition(".")[0] in ("dspy", "litellm", "openai")}

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pexpect
 import pytest
 
-from dspy_profiles.launcher import processes
-from dspy_profiles.launcher.commands import NotExecutable
+from dspy_profiles.run import _process as processes
+from dspy_profiles.run._command_line import NotExecutable
 
 ASKS = """
     import sys

@@ -11,9 +11,9 @@ import pytest
 import typer
 
 from dspy_profiles import plugins
-from dspy_profiles.cli import running
+from dspy_profiles.cli import run as running
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.launcher.launching import launch
+from dspy_profiles.run import launch
 
 REPORT = """
 import json, os, dspy
@@ -309,7 +309,7 @@ def test_a_run_inside_a_run_to_which_none_applies_ends_the_session(run) -> None:
 
 
 def test_another_folder_changes_nothing(run, write, home, dev_and_staging) -> None:
-    write("my_provider.py", "from dspy_profiles.providers.mock import MockEngine")
+    write("my_provider.py", "from dspy_profiles.objects.engines.mock import MockEngine")
     write("elsewhere/profiles.toml", '[dev]\nlm.model = "openai/wrong"')
     code = f"import os; os.chdir('elsewhere')\n{REPORT}"
     found = reported(run("-p", "dev", "--set", "provider.class=my_provider.MockEngine", "-c", code))

@@ -8,13 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.launcher.commands import (
-    CommandNotFound,
-    NotExecutable,
-    cut_off_by,
-    find_program,
-    program_words,
-)
+from dspy_profiles.run import cut_off_by, program_words
+from dspy_profiles.run._command_line import CommandNotFound, NotExecutable, find_program
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
-from dspy_profiles import environment, plugins
+from dspy_profiles import plugins
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.fetching import fetch, missing
-from dspy_profiles.redaction import add_rule, redact, remember
-from dspy_profiles.resolver import Scene, check_overrides, resolve
-from dspy_profiles.secrets import Secret
+from dspy_profiles.profiles import Scene, check_overrides, fetch, missing, resolve
+from dspy_profiles.secrets import Secret, add_rule, redact, remember
+from dspy_profiles.secrets import _dotenv as environment
 
 CANARY = "sk-canary-7f3a9c"
 WAYS = ["environment", "dotenv", "file", "keyring", "plugin", "header", "override"]

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from dspy_profiles.environment import broken_lines, load_env_files, names_in, set_once
 from dspy_profiles.errors import InvalidFile, InvalidProfile
-from dspy_profiles.resolver import Scene
+from dspy_profiles.profiles import Scene
+from dspy_profiles.secrets import broken_lines, load_env_files, names_in, set_once
 
 
 def load():

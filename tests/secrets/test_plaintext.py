@@ -3,10 +3,9 @@
 import pytest
 
 from dspy_profiles.errors import PlaintextSecret
-from dspy_profiles.redaction import redact
-from dspy_profiles.resolver import Scene, choose, resolve, resolve_in
-from dspy_profiles.secret_names import SECRET_KEYS
-from dspy_profiles.secrets import Secret
+from dspy_profiles.profiles import Scene, choose, resolve, resolve_choice
+from dspy_profiles.secrets import Secret, redact
+from dspy_profiles.secrets._names import SECRET_KEYS
 
 SK = "sk-canary-0123456789"
 
@@ -166,7 +165,7 @@ def test_reading_commands_may_have_it_masked(write):
         f'extra_headers.Authorization = "Bearer {SK}-2"\nsecret = "${{K:-{SK}}}"\n',
     )
     scene = Scene.now()
-    found = resolve_in(scene, choose(scene, "p"), allow_plaintext=True)
+    found = resolve_choice(scene, choose(scene, "p"), allow_plaintext=True)
     assert SK not in repr(found)
     assert "12345678" not in repr(found)
     assert isinstance(found.lm["api_key"], Secret)

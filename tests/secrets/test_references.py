@@ -10,8 +10,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
-from dspy_profiles.fetching import Fetched, fetch, missing, references, secret_files
-from dspy_profiles.resolver import resolve
+from dspy_profiles.profiles import Fetched, fetch, missing, references, resolve, secret_files
 from dspy_profiles.secrets import Secret
 
 
@@ -243,7 +242,7 @@ def test_without_the_package_the_keyring_says_what_to_install(write, project):
     code = (
         "import sys; sys.modules['keyring'] = None\n"
         "from dspy_profiles import ProfileError, resolve\n"
-        "from dspy_profiles.fetching import fetch\n"
+        "from dspy_profiles.profiles import fetch\n"
         "try: fetch(resolve('p'), 'lm')\n"
         "except ProfileError as error: print(type(error).__name__, error, sep='|')\n"
     )

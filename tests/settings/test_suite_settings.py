@@ -4,13 +4,14 @@ import os
 
 import pytest
 
-from dspy_profiles import locations, settings
+from dspy_profiles.config import _locations as locations
+from dspy_profiles.config import _settings as settings
 from dspy_profiles.errors import InvalidFile
-from dspy_profiles.resolver import Scene
+from dspy_profiles.profiles import Scene
 
 
 def load(**givers):
-    return settings.load(locations.find(), **givers)
+    return settings.load_settings(locations.find_locations(), **givers)
 
 
 def given(name, **givers):

@@ -1,20 +1,47 @@
-"""Making a profile DSPy's current settings: for a block, for a session, or by configuring.
+"""Make a profile DSPy's current settings: for a block, a function, a session.
 
-The only room that touches `dspy.settings`.
+The only package that touches `dspy.settings`.
 """
 
-from dspy_profiles.activation.block import current_profile, profile
-from dspy_profiles.activation.configuring import Configured, configure
-from dspy_profiles.activation.decorating import bind, with_profile
-from dspy_profiles.activation.objects import embedder, lm
+from dspy_profiles._lazy import attach
 
-__all__ = [
-    "Configured",
-    "bind",
-    "configure",
-    "current_profile",
-    "embedder",
-    "lm",
-    "profile",
-    "with_profile",
-]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dspy_profiles.activation._block import current_profile as current_profile
+    from dspy_profiles.activation._block import profile as profile
+    from dspy_profiles.activation._callback_overlay import CallbackOverlay as CallbackOverlay
+    from dspy_profiles.activation._configure import Configured as Configured
+    from dspy_profiles.activation._configure import configure as configure
+    from dspy_profiles.activation._decorator import bind as bind
+    from dspy_profiles.activation._decorator import with_profile as with_profile
+    from dspy_profiles.activation._isolation import Configuration as Configuration
+    from dspy_profiles.activation._isolation import Isolation as Isolation
+    from dspy_profiles.activation._lm import embedder as embedder
+    from dspy_profiles.activation._lm import lm as lm
+    from dspy_profiles.activation._prepare import Prepared as Prepared
+    from dspy_profiles.activation._prepare import prepare as prepare
+    from dspy_profiles.activation._prepare import prepared as prepared
+    from dspy_profiles.activation._prepare import watch_of as watch_of
+    from dspy_profiles.activation._session import Pin as Pin
+    from dspy_profiles.activation._session import add_listener as add_listener
+    from dspy_profiles.activation._session import forget_pins as forget_pins
+    from dspy_profiles.activation._session import innermost_pin as innermost_pin
+    from dspy_profiles.activation._session import pin_session as pin_session
+    from dspy_profiles.activation._session import remove_listener as remove_listener
+    from dspy_profiles.activation._stages import set_process_stages as set_process_stages
+    from dspy_profiles.activation._stages import stages_for_block as stages_for_block
+else:
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "_block": "current_profile profile",
+            "_callback_overlay": "CallbackOverlay",
+            "_configure": "Configured configure",
+            "_decorator": "bind with_profile",
+            "_isolation": "Configuration Isolation",
+            "_lm": "embedder lm",
+            "_prepare": "Prepared prepare prepared watch_of",
+            "_session": "Pin add_listener forget_pins innermost_pin pin_session remove_listener",
+            "_stages": "set_process_stages stages_for_block",
+        },
+    )

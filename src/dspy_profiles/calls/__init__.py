@@ -1,26 +1,42 @@
-"""One stage before and after every call to a model. Whoever wants a say in one plugs in here.
+"""Stages around every call to a model: meter, guard, budget, cassettes.
 
-The only room that stands in DSPy's way to its LMs, embedders and retrievers.
+The only package that stands between DSPy and its LMs, embedders and retrievers.
 """
 
-from dspy_profiles.calls.callers import caller
-from dspy_profiles.calls.held import BrokenOff, Held, held_in, let_out
-from dspy_profiles.calls.sending import reader
-from dspy_profiles.calls.stage import REPLAYED, STAGES, Answer, Call, Stage
-from dspy_profiles.calls.taps import tap, watch
+from dspy_profiles._lazy import attach
 
-__all__ = [
-    "REPLAYED",
-    "STAGES",
-    "Answer",
-    "BrokenOff",
-    "Call",
-    "Held",
-    "Stage",
-    "caller",
-    "held_in",
-    "let_out",
-    "reader",
-    "tap",
-    "watch",
-]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dspy_profiles.calls._caller import calling_line as calling_line
+    from dspy_profiles.calls._caller import is_own as is_own
+    from dspy_profiles.calls._guard import FORCED as FORCED
+    from dspy_profiles.calls._guard import Guard as Guard
+    from dspy_profiles.calls._held import BrokenOff as BrokenOff
+    from dspy_profiles.calls._held import Refused as Refused
+    from dspy_profiles.calls._held import raise_refusal as raise_refusal
+    from dspy_profiles.calls._held import refusal_in as refusal_in
+    from dspy_profiles.calls._meter import Meter as Meter
+    from dspy_profiles.calls._patch import install as install
+    from dspy_profiles.calls._patch import watch as watch
+    from dspy_profiles.calls._stage import REPLAYED as REPLAYED
+    from dspy_profiles.calls._stage import STAGES as STAGES
+    from dspy_profiles.calls._stage import Answer as Answer
+    from dspy_profiles.calls._stage import Call as Call
+    from dspy_profiles.calls._stage import Stage as Stage
+    from dspy_profiles.calls._stream import reader as reader
+    from dspy_profiles.calls._usage import Usage as Usage
+    from dspy_profiles.calls._usage import total as total
+else:
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "_caller": "calling_line is_own",
+            "_guard": "FORCED Guard",
+            "_held": "BrokenOff Refused raise_refusal refusal_in",
+            "_meter": "Meter",
+            "_patch": "install watch",
+            "_stage": "Answer Call REPLAYED STAGES Stage",
+            "_stream": "reader",
+            "_usage": "Usage total",
+        },
+    )

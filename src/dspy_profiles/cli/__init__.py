@@ -1,5 +1,5 @@
 """The command line. `app` is a Typer app that a parent command can mount."""
 
-from dspy_profiles.cli.app import app
+from dspy_profiles.cli._app import app
 
 __all__ = ["app"]

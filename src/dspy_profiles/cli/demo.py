@@ -13,8 +13,8 @@ from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.text import Text
 
-from dspy_profiles.cli.output import ACCENT, MUTED, columns, out
-from dspy_profiles.wording import on_path, shown
+from dspy_profiles.cli._output import ACCENT, MUTED, columns, out
+from dspy_profiles.display import on_path, show_value
 
 if TYPE_CHECKING:
     from dspy_profiles.results import TrialView
@@ -92,8 +92,8 @@ def _code(code: str, language: str) -> None:
 
 def _values(name: str) -> None:
     from dspy_profiles import resolve
-    from dspy_profiles.keys import join_key
-    from dspy_profiles.resolved import leaves
+    from dspy_profiles.config import join_key
+    from dspy_profiles.profiles import leaves
 
     resolved = resolve(name)
     rows = []
@@ -103,7 +103,7 @@ def _values(name: str) -> None:
         giver = "" if origin.profile == name else f"from {origin.profile}"
         if key != ("provider", "answers"):
             rows.append(
-                (f"     {join_key(key)}", shown(value), Text(f"{at}   {giver}", style=MUTED))
+                (f"     {join_key(key)}", show_value(value), Text(f"{at}   {giver}", style=MUTED))
             )
     out(columns(rows))
 

@@ -1,76 +1,42 @@
-"""The durable record of what programs did: experiments, their trials, and every event in these.
+"""The durable record of programs: experiments, their trials, and the events of each.
 
-Each name is loaded when it is first used; opening and asking a store never imports DSPy.
+Opening and reading a store never imports DSPy.
 """
 
-from importlib import import_module
+from dspy_profiles._lazy import attach
 
-TYPE_CHECKING = False  # `typing` would cost as much as all the rest
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dspy_profiles.errors import ExperimentNotFound
-    from dspy_profiles.results.loading import load_examples
-    from dspy_profiles.results.model import (
-        Candidate,
-        Decision,
-        Event,
-        Experiment,
-        Fault,
-        Score,
-        Trial,
+    from dspy_profiles.errors import ExperimentNotFound as ExperimentNotFound
+    from dspy_profiles.results._ids import new_id as new_id
+    from dspy_profiles.results._model import STATUSES as STATUSES
+    from dspy_profiles.results._model import Candidate as Candidate
+    from dspy_profiles.results._model import Decision as Decision
+    from dspy_profiles.results._model import Event as Event
+    from dspy_profiles.results._model import Experiment as Experiment
+    from dspy_profiles.results._model import Fault as Fault
+    from dspy_profiles.results._model import Score as Score
+    from dspy_profiles.results._model import Trial as Trial
+    from dspy_profiles.results.export._load import load_examples as load_examples
+    from dspy_profiles.results.recording._block import Recording as Recording
+    from dspy_profiles.results.recording._block import record as record
+    from dspy_profiles.results.store._open import open_store as open_store
+    from dspy_profiles.results.store._protocol import Store as Store
+    from dspy_profiles.results.views._views import ExperimentView as ExperimentView
+    from dspy_profiles.results.views._views import TrialView as TrialView
+    from dspy_profiles.results.views._views import view_experiment as view_experiment
+    from dspy_profiles.results.views._views import view_trial as view_trial
+else:
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "/dspy_profiles.errors": "ExperimentNotFound",
+            "_ids": "new_id",
+            "_model": "Candidate Decision Event Experiment Fault STATUSES Score Trial",
+            "export._load": "load_examples",
+            "recording._block": "Recording record",
+            "store._open": "open_store",
+            "store._protocol": "Store",
+            "views._views": "ExperimentView TrialView view_experiment view_trial",
+        },
     )
-    from dspy_profiles.results.recording import Recording, record
-    from dspy_profiles.results.store import Store, open_store
-    from dspy_profiles.results.views import (
-        ExperimentView,
-        TrialView,
-        view_experiment,
-        view_trial,
-    )
-
-__all__ = [
-    "Candidate",
-    "Decision",
-    "Event",
-    "Experiment",
-    "ExperimentNotFound",
-    "ExperimentView",
-    "Fault",
-    "Recording",
-    "Score",
-    "Store",
-    "Trial",
-    "TrialView",
-    "load_examples",
-    "open_store",
-    "record",
-    "view_experiment",
-    "view_trial",
-]
-
-_HOMES = {
-    "ExperimentNotFound": "dspy_profiles.errors",
-    "ExperimentView": "dspy_profiles.results.views",
-    "Recording": "dspy_profiles.results.recording",
-    "Store": "dspy_profiles.results.store",
-    "TrialView": "dspy_profiles.results.views",
-    "load_examples": "dspy_profiles.results.loading",
-    "open_store": "dspy_profiles.results.store",
-    "record": "dspy_profiles.results.recording",
-    "view_experiment": "dspy_profiles.results.views",
-    "view_trial": "dspy_profiles.results.views",
-}
-
-
-if not TYPE_CHECKING:  # a type checker is not to take every misspelt name for one of ours
-
-    def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        home = _HOMES.get(name, f"{__name__}.model")
-        value = getattr(import_module(home), name)
-        globals()[name] = value
-        return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from dspy_profiles.results import Experiment, Store, archive
-from dspy_profiles.results.model import written
+from dspy_profiles.results import Experiment, Store
+from dspy_profiles.results._model import written
+from dspy_profiles.results.journal import _archive as archive
 
 BEGAN = datetime(2026, 11, 21, 6, 39, 14, tzinfo=UTC)
 EXPERIMENT = "0" * 25 + "1"

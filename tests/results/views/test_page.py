@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from dspy_profiles.results import Store, view_experiment, view_trial
-from dspy_profiles.results.views import page, view_list
+from dspy_profiles.results.views import _page as page
+from dspy_profiles.results.views import view_list
 
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles import redaction
 from dspy_profiles.errors import ExperimentNotFound, WriteFailed
 from dspy_profiles.results import Store, open_store, view_experiment, view_trial
 from dspy_profiles.results.views import view_list
+from dspy_profiles.secrets import _redaction as redaction
 
 SECRET = "canary-0123456789-secret"
 
@@ -346,7 +346,7 @@ def test_showing_never_imports_dspy(project: Path, book: Callable[..., Any], mem
     store = open_store("file:results")
     store.archive_experiment(_Of(made.id, memory))
     code = (
-        "import sys; from dspy_profiles.results import view_experiment as view;"
+        "import sys; from dspy_profiles.results.views import view_experiment as view;"
         f"shown = view({made.id!r}, 'file:results');"
         "assert 'rich' not in sys.modules and 'jinja2' not in sys.modules;"
         "str(shown), shown.html(), shown._repr_html_(); sys.exit('dspy' in sys.modules)"

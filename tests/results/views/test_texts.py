@@ -4,11 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_profiles import redaction
-from dspy_profiles.amounts import exact, money, number, span
-from dspy_profiles.results.values import plain
-from dspy_profiles.results.views.readable import brief, readable
-from dspy_profiles.results.views.visible import on_one_line, visible
+from dspy_profiles.display import (
+    brief,
+    duration,
+    exact,
+    money,
+    number,
+    on_one_line,
+    readable,
+    visible,
+)
+from dspy_profiles.results.recording._json import plain
+from dspy_profiles.secrets import _redaction as redaction
 
 SECRET = "canary-0123456789-secret"
 
@@ -130,7 +137,7 @@ class TestValues:
     ],
 )  # fmt: skip
 def test_a_length_of_time_has_two_units_at_most(seconds: float | None, shown: str) -> None:
-    assert span(seconds) == shown
+    assert duration(seconds) == shown
 
 
 @pytest.mark.parametrize(

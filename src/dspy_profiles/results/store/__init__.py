@@ -1,6 +1,21 @@
-"""Where experiments are kept, behind one protocol."""
+"""Stores of experiments, behind one protocol."""
 
-from dspy_profiles.results.store.opening import open_store
-from dspy_profiles.results.store.protocol import Store
+from dspy_profiles._lazy import attach
 
-__all__ = ["Store", "open_store"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dspy_profiles.results.store._addresses import masked as masked
+    from dspy_profiles.results.store._find import find_experiment as find_experiment
+    from dspy_profiles.results.store._find import find_trial as find_trial
+    from dspy_profiles.results.store._open import open_store as open_store
+    from dspy_profiles.results.store._protocol import Store as Store
+else:
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "_addresses": "masked",
+            "_find": "find_experiment find_trial",
+            "_open": "open_store",
+            "_protocol": "Store",
+        },
+    )

@@ -1,0 +1,191 @@
+"""A profile for one block: a wrapper of `dspy.context` that speaks only for its own keys."""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from functools import cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from dspy_profiles import plugins
+from dspy_profiles.activation._overlay import Overlay, added_up
+from dspy_profiles.activation._prepare import Prepared, prepared
+from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.profiles import ACTIVE, Overrides, ResolvedProfile, check_overrides
+
+if TYPE_CHECKING:
+    from dspy_profiles.activation._cassette import BlockCassette
+
+__all__ = ["current_profile", "profile"]
+
+
+class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
+    """Run a block under a profile.
+
+    >>> with profile("mock", settings={"num_threads": 2}) as p:  # doctest: +SKIP
+    ...     dspy.Predict("question -> answer")(question="Why?")
+
+    Without a name: `DSPY_PROFILE`, the setting `default`, or the profile called "default".
+    Overrides are sections. Leaving the block puts back exactly what was there.
+
+    With a cassette, what models say is replayed from that file, or recorded there: `cassettes` is
+    the mode, "none" to replay alone, "once", "new" or "all" to record.
+    """
+
+    __slots__ = ("_cassette", "_entered", "_mode", "_name", "_overrides")
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        cassette: str | os.PathLike[str] | None = None,
+        cassettes: str | None = None,
+        **overrides: Mapping[str, Any],
+    ) -> None:
+        if cassettes is not None and cassette is None:
+            raise InvalidProfile(
+                "cassettes= needs a cassette=",
+                hint=f'profile(…, cassette="FILE.jsonl", cassettes="{cassettes}")',
+            )
+        if overrides:
+            overrides = Overrides(overrides)  # some print an error's frames: not with secrets
+            check_overrides(overrides, name or "")  # where it is written, not where it is entered
+        self._name = name
+        self._overrides = overrides
+        self._cassette = cassette
+        self._mode = cassettes
+        self._entered: list[_Overlay] = []
+
+    def __enter__(self) -> ResolvedProfile:
+        ready = prepared(self._name, self._overrides)
+        entered = _overlay(ready, None if self._cassette is None else self._tape(ready))
+        self._entered.append(entered)
+        return entered.profile
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        here = self._entered.pop()
+        if self._entered and not here.is_here():
+            # One object may be entered by several threads: each leaves the block that it is in.
+            self._entered.append(here)
+            here = next((o for o in reversed(self._entered) if o.is_here()), here)
+            self._entered.remove(here)
+        here.leave()
+        if here.tape is not None:
+            here.tape.end(error)
+        if kind is not None and not issubclass(kind, Exception):
+            _let_out(error, is_outermost=here.tape is not None or _is_outermost())
+
+    def _tape(self, ready: Prepared) -> "BlockCassette":
+        from dspy_profiles.activation._cassette import BlockCassette  # imports DSPy
+
+        return BlockCassette(cast("str", self._cassette), self._mode, ready.profile)
+
+
+class _Overlay(Overlay):
+    """One entered block: its profile, and the overrides that it laid over DSPy's."""
+
+    __slots__ = ("_fallback", "profile", "tape")
+
+    def __init__(
+        self, ready: Prepared, variable: ContextVar[Any] | None, tape: "BlockCassette | None" = None
+    ) -> None:
+        self.profile = ready.profile
+        self.tape = tape
+        self._fallback: AbstractContextManager[None] | None = None
+        if variable is None:
+            import dspy
+
+            self._fallback = dspy.context(**_values(ready, tape))
+            self._fallback.__enter__()
+            return
+        previous = variable.get()
+        laid = {**previous, **_values(ready, tape)}  # DSPy's own threads hold plain ones, too
+        Overlay.__init__(self, variable, previous, laid)  # super() would cost each activation more
+
+    def is_here(self) -> bool:
+        return self._fallback is not None or super().is_here()
+
+    def leave(self) -> None:
+        """Put back what was there, and tell who wants to hear of it."""
+        if self._fallback is not None:
+            self._fallback.__exit__(None, None, None)
+        else:
+            self.take_away()
+        if "dspy_profiles_deactivated" in plugins.listening:
+            plugins.manager().hook.dspy_profiles_deactivated(profile=self.profile)
+
+
+def _overlay(ready: Prepared, tape: "BlockCassette | None" = None) -> _Overlay:
+    """Enter a block."""
+    entered = _Overlay(ready, _variable(), tape)
+    if "dspy_profiles_activated" in plugins.listening:
+        try:
+            plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
+        except BaseException:  # who hears of it may fail: then nothing was entered
+            entered.leave()
+            raise
+    return entered
+
+
+def current_profile() -> ResolvedProfile | None:
+    """The profile that is active here: of a block, of the session, or configured. Else None."""
+    if "dspy" not in sys.modules:
+        return None
+    import dspy
+
+    active: ResolvedProfile | None = dspy.settings.get(ACTIVE)
+    return active
+
+
+@cache
+def _variable() -> ContextVar[Any] | None:
+    from dspy_profiles import _dspy  # imports DSPy
+
+    return _dspy.block_overrides()
+
+
+def _values(ready: Prepared, tape: "BlockCassette | None") -> Mapping[str, Any]:
+    """What the block says: with callbacks that add up, and with its cassette and its guard."""
+    if tape is None and not ready.callbacks and ready.guard is None:
+        return ready.values
+    import dspy
+
+    from dspy_profiles.activation import _session
+    from dspy_profiles.activation._stages import by_rank
+    from dspy_profiles.calls import STAGES
+
+    values = dict(ready.values)
+    if ready.callbacks:
+        values["callbacks"] = added_up(dspy.settings.callbacks, ready.callbacks)
+    if tape is not None:
+        values.update(tape.settings())
+    if ready.guard is not None and _session.innermost_pin() is None:  # a session has its own
+        around = values.get(STAGES) or dspy.settings.get(STAGES, ())
+        values[STAGES] = by_rank([*(s for s in around if s is not ready.guard), ready.guard])
+    return values
+
+
+def _is_outermost() -> bool:
+    """Whether no block and no session is around. What was configured is neither: it has no end."""
+    from dspy_profiles.activation import _session  # imports DSPy
+
+    variable = _variable()
+    if variable is None:
+        return current_profile() is None
+    return ACTIVE not in variable.get() and _session.innermost_pin() is None
+
+
+def _let_out(error: BaseException | None, *, is_outermost: bool) -> None:
+    """Raise an error of ours as itself, unless DSPy would make a failed example of it here."""
+    from dspy_profiles import _dspy  # imports DSPy
+    from dspy_profiles.calls import raise_refusal
+
+    if is_outermost and not _dspy.is_swallowing():
+        raise_refusal(error)

@@ -1,0 +1,60 @@
+"""The LMs and embedders of profiles, for code that hands them around by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dspy_profiles.activation._block import current_profile
+from dspy_profiles.activation._prepare import Prepared, prepared
+from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.profiles import SECTIONS, Overrides, ResolvedProfile, is_forced, overridden
+
+__all__ = ["embedder", "lm"]
+
+
+def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> Any:
+    """The LM of a profile, or of a role in it; without a name, of the active profile.
+
+    The same object for as long as its content, file and secrets are unchanged. Overrides are
+    arguments of `dspy.LM`.
+
+    >>> lm("prod"), lm("prod", temperature=0), lm(role="teacher")  # doctest: +SKIP
+    """
+    if role is not None and not isinstance(role, str):
+        raise InvalidProfile(f"a role is named by a text, not by {role!r}")
+    overrides = Overrides(overrides)
+    sections = Overrides()
+    mistaken = [name for name in overrides if name in SECTIONS and name != "provider"]
+    if mistaken:
+        raise InvalidProfile(
+            f"{mistaken[0]} is a section, and lm() takes arguments of dspy.LM",
+            hint='write lm("prod", temperature=0)',
+        )
+    if overrides:
+        sections["lm" if role is None else "lms"] = overrides if role is None else {role: overrides}
+    found = _profile(name, sections)
+    from dspy_profiles.objects import build_lm, provider_of  # imports DSPy
+
+    if isinstance(found, Prepared):
+        found.provider = provider_of(found.profile)
+        found = found.profile
+    return build_lm(found, role)
+
+
+def embedder(name: str | None = None, **overrides: Any) -> Any:
+    """The embedder of a profile; without a name, of the active one.
+
+    >>> embedder("prod")(["a text"])  # doctest: +SKIP
+    """
+    overrides = Overrides(overrides)
+    found = _profile(name, Overrides(embedder=overrides) if overrides else {})
+    found = found.profile if isinstance(found, Prepared) else found
+    from dspy_profiles.objects import build_embedder
+
+    return build_embedder(found)
+
+
+def _profile(name: str | None, overrides: Mapping[str, Any]) -> ResolvedProfile | Prepared:
+    active = current_profile() if name is None and not is_forced() else None
+    if active is None:
+        return prepared(name, overrides, build=False)
+    return overridden(active, overrides) if overrides else active

@@ -1,1 +1,0 @@
-"""What holds a session to its limits, also one of many processes."""

@@ -1,0 +1,74 @@
+"""Errors that came back: kept with what they say, and raised again as what they were."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from dspy_profiles.calls._stage import REPLAYED
+from dspy_profiles.calls.cassettes import _serialize
+from dspy_profiles.secrets import Names
+
+__all__ = ["error_dict", "error_from"]
+
+# Whose errors are made again. A file names their classes, so that list is short.
+KNOWN = frozenset({"builtins", "dspy", "httpx", "litellm", "openai", "requests"})
+# Where their names stand for all to use: they may move behind it.
+PUBLIC = ("dspy.lm15", "dspy")
+# What differs each time, or is no word of the model's.
+LEFT_OUT = frozenset({"body", "headers", "partial", "rate_limit_headers", "request_id"})
+SIMPLE = (str, int, float, bool, type(None))
+NAMES = Names()
+
+
+def error_dict(error: Exception) -> dict[str, Any] | None:
+    """The error as data; None if it cannot be made again from that."""
+    name = _name(type(error))
+    if name is None:
+        return None
+    attributes = {key: value for key, value in vars(error).items() if _is_kept(key, value)}
+    said = [each if isinstance(each, SIMPLE) else str(each) for each in error.args]
+    return {"class": name, "args": said, "attributes": attributes}
+
+
+def error_from(data: Mapping[str, Any], *, replayed: bool) -> Exception:
+    """The error again; raises where a file says what cannot be."""
+    error_class = _class(data["class"])
+    said, attributes = data["args"], data["attributes"]
+    error = error_class.__new__(error_class, *said)
+    error.args = tuple(said)
+    vars(error).update(_serialize.error_defaults(error_class))
+    as_tuple = _serialize.is_of_lm15(error_class)  # where DSPy's have lists
+    for key, value in attributes.items():
+        if _is_kept(key, value):
+            vars(error)[key] = tuple(value) if as_tuple and isinstance(value, list) else value
+    if replayed:
+        setattr(error, REPLAYED, True)
+    return error
+
+
+def _name(error_class: type[Exception]) -> str | None:
+    name = error_class.__qualname__
+    if error_class.__module__.partition(".")[0] not in KNOWN or "." in name:
+        return None
+    for public in PUBLIC if error_class.__module__ != "builtins" else ():
+        if getattr(importlib.import_module(public), name, None) is error_class:
+            return f"{public}:{name}"
+    return f"{error_class.__module__}:{name}"
+
+
+def _class(name: str) -> type[Exception]:
+    module, _, attribute = name.partition(":")
+    if module.partition(".")[0] not in KNOWN:
+        raise ValueError(f"{name} is not an error that can be raised again")
+    found = getattr(importlib.import_module(module), attribute, None)
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        raise TypeError(f"{name} is not an error")
+    return found
+
+
+def _is_kept(key: str, value: object) -> bool:
+    if key.startswith("_") or key in LEFT_OUT or key == REPLAYED or NAMES.is_secret(key):
+        return False
+    if isinstance(value, list | tuple):
+        return all(isinstance(each, SIMPLE) for each in value)
+    return isinstance(value, SIMPLE)

@@ -1,0 +1,167 @@
+"""What makes two requests the same: what the model is told, not by whom, when or where.
+
+An address, a key, a header, a call's id, sync or async, streamed or not: none of these counts. The
+temperature does, and so does DSPy's `rollout_id`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from dspy_profiles import _dspy
+from dspy_profiles.calls._stage import Call
+from dspy_profiles.calls.cassettes import _serialize
+from dspy_profiles.calls.cassettes._json import dumped, plain
+from dspy_profiles.errors import InvalidProfile, did_you_mean
+from dspy_profiles.secrets import Names, redact
+
+__all__ = [
+    "MATCH",
+    "brief_of",
+    "checked_match",
+    "key_of",
+    "model_of",
+    "prompt_of",
+    "request_of",
+]
+
+# What can be compared, and the fields of a request that are meant by it.
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "model": ("model",),
+    "messages": ("system", "messages", "input", "query"),
+    "tools": ("tools",),
+    "config": ("config",),
+    "rollout_id": ("rollout_id",),
+}
+MATCH = tuple(FIELDS)
+
+# Arguments that no model is told.
+OURS = frozenset({"cache", "caching", "metadata", "num_retries", "stream", "stream_options"})
+APART = frozenset({"model", "messages", "tools", "rollout_id"})
+BINARY = 256  # a longer text that is nothing but base64 is an image, a sound, a document
+BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]+")
+NAMES = Names()
+
+
+def checked_match(names: Iterable[str] | None) -> tuple[str, ...]:
+    """What is compared, in a fixed order; None is everything that matters."""
+    if names is None:
+        return MATCH
+    wanted = {names} if isinstance(names, str) else set(names)
+    if unknown := sorted(wanted - set(MATCH), key=str):
+        known = f"match takes some of {', '.join(MATCH)}"
+        message = f'requests cannot be matched by "{unknown[0]}"'
+        raise InvalidProfile(message, hint=did_you_mean(str(unknown[0]), MATCH) or known)
+    if not wanted:
+        raise InvalidProfile("match is empty, so any request would get any answer")
+    return tuple(name for name in MATCH if name in wanted)
+
+
+def request_of(call: Call) -> dict[str, Any]:
+    """The call as it is kept: plain data, without secrets; images and the like by their hash."""
+    asked: dict[str, Any]
+    if call.kind == "embedder":
+        asked = {"model": call.model, "input": call.request, "config": _said(call.legacy)}
+    elif call.kind == "retriever":
+        asked = {"query": call.request, "config": dict(call.legacy)}
+    elif call.request is not None:
+        asked = _serialize.request_dict(call.request)
+        if (config := asked.get("config")) and config.get("extensions"):
+            asked["config"] = {**config, "extensions": _said(config["extensions"])}
+    else:
+        asked = {name: call.legacy.get(name) for name in ("model", "messages", "tools")}
+        asked["config"] = _said(call.legacy)
+    if call.rollout is not None:
+        asked["rollout_id"] = call.rollout
+    kept: dict[str, Any] = plain({k: v for k, v in asked.items() if v is not None}, _clean)
+    if isinstance(messages := kept.get("messages"), list):
+        _number_calls(messages)
+    return kept
+
+
+def _number_calls(messages: list[Any]) -> None:
+    """Tools' calls by their turn: their ids are made up, by the model or on the way to it."""
+    numbers: dict[str, str] = {}
+    for message in messages:
+        if not isinstance(message, dict):
+            continue
+        said = [part for part in message.get("parts") or () if _is_tools(part)]
+        said.extend(message.get("tool_calls") or ())
+        for name, tables in (("id", said), ("tool_call_id", [message])):
+            for table in tables:
+                if isinstance(table, dict) and name in table:
+                    number = f"call {len(numbers) + 1}"
+                    table[name] = numbers.setdefault(str(table[name]), number)
+
+
+def _is_tools(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in {"tool_call", "tool_result"}
+
+
+def _said(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in arguments.items()
+        if value is not None and not _is_unsaid(name)
+    }
+
+
+@lru_cache(maxsize=1000)  # the names are few, and asked for with every call
+def _is_unsaid(name: str) -> bool:
+    """Whether no model is told this argument, or nobody may be."""
+    return name in OURS | APART | _dspy.client_keys() or NAMES.is_secret(name)
+
+
+def _clean(text: str) -> str:
+    if len(text) > BINARY and (
+        text.startswith("data:") or (" " not in text and BASE64.fullmatch(text))
+    ):
+        return f"sha256:{sha256(text.encode('utf-8', 'replace')).hexdigest()}"
+    return redact(text)
+
+
+def key_of(kind: str, request: Mapping[str, Any], match: tuple[str, ...] = MATCH) -> str:
+    """The same for the same request, and for no other."""
+    fields = [field for name in match for field in FIELDS[name] if field in request]
+    compared = {"kind": kind, **{field: request[field] for field in fields}}
+    return sha256(dumped(compared)).hexdigest()
+
+
+def model_of(kind: str, request: Mapping[str, Any]) -> str:
+    """Who is asked, as a person would say it."""
+    return str(request.get("model") or f"the {kind}")
+
+
+def prompt_of(request: Mapping[str, Any]) -> str:
+    """All that is said in a request, as one text."""
+    said = [f"{_text(request['system'])}\n"] if request.get("system") else []
+    for message in request.get("messages") or ():
+        if isinstance(message, Mapping):
+            content = message.get("parts", message.get("content"))
+            said.append(f"[{message.get('role')}] {_text(content)}\n")
+    said.extend(_text(request[name]) for name in ("input", "query") if name in request)
+    return "\n".join(said)
+
+
+def brief_of(request: Mapping[str, Any]) -> tuple[str, str]:
+    """The beginnings of a request and of what is asked last in it: enough to sort by."""
+    messages = request.get("messages")
+    last = request.get("input", request.get("query"))
+    if isinstance(messages, list) and messages and isinstance(messages[-1], Mapping):
+        last = messages[-1].get("parts", messages[-1].get("content"))
+    return prompt_of(request)[:100], _text(last)[:300]
+
+
+def _text(content: Any) -> str:
+    """What is to be read in a message, in DSPy's form or in OpenAI's."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(map(_text, content))
+    if isinstance(content, Mapping):
+        if isinstance(text := content.get("text"), str):
+            return text
+        return dumped(content).decode()
+    return "" if content is None else str(content)

@@ -1,0 +1,153 @@
+"""What came back, as it is kept, and as it is given again.
+
+One of: `response` (lm15), `events` (of a stream), `result` (of an engine that takes no requests of
+lm15, with the `chunks` that it has sent itself), `embeddings`, `passages`; or an `error`, after the
+`events` or `chunks` that a stream had brought. Left out is what differs each time and says nothing:
+ids, times, and a provider's own data but for the service tier, which the price depends on.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dspy_profiles import _dspy
+from dspy_profiles.calls._stage import Answer, Call
+from dspy_profiles.calls.cassettes import _serialize
+from dspy_profiles.calls.cassettes._errors import error_dict, error_from
+from dspy_profiles.calls.cassettes._json import plain
+from dspy_profiles.calls.cassettes._sent import pack_sent, sent_at_once, sent_from
+from dspy_profiles.calls.cassettes._streams import mend, mend_logprobs, pack, unpack
+from dspy_profiles.secrets import redact
+
+__all__ = ["FORMS", "answer_from", "answered", "failed"]
+
+FORMS = ("response", "events", "result", "embeddings", "passages", "error")
+TIERS = ("service_tier", "usageMetadata")  # OpenAI's, and Gemini's
+PASSING = frozenset({"id", "created", "created_at", "completed_at", "system_fingerprint"})
+
+Record = dict[str, Any]
+
+
+def answered(call: Call, answer: Answer) -> Record | None:
+    """The answer as plain data, without secrets; None: it is not what an engine should give."""
+    record: Record
+    if call.kind == "embedder":
+        record = {"embeddings": [list(row) for row in _rows(answer.result)]}
+    elif call.kind == "retriever":
+        record = {"passages": answer.result}
+    elif _serialize.is_result(answer.result):
+        record = {"result": _result(_serialize.result_dict(answer.result))}
+        if answer.events is not None:
+            record["chunks"] = pack_sent(answer.events, redact)
+    elif answer.events is not None:
+        record = {"events": _events(answer.events)}
+    elif _serialize.is_response(answer.result):
+        record = {"response": _response(_serialize.response_dict(answer.result))}
+    else:
+        return None
+    kept: Record = plain(record, redact)
+    return kept
+
+
+def failed(call: Call, error: Exception | None) -> Record | None:
+    """The same for an error, or for a stream that has no end; None: it could not be given again."""
+    record: Record = {}
+    if call.request is None and call.events:
+        record["chunks"] = pack_sent(call.events, redact)
+    elif call.request is not None and call.streamed:
+        record["events"] = _events(call.events)
+    if error is not None:
+        said = error_dict(error)
+        if said is None:
+            return None
+        record["error"] = said
+    kept: Record = plain(record, redact)
+    return kept
+
+
+def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True) -> Answer:
+    """What the record says, as it came, in the form that this call wants.
+
+    Raises where it says nothing.
+    """
+    error = error_from(record["error"], replayed=replayed) if "error" in record else None
+    if call.kind == "embedder":
+        return Answer(record.get("embeddings"), error=error)
+    if call.kind == "retriever":
+        return Answer(record.get("passages"), error=error)
+    if "result" in record:
+        result = _serialize.result_from(record["result"])
+        return Answer(result, _sent(call, record, result), usage=dict(result.usage))
+    if "response" in record:
+        response = _serialize.response_from(record["response"])
+        usage = _dspy.usage_of(response, call.provider)
+        if call.streamed:
+            return Answer(events=_serialize.events_of(response), usage=usage)
+        return Answer(response, usage=usage)
+    if "events" not in record:
+        if error is None:
+            raise ValueError("there is no answer in it")
+        return Answer(events=_sent(call, record, None), error=error)
+    events = [_serialize.event_from(event) for event in unpack(record["events"])]
+    return _of_events(call, events, error)
+
+
+def _of_events(call: Call, events: Sequence[Any], error: Exception | None) -> Answer:
+    usage: Mapping[str, Any] = {}
+    if events and events[-1].type == "end" and events[-1].usage is not None:
+        usage = _dspy.usage_of(events[-1], call.provider)
+    if call.streamed:
+        return Answer(events=events, error=error, usage=usage)
+    if error is not None:
+        return Answer(error=error)
+    try:
+        return Answer(_serialize.response_of(events, call.request), usage=usage)
+    except Exception as broken:  # noqa: BLE001 - the stream was recorded as broken as it was
+        return Answer(error=broken)
+
+
+def _sent(call: Call, record: Mapping[str, Any], result: Any) -> Sequence[Any] | None:
+    """What goes to who reads the stream, where that is not what DSPy reads."""
+    if not call.streamed:
+        return None
+    if "chunks" in record or result is None:
+        return list(sent_from(record.get("chunks", ())))
+    return sent_at_once(result) if _serialize.sends_chunks(call.lm) else ()
+
+
+def _rows(embeddings: Any) -> Any:
+    return embeddings.tolist() if hasattr(embeddings, "tolist") else embeddings
+
+
+def _response(data: Record) -> Record:
+    data.pop("id", None)
+    _keep_tier(data)
+    mend_logprobs(data, redact)
+    return data
+
+
+def _events(events: Sequence[Any]) -> list[Record]:
+    dicts = [_serialize.event_dict(event) for event in events]
+    for data in dicts:
+        if data["type"] == "start":
+            data.pop("id", None)
+        _keep_tier(data)
+    return pack(mend(dicts, redact))
+
+
+def _result(data: Record) -> Record:
+    data["responses"] = [_response(response) for response in data["responses"]]
+    if isinstance(raw := data.get("raw"), dict):
+        data["raw"] = {key: value for key, value in raw.items() if key not in PASSING}
+    data["cost_details"] = data.get("cost_details") or {}
+    return data
+
+
+def _keep_tier(data: Record) -> None:
+    found = data.pop("provider_data", None)
+    kept = {}
+    if isinstance(found, Mapping):
+        kept = {name: found[name] for name in TIERS if name in found}
+        if isinstance(counted := kept.get("usageMetadata"), Mapping):
+            kept["usageMetadata"] = {k: v for k, v in counted.items() if k == "serviceTier"}
+    if kept := {name: value for name, value in kept.items() if value}:
+        data["provider_data"] = kept

@@ -1,0 +1,263 @@
+"""What commands print: results to stdout, everything else to stderr, no secret anywhere."""
+
+import errno
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from dspy_profiles.display import show_place
+from dspy_profiles.errors import ProfileError, WriteFailed
+from dspy_profiles.secrets import MASK, Secret, redact
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = [
+    "ACCENT",
+    "MUTED",
+    "Columns",
+    "as_json",
+    "columns",
+    "console_for",
+    "emit",
+    "fail",
+    "finish",
+    "lost",
+    "note",
+    "out",
+    "out_raw",
+    "out_value",
+    "use_color",
+    "warn",
+]
+
+JSON_VERSION = 1
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+ACCENT = "cyan"
+MUTED = "bright_black"
+NARROW_GAP = 2  # where columns would not fit otherwise
+
+_plain = False
+
+
+def use_color(*, wanted: bool) -> None:
+    """Whether colours and bold may be used at all; `NO_COLOR` and pipes say no by themselves."""
+    global _plain  # noqa: PLW0603 - one command line per process
+    _plain = not wanted
+    _stream.cache_clear()  # the next command of a process may have other streams
+    console_for.cache_clear()
+
+
+def out(*lines: object) -> None:
+    """A result."""
+    console = console_for(to_stderr=False)
+    for line in lines:
+        for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
+            if isinstance(part, str | Text):
+                console.print(_visible(part), soft_wrap=True)
+                continue
+            with console.capture() as rendered:
+                console.print(part)
+            # A table fills its last column with blanks, which nobody wants in a pipe.
+            for text in rendered.get().splitlines():
+                console.file.write(text.rstrip() + "\n")
+
+
+def out_raw(text: str) -> None:
+    """A result to the letter, but for secrets."""
+    _Redacting(_stream(to_stderr=False)).write(text)
+
+
+def out_value(text: str) -> None:
+    """One value: a terminal gets no control characters, a program gets it to the letter."""
+    if _stream(to_stderr=False).isatty():
+        out(Text(text))
+    else:
+        out_raw(f"{text}\n")
+
+
+def note(*lines: object) -> None:
+    """A word beside the result: hints, warnings, progress."""
+    console = console_for(to_stderr=True)
+    for line in lines:
+        for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
+            shown_part = _visible(part) if isinstance(part, str | Text) else part
+            console.print(shown_part, soft_wrap=True)
+
+
+def emit(**payload: Any) -> None:
+    """A result for programs: one JSON object with the version of its shape."""
+    # Where the output is no UTF-8, JSON has escapes.
+    escaped = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=escaped)
+    out_raw(f"{text}\n")
+
+
+def finish() -> None:
+    """Write what still waits, while it can be told if there is no room for it."""
+    stream = _stream(to_stderr=False)
+    try:
+        stream.flush()
+    except OSError as error:
+        _let_go(stream, error)
+
+
+def lost(error: OSError) -> None:
+    """Tell of what Typer could not print itself, as a page of help; any other error is not ours."""
+    if error.filename is None and error.errno in NO_ROOM:
+        _let_go(_stream(to_stderr=False), error)
+
+
+def fail(error: ProfileError) -> None:
+    """An error for people: what, where, what to do."""
+    first, *rest = redact(error.message).splitlines()
+    note(Text.assemble(("error: ", "bold red"), first), *(Text(line) for line in rest))
+    if error.where is not None:
+        note(Text(f"  at {show_place(error.where)}", style=MUTED))
+    if error.hint is not None:
+        note(Text(f"  {redact(error.hint)}"))
+
+
+def warn(message: str, hint: str | None = None) -> None:
+    """Something that stops nothing."""
+    note(Text.assemble(("warning: ", "bold yellow"), redact(message)))
+    if hint is not None:
+        note(Text(f"  {redact(hint)}"))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Rows of cells that stand below each other."""
+
+    rows: list[list[Text]]
+    gap: int
+
+    def lines(self, width: int) -> "Iterable[Text | Table]":
+        """Each row on a line where all fit; else as a table that folds its cells."""
+        widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
+        gaps = len(widths) - 1
+        gap = min(self.gap, max(NARROW_GAP, (width - sum(widths)) // max(gaps, 1)))
+        if sum(widths) + gap * gaps > width or self._have_lines():
+            return [self._folded(gap)]
+        return [self._line(row, widths, gap) for row in self.rows]
+
+    def _have_lines(self) -> bool:
+        return any("\n" in cell.plain for row in self.rows for cell in row)
+
+    @staticmethod
+    def _line(row: list[Text], widths: list[int], gap: int) -> Text:
+        line = Text()
+        for cell, width in zip(row, widths, strict=True):
+            line.append_text(cell).append(" " * (width - cell.cell_len + gap))
+        line.rstrip()
+        return line
+
+    def _folded(self, gap: int) -> "Table":
+        from rich.table import Table  # seldom needed, and slow for many rows
+
+        table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
+        for _ in self.rows[0]:
+            table.add_column(overflow="fold")  # a narrow terminal loses no text
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def columns(
+    rows: Iterable[Sequence[str | Text]], header: Sequence[str] = (), *, gap: int = 3
+) -> Columns:
+    """Aligned columns without lines."""
+    titled = [[Text(title, style=MUTED) for title in header], *rows] if header else list(rows)
+    most = max(map(len, titled), default=0)
+    return Columns([[_visible(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
+
+
+def _visible(line: str | Text) -> Text:
+    """A line in which nothing steers the terminal: what a file says is only to be read."""
+    text = line.copy() if isinstance(line, Text) else Text(line)
+    text.plain = text.plain.translate(_STEERING)
+    return text
+
+
+# Escapes, and the signs that turn the direction of reading around.
+_STEERING = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: 0x2421,
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
+}
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON takes it, secrets masked."""
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such numbers
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+class _Redacting:
+    """A stream that lets no secret through that was resolved in this process."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        text = redact(text)
+        try:
+            return self._stream.write(text)
+        except UnicodeEncodeError:
+            known = self._stream.encoding
+            return self._stream.write(text.encode(known, "replace").decode(known))
+        except OSError as error:
+            _let_go(self._stream, error)
+            return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _let_go(stream: TextIO, error: OSError) -> None:
+    """Write no more to what takes no more; a result that is lost is told."""
+    if error.errno == errno.EPIPE:
+        raise error  # the reader has what it wanted
+    with suppress(OSError, ValueError):  # at its end Python would try it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if stream is not sys.stderr:
+        message = f"the output could not be written: {error.strerror or error}"
+        raise WriteFailed(message, "make room where it goes to") from error
+
+
+@cache
+def _stream(*, to_stderr: bool) -> TextIO:
+    stream: TextIO | None = sys.stderr if to_stderr else sys.stdout
+    # Python has none where it was closed: then what is said goes nowhere.
+    return stream if stream is not None else Path(os.devnull).open("w", encoding="utf-8")
+
+
+@cache
+def console_for(*, to_stderr: bool) -> Console:
+    stream = _stream(to_stderr=to_stderr)
+    wide = None if stream.isatty() or os.environ.get("COLUMNS") else 10_000  # a pipe has no width
+    return Console(
+        file=_Redacting(stream),  # type: ignore[arg-type]
+        width=wide,
+        color_system=None if _plain or os.environ.get("NO_COLOR") else "auto",
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )

@@ -1,0 +1,190 @@
+"""A profile as the variables of a `.env` file, and back: `DSPY_LM_MODEL` is `lm.model`."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dspy_profiles import schema
+from dspy_profiles.cli.secrets._plaintext import is_clear
+from dspy_profiles.config import KeyPath, load
+from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
+from dspy_profiles.profiles import SECTIONS, typed
+from dspy_profiles.schema import check_value, known_keys
+from dspy_profiles.secrets import VARIABLE, Names, parsed, tell_broken
+
+__all__ = ["assigned", "raw_values", "read_variables", "variables"]
+
+PLAIN_KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+UNQUOTED = re.compile(r"[\w./:@%+,=-]+|\$\{\w+\}", re.ASCII)
+
+
+def variables(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    """The lines of a profile: one per key; what no variable's name can spell goes as JSON."""
+    for section, table in values.items():
+        name = f"{prefix}{section.upper()}"
+        if not isinstance(table, Mapping):
+            yield assigned(name, _as_text(table, plain=True))
+            continue
+        rest = {}
+        for key, value in table.items():
+            if _is_spelled((section, key)):
+                text = _as_text(value, plain=section == "env")
+                yield _line(f"{name}_{_spelled(section, key)}", text)
+            else:
+                rest[key] = value
+        if rest or not table:
+            yield assigned(name, _as_text(rest, plain=False))
+
+
+def read_variables(
+    table: Mapping[str, str], prefix: str, names: Names
+) -> tuple[dict[KeyPath, Any], list[str]]:
+    """What these variables set, and the names that say nothing of a profile.
+
+    A secret is never taken over: its variable is referred to.
+    """
+    found: dict[KeyPath, Any] = {}
+    left_out = []
+    for name in sorted(table, key=lambda name: (name.count("_"), name)):  # whole sections first
+        if not name.startswith(prefix) or name == prefix:
+            continue
+        key = _key_of(name.removeprefix(prefix))
+        if key is None:
+            left_out.append(name)
+        else:
+            found[key] = _value(key, name, table[name], names)
+    return found, left_out
+
+
+def raw_values(path: Path) -> dict[str, str]:
+    """What a .env file says, with its own references as they are written."""
+    values, broken = parsed(load(path).text, interpolate=False)
+    tell_broken(path, broken)
+    return values
+
+
+def assigned(name: str, text: str) -> str:
+    """A line of a `.env` file that gives a name exactly this text."""
+    if UNQUOTED.fullmatch(text):
+        return f"{name}={text}"
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    line = f"{name}='{quoted}'"
+    read, _ = parsed(line, interpolate=False)
+    if read != {name: text} or "\0" in text:  # with it the file would be taken for a binary one
+        raise InvalidFile(f"no .env file can hold the value of {name}", "write it by hand")
+    return line
+
+
+def _line(name: str, text: str) -> str:
+    if text in (f"${{{name}}}", f"env:{name}"):
+        return f"# {name} is set in the environment"  # by itself it could not be
+    return assigned(name, text)
+
+
+def _as_text(value: object, *, plain: bool) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    # What would be read as a number is written in quotes.
+    return str(value) if plain or _is_text(value) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_text(text: str) -> bool:
+    if text.lower() in BOOLEANS:
+        return False
+    try:
+        return bool(typed(text) == text)
+    except InvalidProfile:
+        return False
+
+
+BOOLEANS = {"true": True, "false": False}
+
+
+def _spelled(section: str, key: str) -> str:
+    return key if section == "env" else key.upper()
+
+
+def _is_spelled(key: KeyPath) -> bool:
+    """Whether a variable's name leads back to this key."""
+    section, name = key
+    if section == "lms":
+        return False
+    if section == "env":
+        return VARIABLE.fullmatch(name) is not None
+    return PLAIN_KEY.fullmatch(name) is not None
+
+
+def _key_of(rest: str) -> KeyPath | None:
+    """`LM_MODEL` as ("lm", "model"), `LMS_TEACHER_MODEL` as ("lms", "teacher", "model")."""
+    first, _, last = rest.partition("_")
+    section = first.lower()
+    if section not in SECTIONS or (rest.endswith("_") and section != "env"):
+        return None
+    if not last:
+        return (section,)
+    if section in ("extends", "description"):
+        return None
+    if section == "env":
+        return (section, last)
+    key = last.lower()
+    if section != "lms":
+        return (section, key)
+    known = [each for each in known_keys("lms") if key.endswith(f"_{each}")]
+    inner = max(known, key=len, default=key.partition("_")[2])
+    role = key.removesuffix(f"_{inner}") if inner else key
+    return (section, role, inner) if inner else (section, role)
+
+
+def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
+    if len(key) > 1 and _is_secret(key, names):
+        return f"${{{name}}}" if is_clear(text) else text
+    if key == ("description",) or (key[0] == "env" and len(key) > 1):
+        return text
+    try:
+        value = BOOLEANS.get(text.lower(), typed(text))
+    except InvalidProfile as error:
+        raise InvalidProfile(f"{name}: {error.message}", "leave the variable out") from None
+    if len(key) == 1 and key[0] != "extends" and not isinstance(value, Mapping):
+        raise InvalidProfile(
+            f"{name} has to be a JSON table", f"name a key, as in {name}_MODEL", where=None
+        )
+    if _holds_secret(key, value, names):
+        raise PlaintextSecret(
+            f"{name} holds a secret inside of a table, to which no reference can lead",
+            "give the secret a variable of its own, and write ${…} in its place",
+        )
+    kind = _kind(key)
+    wants_text = kind is not None and check_value(kind, value) and not check_value(kind, text)
+    return text if wants_text else value
+
+
+def _is_secret(key: KeyPath, names: Names) -> bool:
+    return any(map(names.is_secret, key[2:] if key[0] == "lms" else key[1:]))
+
+
+def _holds_secret(key: KeyPath, value: object, names: Names) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_secret((*key, str(k)), item, names) for k, item in value.items())
+    if isinstance(value, list):
+        return any(_holds_secret(key, item, names) for item in value)
+    if not _is_secret(key, names) or isinstance(value, float | bool):
+        return False
+    return is_clear(str(value))
+
+
+def _kind(key: KeyPath) -> Mapping[str, Any] | None:
+    """The type of a key, as far as the installed DSPy tells."""
+    made = schema.descriptor()
+    if key[0] == "settings":
+        setting = made["settings"].get(key[-1])
+        return None if setting is None else setting["type"]
+    owner = {"lm": made["lm"], "lms": made["lm"], "embedder": made["embedder"]}.get(key[0])
+    if owner is None or len(key) < (3 if key[0] == "lms" else 2):
+        return None
+    described = made["classes"].get(owner, {"parameters": ()})
+    own = {each["name"]: each["type"] for each in described["parameters"]}
+    passed_on = schema.PASSED_ON["embedder" if key[0] == "embedder" else "lm"]
+    kind: Mapping[str, Any] | None = own.get(key[-1]) or passed_on.get(key[-1])
+    return kind

@@ -1,0 +1,243 @@
+"""`init`: a first profile, by a few questions or none. It writes references only."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dspy_profiles.cli._options import File, ToProject, ToUser, need_a_person
+from dspy_profiles.cli._output import ACCENT, MUTED, columns, note, out
+from dspy_profiles.cli.profiles._known_models import PROVIDERS, Provider, provider_of
+from dspy_profiles.cli.profiles._target import Target, changing, check_name, refuse_taken, target
+from dspy_profiles.config import join_key
+from dspy_profiles.display import on_path, show_place, word
+from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, did_you_mean
+from dspy_profiles.profiles import Scene, choose, leaves
+from dspy_profiles.secrets import VARIABLE, names_in
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command into an app."""
+    app.command(epilog="Example: dspy-profiles init --profile dev --provider openai --yes")(init)
+
+
+def init(
+    *,
+    profile: Annotated[str | None, typer.Option("--profile", "-p", help="Its name.")] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "--provider",
+            help=f"One of {', '.join(PROVIDERS)}.",
+            autocompletion=lambda: list(PROVIDERS),
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="As in openai/gpt-4o.")] = None,
+    key_variable: Annotated[
+        str | None,
+        typer.Option(
+            "--key-variable",
+            metavar="NAME",
+            help="The environment variable that holds the key; the name, not the key.",
+        ),
+    ] = None,
+    api_base: Annotated[
+        str | None, typer.Option("--api-base", metavar="URL", help="The server's address.")
+    ] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", help="A line for people.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing: what is not said is the usual.")
+    ] = False,
+    file: File = None,
+    project: ToProject = False,
+    user: ToUser = False,
+) -> None:
+    """Write a first profile: asks for provider, model and key variable, or takes them as options.
+
+    A key is never asked for: the profile refers to the variable that holds it.
+    """
+    if not yes:
+        need_a_person("--yes takes what the options say, and else the usual")
+    said = _Said(yes=yes)
+    where, name = _place(profile, said, file=file, project=project, user=user)
+    chosen = _provider(provider, model, said)
+    table: dict[str, Any] = chosen.table(*_answers(chosen, model, api_base, key_variable, said))
+    if description:
+        table["description"] = _no_key(description)
+    with changing(where, name, [key for key, _ in leaves(table)]) as edit:
+        refuse_taken(edit.data, name)
+        edit.set((name,), table)
+    _tell(where, name, table)
+
+
+def _answers(
+    chosen: Provider,
+    model: str | None,
+    api_base: str | None,
+    variable: str | None,
+    said: "_Said",
+) -> tuple[str | None, str | None, str | None]:
+    """Model, address and key variable, as far as the provider has them."""
+    if not chosen.has_model:
+        if model or api_base or variable:
+            raise typer.BadParameter(f"{chosen.name} takes no model, address or key")
+        return None, None, None
+    named = said.text(model, chosen.ask_model(), chosen.models, _no_key)
+    address = key = None
+    if chosen.api_base or api_base:
+        address = said.text(api_base, "Address of the server", chosen.api_base, _no_key)
+    if chosen.variable or variable:
+        question = "Variable that holds the key (none: no key)"
+        key = said.text(variable, question, chosen.variable, _variable_name)
+    return named, address, None if key == "none" else key
+
+
+class _Said:
+    """What the options say, else the person, else the usual."""
+
+    def __init__(self, *, yes: bool) -> None:
+        self.yes = yes
+
+    def text(
+        self,
+        given: str | None,
+        question: str,
+        usual: tuple[str, ...],
+        check: Callable[[str], str],
+    ) -> str | None:
+        if given is not None:
+            return check(given)
+        default = usual[0] if usual else None
+        if self.yes:
+            if default is None:
+                raise typer.BadParameter(f"say it by an option: {question.lower()}")
+            return default
+        while True:
+            try:
+                return check(str(typer.prompt(question, default=default, err=True)).strip())
+            except ProfileError as error:
+                note(Text(f"{error.message}: {error.hint}", style="red"))
+
+
+def _place(
+    given: str | None, said: _Said, *, file: Path | None, project: bool, user: bool
+) -> tuple[Target, str]:
+    """The file to write to, and a name that it does not have yet."""
+    found: list[Target] = []
+
+    def free(name: str) -> str:
+        check_name(_no_key(name))
+        where = target(name, file=file, project=project, user=user)
+        with_it = where.scene.catalog.documents
+        refuse_taken(
+            next((doc.data for _, doc in with_it if doc.path == where.path), {}),
+            name,
+            f"choose another name, or change it: dspy-profiles set {word(name)} KEY VALUE",
+        )
+        found[:] = [where]
+        return name
+
+    name = said.text(given, "Name of the profile", ("default",), free)
+    if not found:
+        free(str(name))
+    return found[0], str(name)
+
+
+def _provider(given: str | None, model: str | None, said: _Said) -> Provider:
+    if given is None and model is not None:
+        return provider_of(model)
+    usual = "mock" if said.yes else "openai"
+    names = list(PROVIDERS)
+
+    def known(text: str) -> str:
+        if text.isdigit() and 1 <= int(text) <= len(names):
+            return names[int(text) - 1]
+        if text.lower() in PROVIDERS:
+            return text.lower()
+        near = did_you_mean(text.lower(), names)
+        hint = near or f"choose one of {', '.join(names)}"
+        raise InvalidProfile("there is no such provider", hint)
+
+    if given is None and not said.yes:
+        rows = [(f"  {n}", each.name, each.help) for n, each in enumerate(PROVIDERS.values(), 1)]
+        note(columns([(n, Text(name, style=ACCENT), help_) for n, name, help_ in rows]))
+    return PROVIDERS[str(said.text(given, "Provider", (usual,), known))]
+
+
+_KEY_STARTS = re.compile(r"\b(sk-|gsk_|xai-|AIza|ghp_|hf_)\w{4}|[0-9a-f]{32}")
+_LONGEST_WORD = 16  # characters of one word with digits in it; keys are longer
+
+
+def _no_key(text: str) -> str:
+    """A text that is not by mistake a key; one is never repeated."""
+    if _KEY_STARTS.search(text):
+        hint = "it is not kept; a key belongs into .env"
+        raise PlaintextSecret("this looks like a key, not like what was asked for", hint)
+    return text
+
+
+def _variable_name(text: str) -> str:
+    """The name of a variable, out of `NAME`, `$NAME` or `${NAME}`; a key is refused unshown."""
+    name = text.removeprefix("$").removeprefix("{").removesuffix("}")
+    words = name.split("_")
+    digits = any(sign.isdigit() for sign in name)
+    mixed = name != name.upper() and name != name.lower()
+    looks_random = digits and (mixed or any(len(word) >= _LONGEST_WORD for word in words))
+    is_name = VARIABLE.fullmatch(name) is not None
+    if is_name and not looks_random and not _KEY_STARTS.search(name):
+        return name
+    kind = PlaintextSecret if looks_random or len(name) >= _LONGEST_WORD else InvalidProfile
+    raise kind(
+        "this is not the name of a variable",
+        "name the variable, as in OPENAI_API_KEY; a key itself belongs into .env",
+    )
+
+
+def _tell(where: Target, name: str, table: Mapping[str, Any]) -> None:
+    scene = Scene.now(where.path if where.layer == "file" else None)
+    line = scene.catalog.get(name, "").place()
+    out(Text.assemble((name, "bold"), " is written   ", (show_place(line), MUTED)))
+    for key, value in leaves(table):
+        note(Text.assemble("  ", (join_key(key), MUTED), f"  {value}"))
+    variable = str(table.get("lm", {}).get("api_key", ""))[2:-1]
+    if variable and not _is_set(scene, variable):
+        note(
+            Text(f"{variable} is not set: put {variable}=… into {_env_file(scene)}, or"),
+            Text(f"  export {variable}=…"),
+        )
+    named = word(name)
+    option = f" --file {word(on_path(where.path))}" if where.layer == "file" else ""
+    note(
+        "next:",
+        Text(f"  dspy-profiles show {named}{option}", style=ACCENT),
+        Text(
+            f"  dspy-profiles run --profile {named}{option} -- python my_program.py", style=ACCENT
+        ),
+        Text(f"  with profile({json.dumps(name, ensure_ascii=False)}): …", style=ACCENT),
+    )
+    if _applies(scene) != name:
+        note(Text(f"  dspy-profiles use {named}   makes it the default", style=MUTED))
+
+
+def _applies(scene: Scene) -> str | None:
+    try:
+        return choose(scene, None).name
+    except ProfileError:
+        return None
+
+
+def _is_set(scene: Scene, variable: str) -> bool:
+    return variable in os.environ or variable in names_in(scene.env_files)
+
+
+def _env_file(scene: Scene) -> str:
+    return on_path(scene.env_files[0]) if scene.env_files else ".env"

@@ -1,0 +1,184 @@
+"""`set` and `unset`: they print the change, and only that."""
+
+from collections.abc import Mapping
+from copy import copy as duplicate
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dspy_profiles.cli._options import (
+    File,
+    Force,
+    Profile,
+    ToProject,
+    ToUser,
+    words_of_set,
+    words_of_unset,
+)
+from dspy_profiles.cli._output import ACCENT, MUTED, columns, out, warn
+from dspy_profiles.cli.profiles._target import Target, changing, target
+from dspy_profiles.cli.secrets._plaintext import frozen, names_of
+from dspy_profiles.config import Edit, KeyPath, join_key, read, split_key
+from dspy_profiles.display import on_path, show_value, word
+from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
+from dspy_profiles.profiles import Catalog, Definition, Leaf, Scene, assignment
+
+__all__ = ["set_", "unset"]
+
+
+def set_(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROFILE] KEY VALUE | KEY=VALUE…",
+            help="What to set.",
+            autocompletion=words_of_set,
+        ),
+    ],
+    *,
+    profile: Profile = None,
+    force: Force = False,
+    file: File = None,
+    project: ToProject = False,
+    user: ToUser = False,
+) -> None:
+    """Set values of a profile, which is made if there is none of that name.
+
+    0.7 is a number, true a boolean, JSON a list or table; anything else is text.
+    """
+    name, pairs = _assignments(words, profile)
+    where = target(name, file=file, project=project, user=user)
+    before = _masked(where, name)
+    with changing(where, name, list(pairs), force=force) as edit:
+        pairs = _usable(where, edit, name, pairs, force=force)
+        for key, value in pairs.items():
+            edit.set((name, *key), value)
+    _print_changes(where, name, {key: (_value(before, key), value) for key, value in pairs.items()})
+
+
+def unset(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROFILE] KEY…", help="What to remove.", autocompletion=words_of_unset
+        ),
+    ],
+    *,
+    profile: Profile = None,
+    file: File = None,
+    project: ToProject = False,
+    user: ToUser = False,
+) -> None:
+    """Remove values from a profile."""
+    name, *keys = words if profile is None else [profile, *words]
+    paths = [split_key(key) for key in keys]
+    if not paths:
+        raise typer.BadParameter("name a key: unset PROFILE KEY")
+    where = target(name, file=file, project=project, user=user)
+    before = _masked(where, name)
+    with changing(where, name, paths, force=True) as edit:  # what is missing now is told
+        for path in dict.fromkeys(paths):
+            try:
+                edit.unset((name, *path))
+            except KeyError:
+                raise ProfileNotFound(
+                    f'"{name}" does not set {join_key(path)} in {on_path(where.path)}',
+                    hint=f"see where it comes from: dspy-profiles show {word(name)}",
+                ) from None
+    _print_changes(where, name, {path: (_value(before, path), _ABSENT) for path in paths})
+
+
+_ABSENT = object()
+_UNSOUND = object()
+Pairs = dict[KeyPath, Any]
+
+
+def _assignments(words: list[str], profile: str | None) -> tuple[str, Pairs]:
+    unknown = next((w for w in words if w.startswith("-") and not w[1:2].isdigit()), None)
+    if unknown is not None:
+        raise typer.BadParameter(f"no such option: {unknown.partition('=')[0]}")
+    if profile is None:
+        if len(words) == 1:
+            raise typer.BadParameter("write set PROFILE KEY VALUE, or set --profile P KEY=VALUE")
+        profile, *words = words
+    if len(words) == 2 and "=" not in words[0]:  # noqa: PLR2004 - KEY VALUE
+        words = ["=".join(words)]
+    if not words:
+        raise typer.BadParameter("name a key and its value: set PROFILE KEY VALUE")
+    return profile, dict(map(assignment, words))
+
+
+def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) -> Pairs:
+    """The pairs, refused where they say nothing; a built-in profile keeps its provider."""
+    faults: list[tuple[str, str]] = []
+    if _class_after(where, edit, name, pairs) is None:
+        given = [key for key in pairs if key[0] == "provider" and len(key) > 1]
+        built_in = Catalog(()).find(name)
+        own = built_in.table["provider"]["class"] if built_in is not None else None
+        before = _provider_class(where.scene, name)
+        if own is not None and (before == own or (given and before is None)):
+            pairs = {("provider", "class"): own, **pairs}  # else `mock` would ask a real model
+        elif given:
+            example = f"provider.class=mock {join_key(given[0])}=…"
+            hint = f"as in dspy-profiles set {word(name)} {example} · "
+            hint += "a class is an import path (pkg.mod.Class) or a short name"
+            faults.append(("provider.class: is missing", hint))
+    for message, hint in faults:
+        if not force:
+            said = f"{message}\n{name}, {on_path(where.path)} was not changed"
+            raise InvalidProfile(said, hint)
+        warn(message, hint)
+    return pairs
+
+
+def _class_after(where: Target, edit: Edit, name: str, pairs: Pairs) -> object:
+    trial = duplicate(edit)
+    for key, value in pairs.items():
+        trial.set((name, *key), value)
+    return _provider_class(where.after(trial), name)
+
+
+def _provider_class(scene: Scene, name: str) -> object:
+    """What a profile's provider is made of, in whatever layer that is said; None if in none."""
+    try:
+        found = scene.catalog.find(name)
+        tree = scene.catalog.effective(found)[0] if found is not None else {}
+    except ProfileError:
+        return _UNSOUND  # which is told elsewhere
+    provider = tree.get("provider")
+    leaf = provider.get("class") if isinstance(provider, dict) else None
+    return leaf.value if isinstance(leaf, Leaf) else leaf
+
+
+def _masked(where: Target, name: str) -> Mapping[str, Any]:
+    """What the file says of a profile, for showing."""
+    doc = read(where.path)
+    table = doc.data.get(name)
+    if not isinstance(table, dict):
+        return {}
+    return frozen(Definition(name, where.layer, 0, table, doc), names_of(where.scene))
+
+
+def _value(table: Any, key: KeyPath) -> Any:
+    for part in key:
+        if not isinstance(table, Mapping) or part not in table:
+            return _ABSENT
+        table = table[part]
+    return table
+
+
+def _print_changes(where: Target, name: str, changes: Mapping[KeyPath, tuple[Any, Any]]) -> None:
+    now = read(where.path)
+    rows = []
+    for key, (old, new) in changes.items():
+        line = now.line((name, *key))
+        at = f"{on_path(where.path)}:{line}" if line and new is not _ABSENT else on_path(where.path)
+        change = Text()
+        if old is not _ABSENT:
+            change.append(show_value(old), style="strike" if new is _ABSENT else MUTED)
+            change.append("" if new is _ABSENT else " → ")
+        if new is not _ABSENT:
+            change.append(show_value(new), style=ACCENT)
+        rows.append((Text(name, style="bold"), join_key(key), change, Text(at, style=MUTED)))
+    out(columns(rows))

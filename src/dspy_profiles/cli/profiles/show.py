@@ -1,0 +1,238 @@
+"""`list`, `show`, `get`, `which`: they import no user code and follow no reference."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from dspy_profiles.cli._options import AsJson, File, Name, keys_of, profile_names
+from dspy_profiles.cli._output import (
+    ACCENT,
+    MUTED,
+    Columns,
+    as_json,
+    columns,
+    emit,
+    note,
+    out,
+    out_value,
+)
+from dspy_profiles.config import join_key, split_key
+from dspy_profiles.display import on_path, show_value, word
+from dspy_profiles.errors import ProfileNotFound, did_you_mean
+from dspy_profiles.profiles import (
+    PLAINTEXT,
+    Choice,
+    Origin,
+    ResolvedProfile,
+    Scene,
+    applying,
+    choose,
+    leaves,
+    resolve_choice,
+    rows_of,
+    summary,
+    why,
+)
+
+__all__ = ["add_to", "origin_json"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into an app."""
+    app.command("list", epilog="Example: dspy-profiles list --json")(list_profiles)
+    app.command(epilog="Example: dspy-profiles show prod")(show)
+    app.command(epilog="Example: dspy-profiles get prod lm.model")(get)
+    app.command(epilog="Example: dspy-profiles which")(which)
+
+
+def list_profiles(*, file: File = None, json: AsJson = False) -> None:
+    """List every profile, its model, and the file that defines it; * marks the one that applies."""
+    scene = Scene.now(file)
+    for _, doc in scene.catalog.documents:
+        if doc.stamp is None:
+            note(Text(f"{on_path(doc.path)} does not exist"))
+    active = applying(scene)
+    found = [summary(scene, name, active) for name in scene.catalog.names()]
+    if json:
+        emit(profiles=found)
+        return
+    rows = []
+    for one in found:
+        chosen = Text("* ", style=ACCENT) if one["active"] else Text("  ")
+        model = (
+            "invalid"
+            if one["error"]
+            else one["model"] or one["description"] or one["provider"] or ""
+        )
+        source = "" if one["file"] is None else on_path(Path(one["file"]))
+        reasons = [why(scene, one["reason"])] if one["active"] else []
+        told = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
+        rows.append(
+            (
+                chosen + Text(one["name"], style="bold" if one["active"] else ""),
+                Text(model, style="red" if one["error"] else ""),
+                ", ".join(one["extends"]),
+                Text(source, style=MUTED),
+                Text(told, style="red" if one["plaintext"] and not one["active"] else MUTED),
+            )
+        )
+    out(columns(rows, ("  PROFILE", "MODEL", "EXTENDS", "FROM", "")))
+    for one in found:
+        if one["error"]:
+            note(Text(f"{one['name']}: {one['error']}", style="red"))
+
+
+def show(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A profile; else the one that applies.", autocompletion=profile_names),
+    ] = None,
+    *,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The profile's own lines, as written.")
+    ] = False,
+    file: File = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a profile comes to, and where each value was written."""
+    scene = Scene.now(file)
+    choice = _choice(scene, name)
+    if raw:
+        from dspy_profiles.cli.profiles._raw import own_lines
+
+        lines = own_lines(scene, choice.name)
+        if json:
+            place_of = scene.catalog.get(choice.name, choice.reason).place()
+            emit(name=choice.name, file=str(getattr(place_of, "file", "")), text=lines)
+        else:
+            out(Text(lines))
+        return
+    found = resolve_choice(scene, choice, allow_plaintext=True)
+    active = applying(scene)
+    is_active = active is not None and active.name == found.name
+    if json:
+        emit(**_as_json(found), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
+        return
+    out(_head(scene, found, active if is_active else None), "")
+    rows = [
+        (row.key, row.value, Text(row.place, style=MUTED), Text(row.remark, style=MUTED))
+        for row in rows_of(scene, found)
+    ]
+    out(columns(rows) if rows else Text("nothing is set: DSPy's own defaults", style=MUTED))
+
+
+def _head(scene: Scene, found: ResolvedProfile, active: Choice | None) -> Text:
+    head = Text(found.name, style="bold")
+    head.append(f"  {found.description or ''}", style="not bold")
+    if active is not None:
+        return head.append(f"   active: {why(scene, active.reason)}", style=ACCENT)
+    return head.append(f"   active: no   (dspy-profiles use {word(found.name)})", style=MUTED)
+
+
+def get(
+    name: Name,
+    key: Annotated[
+        str,
+        typer.Argument(help="A key, as in lm.model; or a section.", autocompletion=keys_of),
+    ],
+    *,
+    file: File = None,
+    json: AsJson = False,
+) -> None:
+    """Print one effective value, and nothing else."""
+    scene = Scene.now(file)
+    found = resolve_choice(scene, _choice(scene, name), allow_plaintext=True)
+    path = split_key(key)
+    value: Any = found.values
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            known = [join_key(p) for p, _ in leaves(found.values)]
+            hint = did_you_mean(key, known) or f"it sets {', '.join(known) or 'nothing'}"
+            raise ProfileNotFound(f'profile "{name}" does not set {key}', hint)
+        value = value[part]
+    if json:
+        source = None if isinstance(value, Mapping) else origin_json(found.origin(path))
+        emit(profile=found.name, key=key, value=as_json(value), origin=source)
+    else:
+        out_value(show_value(as_json(value)))
+
+
+def which(*, file: File = None, json: AsJson = False) -> None:
+    """Show which profile applies, why, and every file that was looked at."""
+    scene = Scene.now(file)
+    active = applying(scene)
+    where = scene.locations
+    looked = [
+        *((layer.name, layer.path) for layer in where.layers),
+        *(
+            ("user", where.user_file)
+            for _ in [0]
+            if not any(la.name == "user" for la in where.layers)
+        ),
+        *(("pyproject", path) for path in where.pyprojects),
+        ("config", where.user_config),
+        *((".env", path) for path in scene.env_files),
+        *(("hidden", path) for path in where.hidden),
+    ]
+    if json:
+        emit(
+            profile=active.name if active else None,
+            reason=active.reason if active else None,
+            exists=active is not None and scene.catalog.find(active.name) is not None,
+            root=str(where.root),
+            files=[{"kind": k, "path": str(p), "exists": os.path.exists(p)} for k, p in looked],  # noqa: PTH110
+        )
+    else:
+        if active is None:
+            out(Text("no profile applies", style="bold"))
+        else:
+            out(Text.assemble((active.name, "bold"), (f"   {active.reason}", ACCENT)))
+        out("", _files(looked))
+    if active is not None:
+        scene.catalog.get(active.name, active.reason)  # a name that leads nowhere is an error
+
+
+def _files(looked: list[tuple[str, Path]]) -> Columns:
+    rows = []
+    for kind, path in looked:
+        is_there = os.path.exists(path)  # noqa: PTH110 - Path.exists raises in a closed folder
+        style = "" if is_there else MUTED
+        remark = Text("" if is_there else "not there", style=MUTED)
+        rows.append((Text(kind, style=MUTED), Text(on_path(path), style=style), remark))
+    return columns(rows)
+
+
+def _choice(scene: Scene, name: str | None) -> Choice:
+    return choose(scene, None) if name is None else Choice(name, "from the command line")
+
+
+def origin_json(origin: Origin) -> dict[str, Any]:
+    """Where a value was written, for programs."""
+    return {
+        "file": None if origin.file is None else str(origin.file),
+        "line": origin.line,
+        "layer": origin.layer,
+        "profile": origin.profile,
+    }
+
+
+def _as_json(found: ResolvedProfile) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "description": found.description,
+        "extends": list(found.parents),
+        "files": [str(path) for path in found.files],
+        "values": [
+            {
+                "key": join_key(key),
+                "value": as_json(value),
+                "secret": key in found.secret_keys,
+                "origin": origin_json(found.origin(key)),
+            }
+            for key, value in leaves(found.values)
+        ],
+    }

@@ -1,0 +1,204 @@
+"""One TOML file as it was read: its data, and the line of each key. Reading creates nothing."""
+
+import errno
+import gc
+import os
+import stat as modes
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tomli
+
+from dspy_profiles._locks import ProcessLock
+from dspy_profiles.config._keys import KeyPath
+from dspy_profiles.errors import InvalidFile, Place
+
+__all__ = ["RACY_NS", "Document", "Stamp", "file_stamp", "read"]
+
+
+class Stamp(NamedTuple):
+    """What tells one state of a file from the next without reading it."""
+
+    mtime_ns: int
+    size: int
+    inode: int
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A file's text and what it says. `data` is shared between readers: never change it."""
+
+    path: Path
+    text: str = field(default="", repr=False)  # as it stands, line ends too, but for the BOM
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+    stamp: Stamp | None = None  # None: there is no such file
+    encoding: str = "utf-8"  # "utf-8-sig" where the file starts with a BOM
+    settled: bool = True  # False: so young that one more write might not move the stamp
+
+    def line(self, key: KeyPath) -> int | None:
+        """The line of the statement that makes the key, or else its nearest parent."""
+        known = (self._lines.get(key[:length]) for length in range(len(key), 0, -1))
+        return next((line for line in known if line is not None), None)
+
+    def unchanged(self) -> bool:
+        """Whether the file still is what was read; for a settled one this costs one `stat`."""
+        if file_stamp(self.path) != self.stamp:
+            return False
+        return self.settled or self.stamp is None or load(self.path).text == self.text
+
+    @cached_property
+    def _lines(self) -> dict[KeyPath, int]:
+        from dspy_profiles.config._toml import statements  # its expressions take time to compile
+
+        own: dict[KeyPath, int] = {}
+        implied: dict[KeyPath, int] = {}
+        arrays: set[KeyPath] = set()
+        for row in statements(self.text):
+            path = row.path
+            if row.array:
+                arrays.add(path)
+            for length in range(1, len(path)):
+                implied.setdefault(path[:length], row.line)
+                if path[:length] in arrays:  # the keys of an element have no path of their own
+                    break
+            else:
+                own.setdefault(path, row.line)
+        return implied | own
+
+
+def file_stamp(path: Path) -> Stamp | None:
+    """The file's stamp now, or None where there is no such file."""
+    try:
+        return _stamp(path.stat())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def read(path: Path) -> Document:
+    """The file as it is now, parsed once for as long as it does not change.
+
+    A file that does not exist is an empty document; one that is no TOML is an `InvalidFile`.
+    """
+    with _lock:
+        known = _documents.get(path)
+        if known is not None and known.settled and file_stamp(path) == known.stamp:
+            return known
+        document = load(path)
+        if known is None or known.text != document.text:
+            document = replace(document, data=_parse(document))
+        elif (known.stamp, known.settled) == (document.stamp, document.settled):
+            return known
+        else:
+            document = replace(document, data=known.data)
+        _documents.pop(path, None)
+        if document.stamp is not None:
+            _documents[path] = document
+            if len(_documents) > _KEPT:
+                del _documents[next(iter(_documents))]
+        return document
+
+
+_KEPT = 64  # documents; a long process may read many files once
+RACY_NS = 100_000_000  # coarser than any clock that stamps files on the systems we support
+_documents: dict[Path, Document] = {}
+_lock = ProcessLock()
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def load(path: Path) -> Document:
+    """Everything but the data."""
+    before = time.time_ns()
+    # Without O_NONBLOCK a named pipe would hang us before we know that it is one.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+        try:
+            status = os.fstat(descriptor)
+            _check_kind(path, status.st_mode)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                raw = file.read()
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, NotADirectoryError):
+        return Document(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    settled = abs(before - status.st_mtime_ns) > RACY_NS
+    encoding = "utf-8-sig" if raw.startswith(b"\xef\xbb\xbf") else "utf-8"
+    return Document(
+        path, _decode(path, raw, encoding), {}, _stamp(status), encoding, settled=settled
+    )
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    if modes.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder")
+    # /dev/null is how one says "no file at all"; a pipe could be read only once.
+    if not modes.S_ISREG(mode) and os.fspath(path) != os.devnull:
+        raise OSError(errno.EINVAL, "not a regular file")
+
+
+def _decode(path: Path, raw: bytes, encoding: str) -> str:
+    nul = raw.find(b"\0")
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        # The codec for files with a BOM counts without it, and a BOM is on the first line.
+        line = raw.count(b"\n", 0, error.start + (3 if encoding == "utf-8-sig" else 0)) + 1
+        hint = "save it as UTF-8; TOML knows no other encoding"
+        raise InvalidFile("this file is not UTF-8", hint, Place(path, line)) from error
+    if nul >= 0:
+        place = Place(path, raw.count(b"\n", 0, nul) + 1)
+        raise InvalidFile("this is a binary file, not TOML", "name a text file", place)
+    return text
+
+
+def _parse(document: Document) -> dict[str, Any]:
+    try:
+        with _no_collection():
+            return tomli.loads(document.text)
+    except tomli.TOMLDecodeError as error:
+        place = Place(document.path, error.lineno)
+        hint = "look at that line's quotes, commas and brackets; text stands in quotes"
+        raise InvalidFile(f"this is not TOML: {error.msg}", hint, place) from error
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 400 brackets
+        hint = "write it shorter or less deep"
+        where = Place(document.path)
+        raise InvalidFile(f"this TOML cannot be read: {error}", hint, where) from error
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for garbage among thousands of new tables, all of which stay: an eighth of it."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> InvalidFile:
+    place = Place(path)
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EISDIR or (code == errno.EACCES and path.is_dir()):  # as Windows says it
+        return InvalidFile("this is a folder, not a file", "name the file in it", place)
+    if code in (errno.EACCES, errno.EPERM):
+        hint = f"give yourself the right to: chmod u+r '{path}'"
+        return InvalidFile("this file may not be read", hint, place)
+    if code == errno.ELOOP:
+        hint = "point the link at the file itself"
+        return InvalidFile("this symbolic link leads back to itself", hint, place)
+    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return InvalidFile(f"this file cannot be read: {why}", "name a readable text file", place)

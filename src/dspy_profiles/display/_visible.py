@@ -1,0 +1,39 @@
+"""What others wrote, made harmless to look at: nothing of it steers a terminal or hides in a page.
+
+Every text that a view shows has come through here, once.
+"""
+
+import re
+
+from dspy_profiles.secrets import redact
+
+__all__ = ["CUT", "on_one_line", "visible"]
+
+CUT = "…"
+# Escapes and the like; signs that turn the direction of reading around; halves of characters.
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """The text redacted, lines and tabs as they are, each other control character as a picture."""
+    text = redact(text)
+    if STEERING.search(text) is None:
+        return text
+    return STEERING.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def on_one_line(text: str, most: int = 300) -> str:
+    """The beginning of it on one line, with `…` where it goes on."""
+    text = redact(text)  # all of it: what is cut off must not leave half of a secret
+    begun = text if len(text) <= 8 * most else text[: 8 * most] + CUT
+    line = " ".join(visible(begun).split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}{CUT}"
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:  # noqa: PLR2004 - Unicode has a picture of each of these
+        return chr(0x2400 + code)
+    if code == 0x7F:  # noqa: PLR2004
+        return "\u2421"
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else f"⟨U+{code:04X}⟩"  # noqa: PLR2004

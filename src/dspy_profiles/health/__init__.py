@@ -1,1 +1,0 @@
-"""Whether profiles are sound, and whether they work: what `validate` and `doctor` know."""

@@ -1,0 +1,83 @@
+"""What an import path in a profile names. Running this runs other people's code."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from dspy_profiles.errors import ProviderError, did_you_mean
+from dspy_profiles.secrets import retold
+
+__all__ = ["import_path", "make_importable"]
+
+
+def make_importable(folders: Iterable[Path]) -> None:
+    """Let modules in these folders be imported, behind everything that is installed."""
+    for folder in map(str, folders):
+        if folder not in sys.path:
+            sys.path.append(folder)
+
+
+def import_path(text: str) -> object:
+    """The object behind `pkg.mod.Name` or `pkg.mod:Name`."""
+    module_name, colon, attributes = text.partition(":")
+    if not all(part.isidentifier() for part in text.replace(":", ".").split(".")):
+        raise ProviderError(f'"{text}" is not an import path', hint="write package.module.Class")
+    if colon:
+        found: object = _import(module_name, text)
+        for name in attributes.split("."):
+            found = _attribute(found, name, text)
+        return found
+    first, *rest = text.split(".")
+    found = _import(first, text)
+    so_far = first
+    for name in rest:
+        so_far = f"{so_far}.{name}"
+        if not hasattr(found, name) and _is_module(so_far):
+            _import(so_far, text)
+        found = _attribute(found, name, text)
+    return found
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _import(name: str, text: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ProviderError(
+                f'"{text}" cannot be imported: there is no module "{error.name}"',
+                hint=_near_dspy(text) or "install it, or run in the folder that holds it",
+            ) from None
+        reason, cause = retold(error)
+    except Exception as error:  # noqa: BLE001 - a module raises what it likes
+        reason, cause = retold(error)
+    raise ProviderError(
+        f'"{text}" cannot be imported: {name} raised {reason}',
+        hint=f"try: python -c 'import {name}'",
+    ) from cause
+
+
+def _near_dspy(text: str) -> str | None:
+    """What DSPy has under a name that was written without its module."""
+    dspy = sys.modules.get("dspy")
+    found = "." not in text and dspy is not None and hasattr(dspy, text)
+    return f'did you mean "dspy.{text}"?' if found else None
+
+
+def _attribute(holder: object, name: str, text: str) -> object:
+    try:
+        return getattr(holder, name)
+    except AttributeError:
+        where = getattr(holder, "__name__", holder)
+        raise ProviderError(
+            f'"{text}" cannot be imported: {where} has no "{name}"',
+            hint=did_you_mean(name, dir(holder)),
+        ) from None

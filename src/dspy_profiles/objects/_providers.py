@@ -1,0 +1,215 @@
+"""What `[x.provider] class` may name, and what each kind contributes."""
+
+import inspect
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import dspy
+from dspy.clients.provider import Provider as Trainer
+
+from dspy_profiles import _dspy, plugins
+from dspy_profiles.config import KeyPath
+from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
+from dspy_profiles.objects._construct import construct
+from dspy_profiles.objects._content import Content, content
+from dspy_profiles.objects._imports import import_path
+from dspy_profiles.objects.engines._async import AsyncSide
+from dspy_profiles.profiles import ResolvedProfile
+from dspy_profiles.secrets import redact, retold
+
+__all__ = ["NONE", "ProfileProvider", "Provider", "make", "placed"]
+
+T = TypeVar("T")
+
+EXPECTED = (
+    "a dspy.BaseLM class, an engine (complete), a dspy.Provider, or a ProfileProvider (build)"
+)
+
+
+@runtime_checkable
+class ProfileProvider(Protocol):
+    """Turns a whole profile into settings; may have `close()`, called when they are dropped."""
+
+    def build(self, profile: ResolvedProfile) -> Mapping[str, Any]: ...
+
+
+class Provider:
+    """What is asked of a provider, whatever its kind; without one, `dspy.LM` alone."""
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        lm: type | None = None,  # a class of its own
+        lm_arguments: Mapping[str, Any] | None = None,  # that the profile does not write
+        engine: Any = None,
+        whole: ProfileProvider | None = None,
+    ) -> None:
+        self.name = name
+        self.lm = lm
+        self.lm_arguments = lm_arguments or {}
+        self.engine = engine
+        self.whole = whole
+        self._offered: dict[Content, dict[str, Any]] = {}
+        self._lock = threading.RLock()
+        close = getattr(whole, "close", None)
+        if close is not None:
+            weakref.finalize(self, close)
+
+    @property
+    def makes_lm(self) -> bool:
+        """Whether there is an LM even where the profile has no [lm]."""
+        return self.engine is not None or self.lm is not None
+
+    @property
+    def answers_any_role(self) -> bool:
+        return bool(getattr(self.engine, "answers_any_role", False))
+
+    def ignores(self, key: KeyPath) -> bool:
+        """Whether a key of an LM is of no use here, so that its secret is not asked for."""
+        if not getattr(self.engine, "ignores_client_settings", False):
+            return False
+        return key[0] in ("lm", "lms") and key[-1] in _dspy.client_keys()
+
+    def lm_class(self) -> tuple[type, Mapping[str, Any]]:
+        """The class to build LMs with, and the arguments that are not the profile's."""
+        return self.lm or dspy.LM, self.lm_arguments
+
+    def lm_defaults(self, key: KeyPath) -> Mapping[str, Any]:
+        """What holds unless the profile says otherwise."""
+        if not getattr(self.engine, "offline", False):
+            return {} if self.engine is None else {"model": self.name}
+        role = f"/{key[1]}" if len(key) > 1 else ""
+        return {"model": f"{self.name}{role}", "num_retries": 0}
+
+    def settings(self, profile: ResolvedProfile) -> dict[str, Any]:
+        """The settings that a ProfileProvider makes, made once for the same profile."""
+        whole = self.whole
+        if whole is None:
+            return {}
+        key = content(profile.values)
+        with self._lock:
+            if key not in self._offered:
+                made = _guarded(profile, self.name, lambda: whole.build(profile))
+                self._offered[key] = self._checked(made, profile)
+                while len(self._offered) > KEPT:
+                    del self._offered[next(iter(self._offered))]
+            return self._offered[key]
+
+    def _checked(self, made: object, profile: ResolvedProfile) -> dict[str, Any]:
+        where = profile.place("provider", "class")
+        if not isinstance(made, Mapping):
+            raise ProviderError(
+                f"build of {self.name} has to return a dict of settings, not {type(made).__name__}",
+                where=where,
+            )
+        known = {*(_dspy.base_config() or {}), *_dspy.own_defaults()}
+        unknown = [name for name in made if name not in known]
+        if unknown:
+            raise ProviderError(
+                f'build of {self.name} returns "{unknown[0]}", which is no key of dspy.settings',
+                hint=did_you_mean(str(unknown[0]), known),
+                where=where,
+            )
+        if not isinstance(made.get("callbacks", ()), list | tuple):
+            raise ProviderError(f"callbacks of {self.name} have to be a list", where=where)
+        return dict(made)
+
+
+KEPT = 64  # profiles that one ProfileProvider was asked for
+NONE = Provider()
+
+
+def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -> Provider:
+    """Import what a profile names and find out what it is."""
+    if not isinstance(name, str):
+        raise InvalidProfile(
+            f'provider of "{profile.name}" names no class',
+            hint='write class = "mock", or an import path',
+            where=profile.place("provider"),
+        )
+    found = placed(profile, ("provider", "class"), lambda: _named(name))
+    if isinstance(found, type) and issubclass(found, dspy.BaseLM):
+        return Provider(name, lm=found, lm_arguments=arguments)
+    if not _is_known_kind(found):
+        what = f"the class {found.__qualname__}" if isinstance(found, type) else repr(found)
+        raise ProviderError(
+            f'"{name}" is {redact(what)}, which is no provider',
+            hint=f"expected {EXPECTED}",
+            where=profile.place("provider", "class"),
+        )
+    if isinstance(found, type):
+        found = construct(found, arguments, profile, ("provider",))
+    elif arguments:
+        raise InvalidProfile(
+            f'"{name}" is an object already; it takes no {", ".join(arguments)}',
+            where=profile.place("provider"),
+        )
+    if isinstance(found, Trainer):
+        return Provider(name, lm_arguments={"provider": found})
+    if _has(found, "complete"):
+        return Provider(name, engine=found, lm_arguments=_engine_arguments(found))
+    if not isinstance(found, ProfileProvider):  # its class has `complete` by a metaclass
+        raise ProviderError(
+            f'what "{name}" makes is no provider',
+            hint=f"expected {EXPECTED}",
+            where=profile.place("provider", "class"),
+        )
+    return Provider(name, whole=found)
+
+
+def placed(profile: ResolvedProfile, key: KeyPath, do: Callable[[], T]) -> T:
+    """What `do` gives; an error of ours that knows no place gets this one."""
+    try:
+        return do()
+    except ProfileError as error:
+        if error.where is None:
+            error.where = profile.place(*key)
+        raise
+
+
+def _named(name: str) -> object:
+    if "." in name or ":" in name:
+        return import_path(name)
+    known = plugins.providers()
+    if name not in known:
+        raise ProviderError(
+            f'there is no provider "{name}"',
+            hint=did_you_mean(name, known)
+            or f"short names are {', '.join(sorted(known))}; anything else is package.module.Class",
+        )
+    found = known[name]
+    return import_path(found) if isinstance(found, str) else found
+
+
+def _is_known_kind(found: object) -> bool:
+    if isinstance(found, type) and issubclass(found, Trainer):
+        return True
+    return isinstance(found, Trainer) or _has(found, "complete") or _has(found, "build")
+
+
+def _has(found: object, method: str) -> bool:
+    return callable(getattr(found, method, None)) and not inspect.ismodule(found)
+
+
+def _engine_arguments(engine: object) -> Mapping[str, Any]:
+    arguments: dict[str, Any] = {"engine": engine}
+    if _has(engine, "acomplete"):
+        arguments["async_engine"] = AsyncSide(engine)
+    if getattr(engine, "offline", False):
+        arguments["cache"] = False  # a made-up answer must not be taken for a real one, nor kept
+    return arguments
+
+
+def _guarded(profile: ResolvedProfile, name: str, do: Callable[[], T]) -> T:
+    try:
+        return do()
+    except ProfileError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a provider raises what it likes
+        said, cause = retold(error)
+        raise ProviderError(
+            f"build of {name} failed: {said}", where=profile.place("provider", "class")
+        ) from cause

@@ -1,0 +1,238 @@
+"""The mock: an engine that answers any request offline, the same way every time."""
+
+import asyncio
+import json
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import dspy
+
+from dspy_profiles.objects.engines._offline import OfflineEngine
+from dspy_profiles.objects.engines.mock._draws import Draw
+from dspy_profiles.objects.engines.mock._origin import origin_of
+from dspy_profiles.objects.engines.mock._replies import Asked, Reply
+from dspy_profiles.objects.engines.mock._script import Script, Scripted
+from dspy_profiles.objects.engines.mock._settings import MockSettings
+from dspy_profiles.objects.engines.mock._text import prompt_of
+
+__all__ = ["MockCall", "MockEngine"]
+
+_PIECES = re.compile(r"\s?\w+|\s+|[^\w\s]+")  # about what a model sends at a time
+_CALLS_KEPT = 10_000
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MockCall:
+    """One call as the mock saw it.
+
+    `outputs` are the values that were said, as plain data; None where the call failed or the
+    answer was no set of fields. `reply` is the text, None where the call failed, and `error` is
+    the message of that failure.
+    """
+
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] | None
+    prompt: str
+    error: str | None = None
+    reply: str | None = None
+
+
+class MockEngine(OfflineEngine):
+    """Answers every signature with well-typed values; for `dspy.LM(model, engine=MockEngine())`.
+
+    `answers` says what the mock says: a table of fields for every call, or a list of tables, each
+    for one call or, with `when`, for every call whose input holds that text; what they leave out
+    is made up. `latency` is in seconds. `failure_rate` is the part of all calls that fail, and
+    `failure` how. `input_tokens` and `output_tokens` replace the counted ones. Another `seed`
+    makes up other values.
+
+    A copy of the engine is the engine itself: DSPy copies programs with their LMs, and what was
+    scripted and what was called holds together through that. A pickled one starts afresh, with
+    what is still scripted.
+    """
+
+    def __init__(  # noqa: PLR0913  # each is a key that a profile may give
+        self,
+        *,
+        answers: Any = None,
+        latency: float = 0.0,
+        failure_rate: float = 0.0,
+        failure: str = "server",
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        seed: int | str = 0,
+    ) -> None:
+        self._settings = MockSettings(
+            answers=answers,
+            latency=latency,
+            failure_rate=failure_rate,
+            failure=failure,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            seed=seed,
+        )
+        self._script = Script(answers)
+        self._start()
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._made = 0
+        self._calls: deque[MockCall] = deque(maxlen=_CALLS_KEPT)
+
+    def start_afresh(self) -> None:
+        """Forget all calls and every scripted answer but those of the profile, for a new test."""
+        with self._lock:
+            self._script = Script(self._settings.answers)
+            self._made = 0
+            self._calls.clear()
+
+    @property
+    def calls(self) -> list[MockCall]:
+        """The calls so far, oldest first; the latest 10,000 of them."""
+        with self._lock:
+            return list(self._calls)
+
+    def answer(self, text: str | None = None, /, *, when: str | None = None, **fields: Any) -> None:
+        """Script an answer: to the next call, or to each whose input holds the text `when`.
+
+        The next call is the next that has one of the fields. A `text` is the whole completion.
+
+        >>> mock = MockEngine()
+        >>> mock.answer(answer="Paris")
+        >>> lm = dspy.LM("mock", engine=mock, cache=False)
+        >>> with dspy.context(lm=lm):
+        ...     dspy.Predict("question -> answer")(question="Capital of France?").answer
+        'Paris'
+        """
+        scripted = Scripted.checked(text, when, fields)
+        with self._lock:
+            self._script.add(scripted)
+
+    def complete(self, request: Any) -> Any:
+        asked, number = self._ask(request)
+        self._wait()
+        return self._response(asked, self._answer(asked, number))
+
+    async def acomplete(self, request: Any) -> Any:
+        asked, number = self._ask(request)
+        await asyncio.sleep(self._settings.latency)
+        return self._response(asked, self._answer(asked, number))
+
+    def stream(self, request: Any) -> Iterator[Any]:
+        asked, number = self._ask(request)
+        yield dspy.lm15.StreamStartEvent(model=request.model)
+        self._wait()
+        yield from _events(self._response(asked, self._answer(asked, number)))
+
+    async def astream(self, request: Any) -> AsyncIterator[Any]:
+        asked, number = self._ask(request)
+        yield dspy.lm15.StreamStartEvent(model=request.model)
+        await asyncio.sleep(self._settings.latency)
+        for event in _events(self._response(asked, self._answer(asked, number))):
+            yield event
+
+    def _wait(self) -> None:
+        if self._settings.latency:  # even a sleep of no seconds takes a while
+            time.sleep(self._settings.latency)
+
+    def _ask(self, request: Any) -> tuple[Asked, int]:
+        # The stack is read first: after a wait it may not be the caller's any more.
+        asked = Asked(
+            request=request,
+            origin=origin_of(request),
+            prompt=prompt_of(request),
+            seed=self._settings.seed,
+            always=self._script.always,
+        )
+        with self._lock:
+            self._made += 1
+            return asked, self._made
+
+    def _answer(self, asked: Asked, number: int) -> Reply:
+        inputs = dict(asked.origin.inputs)
+        if (error := self._settings.error(number)) is not None:
+            self._keep(MockCall(inputs, None, asked.prompt, error=str(error)))
+            raise error
+        with self._lock:
+            earlier = self._extracted(inputs) if asked.origin.extracting else None
+            scripted = None if earlier else self._script.take(asked.wanted, asked.said)
+        reply = asked.reply(scripted, earlier)
+        self._keep(MockCall(inputs, reply.outputs, asked.prompt, reply=reply.text))
+        return reply
+
+    def _keep(self, call: MockCall) -> None:
+        with self._lock:
+            self._calls.append(call)
+
+    def _extracted(self, inputs: dict[str, Any]) -> dict[str, Any] | None:
+        """What was said in the text that an adapter's second step now wants the values of."""
+        said = (call for call in reversed(self._calls) if call.reply == inputs["text"])
+        return next((call.outputs for call in said), None)
+
+    def _response(self, asked: Asked, reply: Reply) -> Any:
+        called = json.dumps([list(call) for call in reply.calls]) if reply.calls else ""
+        ids = Draw(asked.prompt).child("call")
+        parts = [dspy.lm15.TextPart(reply.text)] if reply.text or not reply.calls else []
+        for place, (name, arguments) in enumerate(reply.calls):
+            call_id = f"mock_{ids.child(place).word(8)}"
+            parts.append(dspy.lm15.ToolCallPart(id=call_id, name=name, input=arguments))
+        counted = (_count(asked.prompt), _count(reply.text + called))
+        fixed = (self._settings.input_tokens, self._settings.output_tokens)
+        tokens = [one if own is None else own for own, one in zip(fixed, counted, strict=True)]
+        return dspy.lm15.Response(
+            id=f"mock_{ids.word(8)}",
+            model=asked.request.model,
+            message=dspy.lm15.Message(role="assistant", parts=tuple(parts)),
+            finish_reason="tool_call" if reply.calls else "stop",
+            usage=dspy.lm15.Usage(input_tokens=tokens[0], output_tokens=tokens[1]),
+        )
+
+    def dump_state(self) -> dict[str, Any]:
+        """The arguments that this was made with, as JSON data; scripts of a test are not saved."""
+        return self._settings.dumped()
+
+    @classmethod
+    def load_state(cls, state: dict[str, Any]) -> Self:
+        return cls(**state)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            return {"_settings": self._settings, "_script": self._script}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    def __repr__(self) -> str:
+        said = (f"{name}={value!r}" for name, value in self._settings.dumped().items())
+        return f"MockEngine({', '.join(said)})"
+
+
+def _events(response: Any) -> Iterator[Any]:
+    """The response as a stream, a word at a time."""
+    for place, part in enumerate(response.message.parts):
+        if part.type == "text":
+            for piece in _PIECES.findall(part.text):
+                yield dspy.lm15.StreamDeltaEvent(dspy.lm15.TextDelta(piece, part_index=place))
+        else:
+            delta = dspy.lm15.ToolCallDelta(
+                input=json.dumps(part.input), part_index=place, id=part.id, name=part.name
+            )
+            yield dspy.lm15.StreamDeltaEvent(delta)
+    yield dspy.lm15.StreamEndEvent(finish_reason=response.finish_reason, usage=response.usage)
+
+
+def _count(text: str) -> int:
+    return max(1, -(-len(text) // _CHARACTERS_PER_TOKEN))

@@ -1,0 +1,82 @@
+"""How the mock behaves: what its profile or its maker set, checked at once."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import dspy
+from pydantic_core import to_jsonable_python
+
+from dspy_profiles.errors import InvalidProfile, did_you_mean
+from dspy_profiles.objects.engines.mock._draws import Draw
+
+__all__ = ["MockSettings"]
+
+# Each kind of failure, and the status that a provider would send with it. DSPy turns each into
+# its own error of the same meaning.
+_FAILURES: dict[str, tuple[Any, int | None]] = {
+    "server": (dspy.lm15.ServerError, 500),
+    "rate_limit": (dspy.lm15.RateLimitError, 429),
+    "timeout": (dspy.lm15.TimeoutError, 408),
+    "auth": (dspy.lm15.AuthError, 401),
+    "connection": (dspy.lm15.TransportError, None),
+    "invalid_request": (dspy.lm15.InvalidRequestError, 400),
+    "context_length": (dspy.lm15.ContextLengthError, 400),
+    "billing": (dspy.lm15.BillingError, 402),
+    "unsupported_model": (dspy.lm15.UnsupportedModelError, 404),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MockSettings:
+    """The arguments of the mock, with `InvalidProfile` for what they cannot be."""
+
+    answers: Any = None
+    latency: float = 0.0
+    failure_rate: float = 0.0
+    failure: str = "server"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seed: int | str = 0
+
+    def __post_init__(self) -> None:
+        _check("latency", self.latency, math.inf, "seconds, 0 or more")
+        _check("failure_rate", self.failure_rate, 1, "the part of all calls that fail, from 0 to 1")
+        for name in ("input_tokens", "output_tokens"):
+            if (tokens := getattr(self, name)) is not None:
+                _check(name, tokens, math.inf, "a whole number, 0 or more", int)
+        if not isinstance(self.seed, int | str):
+            raise InvalidProfile(f"the mock's seed is {self.seed!r}", hint="any number or text")
+        if str(self.failure) not in _FAILURES:
+            near = did_you_mean(str(self.failure), _FAILURES)
+            raise InvalidProfile(
+                f"the mock cannot fail like {self.failure!r}",
+                hint=near or f"failure is one of {', '.join(sorted(_FAILURES))}",
+            )
+
+    def error(self, number: int) -> Exception | None:
+        """What the call of this number fails with; the same calls fail every time."""
+        if Draw(f"{self.seed}|failure").child(number).fraction() >= self.failure_rate:
+            return None
+        made, status = _FAILURES[self.failure]
+        # No wait before DSPy's next attempt: a test of retries is to be quick.
+        failed: Exception = made(
+            f"the mock failed on purpose (failure = {self.failure!r}, "
+            f"failure_rate = {self.failure_rate:g})",
+            status=status,
+            retry_after=0.0,
+        )
+        return failed
+
+    def dumped(self) -> dict[str, Any]:
+        """What is not the default, as JSON data; a value that JSON cannot hold becomes a text."""
+        values = ((each.name, getattr(self, each.name), each.default) for each in fields(self))
+        said = {name: value for name, value, default in values if value != default}
+        state: dict[str, Any] = to_jsonable_python(said, fallback=str)
+        return state
+
+
+def _check(name: str, value: Any, most: float, meaning: str, kind: Any = int | float) -> None:
+    proper = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    if not (proper and 0 <= value <= most):
+        raise InvalidProfile(f"the mock's {name} is {value!r}", hint=f"{name} is {meaning}")

@@ -1,0 +1,180 @@
+"""A made-up value of any type that a field can have."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, cast
+
+import dspy
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from dspy_profiles.objects.engines.mock._json_values import Fill, json_for
+
+__all__ = ["make_json", "make_value"]
+
+# The smallest picture and sound there are: one pixel, and no samples at all.
+_PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8A"
+    "AAAASUVORK5CYII="
+)
+_SILENCE = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="
+
+
+def make_value(
+    annotation: Any, *, seed_text: str, name: str, field_info: FieldInfo | None = None
+) -> Any:
+    """A value that pydantic accepts for `annotation`; None where none can be made.
+
+    The same seed and name always give the same value, in every process. What `field_info` says
+    about the field (bounds, lengths) is kept to.
+
+    >>> make_value(int, seed_text="hello", name="age") == make_value(
+    ...     int, seed_text="hello", name="age"
+    ... )
+    True
+    """
+    return _made(annotation, seed_text, name, field_info, by_alias=True)[1]
+
+
+def make_json(
+    annotation: Any,
+    *,
+    seed_text: str,
+    name: str,
+    field_info: FieldInfo | None = None,
+    by_alias: bool = True,
+) -> Any:
+    """The same value as an LM would write it: plain JSON data, before pydantic reads it."""
+    return _made(annotation, seed_text, name, field_info, by_alias=by_alias)[0]
+
+
+def _made(
+    annotation: Any, seed_text: str, name: str, field_info: FieldInfo | None, *, by_alias: bool
+) -> tuple[Any, Any]:
+    if field_info is not None:
+        annotation = field_info.rebuild_annotation()
+    try:
+        read, schema = _type_of(annotation, by_alias)
+    except Exception:  # noqa: BLE001  # any type at all may be asked for; its hooks may fail as they like
+        return None, None
+    for fill in Fill:
+        data = json_for(schema, seed_text=seed_text, name=name, fill=fill)
+        try:
+            return data, read.validate_json(json.dumps(data), by_alias=by_alias, by_name=True)
+        except Exception:  # noqa: BLE001, S112  # a validator of the user's may raise anything
+            continue
+    return None, None
+
+
+def _type_of(annotation: Any, by_alias: bool) -> tuple[TypeAdapter[Any], Mapping[str, Any]]:
+    try:
+        return _cached_type(annotation, by_alias)
+    except TypeError:  # an annotation that cannot be hashed
+        return _read_type(annotation, by_alias)
+
+
+def _read_type(annotation: Any, by_alias: bool) -> tuple[TypeAdapter[Any], Mapping[str, Any]]:
+    read: TypeAdapter[Any] = TypeAdapter(annotation)
+    return read, read.json_schema(by_alias=by_alias, schema_generator=_FullSchema)
+
+
+# A schema takes ten times as long to make as the value from it.
+_cached_type = lru_cache(maxsize=512)(_read_type)
+
+
+class _FullSchema(GenerateJsonSchema):
+    """JSON Schema, and what it has no word for but a made-up value needs to know."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default", "skipped-discriminator"}  # noqa: RUF012
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
+        del schema, error_info
+        return {"type": "null"}
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        made = super().dict_schema(schema)
+        if "keys_schema" in schema:
+            made["propertyNames"] = self.generate_inner(schema["keys_schema"])
+        if "values_schema" in schema:
+            made["additionalProperties"] = self.generate_inner(schema["values_schema"])
+        return made
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        made: JsonSchemaValue = {"type": "number"}
+        names = {
+            "ge": "minimum",
+            "gt": "exclusiveMinimum",
+            "le": "maximum",
+            "lt": "exclusiveMaximum",
+        }
+        limits = {names[key]: float(cast(Any, schema)[key]) for key in names if key in schema}
+        places, digits = schema.get("decimal_places"), schema.get("max_digits")
+        if digits is not None:
+            places = min(2, digits - 1) if places is None else places
+            limits.setdefault("exclusiveMaximum", 10.0 ** (digits - places))
+        if places is not None:
+            limits["multipleOf"] = 10.0**-places
+        if "multiple_of" in schema:
+            limits["multipleOf"] = float(schema["multiple_of"])
+        return made | limits
+
+    def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
+        return _within(schema, super().date_schema(schema), timedelta(days=1))
+
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
+        made = super().datetime_schema(schema)
+        if schema.get("tz_constraint") not in (None, "naive"):
+            made["format"] = "date-time, aware"
+        return _within(schema, made, timedelta(seconds=1))
+
+    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
+        return _within(schema, super().timedelta_schema(schema), timedelta(seconds=1))
+
+    def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
+        return super().url_schema(schema) | _scheme(schema)
+
+    def multi_host_url_schema(self, schema: core_schema.MultiHostUrlSchema) -> JsonSchemaValue:
+        return super().multi_host_url_schema(schema) | _scheme(schema)
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        return _dspy_schema(schema["cls"]) or super().model_schema(schema)
+
+
+# How an LM writes the types of DSPy whose fields alone do not tell it.
+_DSPY_SCHEMAS: list[tuple[type, JsonSchemaValue]] = [
+    (dspy.Image, {"const": {"url": _PIXEL}}),
+    (dspy.Audio, {"const": {"data": _SILENCE, "audio_format": "wav"}}),
+    (dspy.History, {"const": {"messages": []}}),
+    (dspy.ToolCalls, {"const": {"tool_calls": []}}),
+    (dspy.Reasoning, {"type": "string"}),
+]
+
+
+def _dspy_schema(model: Any) -> JsonSchemaValue | None:
+    if issubclass(model, dspy.Code):
+        code = {"type": "string", "format": str(model.language).lower()}
+        return {"type": "object", "properties": {"code": code}, "required": ["code"]}
+    return next((dict(made) for kind, made in _DSPY_SCHEMAS if issubclass(model, kind)), None)
+
+
+def _within(schema: Any, made: JsonSchemaValue, step: timedelta) -> JsonSchemaValue:
+    """`made`, with a fixed value between the limits that JSON Schema has no word for."""
+    if schema.get("now_op") == "future":
+        return made | {"format": f"{made['format']}, future"}
+    low = schema["gt"] + step if "gt" in schema else schema.get("ge")
+    high = schema["lt"] - step if "lt" in schema else schema.get("le")
+    if low is None and high is None:
+        return made
+    value = low if high is None else high if low is None else low + (high - low) / 2
+    if isinstance(value, date | datetime):
+        return made | {"const": value.isoformat()}
+    return made | {"const": value.total_seconds()}
+
+
+def _scheme(schema: Any) -> dict[str, str]:
+    allowed = schema.get("allowed_schemes")
+    return {"x-scheme": allowed[0]} if allowed and "https" not in allowed else {}

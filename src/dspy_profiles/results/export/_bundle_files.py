@@ -1,0 +1,130 @@
+"""The files in a bundle: read only as far as it says, and nowhere but where they belong."""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+
+from dspy_profiles.errors import InvalidFile, Place
+from dspy_profiles.results._ids import is_id
+
+__all__ = ["COPY", "MANIFEST", "Opened", "is_too_large"]
+
+MANIFEST = "manifest.json"
+# All that a bundle may hold: nothing else ever becomes a path.
+NAMES = re.compile(
+    r"seal\.json|experiment\.json|trials\.jsonl"
+    r"|journals/journal-[0-9]+(?:-[0-9]+)?\.jsonl|blobs/[0-9a-f]{64}"
+)
+MOST_FILES = 200_000
+MOST_BYTES = 4 * 2**30  # of all files, unpacked
+MOST_OF_ONE = 2**30
+MOST_OF_MANIFEST = 64 * 2**20
+CHUNK = 2**20
+ENCRYPTED = 0x1
+FIELDS = {"size", "sha256"}
+COPY = "copy the folder of the store instead"
+
+
+class Opened:
+    """A bundle that is read. Whatever is wrong with it is an `InvalidFile`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._zip = zipfile.ZipFile(path)
+        try:
+            self._infos = self._listed(self._zip.infolist())
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    def refused(self, message: str, hint: str | None = None) -> InvalidFile:
+        return InvalidFile(message, hint, Place(self._path))
+
+    def read(self, name: str) -> bytes:
+        """One that says how long it is by itself; a KeyError where it is not there."""
+        return b"".join(self._chunks(name, MOST_OF_MANIFEST))
+
+    def check(self, experiment_id: Any, files: Any) -> None:
+        """What the manifest says has to be what is here, to the last name and size."""
+        if not isinstance(experiment_id, str) or not is_id(experiment_id):
+            raise self.refused("its manifest names no experiment")
+        if not isinstance(files, dict) or not all(map(_is_sound, files.values())):
+            raise self.refused("its manifest does not say which files there are")
+        for name in [*files, *self._infos]:
+            if name != MANIFEST and NAMES.fullmatch(name) is None:
+                raise self.refused(f'"{name}" has no place in a bundle')
+        if set(files) != set(self._infos) - {MANIFEST} or MANIFEST in files:
+            raise self.refused("the files in it are not those that its manifest names")
+        for name, of in files.items():
+            if name.startswith("blobs/") and of["sha256"] != name.removeprefix("blobs/"):
+                raise self.refused(f'"{name}" is not named after its hash')
+        if is_too_large(files):
+            raise self.refused("this bundle is larger than what is taken in", COPY)
+
+    def parts(self, name: str, of: Mapping[str, Any]) -> Iterator[bytes]:
+        """All of a file; an error where it is not what the manifest says."""
+        digest, read = sha256(), 0
+        for chunk in self._chunks(name, of["size"]):
+            digest.update(chunk)
+            read += len(chunk)
+            yield chunk
+        if (read, digest.hexdigest()) != (of["size"], of["sha256"]):
+            raise self._tampered(name)
+
+    def _listed(self, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+        found: dict[str, zipfile.ZipInfo] = {}
+        if len(entries) > MOST_FILES:
+            raise self.refused("this bundle has more files than any experiment")
+        for info in entries:
+            if info.filename in found:
+                raise self.refused(f'"{info.filename}" is in it twice')
+            known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            if info.flag_bits & ENCRYPTED or not known:
+                raise self.refused(f'"{info.filename}" is packed in a way that bundles are not')
+            found[info.filename] = info
+        return found
+
+    def _chunks(self, name: str, most: int) -> Iterator[bytes]:
+        """What is there, and never more than that, whatever it claims to be."""
+        info, read = self._infos[name], 0
+        try:
+            with self._zip.open(info) as file:
+                while chunk := file.read(CHUNK):
+                    read += len(chunk)
+                    if read > most:
+                        raise self._tampered(name)
+                    yield chunk
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+            raise self.refused(f'"{name}" cannot be read: {error}') from None
+
+    def _tampered(self, name: str) -> InvalidFile:
+        return self.refused(
+            f'"{name}" is not what was exported',
+            "this bundle was damaged or changed; export it anew",
+        )
+
+
+def is_too_large(files: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the files of a bundle are more than anybody takes in."""
+    sizes = [of["size"] for of in files.values()]
+    return len(sizes) > MOST_FILES or max(sizes, default=0) > MOST_OF_ONE or sum(sizes) > MOST_BYTES
+
+
+def _is_sound(of: Any) -> bool:
+    return (
+        isinstance(of, dict)
+        and set(of) == FIELDS
+        and type(of["size"]) is int
+        and of["size"] >= 0
+        and isinstance(of["sha256"], str)
+    )

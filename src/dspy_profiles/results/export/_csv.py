@@ -1,0 +1,90 @@
+"""The trials of an experiment as CSV, for spreadsheets: one row for each."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dspy_profiles.display import show_value
+from dspy_profiles.results._model import Trial, written
+from dspy_profiles.results.journal._usage import seconds_of
+from dspy_profiles.results.store._protocol import Store
+from dspy_profiles.secrets import redact
+
+__all__ = ["as_csv"]
+
+Cell = str | float | None
+
+OWN = ("trial", "name", "kind", "status", "score", "started", "ended", "seconds")
+LAST = ("error", "parent", "experiment")
+MOST_FIELDS = 200  # columns for inputs, and as many for outputs
+MOST_LETTERS = 32_000  # in a cell: spreadsheets take 32,767
+WHOLE = ""  # the column for what has no fields
+# What a spreadsheet takes for the beginning of a formula, in the full width of East Asia as well.
+FORMULAS = tuple("=+-@\t\r\n|＝＋－＠")
+
+
+def as_csv(experiment_id: str, store: Store) -> str:
+    """A line of titles, then a line for each trial, as spreadsheets read it."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(_rows(experiment_id, store))
+    return text.getvalue()
+
+
+def _rows(experiment_id: str, store: Store) -> Iterator[list[Cell]]:
+    """The cells. Inputs and outputs have a column for each of their fields."""
+    trials = store.query_trials(experiment_id)
+    inputs = _columns(trial.inputs for trial in trials)
+    outputs = _columns(trial.outputs for trial in trials)
+    titles = [*OWN, *_titles("inputs", inputs), *_titles("outputs", outputs), *LAST]
+    yield [_cell(title) for title in titles]
+    for trial in trials:
+        yield [
+            *_own(trial),
+            *_values(trial.inputs, inputs),
+            *_values(trial.outputs, outputs),
+            *map(_cell, (trial.error, trial.parent_id, trial.experiment_id)),
+        ]
+
+
+def _own(trial: Trial) -> list[Cell]:
+    ended = None if trial.ended is None else written(trial.ended)
+    return [
+        *map(_cell, (trial.id, trial.name, trial.kind, trial.status)),
+        trial.score,
+        written(trial.started),
+        ended,
+        seconds_of(trial),
+    ]
+
+
+def _columns(values: Iterator[Any]) -> list[str]:
+    """The fields that there are, in the order in which they come up; too many stay together."""
+    found: dict[str, None] = {}
+    for value in values:
+        if isinstance(value, Mapping):
+            found |= dict.fromkeys(map(str, value))
+        elif value is not None:
+            found[WHOLE] = None
+    return list(found) if len(found) <= MOST_FIELDS else [WHOLE]
+
+
+def _titles(of: str, fields: Sequence[str]) -> Iterator[str]:
+    yield from (f"{of}.{name}" if name else of for name in fields)
+
+
+def _values(value: Any, fields: Sequence[str]) -> Iterator[Cell]:
+    known = {WHOLE: value}
+    if isinstance(value, Mapping) and list(fields) != [WHOLE]:
+        known = {str(key): item for key, item in value.items()}
+    yield from (_cell(known.get(name)) for name in fields)
+
+
+def _cell(value: Any) -> Cell:
+    """A number, or a text; what a spreadsheet may run begins with an apostrophe."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    said = redact(show_value(value)).replace("\0", "")
+    if len(said) > MOST_LETTERS:
+        said = f"{said[:MOST_LETTERS]}… ({len(said):,} characters)"
+    return f"'{said}" if said.lstrip(" ").startswith(FORMULAS) else said

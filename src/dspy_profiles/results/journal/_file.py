@@ -1,0 +1,215 @@
+"""One append-only file for one process: a line is there, whole, when the call that wrote it ends.
+
+Nothing is queued: a killed process loses at most the line that it was writing.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+from weakref import WeakSet
+
+import orjson
+
+from dspy_profiles.results.journal._base import Durability, FirstLine
+
+if sys.platform != "win32":
+    import fcntl
+else:
+    import msvcrt
+
+__all__ = ["FileJournal", "is_held"]
+
+FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+FAR = 2**40  # the byte that stands for the whole file where locks are on bytes
+
+
+class _Keeper(Protocol):
+    def keep(self, text: bytes, *, safely: bool = False) -> str: ...
+
+
+class FileJournal:
+    """The file is locked as long as its process lives: that is how a dead one is told."""
+
+    def __init__(
+        self, folder: Path, keeper: _Keeper, durability: Durability, first: FirstLine
+    ) -> None:
+        self._folder = folder
+        self._keeper = keeper
+        self._durability = durability
+        self._first = first
+        self._count = 0
+        self.lost = 0
+        self.why: str | None = None
+        self._unsaid = 0  # losses that no line tells of yet
+        self._file: int | None = None
+        self._size = 0
+        self._is_torn = False  # half a line stands at the end, and could not be taken back
+        self._lock = Lock()
+        self._closed = False
+        self._open()
+        _open_journals.add(self)
+
+    def write(self, line: bytes, *, is_trials_end: bool = False) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            if self._unsaid:
+                line = self._confession() + line
+            try:
+                if self._file is None:
+                    self._open()
+                self._append(line)
+                self._unsaid = 0
+                if self._durability == "event" or (is_trials_end and self._durability == "trial"):
+                    os.fsync(self._file or 0)
+            except OSError as error:
+                self._unsaid += 1
+                self._lose(error)
+
+    def keep(self, text: bytes) -> str | None:
+        try:
+            return self._keeper.keep(text, safely=self._durability != "process")
+        except OSError as error:
+            with self._lock:
+                self._unsaid += 1
+                self._lose(error)
+            return None
+
+    def finish(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._file is not None:
+                with suppress(OSError):
+                    if self._unsaid:
+                        self._append(self._confession())
+                with suppress(OSError):
+                    os.fsync(self._file)
+
+    def close(self) -> None:
+        self.finish()
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def forked(self) -> None:
+        """In a child: the parent's file, and its lock, are the parent's alone."""
+        self._lock = Lock()  # another thread of the parent may have held the old one
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self.lost, self._unsaid = 0, 0
+        self.why = None
+
+    def _open(self) -> None:
+        while True:
+            name = f"journal-{os.getpid()}-{self._count}.jsonl"
+            self._count += 1
+            with suppress(FileExistsError):  # an earlier process of the same number
+                opened = os.open(self._folder / name, FLAGS, 0o644)
+                break
+        try:
+            _hold(opened)  # before the first line: without one, nobody takes the file for dead
+            self._file, self._size, self._is_torn = opened, 0, False
+            self._append(self._first(name))
+        except BaseException:
+            os.close(opened)
+            self._file = None
+            raise
+
+    def _append(self, line: bytes) -> None:
+        file, written = self._file or 0, 0
+        if self._is_torn:
+            line = b"\n" + line
+        try:
+            written = os.write(file, line)
+            while written < len(line):
+                written += os.write(file, line[written:])
+        except OSError:
+            if written:
+                try:  # nobody else writes this file: what is torn can go
+                    os.ftruncate(file, self._size)
+                except OSError:
+                    self._size, self._is_torn = self._size + written, True
+            raise
+        self._size, self._is_torn = self._size + written, False
+
+    def _confession(self) -> bytes:
+        return orjson.dumps(
+            {"type": "lost", "count": self._unsaid, "why": self.why},
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
+
+    def _lose(self, error: OSError) -> None:
+        self.lost += 1
+        if self.why is None:
+            self.why = error.strerror or str(error)
+            with suppress(OSError, ValueError):
+                sys.stderr.write(
+                    f"dspy-profiles: the record in {self._folder} is not whole: {self.why}; "
+                    "the program goes on, and what is lost is counted\n"
+                )
+
+
+def is_held(path: Path) -> bool:
+    """Whether the process that made this journal still lives."""
+    try:
+        with _opened(path) as file:
+            return not _could_hold(file)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+if sys.platform != "win32":
+
+    def _hold(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _could_hold(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+else:
+
+    def _hold(file: int) -> None:
+        os.lseek(file, FAR, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+
+    def _could_hold(file: int) -> bool:
+        os.lseek(file, FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+        except OSError:
+            return False
+        return True
+
+
+_open_journals: WeakSet[FileJournal] = WeakSet()
+
+
+def _after_fork() -> None:
+    for each in list(_open_journals):
+        each.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,106 @@
+"""What the rows of archived experiments say, as every store says it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Text, any_, cast, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from dspy_profiles.results._model import Event, Experiment, Trial, moment
+from dspy_profiles.results.journal._archive import long_texts_in
+from dspy_profiles.results.journal._read import complete, whole
+from dspy_profiles.results.store._filters import ExperimentFilter, TrialFilter
+from dspy_profiles.results.store.sql import _search
+from dspy_profiles.results.store.sql._sealed import SealedShelf, parts
+from dspy_profiles.results.store.sql._tables import EVENTS, EXPERIMENTS, TEXTS, TRIALS
+
+__all__ = ["archived", "events", "experiment", "experiments", "trials"]
+
+AT_ONCE = 5000
+PAGE = 1000
+
+
+def archived(connection: Connection, ids: list[str]) -> set[str]:
+    """Those of them that are in the database."""
+    found: set[str] = set()
+    for some in parts(ids, AT_ONCE):
+        one_of: ColumnElement[bool] = EXPERIMENTS.c.id.in_(some)
+        if connection.dialect.name == "postgresql":  # one parameter in place of thousands
+            one_of = EXPERIMENTS.c.id == any_(cast(some, ARRAY(Text)))
+        found.update(connection.scalars(select(EXPERIMENTS.c.id).where(one_of)))
+    return found
+
+
+def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
+    wanted = select(EXPERIMENTS.c.record).where(EXPERIMENTS.c.id == experiment_id)
+    record = connection.scalar(wanted)
+    return None if record is None else Experiment.from_json(orjson.loads(record))
+
+
+def experiments(connection: Connection, wanted: ExperimentFilter) -> Iterator[Experiment]:
+    """Latest first, a page at a time. What the database cannot leave out is left out here."""
+    table, holds = EXPERIMENTS.c, wanted.check()
+    found = select(table.record).order_by(table.id.desc())
+    for name in ("program", "profile", "status"):
+        value = getattr(wanted, name)
+        found = found if value is None else found.where(table[name] == value)
+    if wanted.min_score is not None:
+        found = found.where(table.score >= wanted.min_score)
+    if wanted.words:
+        having = _search.having(connection, wanted.words)
+        found = found.where(table.id.in_(select(TEXTS.c.experiment_id).where(having)))
+    page = found.limit(PAGE if wanted.limit is None else min(max(wanted.limit, 1), PAGE))
+    while records := connection.scalars(page).all():
+        read = [Experiment.from_json(orjson.loads(record)) for record in records]
+        yield from filter(holds, read)
+        page = found.where(table.id < read[-1].id).limit(PAGE)
+
+
+def trials(
+    connection: Connection, shelf: SealedShelf, experiment_id: str, wanted: TrialFilter
+) -> Iterator[Trial]:
+    """Those that are wanted, without regard to a limit."""
+    table = TRIALS.c
+    found = select(table.record).where(table.experiment_id == experiment_id)
+    found = found.order_by(table.position)
+    if wanted.words:
+        of = TEXTS.c.experiment_id == experiment_id
+        having = _search.having(connection, wanted.words)
+        found = found.where(table.id.in_(select(TEXTS.c.trial_id).where(of, having)))
+    for record in connection.scalars(found):
+        each = Trial.from_json(orjson.loads(record))
+        if wanted.suits(each):
+            shelf.fetch(_blobs_in(record))
+            yield complete(each, shelf)
+
+
+def events(
+    connection: Connection, shelf: SealedShelf, experiment_id: str, trial_id: str | None
+) -> list[Event]:
+    table = EVENTS.c
+    found = select(EVENTS).where(table.experiment_id == experiment_id)
+    if trial_id is not None:
+        of = (TRIALS.c.experiment_id == experiment_id) & (TRIALS.c.id == trial_id)
+        found = found.where(table.trial_id == trial_id, select(TRIALS.c.id).where(of).exists())
+    rows = connection.execute(found.order_by(table.id, table.position)).all()
+    shelf.fetch(name for row in rows for name in _blobs_in(row.attributes))
+    return [_event(row, shelf) for row in rows]
+
+
+def _event(row: Any, shelf: SealedShelf) -> Event:
+    return Event(
+        row.id,
+        row.parent_id,
+        row.trial_id,
+        row.kind,
+        row.name,
+        moment(row.started),
+        moment(row.ended) if row.ended else None,
+        row.status,
+        whole(orjson.loads(row.attributes), shelf),
+    )
+
+
+def _blobs_in(record: str) -> set[str]:
+    return long_texts_in(record.encode()) if "$blob" in record else set()

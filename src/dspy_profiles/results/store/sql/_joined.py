@@ -1,0 +1,106 @@
+"""The shelf of a store in a database: a folder here, and behind it what is archived anywhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import local
+
+from sqlalchemy import Connection
+
+from dspy_profiles.results.journal._folder import FolderStorage
+from dspy_profiles.results.store.sql._database import Database
+from dspy_profiles.results.store.sql._sealed import SealedShelf
+
+__all__ = ["JoinedShelf"]
+
+
+class _Held(local):
+    """The connection of a thread that asks much in one go."""
+
+    connection: Connection | None = None
+
+
+class JoinedShelf(FolderStorage):
+    """Writes to the folder alone. Of what has no journal in it, the database is asked.
+
+    So an experiment of another machine is read, copied and exported like one's own, and one's own
+    is recorded and closed while the database does not answer.
+    """
+
+    def __init__(self, root: Path, database: Database) -> None:
+        super().__init__(root)
+        self._database = database
+        self._held = _Held()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let this thread ask the database by one connection."""
+        if self._held.connection is not None:
+            yield
+            return
+        with self._database.reading() as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                self._held.connection = None
+
+    def ids(self) -> list[str]:
+        with self._behind() as sealed:
+            theirs = [] if sealed is None else sealed.ids()
+        return sorted({*super().ids(), *theirs}, reverse=True)
+
+    def names(self, experiment_id: str) -> list[str]:
+        found = super().names(experiment_id)
+        if found:
+            return found
+        with self._behind() as sealed:
+            return [] if sealed is None else sealed.names(experiment_id)
+
+    def lines(
+        self, experiment_id: str, name: str, start: int = 0, end: int | None = None
+    ) -> Iterator[bytes]:
+        if self._is_here(experiment_id):
+            yield from super().lines(experiment_id, name, start, end)
+            return
+        with self._behind() as sealed:
+            if sealed is not None:
+                yield from sealed.lines(experiment_id, name, start, end)
+
+    def digest(self, experiment_id: str, name: str, size: int | None = None) -> tuple[int, str]:
+        if self._is_here(experiment_id):
+            return super().digest(experiment_id, name, size)
+        with self._behind() as sealed:
+            if sealed is None:
+                return super().digest(experiment_id, name, size)
+            return sealed.digest(experiment_id, name, size)
+
+    def blob(self, name: str) -> bytes | None:
+        found = super().blob(name)
+        if found is not None:
+            return found
+        with self._behind() as sealed:
+            return None if sealed is None else sealed.blob(name)
+
+    def document(self, experiment_id: str, name: str) -> bytes | None:
+        if self._is_here(experiment_id):
+            return super().document(experiment_id, name)
+        with self._behind() as sealed:
+            return None if sealed is None else sealed.document(experiment_id, name)
+
+    def place(self, experiment_id: str, name: str) -> str:
+        if self._is_here(experiment_id):
+            return super().place(experiment_id, name)
+        return f"{self._database.shown}#{experiment_id}/{name}"
+
+    def _is_here(self, experiment_id: str) -> bool:
+        return bool(super().names(experiment_id))
+
+    @contextmanager
+    def _behind(self) -> Iterator[SealedShelf | None]:
+        """What is archived; None where the database has nothing of ours yet."""
+        if (held := self._held.connection) is not None:
+            yield SealedShelf(held, self._database.shown)
+            return
+        with self._database.reading() as connection:
+            yield None if connection is None else SealedShelf(connection, self._database.shown)

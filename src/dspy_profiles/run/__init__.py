@@ -1,0 +1,24 @@
+"""Run a program under a profile, unchanged: the parent, the child, what passes between them."""
+
+from dspy_profiles._lazy import attach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dspy_profiles.run._command_line import cut_off_by as cut_off_by
+    from dspy_profiles.run._command_line import is_pythons as is_pythons
+    from dspy_profiles.run._command_line import program_words as program_words
+    from dspy_profiles.run._launch import Launch as Launch
+    from dspy_profiles.run._launch import Recorded as Recorded
+    from dspy_profiles.run._launch import launch as launch
+    from dspy_profiles.run._process import become as become
+    from dspy_profiles.run._record import run_recorded as run_recorded
+else:
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "_command_line": "cut_off_by is_pythons program_words",
+            "_launch": "Launch Recorded launch",
+            "_process": "become",
+            "_record": "run_recorded",
+        },
+    )

@@ -1,0 +1,131 @@
+"""In the parent: which profile, whether it is sound, and the environment that carries it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dspy_profiles.config import PATH_VARIABLE, SESSION_VARIABLE
+from dspy_profiles.errors import ProfileNotFound
+from dspy_profiles.profiles import (
+    FORCE_VARIABLE,
+    NAME_VARIABLE,
+    Choice,
+    ResolvedProfile,
+    Scene,
+    choose,
+    set_variables,
+)
+from dspy_profiles.run import _ready
+from dspy_profiles.run.session import Session
+
+__all__ = ["Launch", "Recorded", "launch"]
+
+SITE = Path(__file__).parent / "site"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a child is started with; without a profile where none applies."""
+
+    profile: ResolvedProfile | None
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The cassette that a program is played from, or recorded on; the experiment that it is."""
+
+    cassette: Path | None = None
+    mode: str = "none"
+    experiment: str | None = None
+    folder: Path | None = None  # of its journals
+
+
+NOTHING = Recorded()
+
+
+def launch(
+    name: str | None,
+    file: Path | None,
+    overrides: Mapping[str, Any],
+    *,
+    force: bool,
+    recorded: Recorded = NOTHING,
+) -> Launch:
+    """Resolve the profile that applies, refuse a bad one, and write it into an environment."""
+    scene = Scene.now(file)
+    environ = {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE}
+    profile, reason = None, ""
+    try:
+        choice = _choice(scene, name)
+    except ProfileNotFound:
+        if force or overrides or recorded.cassette is not None:
+            raise
+        if recorded.experiment is None:
+            return Launch(None, environ)
+    else:
+        profile, reason = _sound(scene, choice, overrides), choice.reason
+        # Read again: `.env` files and the profile's [env] have added to it by now.
+        environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
+    environ[SESSION_VARIABLE] = Session(
+        cwd=scene.locations.cwd,
+        path=environ.get(PATH_VARIABLE),
+        named=scene.locations.named_file is not None,
+        profile=None if profile is None else profile.name,
+        reason=reason,
+        overrides=overrides,
+        cassette=_text(recorded.cassette and scene.locations.cwd / recorded.cassette),
+        mode=recorded.mode,
+        experiment=recorded.experiment,
+        folder=_text(recorded.folder),
+    ).to_text()
+    environ["PYTHONPATH"] = _with_our_site(environ.get("PYTHONPATH", ""))
+    return Launch(profile, environ)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _sound(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> ResolvedProfile:
+    profile = _ready.resolve(scene, choice, overrides)
+    _ready.refuse_plaintext(profile)
+    _ready.refuse_missing_secrets(profile)
+    set_variables(profile)
+    return profile
+
+
+def _exported(
+    scene: Scene, choice: Choice, profile: ResolvedProfile, *, force: bool
+) -> dict[str, str]:
+    """What programs that know of profiles read."""
+    exported = {NAME_VARIABLE: profile.name}
+    path = _file_to_export(scene, choice)
+    if path is not None:
+        exported[PATH_VARIABLE] = path
+    if force:
+        exported[FORCE_VARIABLE] = "1"
+    return exported
+
+
+def _choice(scene: Scene, name: str | None) -> Choice:
+    # A forced name stands for those in programs; one that is given to us begins another session.
+    return choose(scene, None) if name is None else Choice(name, "from --profile")
+
+
+def _file_to_export(scene: Scene, choice: Choice) -> str | None:
+    """The one file that was named, else the one that defines the profile, if any does."""
+    named = scene.locations.named_file
+    if named is not None:
+        return str(named)
+    document = scene.catalog.get(choice.name, choice.reason).document
+    return None if document is None else str(document.path)
+
+
+def _with_our_site(search: str) -> str:
+    """`PYTHONPATH` with our folder in front; that of a `run` around this one is left out."""
+    ours = os.path.join(*SITE.parts[-3:])  # noqa: PTH118 - to compare with texts
+    others = [folder for folder in search.split(os.pathsep) if not folder.endswith(ours)]
+    return os.pathsep.join([str(SITE), *others] if any(others) else [str(SITE)])

@@ -1,0 +1,130 @@
+"""The installed DSPy's descriptor, kept between processes for as long as its files are the same.
+
+Stored by `marshal`, as Python keeps its own byte code, because importing `json` takes as long
+as all of a cached read may take. A checksum tells a torn file from a whole one.
+"""
+
+# pathlib takes longer to import than a cached read takes in all.
+# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH111, PTH117, PTH118, PTH120, PTH123
+
+import marshal
+import os
+import sys
+from binascii import crc32
+
+from dspy_profiles.schema.reader import _locate
+from dspy_profiles.schema.reader._stamps import SCHEMA_VERSION, stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing takes longer to import than the descriptor takes to read
+    from typing import Any
+
+    from dspy_profiles.schema.reader._stamps import Stamp
+
+__all__ = ["cache_folder", "descriptor"]
+
+_MAGIC = b"dspy-profiles descriptor %d\n" % SCHEMA_VERSION
+
+_known: "dict[str, tuple[list[Stamp], dict[str, Any]]]" = {}
+
+
+def descriptor() -> "dict[str, Any]":
+    """What the installed DSPy accepts, as plain JSON; see `describe` for its shape.
+
+    DSPy is not imported. Where it is missing or cannot be read, the descriptor is open and says
+    why. The same object is handed to every caller: do not change it.
+    """
+    found, _ = _locate.locate("dspy")
+    if found.file is None or not found.folders:
+        return _describe(None, _locate.why_not(found))[0]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(found.file)))
+    distribution = _locate.distribution("dspy", [root, *sys.path])
+    held = _known.get(root) or _load(root)
+    if held is not None and _fits(held[1], distribution[1]) and _unchanged(held[0]):
+        _known[root] = held
+        return held[1]
+    made, looked = _describe(root, None)
+    before = list(dict.fromkeys(looked))
+    _known[root] = before, made
+    if not made["open"]:
+        _store(root, before, made)
+    return made
+
+
+def cache_folder() -> str | None:
+    """Where this user's programs keep what can be made again."""
+    home = os.path.expanduser("~")
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+    elif sys.platform == "darwin":
+        base = os.path.join(home, "Library", "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    if not base or not os.path.isabs(base):
+        return None
+    return os.path.join(base, "dspy-profiles")
+
+
+def _fits(made: "dict[str, Any]", version: str | None) -> bool:
+    return version is None or made["version"] == version
+
+
+def _unchanged(before: "list[Stamp]") -> bool:
+    return all(stamp(held[0]) == held for held in before)
+
+
+def _describe(root: str | None, reason: str | None) -> "tuple[dict[str, Any], list[Stamp]]":
+    from dspy_profiles.schema._describe import describe_installed
+
+    return describe_installed(root, reason)
+
+
+def _file(root: str) -> str | None:
+    folder = cache_folder()
+    tag = sys.implementation.cache_tag or "python"
+    key = f"{crc32(os.fsencode(root)):08x}"
+    return folder and os.path.join(folder, f"dspy-{key}.{tag}.bin")
+
+
+def _load(root: str) -> "tuple[list[Stamp], dict[str, Any]] | None":
+    path = _file(root)
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError:
+        return None
+    start = len(_MAGIC) + 4
+    body = content[start:]
+    if not content.startswith(_MAGIC) or content[len(_MAGIC) : start] != _checksum(body):
+        return None
+    try:
+        held_root, before, made = marshal.loads(body)  # noqa: S302 - as safe as our .pyc files
+    except (EOFError, TypeError, ValueError):
+        return None
+    return (before, made) if held_root == root and isinstance(made, dict) else None
+
+
+def _store(root: str, before: "list[Stamp]", made: "dict[str, Any]") -> None:
+    """Keep it, if the file system lets us: a home that cannot be written to is no fault."""
+    path = _file(root)
+    if path is None:
+        return
+    body = marshal.dumps((root, before, made))
+    draft = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            with open(handle, "wb") as file:
+                file.write(_MAGIC + _checksum(body) + body)
+            os.replace(draft, path)
+        except OSError:
+            os.unlink(draft)
+    except OSError:
+        return
+
+
+def _checksum(body: bytes) -> bytes:
+    return crc32(body).to_bytes(4, "big")

@@ -1,0 +1,281 @@
+"""The descriptors: what the installed DSPy takes, and what any class that a profile names takes.
+
+A descriptor is plain JSON. One of DSPy has
+
+| key | what |
+|---|---|
+| `schema_version` | of this shape |
+| `distribution`, `version`, `fingerprint` | of what was read |
+| `open`, `reason` | true where DSPy could not be read at all, and why |
+| `classes` | public name -> description of a class |
+| `names` | other paths of these classes -> public name |
+| `lm`, `embedder`, `retrievers`, `adapters`, `optimizers` | public names |
+| `settings` | key -> parameter, with `internal` |
+| `settings_open` | why unknown settings cannot be told, or null |
+
+The description of a class (those of `describe_class` have the first three rows above as well) has
+
+| key | what |
+|---|---|
+| `name`, `target` | as it was asked for; the path of the module that defines it |
+| `kind`, `found` | "class" or "function", else why not; false where there is no such thing |
+| `parameters` | a list, in the order of the signature |
+| `open`, `reason` | whether other keys are taken too, and why |
+| `read` | false where the source does not tell every named parameter |
+| `bases`, `doc`, `deprecated` | paths in Python's order; a paragraph; what to use instead |
+| `methods` | of optimizers: "compile" -> parameters |
+
+A parameter has `name`, `kind` (as `inspect` calls it), `annotation` (as written), `type` (see
+`_annotations`), `required`, `default` (where it is plain JSON), `default_source` (as written),
+`doc`, `deprecated`, and `from`: the base class that takes it, where `**kwargs` hand it on.
+"""
+
+# pathlib takes longer to import than a cached read takes in all.
+# ruff: noqa: PTH113, PTH118, PTH208
+
+import ast
+import gc
+import os
+import sys
+
+from dspy_profiles.schema._settings import settings
+from dspy_profiles.schema._values import is_import_path
+from dspy_profiles.schema.reader import _locate
+from dspy_profiles.schema.reader._bindings import Module
+from dspy_profiles.schema.reader._classes import describe_target, inherits, method
+from dspy_profiles.schema.reader._modules import Reader, Target
+from dspy_profiles.schema.reader._stamps import SCHEMA_VERSION, stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from dspy_profiles.schema.reader._stamps import Stamp
+
+    Descriptor = dict[str, Any]
+    Wanted = Callable[[Descriptor], bool]
+
+__all__ = ["describe", "describe_class", "describe_installed"]
+
+_RETRIEVERS = (
+    "dspy.dsp.colbertv2:ColBERTv2RetrieverLocal",
+    "dspy.dsp.colbertv2:ColBERTv2RerankerLocal",
+)
+_CLASS = "\nclass "
+_TOO_DEEP = "its source nests too deeply to be followed"
+
+
+def describe(root: "Path | str") -> "Descriptor":
+    """What the DSPy in the folder `root` takes (the folder that holds `dspy/`); not cached."""
+    found, _ = _locate.locate("dspy", [str(root)])
+    if not found.folders or found.file is None:
+        return describe_installed(None, _locate.why_not(found))[0]
+    return describe_installed(str(root), None)[0]
+
+
+def describe_installed(root: str | None, reason: str | None) -> "tuple[Descriptor, list[Stamp]]":
+    """The descriptor of the DSPy in `root`, and the state of every path that had a say."""
+    if root is None:
+        return _blank(f"DSPy {reason}"), []
+    name, version = _locate.distribution("dspy", [root, *sys.path])
+    collecting = gc.isenabled()
+    gc.disable()  # a hundred thousand nodes, none of them garbage yet: a fifth of the time
+    try:
+        return _described(root, name, version)
+    except RecursionError:
+        return _blank(_TOO_DEEP), []
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _described(
+    root: str, name: str | None, version: str | None
+) -> "tuple[Descriptor, list[Stamp]]":
+    reader = Reader([root, *sys.path])
+    dspy = reader.module("dspy")
+    dspy.bindings()
+    made = _blank(None if dspy.reason is None else f"dspy {dspy.reason}")
+    made["distribution"] = name or "dspy"
+    made["version"] = version or _written_version(reader)
+    if dspy.reason is None:
+        _fill(reader, made)
+    made["fingerprint"] = _fingerprint(root, reader.looked)
+    return made, reader.looked
+
+
+def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descriptor":
+    """What `pkg.mod.Class` or `pkg.mod:Class` takes, found in `search` and `sys.path`, never run.
+
+    Where the class cannot be read the description is open and gives the reason; `found` is
+    false where there is no such class at all.
+    """
+    reader = Reader([*map(str, search), *sys.path] if search else None)
+    try:
+        made = describe_target(reader, _find(reader, path), path)
+    except RecursionError:
+        made = describe_target(reader, Target("opaque", path, reason=_TOO_DEEP), path)
+    top = path.replace(":", ".").partition(".")[0]
+    name, version = _locate.distribution(top, [*map(str, search), *sys.path])
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "distribution": name,
+        "version": version,
+        "fingerprint": _fingerprint("", reader.looked),
+    } | made
+
+
+def _find(reader: Reader, path: str) -> Target:
+    """What a path leads to; opaque where that is neither a class nor a function."""
+    if not is_import_path(path):
+        return Target("missing", path, reason=f'"{path}" is not an import path')
+    target = reader.find(path)
+    if target.kind == "module":
+        return Target("opaque", path, reason=f"{path} is a module, not a class")
+    if target.kind == "value":
+        return Target("opaque", path, reason=f"{path} is made while the program runs")
+    return target
+
+
+def _blank(reason: str | None) -> "Descriptor":
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "distribution": "dspy",
+        "version": None,
+        "fingerprint": "",
+        "open": reason is not None,
+        "reason": reason,
+        "classes": {},
+        "names": {},
+        "lm": "dspy.LM",
+        "embedder": "dspy.Embedder",
+        "retrievers": [],
+        "adapters": [],
+        "optimizers": [],
+        "settings": {},
+        "settings_open": reason,
+    }
+
+
+def _fill(reader: Reader, made: "Descriptor") -> None:
+    for name in ("dspy.LM", "dspy.BaseLM", "dspy.Embedder"):
+        _add(reader, made, reader.find(name), name)
+    made["retrievers"] = [_add(reader, made, reader.find("dspy.ColBERTv2"), "dspy.ColBERTv2")]
+    retrievers = [*_classes(reader, "dspy.retrievers"), *map(reader.find, _RETRIEVERS)]
+    made["retrievers"] += _add_public(reader, made, retrievers, _is_retriever)
+    adapters = _classes(reader, "dspy.adapters", "Adapter")
+    made["adapters"] = _add_public(reader, made, adapters, _under("dspy.adapters.base.Adapter"))
+    optimizers = _classes(reader, "dspy.teleprompt", "Teleprompter")
+    base = _under("dspy.teleprompt.teleprompt.Teleprompter")
+    made["optimizers"] = _add_public(reader, made, optimizers, base)
+    for name in made["optimizers"]:
+        target = reader.find(made["classes"][name]["target"])
+        made["classes"][name]["methods"] = {"compile": method(reader, target, "compile")}
+    made["settings"], made["settings_open"] = settings(reader)
+
+
+def _classes(reader: Reader, package: str, root: str | None = None) -> list[Target]:
+    """The public classes of a package's modules; with `root`, those that derive from it.
+
+    Deriving is told by the text first, so that files without such a class need no parsing.
+    """
+    modules = list(_submodules(reader, package))
+    if root is not None:
+        modules = _deriving(modules, root)
+    return [Target("class", n, m, node) for m in modules for n, node in m.classes()]
+
+
+def _submodules(reader: Reader, package: str) -> "Iterator[Module]":
+    for folder in reader.module(package).location.folders:
+        reader.looked.append(stamp(folder))
+        for entry in _entries(folder):
+            stem, dot, suffix = entry.rpartition(".")
+            if dot and suffix == "py" and stem != "__init__":
+                yield reader.module(f"{package}.{stem}")
+            elif not dot and os.path.isfile(os.path.join(folder, entry, "__init__.py")):
+                yield from _submodules(reader, f"{package}.{entry}")
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _deriving(modules: "list[Module]", root: str) -> "list[Module]":
+    heads = [
+        (module, line.partition("(")[0].strip(), line.partition("(")[2])
+        for module in modules
+        for line in (part.partition(":")[0] for part in f"\n{module.source}".split(_CLASS)[1:])
+    ]
+    known: set[str] = {root}
+    grown = True
+    while grown:
+        more = {name for _, name, bases in heads if any(k in bases for k in known)}
+        grown = not more <= known
+        known |= more
+    return [m for m in modules if any(h[0] is m and h[1] in known for h in heads)]
+
+
+def _add_public(
+    reader: Reader, made: "Descriptor", targets: "Iterable[Target]", wanted: "Wanted"
+) -> list[str]:
+    names = []
+    for target in targets:
+        if target.kind != "class" or target.path in made["names"]:
+            continue
+        description = describe_target(reader, target, target.path)
+        if wanted(description):
+            public = _public(reader, target)
+            made["names"] |= dict.fromkeys(public, public[0])
+            names.append(_keep(made, description, public[0]))
+    return names
+
+
+def _add(reader: Reader, made: "Descriptor", target: Target, name: str) -> str:
+    return _keep(made, describe_target(reader, target, name), name)
+
+
+def _keep(made: "Descriptor", description: "Descriptor", name: str) -> str:
+    made["classes"][name] = description | {"name": name}
+    made["names"][description["target"]] = name
+    return name
+
+
+def _public(reader: Reader, target: Target) -> list[str]:
+    """The names that a class goes by, those that DSPy itself exports first."""
+    parts = target.path.split(".")
+    packages = [".".join(parts[:count]) for count in (1, 2)]
+    exported = [
+        f"{package}.{target.name}"
+        for package in packages
+        if reader.lookup(reader.module(package), target.name).path == target.path
+    ]
+    return [*exported, target.path]
+
+
+def _under(base: str) -> "Wanted":
+    return lambda description: inherits(description, base)
+
+
+def _is_retriever(description: "Descriptor") -> bool:
+    module = description["target"].rpartition(".")[0]
+    by_name = description["target"].endswith(("RM", "RetrieverLocal", "RerankerLocal"))
+    known = module.endswith((".embeddings", ".retrieve"))
+    return by_name or known or inherits(description, "dspy.retrievers.retrieve.Retrieve")
+
+
+def _written_version(reader: Reader) -> str | None:
+    """The version that the source itself names, where no distribution does."""
+    found = reader.module("dspy.__metadata__").binding("__version__")
+    return str(found[1].value) if found and isinstance(found[1], ast.Constant) else None
+
+
+def _fingerprint(root: str, looked: "list[Stamp]") -> str:
+    from hashlib import sha256
+
+    told = {(os.path.relpath(p, root) if root else p, s, t) for p, s, t in looked}
+    return sha256(repr(sorted(told)).encode()).hexdigest()[:32]

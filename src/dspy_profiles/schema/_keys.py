@@ -1,0 +1,97 @@
+"""The keys of a table, and their values, held against what a class or a function takes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dspy_profiles.config import KeyPath
+from dspy_profiles.errors import did_you_mean
+from dspy_profiles.profiles import ResolvedProfile
+from dspy_profiles.schema._findings import Findings
+from dspy_profiles.schema._sections import Shape, near_miss
+from dspy_profiles.schema._values import (
+    check_value,
+    is_reference,
+    is_secret_name,
+    names_role,
+    without_references,
+)
+
+__all__ = ["Keys"]
+
+
+class Keys:
+    """Adds what is wrong to the findings."""
+
+    def __init__(
+        self, profile: ResolvedProfile, prefixes: tuple[str, ...], findings: Findings
+    ) -> None:
+        self.profile = profile
+        self.prefixes = prefixes
+        self.findings = findings
+
+    def table(
+        self,
+        path: KeyPath,
+        shape: Shape,
+        table: Mapping[str, Any],
+        *,
+        required: bool = True,
+        skip: Iterable[str] = (),
+    ) -> None:
+        passed_over = {*skip}
+        for key, value in table.items():
+            if key not in passed_over:
+                self.key(path, shape, key, value)
+        for name, parameter in shape.known.items() if required else ():
+            if parameter["required"] and name not in table and not self._filled(shape, name):
+                self.findings.fail((*path, name), f"is missing: {shape.title} needs it")
+
+    def _filled(self, shape: Shape, name: str) -> bool:
+        """Whether a parameter that is left out is given the profile's own LM."""
+        has_lm = "lm" in self.profile.values or "provider" in self.profile.values
+        return has_lm and (shape.title, name) == ("dspy.TwoStepAdapter", "extraction_model")
+
+    def key(self, section: KeyPath, shape: Shape, key: str, value: object) -> None:
+        path = (*section, key)
+        kind = shape.type_of(key)
+        if kind is None:
+            self._unknown(path, shape, key)
+            return
+        self.value(path, kind, value, hint=_hint(section, key))
+        if shape.known.get(key, {}).get("deprecated"):
+            self.findings.warn(path, f"is deprecated: {shape.known[key]['deprecated']}")
+        if names_role(kind) and isinstance(value, str) and not self._is_role(value):
+            hint = did_you_mean(value, self.profile.lms)
+            self.findings.fail(path, f"names no role of [{self.profile.name}.lms]", hint)
+
+    def _is_role(self, value: str) -> bool:
+        any_role = "provider" in self.profile.values  # which may answer for any
+        return any_role or value in self.profile.lms or is_reference(value, self.prefixes)
+
+    def _unknown(self, path: KeyPath, shape: Shape, key: str) -> None:
+        slip = near_miss(key, shape.names())
+        hint = f'did you mean "{slip}"?' if slip else did_you_mean(key, shape.names())
+        message = f'{shape.title} has no parameter "{key}"'
+        if path[0] == "settings":
+            message = f'DSPy has no setting "{key}"'
+        if not shape.open or (slip and shape.read):
+            self.findings.add("error", path, message, hint, near=slip is not None)
+        elif shape.read:
+            self.findings.warn(path, message, hint or f"{shape.title} passes it on unchecked")
+        elif slip:
+            self.findings.add("warning", path, message, hint, near=True)
+
+    def value(
+        self, path: KeyPath, kind: Mapping[str, Any], value: object, hint: str | None = None
+    ) -> None:
+        secret = any(is_secret_name(part) for part in path[1:])
+        secret |= any(key[: len(path)] == path for key in self.profile.secret_keys)
+        said = check_value(kind, without_references(value, self.prefixes), secret=secret)
+        if said:
+            self.findings.fail(path, said, hint)
+
+
+def _hint(section: KeyPath, key: str) -> str | None:
+    if section == ("lm",) and key == "provider":
+        return "a provider of one's own is named in a [….provider] section"
+    return None

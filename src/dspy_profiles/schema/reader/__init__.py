@@ -1,0 +1,1 @@
+"""Read signatures from Python source, without importing it."""

@@ -1,0 +1,247 @@
+"""Secrets by reference: which keys hold one, what refers to one, and how none gets out."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
+from dspy_profiles.secrets._names import Names
+from dspy_profiles.secrets._paths import expand_user
+from dspy_profiles.secrets._redaction import (
+    AUTH_SCHEME,
+    MASK,
+    add_rule,
+    is_plaintext,
+    redact,
+    remember,
+    retold,
+)
+
+__all__ = [
+    "BUILT_IN_SCHEMES",
+    "MASK",
+    "SCHEME",
+    "TEMPLATE",
+    "VARIABLE",
+    "Fetch",
+    "Missing",
+    "Reference",
+    "Schemes",
+    "Secret",
+    "add_rule",
+    "empty_variable",
+    "expand",
+    "from_environment",
+    "from_file",
+    "has_reference",
+    "is_plaintext",
+    "leads_to_secret",
+    "plaintext_in",
+    "redact",
+    "remember",
+    "retold",
+    "secret_file",
+    "split_scheme",
+    "variables_in",
+]
+
+# `$${` is a literal `${`; the last, empty alternative catches a `${` that is malformed.
+TEMPLATE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(:-([^{}]*))?\}|)", re.ASCII)
+SCHEME = re.compile(r"([a-z][a-z0-9_-]*):(?!//)(.+)", re.DOTALL)
+LONG = 8  # what stands beside a reference and is shorter is a prefix, not a secret
+VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+class Reference(str):
+    """The text of a value that stands for something elsewhere: `${OPENAI_API_KEY}`."""
+
+    __slots__ = ()
+
+
+class Secret:
+    """A secret in hand. It shows itself to nobody; `build` alone asks for the value."""
+
+    __slots__ = ("_value", "source")
+
+    def __init__(self, value: str | None, source: str) -> None:
+        self._value = value
+        self.source = source
+
+    def reveal(self) -> str:
+        if self._value is None:
+            raise MissingSecret(
+                f"the secret of {self.source} did not travel with the pickle",
+                hint="resolve the profile again in the process that uses it",
+            )
+        return self._value
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __repr__(self) -> str:
+        return f"Secret({self.source})"
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[None, str]]:
+        return type(self), (None, self.source)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A reference that leads nowhere, in words: "OPENAI_API_KEY is not set"."""
+
+    name: str
+    reason: str
+
+
+Fetch = Callable[[str], str | Missing | None]
+Schemes = Mapping[str, Fetch]
+
+
+def split_scheme(text: str, schemes: Iterable[str]) -> tuple[str, str] | None:
+    """("file", "/run/secrets/x") where the text is a reference by one of these schemes."""
+    match = SCHEME.fullmatch(text)
+    if match is None or match[1] not in schemes:
+        return None
+    if match[1] == "env" and not VARIABLE.fullmatch(match[2]):
+        return None
+    return match[1], match[2]
+
+
+def has_reference(text: str, schemes: Iterable[str]) -> bool:
+    """Whether anything in the text stands for something elsewhere. Malformed ones raise."""
+    if "${" in text and any(match[1] for match in _templates(text)):
+        return True
+    return split_scheme(text, schemes) is not None
+
+
+def plaintext_in(text: str, *, refers: bool) -> list[str]:
+    """What a value says by itself: all of it, or what stands around and inside its references."""
+    if not refers:
+        return [text]
+    if "${" not in text:
+        return []
+    around = AUTH_SCHEME.sub("", TEMPLATE.sub("", text)).strip()
+    fallbacks = [match[3] for match in _templates(text) if match[2]]
+    return [*fallbacks, *([around] if len(around) >= LONG else [])]
+
+
+def leads_to_secret(text: str, names: Names) -> bool:
+    """Whether what a text refers to is a secret, whatever the key is called that holds it."""
+    scheme = split_scheme(text, ("env",))
+    return any(map(names.is_secret, variables_in(text))) or (scheme is None and "${" not in text)
+
+
+def _templates(text: str) -> list[re.Match[str]]:
+    found = list(TEMPLATE.finditer(text))
+    if any(match[0] == "${" for match in found):
+        raise InvalidProfile(
+            'a "${" that names no variable',
+            hint="write ${NAME} or ${NAME:-fallback}; $${ is a literal ${",
+        )
+    return found
+
+
+def expand(text: str, schemes: Schemes) -> str | Missing:
+    """The text with every reference replaced by what it stands for."""
+    by_scheme = split_scheme(text, schemes)
+    if by_scheme is not None:
+        scheme, rest = by_scheme
+        found = schemes[scheme](rest)
+        return found if found is not None else Missing(rest, _REASONS.get(scheme, "is not there"))
+    if "${" not in text:
+        return text
+    parts: list[str] = []
+    end = 0
+    for match in _templates(text):
+        value = "${" if match[1] is None else _variable(match[1], match[3])
+        if value is None:
+            return Missing(match[1], "is not set")
+        parts += text[end : match.start()], value
+        end = match.end()
+    return "".join((*parts, text[end:]))
+
+
+_REASONS = {"env": "is not set", "file": "does not exist", "keyring": "is not in the keyring"}
+
+
+def _variable(name: str, fallback: str | None) -> str | None:
+    value = os.environ.get(name)
+    # As in a shell, `:-` stands in for a variable that is set but empty, too.
+    return fallback if fallback is not None and not value else value
+
+
+def variables_in(text: str) -> list[str]:
+    """The environment variables that a text refers to."""
+    scheme = split_scheme(text, ("env",))
+    if scheme is not None:
+        return [scheme[1]]
+    return [match[1] for match in _templates(text) if match[1]] if "${" in text else []
+
+
+def empty_variable(text: str) -> str | None:
+    """A variable that is set to nothing, as CI does with a secret that it may not give."""
+    bare = [match[1] for match in _templates(text) if match[1] and not match[2]]
+    scheme = split_scheme(text, ("env",))
+    names = [scheme[1]] if scheme is not None else bare
+    return next((name for name in names if os.environ.get(name) == ""), None)
+
+
+def from_environment(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+def from_file(rest: str, folder: Path | None = None) -> str | Missing | None:
+    path = secret_file(rest, folder)
+    try:
+        return path.read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        return Missing(rest, f"cannot be read: {reason}")
+
+
+def secret_file(rest: str, folder: Path | None = None) -> Path:
+    """The file of `file:…`; a relative one lies beside the profiles file that refers to it."""
+    path = expand_user(rest)
+    return path if folder is None else folder / path
+
+
+def from_keyring(rest: str) -> str | Missing | None:
+    service, _, user = rest.partition("/")
+    try:
+        import keyring
+    except ModuleNotFoundError:
+        raise ProviderError(
+            f"keyring:{rest} needs the package keyring",
+            hint="pip install 'dspy-profiles[keyring]'",
+        ) from None
+    try:
+        return keyring.get_password(service, user)
+    except Exception as error:  # noqa: BLE001 - backends raise what they like
+        return Missing(rest, f"cannot be read: the keyring failed with {type(error).__name__}")
+
+
+BUILT_IN_SCHEMES: Schemes = {
+    "env": from_environment,
+    "file": from_file,
+    "keyring": from_keyring,
+}

@@ -1,0 +1,177 @@
+"""Profiles as a notebook shows them, and as a terminal does: one card, or a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Self
+
+from dspy_profiles.config import load_settings, locate
+from dspy_profiles.display import on_path
+from dspy_profiles.profiles import (
+    PLAINTEXT,
+    Catalog,
+    Choice,
+    ResolvedProfile,
+    Row,
+    Scene,
+    rows_of,
+    summary,
+)
+from dspy_profiles.secrets import redact
+
+__all__ = ["Card", "Table"]
+
+# The colour of the page's own text, faded where it is an aside: light and dark themes both do.
+MUTED = "opacity:.6"
+ACCENT = "color:#3d8bd4"
+ALARM = "color:#d9534f"
+MONO = (
+    "font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);font-size:.92em"
+)
+FRAME = "border-left:3px solid #3d8bd4;padding:.1em 0 .1em .9em"
+TABLE = "margin:0;border-collapse:collapse;border:none;width:auto"
+ROW = "background:none;border:none"
+CELL = "text-align:left;vertical-align:top;border:none;padding:.12em 1.3em .12em 0;line-height:1.4"
+ONE_LINE = "white-space:nowrap"
+WRAPPED = "max-width:44em;white-space:pre-wrap;overflow-wrap:break-word"
+SHORT = 40  # characters of a value that stays on its line in a notebook
+WIDEST = 72  # characters of one cell, in text
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: its text, and how it looks in a notebook."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One profile: each value with its origin, secrets as references and whether they are there."""
+
+    name: str
+    description: str
+    state: str
+    rows: Sequence[Sequence[Cell]]
+
+    @classmethod
+    def of(cls, profile: ResolvedProfile, *, state: str) -> Self:
+        # Where its secrets are, whatever the files of profiles have come to since.
+        found = locate()
+        scene = Scene(found, load_settings(found), Catalog(()))
+        rows = [_cells(row) for row in rows_of(scene, profile)]
+        return cls(profile.name, profile.description or "", state, rows)
+
+    def __repr__(self) -> str:
+        head = "  ".join(filter(None, (self.name, self.description, f"({self.state})")))
+        return redact("\n".join([_visible(head), *_aligned(self.rows or [[NOTHING]])]))
+
+    def _repr_html_(self) -> str:
+        style = MUTED if self.state == "not active" else ACCENT
+        head = (
+            f'<div style="line-height:1.5"><b>{escape(self.name)}</b>'
+            f' &ensp;<span style="{style}">{escape(self.state)}</span>'
+            f' &ensp;<span style="{MUTED}">{escape(self.description)}</span></div>'
+        )
+        return redact(
+            f'<div style="{FRAME}">{head}{_table(self.rows or [[NOTHING]])}</div>',
+        )
+
+
+NOTHING = Cell("nothing is set: DSPy's own defaults", MUTED)
+HEADS = ("profile", "model", "extends", "from", "")
+
+
+@dataclass(frozen=True)
+class Table:
+    """All profiles; the active one stands out, or else it is said which is the default."""
+
+    rows: Sequence[Sequence[Cell]]
+    faults: Sequence[str]
+
+    @classmethod
+    def of(cls, active: str | None, choice: Choice | None) -> Self:
+        """`choice` is the profile that applies where none is named, if one does."""
+        scene = Scene.now()
+        found = [summary(scene, name, choice) for name in scene.catalog.names()]
+        rows = [_listed(one, is_active=one["name"] == active) for one in found]
+        return cls(rows, [f"{one['name']}: {one['error']}" for one in found if one["error"]])
+
+    def __repr__(self) -> str:
+        heads = [Cell(""), *(Cell(head.upper()) for head in HEADS)]
+        lines = _aligned([heads, *self.rows])
+        return redact("\n".join([*lines, *map(_visible, self.faults)]))
+
+    def _repr_html_(self) -> str:
+        heads = [Cell(head, MUTED) for head in HEADS]
+        faults = "".join(f'<div style="{ALARM}">{escape(fault)}</div>' for fault in self.faults)
+        return redact(f"<div>{_table([heads, *(row[1:] for row in self.rows)])}{faults}</div>")
+
+
+def _cells(row: Row) -> list[Cell]:
+    """A row of a card. A tick or a cross says whether what a reference leads to is there."""
+    *others, last = row.remark.split(" · ")
+    style = MUTED
+    if last.endswith(("is not set", "are not set", "dspy-profiles secrets move")):
+        last, style = f"✗ {last}", ALARM
+    elif last.endswith(("set in the environment", "set in .env", "the fallback holds")):
+        last = f"✓ {last}"
+    return [
+        Cell(row.key, f"{MONO};{ONE_LINE}"),
+        Cell(row.value, f"{MONO};{ONE_LINE if len(row.value) < SHORT else WRAPPED}"),
+        Cell(row.place, f"{MUTED};{ONE_LINE}"),
+        Cell(" · ".join([*others, last]), f"{style};{ONE_LINE}"),
+    ]
+
+
+def _listed(one: dict[str, Any], *, is_active: bool) -> list[Cell]:
+    """A row of the table of profiles."""
+    model, style = one["model"] or one["description"] or one["provider"] or "", ""
+    if one["error"]:
+        model, style = "cannot be used", ALARM
+    elif not one["model"]:
+        style = MUTED
+    remarks = ["active"] * is_active + ["default"] * one["active"] + [PLAINTEXT] * one["plaintext"]
+    return [
+        Cell("*" if is_active else ""),  # in text; in a notebook its name stands out
+        Cell(one["name"], f"font-weight:bold;{ACCENT}" if is_active else ""),
+        Cell(model, style),
+        Cell(", ".join(one["extends"]), MUTED),
+        Cell("" if one["file"] is None else on_path(Path(one["file"])), MUTED),
+        Cell(" · ".join(remarks), ACCENT if is_active else MUTED),
+    ]
+
+
+def _table(rows: Sequence[Sequence[Cell]]) -> str:
+    lines = (
+        f'<tr style="{ROW}">'
+        + "".join(
+            # The width of a cell of a table is only a wish; that of a block in it holds.
+            f'<td style="{CELL}"><div style="{cell.style}">{escape(cell.text)}</div></td>'
+            for cell in row
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table style="{TABLE}"><tbody>{"".join(lines)}</tbody></table>'
+
+
+def _aligned(rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """Columns of text, as wide as they have to be."""
+    texts = [[_cut(_visible(cell.text)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in texts
+    ]
+
+
+def _visible(text: str) -> str:
+    """One line, and nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"

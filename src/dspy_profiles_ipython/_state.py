@@ -1,0 +1,107 @@
+"""Which profile this notebook runs on, and how it was before."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dspy_profiles.config import (
+    SESSION_VARIABLE,
+    are_locations_pinned,
+    find_locations,
+    locate,
+    pin_locations,
+    unpin_locations,
+)
+
+if TYPE_CHECKING:
+    from dspy_profiles.activation import Configured, Prepared
+    from dspy_profiles.config import Stamp
+    from dspy_profiles.profiles import ResolvedProfile
+
+__all__ = ["State", "look"]
+
+
+def look() -> None:
+    """Pin the files that count, as they are found now from where this notebook started.
+
+    A later chdir changes nothing; a file that a cell has written since is seen.
+    """
+    is_below_run = SESSION_VARIABLE in os.environ  # which knows where it started
+    started = locate().cwd if are_locations_pinned() and not is_below_run else None
+    pin_locations(find_locations(started))
+
+
+class State:
+    """At most one profile is applied at a time; its handle leads back to what was before it."""
+
+    def __init__(self) -> None:
+        self._before = locate() if are_locations_pinned() else None
+        self._handle: Configured | None = None
+        self._ready: Prepared | None = None
+        self._overrides: Mapping[str, Any] = {}
+        self._stamps: dict[Path, Stamp | None] = {}
+
+    @property
+    def profile(self) -> "ResolvedProfile | None":
+        """The one that a magic has applied."""
+        return None if self._handle is None else self._handle.profile
+
+    def switch(self, name: str, overrides: Mapping[str, Any]) -> "ResolvedProfile":
+        """Apply a profile in place of the one before; where that fails, all stays as it is."""
+        from dspy_profiles.activation import configure, prepared
+        from dspy_profiles.config import file_stamp
+
+        ready = prepared(name, overrides)  # raises before anything is undone
+        self.off()
+        self._handle = configure(name, **overrides)
+        self._ready, self._overrides = ready, overrides
+        files = self._handle.profile.files  # of one that stays as it was, none is as it was read
+        self._stamps = {path: None if ready.told else file_stamp(path) for path in files}
+        return self._handle.profile
+
+    def off(self) -> "ResolvedProfile | None":
+        """Go back to what was configured before; the profile that was applied, if one was."""
+        handle = self._handle
+        if handle is None:
+            return None
+        handle.restore()  # raises in a thread that may not: then it still is applied
+        self._handle = self._ready = None
+        return handle.profile
+
+    def configured_since(self) -> list[str]:
+        """What `dspy.configure` has set since, of what the profile sets."""
+        from dspy_profiles import _dspy
+        from dspy_profiles.activation import innermost_pin
+        from dspy_profiles.profiles import ACTIVE
+
+        config = _dspy.base_config()
+        if self._ready is None or config is None or innermost_pin() is not None:
+            return []
+        values = self._ready.values
+        return [key for key in values if key != ACTIVE and config.get(key) is not values[key]]
+
+    def is_outdated(self) -> bool:
+        """Whether the applied profile would be another one now, since a file of it has changed.
+
+        Raises where it could not be applied any more.
+        """
+        from dspy_profiles.config import file_stamp
+        from dspy_profiles.profiles import Choice, Scene, resolve_choice
+
+        applied = self.profile
+        if applied is None:
+            return False
+        if all(file_stamp(path) == stamp for path, stamp in self._stamps.items()):
+            return False
+        choice = Choice(applied.name, applied.reason)
+        now = resolve_choice(Scene.now(), choice, self._overrides)
+        return now.values != applied.values
+
+    def leave(self) -> None:
+        """Put back what was configured, and which files count."""
+        if self._before is None:
+            unpin_locations()
+        else:
+            pin_locations(self._before)
+        self.off()
