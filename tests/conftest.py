@@ -106,13 +106,13 @@ def clean_dspy() -> Iterator[None]:
     import dspy
 
     from dspy_profiles import _dspy as dspy_internals
-    from dspy_profiles.activation import _prepare as prepared
+    from dspy_profiles.activation import CACHE
     from dspy_profiles.objects import _build as build
 
     module = sys.modules["dspy.dsp.utils.settings"]
     before = dict(module.main_thread_config)
     module.config_owner_thread_id = module.config_owner_async_task = None
-    prepared._ready.clear()
+    CACHE.clear()
     build._objects.clear()
     yield
     kind = type(module.main_thread_config).__name__

@@ -49,15 +49,15 @@ class State:
 
     def switch(self, name: str, overrides: Mapping[str, Any]) -> "ResolvedProfile":
         """Apply a profile in place of the one before; where that fails, all stays as it is."""
-        from dspy_profiles.activation import configure, prepared
+        from dspy_profiles.activation import CACHE, configure
         from dspy_profiles.config import file_stamp
 
-        ready = prepared(name, overrides)  # raises before anything is undone
+        ready = CACHE.get(name, overrides)  # raises before anything is undone
         self.off()
         self._handle = configure(name, **overrides)
         self._ready, self._overrides = ready, overrides
         files = self._handle.profile.files  # of one that stays as it was, none is as it was read
-        self._stamps = {path: None if ready.told else file_stamp(path) for path in files}
+        self._stamps = {path: None if ready.reported else file_stamp(path) for path in files}
         return self._handle.profile
 
     def off(self) -> "ResolvedProfile | None":

@@ -58,7 +58,7 @@ class ActiveProfile:
 
     def _made(self, name: str, chosen: ProfileChoice) -> Prepared | ProfileError:
         try:
-            made = prepare(self._asked.scene, chosen.choice(name), chosen.overrides, build=True)
+            made = prepare(self._asked.scene, chosen.choice(name), chosen.overrides)
             made.build()
         except ProfileError as error:
             return error

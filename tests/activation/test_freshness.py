@@ -10,7 +10,7 @@ import dspy
 import pytest
 
 from dspy_profiles import ProfileError, ProfileWarning, lm, profile, resolve
-from dspy_profiles.activation import _prepare as prepared
+from dspy_profiles.activation import _cache as prepared
 from dspy_profiles.activation import _watch as watch
 
 
@@ -223,12 +223,12 @@ def test_what_was_not_used_for_long_is_made_anew(
 ) -> None:
     write(project / "profiles.toml", mock("one") + '[q]\nextends = "p"\n[r]\nextends = "p"\n')
     monkeypatch.setattr(prepared, "KEPT", 2)
-    first = prepared.prepared("p", {})
+    first = prepared.CACHE.get("p", {})
     for name in ("q", "r"):
-        prepared.prepared(name, {})
-    again = prepared.prepared("p", {})
+        prepared.CACHE.get(name, {})
+    again = prepared.CACHE.get("p", {})
     assert again is not first
-    assert prepared.prepared("p", {}) is again
+    assert prepared.CACHE.get("p", {}) is again
     assert again.values["lm"] is first.values["lm"]
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from dspy_profiles import _dspy as dspy_internals
 from dspy_profiles import configure, profile, with_profile
+from dspy_profiles.activation import CACHE
 from dspy_profiles.activation import _block as block
 from dspy_profiles.activation import _session as session
-from dspy_profiles.activation import prepared
 from dspy_profiles.calls import Refused
 from dspy_profiles.errors import CassetteMiss
 
@@ -23,7 +23,7 @@ def profiles(write: Any) -> None:
 
 @pytest.fixture
 def pinned() -> Iterator[None]:
-    pin = session.pin_session(prepared("gone", {}))
+    pin = session.pin_session(CACHE.get("gone", {}))
     yield
     pin.release()
 

@@ -10,7 +10,7 @@ import pytest
 
 from dspy_profiles import _dspy as dspy_internals
 from dspy_profiles import configure, current_profile, lm, profile
-from dspy_profiles.activation import Configuration, Isolation, prepared, set_process_stages
+from dspy_profiles.activation import CACHE, Configuration, Isolation, set_process_stages
 from dspy_profiles.activation import _session as session
 from dspy_profiles.calls import STAGES, Stage
 from dspy_profiles.profiles import ACTIVE
@@ -28,7 +28,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
     pins: list[session.Pin] = []
 
     def pin(**overrides: Any) -> session.Pin:
-        pins.append(session.pin_session(prepared("mock", overrides), lambda *_: None))
+        pins.append(session.pin_session(CACHE.get("mock", overrides), lambda *_: None))
         return pins[-1]
 
     yield pin

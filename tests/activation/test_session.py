@@ -13,7 +13,7 @@ from dspy import configure as early_bound
 
 from dspy_profiles import ProfileError, configure, current_profile, lm, profile, with_profile
 from dspy_profiles import _dspy as dspy_internals
-from dspy_profiles.activation import CallbackOverlay, prepared
+from dspy_profiles.activation import CACHE, CallbackOverlay
 from dspy_profiles.activation import _session as session
 
 
@@ -27,7 +27,7 @@ def pin(told: list[tuple[str, str, int]]) -> Iterator[Callable[..., session.Pin]
     pins: list[session.Pin] = []
 
     def pin(name: str = "mock", **overrides: Any) -> session.Pin:
-        made = session.pin_session(prepared(name, overrides), lambda _, *place: told.append(place))
+        made = session.pin_session(CACHE.get(name, overrides), lambda _, *place: told.append(place))
         pins.append(made)
         return made
 
@@ -117,7 +117,7 @@ def test_each_place_is_told_once(pin: Any, told: Any) -> None:
 
 
 def test_the_terminal_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    made = session.pin_session(prepared("mock", {}))
+    made = session.pin_session(CACHE.get("mock", {}))
     dspy.configure(lm=None)
     made.release()
     (line,) = capsys.readouterr().err.splitlines()
@@ -222,7 +222,7 @@ def test_the_default_profile_never_displaces_a_session(pin: Any, write: Any, pro
 
 
 def test_a_profile_that_was_only_resolved_is_built_when_it_is_pinned() -> None:
-    made = session.pin_session(prepared("mock", {}, build=False))
+    made = session.pin_session(CACHE.get("mock", {}, build=False))
     assert model() == "mock"
     made.release()
 

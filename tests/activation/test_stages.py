@@ -11,9 +11,9 @@ import pytest
 
 from dspy_profiles import _dspy as dspy_internals
 from dspy_profiles import current_profile, profile
+from dspy_profiles.activation import CACHE, set_process_stages, stages_for_block
 from dspy_profiles.activation import _session as session
 from dspy_profiles.activation import _stages as stages
-from dspy_profiles.activation import prepared, set_process_stages, stages_for_block
 from dspy_profiles.calls import STAGES, Stage
 
 
@@ -31,7 +31,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
     pins: list[session.Pin] = []
 
     def pin(**overrides: Any) -> session.Pin:
-        pins.append(session.pin_session(prepared("mock", overrides), lambda *_: None))
+        pins.append(session.pin_session(CACHE.get("mock", overrides), lambda *_: None))
         return pins[-1]
 
     yield pin

@@ -7,8 +7,8 @@ import dspy
 import pytest
 
 from dspy_profiles import ProfileError, configure, current_profile, lm, profile, with_profile
+from dspy_profiles.activation import CACHE
 from dspy_profiles.activation import _session as session
-from dspy_profiles.activation import prepared
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
     pins: list[session.Pin] = []
 
     def pin(name: str = "mock", **overrides: Any) -> session.Pin:
-        pins.append(session.pin_session(prepared(name, overrides), lambda *_: None))
+        pins.append(session.pin_session(CACHE.get(name, overrides), lambda *_: None))
         return pins[-1]
 
     yield pin

@@ -215,10 +215,10 @@ def test_without_profiles_loading_says_nothing(new_shell) -> None:
 
 def test_the_magic_passes_a_pin(bare, monkeypatch) -> None:
     """As in a process that `dspy-profiles run` has started."""
+    from dspy_profiles.activation import CACHE
     from dspy_profiles.activation import _session as session
-    from dspy_profiles.activation import prepared
 
-    pinned = session.pin_session(prepared("prod", {}))
+    pinned = session.pin_session(CACHE.get("prod", {}))
     try:
         bare.load()
         assert "prod  (active)" in bare("%dspy_profile").text

@@ -12,9 +12,9 @@ import pytest
 
 from dspy_profiles import _dspy as dspy_internals
 from dspy_profiles import current_profile, profile
+from dspy_profiles.activation import CACHE
 from dspy_profiles.activation import _block as block
 from dspy_profiles.activation import _session as session
-from dspy_profiles.activation import prepared
 from dspy_profiles.calls import _patch as taps
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.profiles import _sections as sections
@@ -75,7 +75,7 @@ def test_without_the_config_a_session_says_that_it_cannot_be_pinned(
 ) -> None:
     monkeypatch.setattr(dspy_internals, "base_config", lambda: None)
     with pytest.raises(ProfileError, match="cannot be pinned"):
-        session.pin_session(prepared("mock", {}))
+        session.pin_session(CACHE.get("mock", {}))
 
 
 def parameters(function: Any) -> list[str]:

@@ -90,7 +90,7 @@ def broken(write) -> None:
         f"async {IN_F}import asyncio\nasyncio.run(f())",
         f"{IN_F}import threading\nt = threading.Thread(target=f)\nt.start(); t.join()",
         f"{IN_F}from concurrent.futures import *\nThreadPoolExecutor().submit(f).exception()",
-        "from dspy_profiles import profile",
+        "from dspy_profiles.activation import Isolation",
     ],
     ids=["import", "caught", "asyncio", "thread", "pool", "ours"],
 )
@@ -172,7 +172,7 @@ def test_a_users_sitecustomize_that_fails_does_so_as_ever(run, write, theirs) ->
 
 def test_an_inner_run_of_another_installation_is_the_only_one(run) -> None:
     code = "import os, json; print(json.dumps(os.environ['PYTHONPATH'].split(os.pathsep)))"
-    foreign = "/elsewhere/lib/dspy_profiles/launcher/site"
+    foreign = "/elsewhere/lib/dspy_profiles/run/site"
     environment = {"PYTHONPATH": os.pathsep.join([str(SITE), foreign, "/theirs", ""])}
     found = json.loads(run("-p", "mock", "-c", code, env=environment).stdout)
     assert found == [str(SITE), "/theirs", ""]

@@ -87,9 +87,10 @@ def test_however_dspy_comes_in(run, code: str) -> None:
 def test_a_module_of_ours_that_fails_does_not_leave_dspy_without_it(run) -> None:
     code = """if True:
         import sys
-        sys.modules["dspy_profiles.activation._decorator"] = None  # imported after DSPy
+        sys.modules["dspy_profiles.activation._decorator"] = None
         try:
-            from dspy_profiles import profile
+            from dspy_profiles.activation import Isolation  # imports DSPy
+            from dspy_profiles import with_profile
         except ImportError:
             import dspy
             print(dspy.settings.lm.model)
@@ -239,5 +240,5 @@ def test_the_parent_does_not_import_dspy(command, write) -> None:
     words = [sys.executable, "-X", "importtime", *command, "-p", "p", "--", "true"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "dspy_profiles.run._launch" in loaded
+    assert "dspy_profiles.run.session" in loaded
     assert not {name for name in loaded if name.partition(".")[0] in ("dspy", "litellm", "openai")}

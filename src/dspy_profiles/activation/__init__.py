@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.activation._block import current_profile as current_profile
     from dspy_profiles.activation._block import profile as profile
+    from dspy_profiles.activation._cache import CACHE as CACHE
     from dspy_profiles.activation._callback_overlay import CallbackOverlay as CallbackOverlay
     from dspy_profiles.activation._configure import Configured as Configured
     from dspy_profiles.activation._configure import configure as configure
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from dspy_profiles.activation._lm import embedder as embedder
     from dspy_profiles.activation._lm import lm as lm
     from dspy_profiles.activation._prepare import Prepared as Prepared
+    from dspy_profiles.activation._prepare import findings as findings
     from dspy_profiles.activation._prepare import prepare as prepare
-    from dspy_profiles.activation._prepare import prepared as prepared
-    from dspy_profiles.activation._prepare import watch_of as watch_of
     from dspy_profiles.activation._session import Pin as Pin
     from dspy_profiles.activation._session import add_listener as add_listener
     from dspy_profiles.activation._session import forget_pins as forget_pins
@@ -40,7 +40,8 @@ else:
             "_decorator": "bind with_profile",
             "_isolation": "Configuration Isolation",
             "_lm": "embedder lm",
-            "_prepare": "Prepared prepare prepared watch_of",
+            "_cache": "CACHE",
+            "_prepare": "Prepared findings prepare",
             "_session": "Pin add_listener forget_pins innermost_pin pin_session remove_listener",
             "_stages": "set_process_stages stages_for_block",
         },

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from dspy_profiles import plugins
+from dspy_profiles.activation._cache import CACHE
 from dspy_profiles.activation._overlay import Overlay, added_up
-from dspy_profiles.activation._prepare import Prepared, prepared
+from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.profiles import ACTIVE, Overrides, ResolvedProfile, check_overrides
 
@@ -59,7 +60,7 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
         self._entered: list[_Overlay] = []
 
     def __enter__(self) -> ResolvedProfile:
-        ready = prepared(self._name, self._overrides)
+        ready = CACHE.get(self._name, self._overrides)
         entered = _overlay(ready, None if self._cassette is None else self._tape(ready))
         self._entered.append(entered)
         return entered.profile

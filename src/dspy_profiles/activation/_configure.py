@@ -6,8 +6,9 @@ from typing import Any
 
 from dspy_profiles import _dspy
 from dspy_profiles.activation import _session
+from dspy_profiles.activation._cache import CACHE
 from dspy_profiles.activation._overlay import added_up
-from dspy_profiles.activation._prepare import Prepared, prepared
+from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.profiles import Overrides, ResolvedProfile
 
@@ -77,7 +78,7 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     before as well as after.
     """
     overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
-    ready = prepared(name, overrides)
+    ready = CACHE.get(name, overrides)
     pinned = _session.innermost_pin()
     if pinned is not None and pinned.ready is ready:  # none was named: it is in force already
         return Configured(ready)

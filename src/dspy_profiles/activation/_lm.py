@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dspy_profiles.activation._block import current_profile
-from dspy_profiles.activation._prepare import Prepared, prepared
+from dspy_profiles.activation._cache import CACHE
+from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.profiles import SECTIONS, Overrides, ResolvedProfile, is_forced, overridden
 
@@ -56,5 +57,5 @@ def embedder(name: str | None = None, **overrides: Any) -> Any:
 def _profile(name: str | None, overrides: Mapping[str, Any]) -> ResolvedProfile | Prepared:
     active = current_profile() if name is None and not is_forced() else None
     if active is None:
-        return prepared(name, overrides, build=False)
+        return CACHE.get(name, overrides, build=False)
     return overridden(active, overrides) if overrides else active

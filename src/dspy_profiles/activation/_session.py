@@ -10,8 +10,9 @@ from typing import Any
 
 from dspy_profiles import _dspy, plugins
 from dspy_profiles._locks import ProcessLock
+from dspy_profiles.activation._cache import CACHE
 from dspy_profiles.activation._overlay import added_up
-from dspy_profiles.activation._prepare import Prepared, set_session
+from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.profiles import ResolvedProfile
 
 __all__ = [
@@ -61,7 +62,7 @@ class Pin:
                 return
             _pins.remove(self)
             _settle({*self.values, "callbacks"})
-            set_session(_pins[0].ready if _pins else None)
+            CACHE.set_session(_pins[0].ready if _pins else None)
         plugins.manager().hook.dspy_profiles_deactivated(profile=self.profile)
 
     def tell(self, key: str) -> None:
@@ -95,7 +96,7 @@ def pin_session(ready: Prepared, notify: Notify = tell_on_stderr) -> Pin:
         _take_over(config, {*made.values, "callbacks"})
         _pins.append(made)
         _settle({*made.values, "callbacks"})
-        set_session(_pins[0].ready)
+        CACHE.set_session(_pins[0].ready)
     plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
     return made
 

@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dspy_profiles.activation import Prepared, pin_session, set_process_stages, watch_of
+from dspy_profiles.activation import pin_session, prepare, set_process_stages
 from dspy_profiles.calls import FORCED, Stage
 from dspy_profiles.config import SESSION_VARIABLE
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.objects import make_importable
 from dspy_profiles.profiles import (
     Choice,
     ResolvedProfile,
     Scene,
     is_forced,
     is_offline,
-    set_variables,
 )
-from dspy_profiles.run import _exit_code, _ready
+from dspy_profiles.run import _exit_code
 from dspy_profiles.run.session import Session
 from dspy_profiles.secrets import broken_lines, redact, retold
 
@@ -59,13 +57,9 @@ def _pin(session: Session) -> None:
     scene = Scene.now()
     choice = Choice(session.profile, session.reason)
     broken_lines(scene.env_files)  # the parent has told of them
-    profile = _ready.resolve(scene, choice, session.overrides)
-    set_variables(profile)
-    make_importable((scene.locations.cwd, scene.locations.root))
-    ready = Prepared(profile, is_default=False, watch=watch_of(profile, scene))
-    ready.build()
+    ready = prepare(scene, choice, session.overrides)
     pin_session(ready, _show_put_aside)
-    if standing := _standing(session, profile):
+    if standing := _standing(session, ready.profile):
         set_process_stages(standing)
     _exit_code.take_over()
 

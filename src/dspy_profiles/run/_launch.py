@@ -1,13 +1,14 @@
 """In the parent: which profile, whether it is sound, and the environment that carries it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles.config import PATH_VARIABLE, SESSION_VARIABLE
-from dspy_profiles.errors import ProfileNotFound
+from dspy_profiles.activation import prepare
+from dspy_profiles.config import PATH_VARIABLE, SESSION_VARIABLE, KeyPath, join_key
+from dspy_profiles.errors import PlaintextSecret, ProfileNotFound
 from dspy_profiles.profiles import (
     FORCE_VARIABLE,
     NAME_VARIABLE,
@@ -15,10 +16,9 @@ from dspy_profiles.profiles import (
     ResolvedProfile,
     Scene,
     choose,
-    set_variables,
 )
-from dspy_profiles.run import _ready
 from dspy_profiles.run.session import Session
+from dspy_profiles.secrets import Secret
 
 __all__ = ["Launch", "Recorded", "launch"]
 
@@ -90,11 +90,33 @@ def _text(path: Path | None) -> str | None:
 
 
 def _sound(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> ResolvedProfile:
-    profile = _ready.resolve(scene, choice, overrides)
-    _ready.refuse_plaintext(profile)
-    _ready.refuse_missing_secrets(profile)
-    set_variables(profile)
+    profile = prepare(scene, choice, overrides, mode="launch").profile
+    _refuse_plaintext(profile)
     return profile
+
+
+def _refuse_plaintext(profile: ResolvedProfile) -> None:
+    """Refuse an override with a plaintext secret: an environment and `ps` show it to others."""
+    values = _values((), profile.values)
+    found = [key for key, value in values if isinstance(value, Secret)]
+    if found:
+        keys = ", ".join(map(join_key, found))
+        raise PlaintextSecret(
+            f"{keys} is a secret, given in clear",
+            hint=f"put it into .env and give a reference: --set '{join_key(found[0])}=${{NAME}}'",
+            where="--set",
+        )
+
+
+def _values(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _values((*key, name), item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _values(key, item)
+    else:
+        yield key, value
 
 
 def _exported(

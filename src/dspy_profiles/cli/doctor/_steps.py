@@ -4,12 +4,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from dspy_profiles.activation import prepare
 from dspy_profiles.cli.doctor import _packages
 from dspy_profiles.cli.doctor._fault import Fault
 from dspy_profiles.config import KeyPath
 from dspy_profiles.display import word
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.profiles import UNSET, ResolvedProfile, missing, set_variables
+from dspy_profiles.profiles import UNSET, Choice, ResolvedProfile, Scene, missing
 from dspy_profiles.secrets import retold
 
 if TYPE_CHECKING:
@@ -46,13 +47,13 @@ def failed_imports(profile: ResolvedProfile, said: Sequence[Fault]) -> list[Faul
     return [fault for fault in faults if fault is not None]
 
 
-def built(profile: ResolvedProfile) -> "tuple[Built | None, list[Fault]]":
+def built(profile: ResolvedProfile, scene: Scene) -> "tuple[Built | None, list[Fault]]":
     """Every object that the profile describes, and what kept them from being made."""
     made, faults = None, []
     with _packages.quiet(), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            made = _made(profile)
+            made = _made(profile, scene)
         except ProfileError as error:
             faults.append(Fault.told(error, profile.name))
         except SystemExit as error:
@@ -64,11 +65,11 @@ def built(profile: ResolvedProfile) -> "tuple[Built | None, list[Fault]]":
     return made, faults + [Fault("warning", text, alone, None, profile.name) for text in ours]
 
 
-def _made(profile: ResolvedProfile) -> "Built":
-    from dspy_profiles.objects import build, build_embedder, build_lm
+def _made(profile: ResolvedProfile, scene: Scene) -> "Built | None":
+    from dspy_profiles.objects import build_embedder, build_lm
 
-    set_variables(profile)
-    made = build(profile)
+    choice = Choice(profile.name, "from the command line")
+    made = prepare(scene, choice, {}).built
     for role in profile.lms:
         build_lm(profile, role)
     if profile.embedder:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dspy_profiles import schema
+from dspy_profiles.activation import findings
 from dspy_profiles.cli.doctor import _folders, _packages, _steps
 from dspy_profiles.cli.doctor._fault import Fault
 from dspy_profiles.cli.doctor._files import Survey, survey
@@ -215,7 +215,7 @@ class _Walk:
             checks["cache"] = Check("cache", tuple(_folders.unwritable(one.profile)))
         checks["profile"] = Check("profile", tuple(said))
         if one.profile is not None and all(c.status in PASSED for c in checks.values()):
-            one.built, faults = _steps.built(one.profile)
+            one.built, faults = _steps.built(one.profile, self.found.scene)
             checks["build"] = Check("build", tuple(faults))
         one.checks = [checks.get(step) or Check(step, skipped=True) for step in STEPS]
 
@@ -231,10 +231,9 @@ class _Walk:
             one.profile = resolve_choice(scene, choice, allow_plaintext=True)
         except ProfileError as error:
             return [Fault.told(error, one.name)]
-        where = scene.locations
-        found = schema.check(one.profile, schema.descriptor(), search=(where.cwd, where.root))
         return faults + [
-            Fault(f.severity, f.message, f.hint, f.where, one.name, f.key) for f in found
+            Fault(f.severity, f.message, f.hint, f.where, one.name, f.key)
+            for f in findings(one.profile, scene)
         ]
 
 
