@@ -13,9 +13,9 @@ import orjson
 
 from benchmarks.measuring import Row
 from benchmarks.postgresql import server
-from dspy_profiles.results import new_id
 from dspy_profiles.results.journal import _archive as archive
 from dspy_profiles.results.journal._folder import FolderStorage
+from dspy_profiles.results.recording import new_id
 from dspy_profiles.results.store import Store, open_store
 
 EXPERIMENTS = 1000

@@ -23,7 +23,7 @@ def texts_behind(magic: str, earlier: list[str], word: str) -> tuple[str, Iterab
     """What may stand here, and what it is."""
     before = earlier[-1] if earlier else ""
     if before == "--status":
-        from dspy_profiles.results import STATUSES
+        from dspy_profiles.results.store import STATUSES
 
         return "status", STATUSES
     if before == "--profile":

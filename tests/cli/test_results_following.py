@@ -36,7 +36,7 @@ LIGHT = """
 import time
 from types import SimpleNamespace
 from dspy_profiles.results.recording import ExperimentWriter as Book
-from dspy_profiles.results import new_id
+from dspy_profiles.results.recording import new_id
 from dspy_profiles.results import open_store
 
 book = Book(open_store(), "long")

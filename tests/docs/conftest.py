@@ -1,4 +1,4 @@
-"""The pages under docs/ as the tests read them: what stands in which block, on which line."""
+"""Parse README.md and the pages under docs/ into blocks, with file names, marks and lines."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 FENCE = re.compile(r"(?P<ticks>`{3,})(?P<language>[\w-]*)[ \t]*(?P<rest>.*)")
 TITLE = re.compile(r'title="([^"]+)"')
@@ -43,7 +44,7 @@ class Page:
 
     @property
     def name(self) -> str:
-        return self.path.relative_to(DOCS).as_posix()
+        return self.path.relative_to(ROOT).as_posix()
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -83,7 +84,8 @@ class Page:
 
 @cache
 def pages() -> list[Page]:
-    return [Page(path, path.read_text("utf-8").splitlines()) for path in sorted(DOCS.rglob("*.md"))]
+    paths = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    return [Page(path, path.read_text("utf-8").splitlines()) for path in paths]
 
 
 @pytest.fixture(scope="session")
@@ -105,4 +107,4 @@ def made_page():
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for `page` runs for every page."""
     if "page" in metafunc.fixturenames:
-        metafunc.parametrize("page", pages(), ids=lambda page: page.name)
+        metafunc.parametrize("page", pages(), ids=lambda page: page.name.removeprefix("docs/"))

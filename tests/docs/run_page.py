@@ -76,7 +76,7 @@ def main(faults: Path) -> None:
 
     def tell(line: int, said: str) -> None:
         with faults.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(f"docs/{job['page']}:{line}: {said}") + "\n")
+            file.write(json.dumps(f"{job['page']}:{line}: {said}") + "\n")
 
     # The readers' folder and not this file's is where their imports begin.
     sys.path[0] = ""

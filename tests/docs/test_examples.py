@@ -55,7 +55,7 @@ def run(page, root):
     )
     faults = [json.loads(line) for line in found.read_text("utf-8").splitlines()]
     if done.returncode or done.stderr:
-        faults.append(f"docs/{page.name}: ended with {done.returncode} and said\n{done.stderr}")
+        faults.append(f"{page.name}: ended with {done.returncode} and said\n{done.stderr}")
     return faults
 
 
@@ -76,7 +76,7 @@ def test_every_test_file_of_a_page_is_run_by_pytest(page) -> None:
             if later.language == "console" and "not run" not in later.marks:
                 commands += re.findall(r"^\$ (.+)$", later.text, re.MULTILINE)
         assert any(runs(command, name) for command in commands), (
-            f"docs/{page.name}:{block.line}: no command of the page runs {name}"
+            f"{page.name}:{block.line}: no command of the page runs {name}"
         )
 
 
@@ -112,7 +112,7 @@ def test_every_toml_block_can_be_read(page) -> None:
             try:
                 tomli.loads(block.text)
             except tomli.TOMLDecodeError as error:
-                pytest.fail(f"docs/{page.name}:{block.line}: {error}")
+                pytest.fail(f"{page.name}:{block.line}: {error}")
 
 
 def test_every_profile_resolves_and_what_is_marked_as_refused_is(
@@ -141,7 +141,7 @@ def test_every_profile_resolves_and_what_is_marked_as_refused_is(
         except (ProfileError, tomli.TOMLDecodeError) as error:
             refused = error
         if ("refused" in block.marks) is (refused is None):
-            pytest.fail(f"docs/{page.name}:{block.line}: {refused or 'nothing refuses it'}")
+            pytest.fail(f"{page.name}:{block.line}: {refused or 'nothing refuses it'}")
 
 
 WRONG = {

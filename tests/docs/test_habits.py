@@ -58,7 +58,7 @@ def test_hooks_for_users_run_commands_that_exist(hook) -> None:
 
 
 def test_hooks_for_users_are_those_of_the_page(all_pages) -> None:
-    page = next(page for page in all_pages if page.name == "how-to/pre-commit.md")
+    page = next(page for page in all_pages if page.name == "docs/how-to/pre-commit.md")
     (block,) = [b for b in page.blocks if b.file == ".pre-commit-config.yaml"]
     (shown,) = yaml.safe_load(block.text)["repos"]
     offered = read(".pre-commit-hooks.yaml")

@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 
+import pytest
+
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"#{1,6} +(.+)")
 
@@ -30,15 +32,17 @@ def test_every_relative_link_and_anchor_leads_somewhere(page, all_pages) -> None
             path, _, anchor = target.partition("#")
             file = (page.path.parent / path).resolve() if path else page.path
             if not file.exists():
-                faults.append(f"docs/{page.name}:{number}: there is no {target}")
+                faults.append(f"{page.name}:{number}: there is no {target}")
             elif anchor and anchor not in by_path.get(file, ()):
-                faults.append(f"docs/{page.name}:{number}: {target} has no such heading")
+                faults.append(f"{page.name}:{number}: {target} has no such heading")
     assert not faults, "\n".join(faults)
 
 
-def test_every_page_can_be_reached_from_the_first(docs, all_pages) -> None:
+@pytest.mark.parametrize("first", ["README.md", "docs/index.md"])
+def test_every_page_can_be_reached_from_the_first(first, all_pages) -> None:
     by_path = {page.path: page for page in all_pages}
-    reached, waiting = set(), [docs / "index.md"]
+    entries = [page.path for page in all_pages if page.name in ("README.md", "docs/index.md")]
+    reached, waiting = set(), [page.path for page in all_pages if page.name == first]
     while waiting:
         path = waiting.pop()
         if path in reached or path not in by_path:
@@ -46,4 +50,4 @@ def test_every_page_can_be_reached_from_the_first(docs, all_pages) -> None:
         reached.add(path)
         targets = LINK.findall("\n".join(line for _, line in by_path[path].prose))
         waiting += [(path.parent / t.partition("#")[0]).resolve() for t in targets if t[0] != "#"]
-    assert reached == by_path.keys()
+    assert by_path.keys() - reached <= set(entries)

@@ -34,18 +34,18 @@ def headings(all_pages):
     """The headings of one page of the reference."""
 
     def of(name):
-        page = next(page for page in all_pages if page.name == f"reference/{name}.md")
+        page = next(page for page in all_pages if page.name == f"docs/reference/{name}.md")
         return [line for _, line in page.prose if line.startswith("#")]
 
     return of
 
 
 def test_generated_parts_are_current(page, generate) -> None:
-    if page.name == "reference/cli.md" and OLD_METAVARS:
+    if page.name == "docs/reference/cli.md" and OLD_METAVARS:
         pytest.skip("this Typer writes PATH for <path>")
     text = page.path.read_text("utf-8")
     assert text == generate.current(text), (
-        f"docs/{page.name} is not what the code says now; mend it by: python docs/generate.py"
+        f"{page.name} is not what the code says now; mend it by: python docs/generate.py"
     )
 
 
@@ -197,7 +197,7 @@ def test_every_command_that_prints_json_has_its_shape(name, headings, generate) 
 
 
 def test_every_field_of_the_json_examples_is_explained(all_pages) -> None:
-    page = next(page for page in all_pages if page.name == "reference/json.md")
+    page = next(page for page in all_pages if page.name == "docs/reference/json.md")
     prose = "\n".join(line for _, line in page.prose)
     for block in page.blocks:
         for text in re.findall(r"^{\n.*?^}$", block.text, re.MULTILINE | re.DOTALL):

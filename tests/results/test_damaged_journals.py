@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.results import Store, new_id, record
+from dspy_profiles.results import Store, record
 from dspy_profiles.results.journal._assemble import assemble, stream
 from dspy_profiles.results.journal._base import MemoryStorage
+from dspy_profiles.results.recording import new_id
 
 DAMAGED = settings(
     max_examples=60,

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dspy_profiles.errors import StoreError
-from dspy_profiles.results import ExperimentNotFound, Store, new_id, open_store, record
+from dspy_profiles.results import ExperimentNotFound, Store, open_store, record
 from dspy_profiles.results._ids import is_id
 from dspy_profiles.results.journal._assemble import assemble, stream
 from dspy_profiles.results.journal._base import MemoryStorage
+from dspy_profiles.results.recording import new_id
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from dspy_profiles._lazy import attach
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.errors import ExperimentNotFound as ExperimentNotFound
-    from dspy_profiles.results._ids import new_id as new_id
-    from dspy_profiles.results._model import STATUSES as STATUSES
     from dspy_profiles.results._model import Candidate as Candidate
     from dspy_profiles.results._model import Decision as Decision
     from dspy_profiles.results._model import Event as Event
@@ -31,8 +29,7 @@ else:
         __name__,
         {
             "/dspy_profiles.errors": "ExperimentNotFound",
-            "_ids": "new_id",
-            "_model": "Candidate Decision Event Experiment Fault STATUSES Score Trial",
+            "_model": "Candidate Decision Event Experiment Fault Score Trial",
             "export._load": "load_examples",
             "recording._block": "Recording record",
             "store._open": "open_store",

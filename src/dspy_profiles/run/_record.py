@@ -6,8 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from dspy_profiles.results import new_id
-from dspy_profiles.results.recording import ExperimentWriter, command, say, shared_folder
+from dspy_profiles.results.recording import ExperimentWriter, command, new_id, say, shared_folder
 from dspy_profiles.results.store import open_store
 from dspy_profiles.run._launch import Launch, Recorded
 from dspy_profiles.run._process import accompany, end_as

@@ -10,7 +10,7 @@ from dspy_profiles.cli._output import MUTED, as_json, emit, note
 from dspy_profiles.cli.results import diff, files, upkeep
 from dspy_profiles.cli.results._options import Full, Named, StoreUrl, one_of, real, when, whole
 from dspy_profiles.cli.results._show import show as show_view
-from dspy_profiles.results import STATUSES
+from dspy_profiles.results.store import STATUSES
 
 if TYPE_CHECKING:
     from dspy_profiles.results import Experiment, Store

@@ -4,6 +4,7 @@ from dspy_profiles._lazy import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dspy_profiles.results._model import STATUSES as STATUSES
     from dspy_profiles.results.store._addresses import masked as masked
     from dspy_profiles.results.store._find import find_experiment as find_experiment
     from dspy_profiles.results.store._find import find_trial as find_trial
@@ -13,6 +14,7 @@ else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
+            "/dspy_profiles.results._model": "STATUSES",
             "_addresses": "masked",
             "_find": "find_experiment find_trial",
             "_open": "open_store",
