@@ -10,7 +10,6 @@ from rich.text import Text
 
 from dspy_profiles.cli._options import AsJson, Yes, need_a_person
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out
-from dspy_profiles.cli.secrets._plaintext import names_of
 from dspy_profiles.display import counted, on_path, show_place
 from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileNotFound
 from dspy_profiles.profiles import Scene
@@ -125,7 +124,7 @@ def _scanned(files: Sequence[Path]) -> tuple[list["Finding"], list[InvalidFile]]
     """What looks like a key, in broken files as well, and which files are broken."""
     from dspy_profiles.calls.cassettes import describe, scan
 
-    names = names_of(Scene.now())
+    names = Scene.now().names
     found: list[Finding] = []
     faults: list[InvalidFile] = []
     for file in files:

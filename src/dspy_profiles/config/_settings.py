@@ -9,7 +9,7 @@ from typing import Any
 from dspy_profiles.config import _document
 from dspy_profiles.config._locations import Locations
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, did_you_mean
-from dspy_profiles.secrets import expand_user
+from dspy_profiles.secrets import Names, expand_user
 
 __all__ = [
     "BY_NAME",
@@ -145,6 +145,11 @@ class Settings:
 
     values: Mapping[str, SettingValue]
     files: tuple[Path, ...]  # those that were read, there or not
+
+    @property
+    def secret_names(self) -> Names:
+        """Return which keys and variables hold secrets here."""
+        return Names.extended(self.texts("secret-keys"), self.texts("not-secret"))
 
     def text(self, name: str) -> str | None:
         value = self.values[name].value

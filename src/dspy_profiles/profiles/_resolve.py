@@ -58,8 +58,7 @@ class Scene:
     @property
     def names(self) -> Names:
         """Which keys hold secrets here."""
-        config = self.settings
-        return Names.extended(config.texts("secret-keys"), config.texts("not-secret"))
+        return self.settings.secret_names
 
 
 class Choice(NamedTuple):

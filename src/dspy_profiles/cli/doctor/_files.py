@@ -24,7 +24,7 @@ from dspy_profiles.config import (
 )
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
 from dspy_profiles.profiles import Catalog, Scene
-from dspy_profiles.secrets import NO_STATEMENT, Names, broken_lines
+from dspy_profiles.secrets import NO_STATEMENT, broken_lines
 
 __all__ = ["Survey", "survey"]
 
@@ -39,12 +39,6 @@ class Survey:
     env: tuple[Fault, ...]  # lines of `.env` files that say nothing
     broken: tuple[Path, ...]  # profiles files that cannot be read
     files: tuple[tuple[str, Path], ...]  # all that have a say, broken or not: kind, path
-
-    @property
-    def names(self) -> Names:
-        """Which keys hold secrets."""
-        given = self.scene.settings
-        return Names.extended(given.texts("secret-keys"), given.texts("not-secret"))
 
 
 def survey(file: Path | None = None) -> Survey:

@@ -89,7 +89,7 @@ class _Checks:
         self.count = sum(fault.key == () for fault in faults)  # those that are no tables
         for key in self.lineage.order:  # parents come first: what they have told is known
             definition = self.lineage.definitions[key]
-            own = _own(definition, self.found.names)
+            own = _own(definition, self.found.scene.names)
             tree: Node = {}
             for parent in self.lineage.parents[key]:
                 tree = merge(tree, self.trees[parent])
@@ -106,7 +106,7 @@ class _Checks:
         # What one lacks may come from those that extend it, or from whom it cannot find.
         may_lack = key in self.extended or key in self.lineage.incomplete
         try:
-            profile = _resolved(definition, self.trees[key], self.found.names)
+            profile = _resolved(definition, self.trees[key], self.found.scene.names)
             found = schema.check(profile, schema.descriptor(), search=(where.cwd, where.root))
         except ProfileError as error:
             return [Fault.told(error, definition.name)]

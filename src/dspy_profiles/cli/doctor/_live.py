@@ -49,7 +49,7 @@ def calls(examination: Examination, timeout: float = PATIENCE) -> dict[str, Call
     # Before LiteLLM is imported: it would fetch a list of prices first.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     scene = examination.found.scene
-    names = examination.found.names
+    names = examination.found.scene.names
     around = Surroundings(examination.variables, scene.env_files, scene.locations.env_files[-1])
     caller = _Caller(around, names, _secrets_around(names), timeout)
     return {

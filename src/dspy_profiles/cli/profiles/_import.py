@@ -6,7 +6,7 @@ from typing import Any
 from dspy_profiles.cli.profiles._adopt import adopt
 from dspy_profiles.cli.profiles._as_env import raw_values, read_variables
 from dspy_profiles.cli.profiles._target import Target, changing, check_sound, refuse_taken, target
-from dspy_profiles.cli.secrets._plaintext import names_of, refuse_in_clear
+from dspy_profiles.cli.secrets._plaintext import refuse_in_clear
 from dspy_profiles.config import Edit, editing, file_stamp, read
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileNotFound, did_you_mean
@@ -37,7 +37,7 @@ def from_variables(
     """One profile of a .env file's variables; also what was left out, and what is to be set."""
     where = target(name, **choice)
     table = raw_values(path)
-    found, left_out = read_variables(table, prefix, names_of(where.scene))
+    found, left_out = read_variables(table, prefix, where.scene.names)
     if not found:
         raise InvalidFile(
             f"no variable in it is called {prefix}LM_MODEL, {prefix}SETTINGS_… or the like",
@@ -68,7 +68,7 @@ def from_profiles(
     where = target(name, **choice)
     if where.path.exists() and where.path.samefile(path):
         raise InvalidFile("these profiles are in this file already", None, Place(path))
-    known = names_of(where.scene)
+    known = where.scene.names
     move = f"move it first: dspy-profiles secrets move --file {on_path(path)}"
     for each in names:
         table = tables[each]

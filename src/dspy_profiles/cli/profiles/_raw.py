@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from dspy_profiles.cli.secrets._plaintext import frozen, names_of
+from dspy_profiles.cli.secrets._plaintext import frozen
 from dspy_profiles.config import KeyPath, Statement, comment_start, extent, inside, statements
 from dspy_profiles.display import word
 from dspy_profiles.errors import InvalidProfile
@@ -20,7 +20,7 @@ def own_lines(scene: Scene, name: str) -> str:
         raise InvalidProfile(
             f'"{name}" is built in; no file defines it', hint=f"dspy-profiles show {word(name)}"
         )
-    names = names_of(scene)
+    names = scene.names
     own = frozen(definition, names)
     text = definition.document.text
     rows = [row for row in statements(text) if row.path[0] == name]

@@ -10,7 +10,7 @@ import typer
 
 from dspy_profiles import schema
 from dspy_profiles.cli._output import warn
-from dspy_profiles.cli.secrets._plaintext import names_of, plaintext_keys
+from dspy_profiles.cli.secrets._plaintext import plaintext_keys
 from dspy_profiles.config import Document, Edit, KeyPath, Layer, Stamp, editing, read
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
@@ -133,7 +133,7 @@ def _faults(
         found = resolve_choice(scene, choice)
     except PlaintextSecret as error:
         definition = scene.catalog.get(name, choice.reason)
-        written = plaintext_keys(definition, names_of(scene))
+        written = plaintext_keys(definition, scene.names)
         is_new = was not in read(where.path).data
         if any(is_new or any(_touches(own, key) for key in keys) for own in written):
             # Without a place: that line was never written.

@@ -12,7 +12,6 @@ from dspy_profiles.cli._output import MUTED, note, out
 from dspy_profiles.cli.profiles._adopt import adopt
 from dspy_profiles.cli.profiles._target import Target, changing, refuse_taken, target
 from dspy_profiles.cli.profiles.set import set_, unset
-from dspy_profiles.cli.secrets._plaintext import names_of
 from dspy_profiles.config import Edit, editing, read, settings_home
 from dspy_profiles.display import on_path, word
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
@@ -52,7 +51,7 @@ def copy(
         if where_to.path == where.path:
             edit.copy((name,), (new,))
         else:
-            names = names_of(where.scene)
+            names = where.scene.names
             adopt(edit, name, read(where.path), where_to.path.parent, new, names)
     out(Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(where_to.path), MUTED)))
 

@@ -17,7 +17,7 @@ from dspy_profiles.cli._options import File, ToProject, ToUser, can_ask
 from dspy_profiles.cli._output import MUTED, fail, note, out, warn
 from dspy_profiles.cli.profiles._target import Target
 from dspy_profiles.cli.profiles._write import PATIENCE
-from dspy_profiles.cli.secrets._plaintext import definitions, names_of, plaintext_keys
+from dspy_profiles.cli.secrets._plaintext import definitions, plaintext_keys
 from dspy_profiles.config import (
     PROFILES,
     Document,
@@ -212,7 +212,7 @@ def _sound(scene: Scene) -> dict[str, Said]:
 
 def _new_secrets(where: Target, old: Scene, new: Scene) -> Iterator[ProfileError]:
     """Secrets in clear that were not there before: no command writes one."""
-    names = names_of(new)
+    names = new.names
 
     def held(scene: Scene) -> dict[tuple[str, ...], Definition]:
         mine = (d for d in definitions(scene) if d.document and d.document.path == where.path)

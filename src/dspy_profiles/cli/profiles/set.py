@@ -18,7 +18,7 @@ from dspy_profiles.cli._options import (
 )
 from dspy_profiles.cli._output import ACCENT, MUTED, columns, out, warn
 from dspy_profiles.cli.profiles._target import Target, changing, target
-from dspy_profiles.cli.secrets._plaintext import frozen, names_of
+from dspy_profiles.cli.secrets._plaintext import frozen
 from dspy_profiles.config import Edit, KeyPath, join_key, read, split_key
 from dspy_profiles.display import on_path, show_value, word
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
@@ -157,7 +157,7 @@ def _masked(where: Target, name: str) -> Mapping[str, Any]:
     table = doc.data.get(name)
     if not isinstance(table, dict):
         return {}
-    return frozen(Definition(name, where.layer, 0, table, doc), names_of(where.scene))
+    return frozen(Definition(name, where.layer, 0, table, doc), where.scene.names)
 
 
 def _value(table: Any, key: KeyPath) -> Any:

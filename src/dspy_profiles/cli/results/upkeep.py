@@ -10,7 +10,6 @@ from rich.text import Text
 from dspy_profiles.cli._options import AsJson
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out, warn
 from dspy_profiles.cli.results._options import WHICH, StoreUrl, experiments
-from dspy_profiles.cli.secrets._plaintext import names_of
 from dspy_profiles.display import counted
 from dspy_profiles.profiles import Scene
 from dspy_profiles.secrets import Names
@@ -72,7 +71,7 @@ def verify(
     from dspy_profiles.results import open_store
     from dspy_profiles.results.store import find_experiment
 
-    names = names_of(Scene.now())
+    names = Scene.now().names
     with open_store(store) as opened:
         found = (
             opened.query_experiments()

@@ -19,7 +19,7 @@ from dspy_profiles.cli._output import ACCENT, MUTED, columns, note, out, warn
 from dspy_profiles.cli.profiles._as_env import assigned, raw_values
 from dspy_profiles.cli.profiles._write import rewriting
 from dspy_profiles.cli.secrets._moves import Find, Taken, Way
-from dspy_profiles.cli.secrets._plaintext import definitions, is_clear, names_of, plaintext_keys
+from dspy_profiles.cli.secrets._plaintext import definitions, is_clear, plaintext_keys
 from dspy_profiles.config import Document, Edit, KeyPath, editing, join_key
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, Place, WriteFailed
@@ -32,7 +32,7 @@ __all__ = ["move_all"]
 def move_all(file: Path | None, *, yes: bool) -> bool:
     """Move what can be moved; whether a secret stays in clear that was to be moved."""
     scene = Scene.now(file)
-    names = names_of(scene)
+    names = scene.names
     finds = [find for each in definitions(scene) for find in _finds(each, names)]
     if not finds:
         note(Text("no secret stands in clear", style=MUTED))

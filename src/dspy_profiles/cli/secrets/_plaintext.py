@@ -8,13 +8,7 @@ from dspy_profiles.errors import PlaintextSecret
 from dspy_profiles.profiles import Definition, Freezer, Scene, Source, Table, sections
 from dspy_profiles.secrets import BUILT_IN_SCHEMES, Names, has_reference, is_plaintext, plaintext_in
 
-__all__ = ["definitions", "frozen", "is_clear", "names_of", "plaintext_keys", "refuse_in_clear"]
-
-
-def names_of(scene: Scene) -> Names:
-    """Which keys hold secrets, here."""
-    given = scene.settings
-    return Names.extended(given.texts("secret-keys"), given.texts("not-secret"))
+__all__ = ["definitions", "frozen", "is_clear", "plaintext_keys", "refuse_in_clear"]
 
 
 def definitions(scene: Scene) -> Iterator[Definition]:

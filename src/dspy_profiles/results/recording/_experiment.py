@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from dspy_profiles.config import load_settings, locate
 from dspy_profiles.display import counted
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.profiles import ResolvedProfile
@@ -23,7 +24,7 @@ from dspy_profiles.results.recording._json import clean
 from dspy_profiles.results.recording._lines import JournalWriter, now
 from dspy_profiles.results.store._open import is_usual
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.secrets import Names, remember_secrets
+from dspy_profiles.secrets import remember_secrets
 
 __all__ = ["ExperimentWriter", "begin_journal", "say", "shared_folder"]
 
@@ -140,7 +141,7 @@ def begin_journal(
     shelf: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
 ) -> Journal:
     """This process's journal. After a fork it goes on in one of the child's own."""
-    remember_secrets(Names())
+    remember_secrets(load_settings(locate()).secret_names)
     begun_by = os.getpid()
 
     def first(journal: str) -> bytes:
