@@ -46,7 +46,7 @@ ASKS = """
     import dspy
 
     def ask():
-        text = os.environ["MY_PASSPHRASE"] + " and " + os.environ["SOME_API_KEY"]
+        text = os.environ["MY_BADGE"] + " and " + os.environ["SOME_API_KEY"]
         dspy.Predict("question -> answer")(question=text)
 
     if __name__ == "__main__":
@@ -105,12 +105,12 @@ def program(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     write("by_hand.py", WITH_RECORD)
     write("block.py", WITH_CASSETTE)
     write("test_it.py", TEST)
-    write("pyproject.toml", '[tool.dspy-profiles]\nsecret-keys = ["*_passphrase"]\n')
+    write("pyproject.toml", '[tool.dspy-profiles]\nsecret-keys = ["*_badge"]\n')
 
 
 @pytest.mark.parametrize("words", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
 def test_keys_of_the_environment_are_masked(words: list[str], project: Path) -> None:
-    secrets = {"MY_PASSPHRASE": "canary-correct-horse", "SOME_API_KEY": "canary-battery-staple"}
+    secrets = {"MY_BADGE": "canary-correct-horse", "SOME_API_KEY": "canary-battery-staple"}
     environment = {**os.environ, **secrets}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -131,6 +131,6 @@ def test_keys_of_the_environment_are_masked(words: list[str], project: Path) -> 
     ids=["run", "block", "pytest", "doctor"],
 )
 def test_an_engine_that_ignores_the_client_needs_no_key(words: list[str]) -> None:
-    environment = {**os.environ, "MY_PASSPHRASE": "a", "SOME_API_KEY": "b"}
+    environment = {**os.environ, "MY_BADGE": "a", "SOME_API_KEY": "b"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
