@@ -58,7 +58,7 @@ def _pin(session: Session) -> None:
     choice = Choice(session.profile, session.reason)
     broken_lines(scene.env_files)  # the parent has told of them
     ready = prepare(scene, choice, session.overrides)
-    pin_session(ready, _show_put_aside)
+    pin_session(ready)
     if standing := _standing(session, ready.profile):
         set_process_stages(standing)
     _exit_code.take_over()
@@ -120,10 +120,3 @@ def _save(cassette: "Cassette") -> None:
             cassette.save()
     except ProfileError as error:
         sys.stderr.write(f"dspy-profiles: error: {redact(str(error))}\n")
-
-
-def _show_put_aside(profile: ResolvedProfile, key: str, file: str, line: int) -> None:
-    sys.stderr.write(
-        f"dspy-profiles: {file}:{line} configures {key}, which is put aside: `dspy-profiles run` "
-        f'has this program on the profile "{profile.name}" ({profile.reason})\n'
-    )
