@@ -29,7 +29,8 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
     ...     dspy.Predict("question -> answer")(question="Why?")
 
     Without a name: `DSPY_PROFILE`, the setting `default`, or the profile called "default".
-    Overrides are sections. Leaving the block puts back exactly what was there.
+    In place of a name: a `ResolvedProfile`, also one that another process resolved; secrets are
+    those of this process. Overrides are sections. Leaving the block restores what was there.
 
     With a cassette, what models say is replayed from that file, or recorded there: `cassettes` is
     the mode, "none" to replay alone, "once", "new" or "all" to record.
@@ -39,7 +40,7 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
 
     def __init__(
         self,
-        name: str | None = None,
+        name: str | ResolvedProfile | None = None,
         *,
         cassette: str | os.PathLike[str] | None = None,
         cassettes: str | None = None,
@@ -52,7 +53,9 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
             )
         if overrides:
             overrides = Overrides(overrides)  # some print an error's frames: not with secrets
-            check_overrides(overrides, name or "")  # where it is written, not where it is entered
+            check_overrides(
+                overrides, name if isinstance(name, str) else ""
+            )  # where it is written, not where it is entered
         self._name = name
         self._overrides = overrides
         self._cassette = cassette

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from dspy_profiles.activation._block import profile
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.profiles import Overrides
+from dspy_profiles.profiles import Overrides, ResolvedProfile
 
 __all__ = ["bind", "with_profile"]
 
@@ -24,7 +24,7 @@ Wrap = Callable[[], AbstractContextManager[Any]]
 def with_profile(name: F, /) -> F: ...
 @overload
 def with_profile(
-    name: str | None = None,
+    name: str | ResolvedProfile | None = None,
     *,
     cassette: str | os.PathLike[str] | None = None,
     cassettes: str | None = None,
@@ -42,7 +42,9 @@ def with_profile(
     >>> @with_profile("prod")  # doctest: +SKIP
     ... def answer(question: str) -> str: ...
     """
-    if name is not None and not isinstance(name, str):  # @with_profile, without parentheses
+    if name is not None and not isinstance(
+        name, str | ResolvedProfile
+    ):  # @with_profile, without parentheses
         return cast("Callable[[F], F]", with_profile()(name))
 
     overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
