@@ -43,8 +43,8 @@ def test_it_is_told_once_with_the_line_of_the_call(pinned: dspy.Predict) -> None
 
     (warning,) = told
     assert str(warning.message) == (
-        'profile "own" does not reach this program: it keeps an LM of its own, mock; '
-        "set_lm(None) takes that from it"
+        'profile "own" does not change this program: it has its own LM, mock; '
+        "set_lm(None) removes it"
     )
     assert warning.filename == __file__
 
@@ -53,9 +53,9 @@ def test_an_inner_predictor_a_task_and_a_thread_are_seen(pinned: dspy.Predict) -
     program = dspy.ChainOfThought("question -> answer")
     program.set_lm(lm("other"))
     with profile("own"):
-        with pytest.warns(ProfileWarning, match="keeps an LM of its own"):
+        with pytest.warns(ProfileWarning, match="has its own LM"):
             asyncio.run(program.acall(question="?"))
-        with pytest.warns(ProfileWarning, match="keeps an LM of its own"):
+        with pytest.warns(ProfileWarning, match="has its own LM"):
             dspy.Parallel(num_threads=2, disable_progress_bar=True)(
                 [(pinned, {"question": "?"})] * 2
             )

@@ -1,4 +1,4 @@
-"""`@with_profile`: a profile for a function's own steps, whatever kind of function it is."""
+"""`@with_profile`: a profile for the steps of a function of any kind."""
 
 import functools
 import inspect
@@ -35,9 +35,8 @@ def with_profile(
 ) -> Any:
     """Run a function under a profile, each time that it is called.
 
-    For functions, coroutines, generators and asynchronous ones, methods of every kind, and
-    `dspy.Module` classes. A generator keeps the profile to its own steps: whoever iterates over
-    it never sees it.
+    For functions, coroutines, (async) generators, methods, and `dspy.Module` classes. A generator
+    has the profile in its own steps only: code that iterates over it does not.
 
     >>> @with_profile("prod")  # doctest: +SKIP
     ... def answer(question: str) -> str: ...
@@ -47,8 +46,8 @@ def with_profile(
     ):  # @with_profile, without parentheses
         return cast("Callable[[F], F]", with_profile()(name))
 
-    overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
-    profile(name, **overrides)  # wrong overrides fail here, where they are written
+    overrides = Overrides(overrides)  # a printed frame must show no secret
+    profile(name, **overrides)  # refuses wrong overrides at this line of the program
 
     def block() -> profile:
         return profile(name, cassette=cassette, cassettes=cassettes, **overrides)
@@ -60,9 +59,9 @@ def with_profile(
 
 
 def bind(function: F) -> F:
-    """The function, made to run under today's profile wherever it runs.
+    """Return the function bound to the profile that is active now.
 
-    For threads and pools, which start without it:
+    For threads and pools, which start without one:
 
     >>> pool.submit(bind(answer), "Why?")  # doctest: +SKIP
     """
@@ -102,7 +101,7 @@ def _decorated(function: Any, block: Wrap) -> Any:
 
 
 def _called(function: Any) -> Any:
-    """What runs: of an object with `__call__`, that method."""
+    """Return the function that runs: of an object with `__call__`, that method."""
     while isinstance(function, functools.partial):
         function = function.func
     if inspect.isroutine(function) or isinstance(function, type):
