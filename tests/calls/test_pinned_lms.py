@@ -68,7 +68,7 @@ def test_it_is_told_also_where_the_cache_answers(
     program = dspy.Predict("question -> answer")
     program.set_lm(lm_of(asked, cache=True))
     program(question="?")
-    with profile("own"), pytest.warns(ProfileWarning, match="own, own/model;"):
+    with profile("own"), pytest.warns(ProfileWarning, match="own LM, own/model;"):
         program(question="?")
     assert asked.made == 1
 
@@ -80,7 +80,7 @@ def test_a_loaded_program_is_told_of_before_its_lm_fails(tmp_path: Path) -> None
     loaded = dspy.Predict("question -> answer")
     loaded.load(tmp_path / "program.json")
 
-    told = pytest.warns(ProfileWarning, match="own, nobody/model;")
+    told = pytest.warns(ProfileWarning, match="own LM, nobody/model;")
     with profile("own"), told, pytest.raises(Exception, match="nobody"):
         loaded(question="?")
 
