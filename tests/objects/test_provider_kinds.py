@@ -12,6 +12,8 @@ from dspy_profiles import ProfileError, lm, plugins, profile
 from dspy_profiles.errors import ProviderError
 from dspy_profiles.objects.engines import ProfileProvider
 
+pytestmark = pytest.mark.usefixtures("clean_dspy")
+
 MODULE = """
 import dspy
 from dspy.clients.provider import Provider
