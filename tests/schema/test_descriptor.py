@@ -11,6 +11,7 @@ import pytest
 
 from dspy_profiles import schema as dspy_api
 from dspy_profiles.schema import _cache, check
+from dspy_profiles.schema.reader import _locate
 
 PYTHONPATH = os.environ.get("PYTHONPATH", "")
 ASK = """
@@ -234,7 +235,7 @@ def test_a_broken_install_is_permissive_where_it_is_broken(fake_dspy, profile, g
 def test_without_metadata_the_version_is_the_source_s_own(fake_dspy):
     shutil.rmtree(fake_dspy / "dspy-9.8.dist-info")
     version = dspy_api.describe(fake_dspy)["version"]
-    others = dspy_api._locate.distribution("dspy", sys.path)[1]
+    others = _locate.distribution("dspy", sys.path)[1]
     assert version == (others or "9.9")
 
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._toml_extents import extent as extent
     from dspy_profiles.config._write import locked as locked
     from dspy_profiles.config._write import replace_file as replace_file
+    from dspy_profiles.config._write import write_atomically as write_atomically
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
@@ -68,6 +69,6 @@ else:
             "_toml": "Statement inside statements",
             "_toml_edit": "renamed",
             "_toml_extents": "comment_start extent",
-            "_write": "locked replace_file",
+            "_write": "locked replace_file write_atomically",
         },
     )
