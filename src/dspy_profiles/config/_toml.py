@@ -1,13 +1,28 @@
-"""Where each statement stands in the text of a TOML file: what tomli does not tell."""
+"""The text of a TOML file: its statements, their lines and their quotes, which tomli omits."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dspy_profiles.config._keys import KeyPath
-from dspy_profiles.config._toml_quotes import unquoted
+import tomli
 
-__all__ = ["Statement", "inside", "items", "statements"]
+from dspy_profiles.config._keys import KeyPath, join_key
+
+__all__ = [
+    "Statement",
+    "comment_start",
+    "extent",
+    "inside",
+    "is_blank_before",
+    "items",
+    "line_end",
+    "line_start",
+    "name_as",
+    "own_end",
+    "quoted_as",
+    "statements",
+    "unquoted",
+]
 
 
 class Statement(NamedTuple):
@@ -107,3 +122,80 @@ def _value_end(text: str, at: int) -> int:
         if not depth:
             return at
         at = _end(_FILLER, text, at)
+
+
+def line_start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def line_end(text: str, at: int) -> int:
+    return text.find("\n", at) + 1 or len(text)
+
+
+def is_blank_before(text: str, at: int) -> bool:
+    """Whether the line above is blank; above the first line nothing is."""
+    return not text[line_start(text, at - 1) : at].strip() if at else True
+
+
+def comment_start(text: str, at: int) -> int:
+    """Where the comment right above a line begins, or else the line itself."""
+    while at:
+        above = line_start(text, at - 1)
+        line = text[above:at].lstrip()
+        if not line.startswith("#") or line.startswith("#:"):  # that one is about the whole file
+            break
+        at = above
+    return at
+
+
+def own_end(text: str, at: int) -> int:
+    """Where a section ends whose last statement ends at `at`.
+
+    Comments right below are its own, unless they run into the next section: then they are its.
+    """
+    end = line_end(text, at)
+    comments = _COMMENTS.match(text, end)
+    if comments is None:
+        return end
+    below = comments.end()
+    is_blank_below = not text[below : line_end(text, below)].strip()
+    return below if is_blank_below else end
+
+
+def extent(text: str, row: Statement, rows: list[Statement]) -> tuple[int, int]:
+    """The lines of a statement; for a header, those of its section."""
+    start = line_start(text, row.start)
+    if row.value is not None:
+        return start, line_end(text, row.end)
+    headers = (other.start for other in rows if other.value is None and other.start > row.start)
+    below = min(headers, default=len(text))
+    return start, own_end(text, max(o.end for o in rows if row.start <= o.start < below))
+
+
+_COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*(?:\n|\Z))+")
+
+
+def unquoted(part: str) -> str:
+    """What a key, or a string on one line, says."""
+    if part[0] == '"' and "\\" in part:
+        name: str = tomli.loads(f"key = {part}")["key"]
+        return name
+    return part[1:-1] if part[0] in "\"'" else part
+
+
+def quoted_as(old: str, new: str) -> str:
+    """A value; a string in single quotes where the old one stood in them, and they can hold it."""
+    if new[:1] != '"' or old[:1] != "'" or old[:3] == "'''":
+        return new
+    plain = unquoted(new)
+    return f"'{plain}'" if _LITERAL.fullmatch(plain) else new
+
+
+def name_as(old: str, name: str) -> str:
+    """A part of a key, in the quotes of the old one."""
+    new = join_key((name,))
+    needs_none = old[0] in "\"'" and new[0] != '"'
+    return quoted_as(old, f'"{new}"' if needs_none else new)
+
+
+_LITERAL = re.compile(r"[^'\x00-\x08\n-\x1f\x7f]*")

@@ -8,16 +8,20 @@ import re
 from collections.abc import Callable
 
 from dspy_profiles.config._keys import KeyPath, join_key
-from dspy_profiles.config._toml import Statement, inside, items, statements
-from dspy_profiles.config._toml_extents import (
+from dspy_profiles.config._toml import (
+    Statement,
     comment_start,
     extent,
+    inside,
     is_blank_before,
+    items,
     line_end,
     line_start,
+    name_as,
     own_end,
+    quoted_as,
+    statements,
 )
-from dspy_profiles.config._toml_quotes import name_as, quoted_as
 
 __all__ = [
     "copied",
