@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Parameter = dict[str, Any]
     Description = dict[str, Any]
 
-__all__ = ["describe_target", "inherits", "method"]
+__all__ = ["describe_target", "inherits"]
 
 MODELS = {"pydantic.BaseModel", "pydantic.main.BaseModel"}
 
@@ -97,16 +97,6 @@ def _constructor(reader: Reader, order: list[Target]) -> _Signature:
         if strange:  # attrs and the like write constructors too
             return _unread(f"{target.path} is decorated with {strange[0]}")
     return _Signature([])
-
-
-def method(reader: Reader, target: Target, name: str) -> "list[Parameter] | None":
-    """The parameters of a method, own or inherited."""
-    for owner in lineage(reader, target):
-        if isinstance(owner.node, ast.ClassDef) and owner.module is not None:
-            node = _method(owner.node, name)
-            if node is not None:
-                return declared(reader, owner.module, node, bound=True)
-    return None
 
 
 def _metaclass(reader: Reader, order: list[Target]) -> str | None:
