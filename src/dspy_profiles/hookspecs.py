@@ -7,7 +7,7 @@ from typing import Any
 import pluggy
 
 # `profile` is a `dspy_profiles.ResolvedProfile`, which stands above this module.
-hookspec = pluggy.HookspecMarker("dspy_profiles")
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker("dspy_profiles")
 
 
 @hookspec

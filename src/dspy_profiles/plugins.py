@@ -25,7 +25,7 @@ __all__ = [
 GROUP = "dspy_profiles"
 MEND = "mend or uninstall the package that registers it"
 
-hookimpl = pluggy.HookimplMarker("dspy_profiles")
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("dspy_profiles")
 
 _lock = ProcessLock()
 _manager: "Manager | None" = None

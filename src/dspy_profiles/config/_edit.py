@@ -51,7 +51,7 @@ class Edit:
     """A file's text and data as they will be once the block ends."""
 
     def __init__(self, document: Document) -> None:
-        self.text = document.text
+        self.text: str = document.text
         self.data: dict[str, Any] = deepcopy(document.data)
         self._document = document
 

@@ -68,7 +68,7 @@ class Secret:
 
     def __init__(self, value: str | None, source: str) -> None:
         self._value = value
-        self.source = source
+        self.source: str = source
 
     def reveal(self) -> str:
         if self._value is None:
