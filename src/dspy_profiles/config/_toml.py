@@ -26,12 +26,12 @@ __all__ = [
 
 
 class Statement(NamedTuple):
-    """A table's header, or a key and its value, and where in the text it stands."""
+    """A table's header, or a key and its value, with their positions in the text."""
 
-    table: KeyPath  # what it stands in: the path of a header, or of an inline table
+    table: KeyPath  # the path of the header or inline table around it
     path: KeyPath
-    parts: list[tuple[int, int]]  # where the last parts of `path` are written here
-    value: int | None  # where the value begins; None for a header
+    parts: list[tuple[int, int]]  # positions of the parts of `path` that are written here
+    value: int | None  # start of the value; None for a header
     start: int
     end: int
     line: int
@@ -39,7 +39,7 @@ class Statement(NamedTuple):
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """Every statement of a text that tomli has accepted, in order."""
+    """Yield every statement, in order, of a text that tomli has accepted."""
     at, line = 0, 1
     table: KeyPath = ()
     while head := _HEAD.match(text, begin := _end(_BLANK, text, at)):
@@ -55,7 +55,7 @@ def statements(text: str) -> Iterator[Statement]:
 
 
 def inside(text: str, row: Statement) -> Iterator[Statement]:
-    """The keys of the inline table that is this statement's value, if it is one."""
+    """Yield the keys of the inline table that is this statement's value, if it is one."""
     if row.value is None or text[row.value] != "{":
         return
     at = row.value + 1
@@ -66,7 +66,7 @@ def inside(text: str, row: Statement) -> Iterator[Statement]:
 
 
 def items(text: str, row: Statement) -> Iterator[tuple[int, int]]:
-    """Where the items of the list stand that is this statement's value, if it is one."""
+    """Yield the positions of the items of the list that is this statement's value, if it is one."""
     if row.value is None or text[row.value] != "[":
         return
     at = _end(_FILLER, text, row.value + 1)
@@ -87,16 +87,16 @@ _FILLER = re.compile(r"(?:[ \t\r\n,=]++|#[^\n]*+)*+")
 _SCALAR = re.compile(
     r'''"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}+|"(?:[^"\\]|\\.)*+"'''
     r"""|'{3}(?:[^']|'(?!''))*+'{3,5}+|'[^']*+'"""
-    r"|[\w.:+-]++(?:[ ]\d[\w.:+-]*+)?+",  # a date and its time may stand apart
+    r"|[\w.:+-]++(?:[ ]\d[\w.:+-]*+)?+",  # a space can separate a date and its time
     re.DOTALL,
 )
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
-    if found is None:
+    match = pattern.match(text, at)
+    if match is None:
         raise ValueError(f"no value at {at}")
-    return found.end()
+    return match.end()
 
 
 def _statement(text: str, head: re.Match[str], table: KeyPath, line: int) -> Statement:
@@ -133,25 +133,27 @@ def line_end(text: str, at: int) -> int:
 
 
 def is_blank_before(text: str, at: int) -> bool:
-    """Whether the line above is blank; above the first line nothing is."""
+    """Return whether the line above is blank; True for the first line."""
     return not text[line_start(text, at - 1) : at].strip() if at else True
 
 
 def comment_start(text: str, at: int) -> int:
-    """Where the comment right above a line begins, or else the line itself."""
+    """Return the start of the comment right above a line, or of the line."""
     while at:
         above = line_start(text, at - 1)
         line = text[above:at].lstrip()
-        if not line.startswith("#") or line.startswith("#:"):  # that one is about the whole file
+        if not line.startswith("#") or line.startswith(
+            "#:"
+        ):  # `#:` is a comment for the whole file
             break
         at = above
     return at
 
 
 def own_end(text: str, at: int) -> int:
-    """Where a section ends whose last statement ends at `at`.
+    """Return the end of a section whose last statement ends at `at`.
 
-    Comments right below are its own, unless they run into the next section: then they are its.
+    Comments right below belong to it, unless they touch the next section.
     """
     end = line_end(text, at)
     comments = _COMMENTS.match(text, end)
@@ -163,7 +165,7 @@ def own_end(text: str, at: int) -> int:
 
 
 def extent(text: str, row: Statement, rows: list[Statement]) -> tuple[int, int]:
-    """The lines of a statement; for a header, those of its section."""
+    """Return the lines of a statement; for a header, those of its section."""
     start = line_start(text, row.start)
     if row.value is not None:
         return start, line_end(text, row.end)
@@ -176,7 +178,7 @@ _COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*(?:\n|\Z))+")
 
 
 def unquoted(part: str) -> str:
-    """What a key, or a string on one line, says."""
+    """Return the value of a key, or of a string on one line."""
     if part[0] == '"' and "\\" in part:
         name: str = tomli.loads(f"key = {part}")["key"]
         return name
@@ -184,7 +186,7 @@ def unquoted(part: str) -> str:
 
 
 def quoted_as(old: str, new: str) -> str:
-    """A value; a string in single quotes where the old one stood in them, and they can hold it."""
+    """Return the new value, in single quotes if the old one has them and they can hold it."""
     if new[:1] != '"' or old[:1] != "'" or old[:3] == "'''":
         return new
     plain = unquoted(new)
@@ -192,7 +194,7 @@ def quoted_as(old: str, new: str) -> str:
 
 
 def name_as(old: str, name: str) -> str:
-    """A part of a key, in the quotes of the old one."""
+    """Return a part of a key in the quotes of the old one."""
     new = join_key((name,))
     needs_none = old[0] in "\"'" and new[0] != '"'
     return quoted_as(old, f'"{new}"' if needs_none else new)
