@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dspy_profiles.config import Document, load, locked, replace_file
-from dspy_profiles.errors import InvalidFile, Place, WriteFailed
+from dspy_profiles.config import Document, load, locked, replace_file, write_atomically
+from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["TextEdit", "new_file", "rewriting", "write_new"]
 
@@ -47,8 +47,8 @@ def write_new(path: Path, text: str, *, overwrite: bool) -> None:
 @contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """A file that is there once the block has ended, whole, or not at all."""
-    target = Path(os.path.realpath(path.expanduser()))
-    place = Place(path)
+    path = path.expanduser()
+    target, place = Path(os.path.realpath(path)), Place(path)
     if target.is_dir():
         raise InvalidFile("this is a folder", "name a file", place)
     if target.exists() and not target.is_file():  # to replace a device would take it from everybody
@@ -56,23 +56,8 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     with locked(target, PATIENCE):
         if target.exists() and not overwrite:
             raise _taken(place)
-        draft = target.with_name(f".{target.name}.tmp")
-        try:
-            draft.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                draft.chmod(target.stat().st_mode & 0o777)
-            draft.replace(target)
-        except OSError as error:
-            why = error.strerror or str(error)
-            hint = "make room, or look at the rights of the folder"
-            raise WriteFailed(f"this file could not be written: {why}", hint, place) from error
-        finally:
-            draft.unlink(missing_ok=True)
+        with write_atomically(path) as file:
+            yield file
 
 
 def _taken(place: Place) -> InvalidFile:

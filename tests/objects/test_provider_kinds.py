@@ -10,7 +10,9 @@ import pytest
 
 from dspy_profiles import ProfileError, lm, plugins, profile
 from dspy_profiles.errors import ProviderError
-from dspy_profiles.objects.engines import ProfileProvider
+from dspy_profiles.objects import ProfileProvider
+
+pytestmark = pytest.mark.usefixtures("clean_dspy")
 
 MODULE = """
 import dspy

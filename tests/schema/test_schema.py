@@ -5,11 +5,10 @@ import os
 import shutil
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 
-from dspy_profiles.schema import profiles_schema, settings_schema
+from dspy_profiles.schema import profiles_schema
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -181,38 +180,13 @@ def test_the_words_are_those_of_the_docstrings(schema):
 
 
 def test_without_dspy_the_schema_is_open(tmp_path):
-    from dspy_profiles.schema import describe
+    from dspy_profiles.schema._describe import describe
 
     schema = profiles_schema(describe(tmp_path))
     jsonschema.Draft4Validator.check_schema(schema)
     validator = jsonschema.Draft4Validator(schema)
     assert validator.is_valid(toml('[a.lm]\nx = 1\n[a.settings]\ny = 1\n[a.rm]\nclass = "a.b"'))
     assert not validator.is_valid(toml("[a.nonsense]\nx = 1"))
-
-
-def test_suite_settings_have_a_schema_too():
-    schema = settings_schema(
-        [
-            ("store", str, "Where results go.", None),
-            ("jobs", int, "How many.", 4),
-            ("auto", bool, "At once.", False),
-            ("paths", list, "Folders.", ()),
-            ("folder", Path, "One.", None),
-            ("rate", "float", "By name.", 0.5),
-            ("mode", {"kind": "literal", "values": ["once", "all"]}, "Which.", "once"),
-            ("free", object, "", None),
-        ]
-    )
-    jsonschema.Draft4Validator.check_schema(schema)
-    validator = jsonschema.Draft4Validator(schema)
-    assert validator.is_valid({"store": "file:x", "jobs": 2, "rate": 1, "mode": "all", "free": []})
-    assert schema["properties"]["jobs"] == {
-        "type": "integer",
-        "description": "How many.",
-        "default": 4,
-    }
-    for wrong in ({"jobs": "x"}, {"unknown": 1}, {"mode": "x"}, {"paths": 1}, {"folder": 1}):
-        assert not validator.is_valid(wrong)
 
 
 @pytest.mark.slow

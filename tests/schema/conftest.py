@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles import schema as dspy_api
 from dspy_profiles.profiles import Origin, ResolvedProfile, Table, leaves
+from dspy_profiles.schema._describe import describe
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def installed():
     spec = importlib.util.find_spec("dspy")
     assert spec is not None
     assert spec.origin is not None
-    return dspy_api.describe(Path(spec.origin).parents[1])
+    return describe(Path(spec.origin).parents[1])
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from dspy_profiles import ProfileError, embedder, lm, profile, resolve
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
 from dspy_profiles.objects import _build as build
 
+pytestmark = pytest.mark.usefixtures("clean_dspy")
+
 
 @pytest.fixture
 def profiles(write: Any, project: Path) -> Any:

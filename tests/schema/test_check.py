@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dspy_profiles import schema as dspy_api
 from dspy_profiles.errors import Place
 from dspy_profiles.schema import check, check_value, known_keys
+from dspy_profiles.schema._describe import describe
 from dspy_profiles.schema._sections import near_miss
 
 M = {"model": "openai/gpt-4o-mini"}
@@ -700,7 +700,7 @@ def test_a_deprecated_class_and_parameter_are_named(installed, profile, files):
 
 
 def test_without_dspy_only_our_own_shape_is_checked(profile, tmp_path):
-    nothing = dspy_api.describe(tmp_path)
+    nothing = describe(tmp_path)
     values = {"lm": M | {"anything": 1, "temprature": 2}, "settings": {"what": 1}, "nope": {}}
     findings = check(profile(values), nothing)
     assert findings[0].severity == "warning"
