@@ -114,7 +114,7 @@ def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
             lm,
             provider=provider,
             rollout=call.legacy.get("rollout_id", call.kwargs.get("rollout_id")),
-            offline=_is_offline(engine, lm),
+            offline=_dspy.is_offline(lm, engine),
         )
         made = (AsyncEngineProxy if asynchronous else EngineProxy)(
             engine, ours, (*stages, _SHOWING)
@@ -153,13 +153,6 @@ def _delaying(delay: Callable[..., Any]) -> Callable[..., Any]:
         return 0.0 if replayed else delay(error, attempt)
 
     return delayed
-
-
-def _is_offline(engine: object, lm: object) -> bool:
-    """Whether it says of itself that it asks nobody, as `mock` does, or is DSPy's own dummy."""
-    inner = getattr(engine, "engine", engine)  # the asynchronous side of one
-    said = (getattr(each, "offline", False) for each in (lm, inner))
-    return any(each is True for each in said) or _dspy.is_dummy(engine)
 
 
 def _tap_embedder() -> None:
