@@ -1,10 +1,9 @@
 """Whom a call belongs to: a test, or a fixture that outlives tests. Each has stages of its own."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dspy_profiles.calls import FORCED, Guard, Meter, Stage, Usage, total
-from dspy_profiles.calls.budget import Account, Budget, Tally
+from dspy_profiles.calls.budget import Account, Accounts, Tally
 from dspy_profiles.calls.cassettes import Cassette, stages_for
 from dspy_profiles.config import Budgets, Limits
 
@@ -46,15 +45,7 @@ class Scopes:
     all: list[Scope] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # Places in the file that all processes share: they read the same budgets.
-        named = [("this session", self.budgets.session)] + [
-            (f'the profile "{name}"', limits) for name, limits in self.budgets.profiles.items()
-        ]
-        self._shared = {
-            name: Account(name, limits, self.tally, place)
-            for place, (name, limits) in enumerate(named)
-            if limits
-        }
+        self._accounts = Accounts("this session", self.budgets, self.tally)
 
     def open(
         self,
@@ -71,19 +62,12 @@ class Scopes:
             stages.append(Guard(name, forced_by, FORCED_HINT))
         elif self.live_blocked_by is not None:
             stages.append(Guard(name, self.live_blocked_by, HINT))
-        accounts = list(self._accounts(name, profile, limits))
-        if accounts:
-            stages.append(Budget(accounts))
+        own = [Account(name, limits)] if limits else []
+        if (budget := self._accounts.stage(profile, *own)) is not None:
+            stages.append(budget)
         made = Scope(name, profile, tuple(stages), meter, cassette)
         self.all.append(made)
         return made
-
-    def _accounts(self, name: str, profile: str, limits: Limits | None) -> Iterator[Account]:
-        if limits:
-            yield Account(name, limits)
-        for shared in (f'the profile "{profile}"', "this session"):
-            if shared in self._shared:
-                yield self._shared[shared]
 
     def by_profile(self) -> dict[str, Usage]:
         """What was used under each profile in this process."""

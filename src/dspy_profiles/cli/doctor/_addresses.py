@@ -71,9 +71,11 @@ class Surroundings:
 def route(built: "Built", around: Surroundings, names: Names) -> Route:
     """The way of this profile's requests. Sends nothing."""
     profile, provider = built.profile, built.provider
-    if getattr(provider.engine, "offline", False):
-        return Route("offline", offline=True)
+    from dspy_profiles._dspy import is_offline  # imports DSPy
+
     lm = built.values.get("lm")
+    if is_offline(lm):
+        return Route("offline", offline=True)
     model = getattr(lm, "model", None)
     known = _known(model) if isinstance(model, str) else None
     own = provider.engine is not None or provider.whole is not None

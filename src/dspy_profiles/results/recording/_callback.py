@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dspy_profiles import _dspy
 from dspy_profiles.results.recording import _dspy_objects
 from dspy_profiles.results.recording._callback_base import opened, safely, span_in
 from dspy_profiles.results.recording._evaluate_hooks import Optimizing
@@ -172,7 +173,7 @@ def _account(entry: Mapping[str, Any], lm: Any) -> dict[str, Any]:
         cached = False
     else:
         cached = True if cost is not None else None
-    if cached or replayed or _dspy_objects.is_offline(lm):
+    if cached or replayed or _dspy.is_offline(lm):
         cost = 0.0
     known = {key: value for key, value in (usage or {}).items() if value is not None}
     said = {"usage": known or None, "cost": cost, "cached": cached, "replayed": replayed}

@@ -18,7 +18,6 @@ __all__ = [
     "example_inputs",
     "example_labels",
     "history_entry",
-    "is_offline",
     "lm_arguments",
     "named_modules",
     "predictors",
@@ -56,21 +55,6 @@ def history_entry(lm: Any, outputs: Any) -> Mapping[str, Any]:
             ):
                 return entry
     return {}
-
-
-def is_offline(lm: Any) -> bool:
-    """Whether it asks nobody, as `mock` and DSPy's own dummy do: its calls cost nothing."""
-    engine = getattr(lm, "_engine_spec", None)
-    if getattr(engine, "offline", False) is True or getattr(lm, "offline", False) is True:
-        return True
-    kind = type(engine)
-    known = _dummies.get(kind)
-    if known is None:
-        known = _dummies[kind] = _dspy.is_dummy(engine)
-    return known
-
-
-_dummies: dict[type, bool] = {}
 
 
 def lm_arguments(lm: Any, given: Any) -> dict[str, Any]:
