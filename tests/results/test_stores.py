@@ -402,7 +402,7 @@ class TestScores:
 
     @pytest.mark.parametrize("named", [1, "1", "bogus"])
     def test_one_of_no_trial_is_refused(self, store: Store, lm: Any, named: Any) -> None:
-        refused = pytest.raises(ProfileError, match="is no trial.*\n.*hint: a Trial, or its id")
+        refused = pytest.raises(ProfileError, match="is not a trial\n.*hint: pass a Trial")
         with record("a run", store=store) as exp, refused:
             exp.score("m", 1, trial=named)
         assert store.query_trials(exp.id) == []
