@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from dspy_profiles.activation._prepare import prepare as prepare
     from dspy_profiles.activation._session import Pin as Pin
     from dspy_profiles.activation._session import add_listener as add_listener
-    from dspy_profiles.activation._session import forget_pins as forget_pins
     from dspy_profiles.activation._session import innermost_pin as innermost_pin
     from dspy_profiles.activation._session import pin_session as pin_session
     from dspy_profiles.activation._session import remove_listener as remove_listener
@@ -42,7 +41,7 @@ else:
             "_lm": "embedder lm",
             "_cache": "CACHE",
             "_prepare": "Prepared findings prepare",
-            "_session": "Pin add_listener forget_pins innermost_pin pin_session remove_listener",
+            "_session": "Pin add_listener innermost_pin pin_session remove_listener",
             "_stages": "set_process_stages stages_for_block",
         },
     )

@@ -158,7 +158,7 @@ def _values(ready: Prepared, tape: "BlockCassette | None") -> Mapping[str, Any]:
         return ready.values
     import dspy
 
-    from dspy_profiles.activation import _session
+    from dspy_profiles.activation._session import SESSION
     from dspy_profiles.activation._stages import by_rank
     from dspy_profiles.calls import STAGES
 
@@ -167,7 +167,7 @@ def _values(ready: Prepared, tape: "BlockCassette | None") -> Mapping[str, Any]:
         values["callbacks"] = added_up(dspy.settings.callbacks, ready.callbacks)
     if tape is not None:
         values.update(tape.settings())
-    if ready.guard is not None and _session.innermost_pin() is None:  # a session has its own
+    if ready.guard is not None and SESSION.innermost() is None:  # a session has its own
         around = values.get(STAGES) or dspy.settings.get(STAGES, ())
         values[STAGES] = by_rank([*(s for s in around if s is not ready.guard), ready.guard])
     return values
@@ -175,12 +175,12 @@ def _values(ready: Prepared, tape: "BlockCassette | None") -> Mapping[str, Any]:
 
 def _is_outermost() -> bool:
     """Whether no block and no session is around. What was configured is neither: it has no end."""
-    from dspy_profiles.activation import _session  # imports DSPy
+    from dspy_profiles.activation._session import SESSION  # imports DSPy
 
     variable = _variable()
     if variable is None:
         return current_profile() is None
-    return ACTIVE not in variable.get() and _session.innermost_pin() is None
+    return ACTIVE not in variable.get() and SESSION.innermost() is None
 
 
 def _let_out(error: BaseException | None, *, is_outermost: bool) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dspy_profiles import _dspy
-from dspy_profiles.activation import _session
 from dspy_profiles.activation._cache import CACHE
 from dspy_profiles.activation._overlay import added_up
 from dspy_profiles.activation._prepare import Prepared
+from dspy_profiles.activation._session import SESSION, Pin
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.profiles import Overrides, ResolvedProfile
 
@@ -25,7 +25,7 @@ class Configured:
         ready: Prepared,
         before: dict[str, Any] | None = None,
         ours: Mapping[str, Any] | None = None,
-        pin: _session.Pin | None = None,
+        pin: Pin | None = None,
     ) -> None:
         self.profile: ResolvedProfile = ready.profile
         self.way_back = before or {}
@@ -79,12 +79,12 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     """
     overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
     ready = CACHE.get(name, overrides)
-    pinned = _session.innermost_pin()
+    pinned = SESSION.innermost()
     if pinned is not None and pinned.ready is ready:  # none was named: it is in force already
         return Configured(ready)
     # Our own doors pass the pin; the default profile, the lowest of levels, lies beneath it.
     if pinned is not None and not ready.is_default:
-        return Configured(ready, pin=_session.pin_session(ready))
+        return Configured(ready, pin=SESSION.pin(ready))
     config = _config()
     values = dict(ready.values)
     if ready.is_default:

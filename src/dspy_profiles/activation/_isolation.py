@@ -5,7 +5,7 @@ from typing import Any
 import dspy
 
 from dspy_profiles import _dspy
-from dspy_profiles.activation import _session
+from dspy_profiles.activation._session import SESSION, Pin
 from dspy_profiles.calls import STAGES
 from dspy_profiles.objects import kept_lms, start_engines_afresh
 
@@ -19,7 +19,7 @@ class Configuration:
     """What is configured at one moment: settings with what is in them, overrides, the owner."""
 
     def __init__(self) -> None:
-        self.settings = _session.unpinned_settings()
+        self.settings = SESSION.unpinned_settings()
         self.settings.pop(STAGES, None)  # whoever stands them takes them away
         self.inside = {
             key: _Kept(value) for key, value in self.settings.items() if isinstance(value, _MUTABLE)
@@ -28,13 +28,13 @@ class Configuration:
         self.overrides = None if variable is None else variable.get()
         self.owner = _dspy.owner()
 
-    def restore(self, pins: tuple[_session.Pin, ...]) -> None:
+    def restore(self, pins: tuple[Pin, ...]) -> None:
         """Have this configured again, and of the pins only these in force."""
         for kept in self.inside.values():
             kept.restore()
-        now = _session.unpinned_settings()
+        now = SESSION.unpinned_settings()
         stages = {STAGES: now[STAGES]} if STAGES in now else {}
-        _session.restore({**self.settings, **stages}, pins)
+        SESSION.restore({**self.settings, **stages}, pins)
         variable = _dspy.block_overrides()
         if variable is not None and variable.get() is not self.overrides:
             variable.set(self.overrides)
@@ -63,7 +63,7 @@ class Isolation:
     """Begins with an empty cache that is in memory alone; `end` puts all back that was before."""
 
     def __init__(self) -> None:
-        self._pins: tuple[_session.Pin, ...] | None = _session.pins()
+        self._pins: tuple[Pin, ...] | None = SESSION.pins
         self._before = Configuration()
         self._histories = [_Kept(each) for each in _histories(self._before)]
         self._cache = vars(dspy).get("cache", _MISSING)
@@ -72,7 +72,7 @@ class Isolation:
         )
         start_engines_afresh()
 
-    def end(self, keep: _session.Pin | None = None) -> None:
+    def end(self, keep: Pin | None = None) -> None:
         """Put everything back, but for this pin. A second time does nothing."""
         if self._pins is None:
             return

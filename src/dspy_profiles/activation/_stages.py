@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dspy_profiles import _dspy
-from dspy_profiles.activation import _session
+from dspy_profiles.activation._session import SESSION
 from dspy_profiles.calls import STAGES, Stage, install
 
 __all__ = ["by_rank", "set_process_stages", "stages_for_block"]
@@ -45,7 +45,7 @@ def stages_for_block(stages: Sequence[Stage], *, only_over_others: bool = False)
         yield
         return
     previous = variable.get()
-    ours = type(previous)({**_session.follow(previous), STAGES: by_rank(stages)})
+    ours = type(previous)({**SESSION.refreshed(previous), STAGES: by_rank(stages)})
     variable.set(ours)
     try:
         yield
