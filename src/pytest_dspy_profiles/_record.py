@@ -46,7 +46,7 @@ class SessionBook:
     def witness(self) -> "TrialRecorder":
         from dspy_profiles.results.recording import WorkerJournal
 
-        return TrialRecorder(WorkerJournal(self._book.store.shelf, self._book.id))
+        return TrialRecorder(WorkerJournal(self._book.store.storage, self._book.id))
 
     def close(
         self, exit_code: int, stopped_by: BaseException | None, faults: Mapping[str, Any]

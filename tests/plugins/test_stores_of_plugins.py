@@ -7,7 +7,7 @@ import pytest
 
 from dspy_profiles import plugins
 from dspy_profiles.errors import ProviderError, StoreError
-from dspy_profiles.results import open_store
+from dspy_profiles.results import BaseStore, open_store, record
 from dspy_profiles.secrets import remember
 
 
@@ -57,16 +57,37 @@ def test_an_import_path_is_imported_when_its_scheme_is_opened(serve, write, monk
         "house_stores.py",
         """
         from dspy_profiles.results import open_store
-        def shelf(rest, folder):
+        def storage(rest, folder):
             return open_store(f"memory:{rest}")
         """,
     )
     monkeypatch.syspath_prepend(project)
-    serve({"shelf": "house_stores:shelf"})
+    serve({"storage": "house_stores:storage"})
     open_store("memory:")
     assert "house_stores" not in sys.modules
-    assert open_store("shelf:one").url == "memory:one"
+    assert open_store("storage:one").url == "memory:one"
     del sys.modules["house_stores"]
+
+
+def test_a_store_may_derive_from_the_base_of_all_stores(serve, project):
+    class Cloud(BaseStore):
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+
+    cloud = Cloud("cloud:team", open_store(f"file:{project / 'cloud'}").storage)
+    serve({"cloud": lambda rest, folder: cloud})
+    with record("a run", store="cloud:team") as exp:
+        exp.score("accuracy", 1)
+    with open_store("cloud:team") as store:
+        assert store is cloud
+        assert [found.score for found in store.query_experiments(status="done")] == [1.0]
+        assert store.query_trials(exp.id, kind="test") == []
+        assert (store.recover(), store.rebuild(), list(store.verify(exp.id))) == ([], 1, [])
+        with pytest.raises(TypeError, match=r"query_experiments\(\) got an .* argument 'score'"):
+            store.query_experiments(score=1)
+    assert cloud.closed == 1
 
 
 def test_it_may_replace_a_built_in_one(serve):

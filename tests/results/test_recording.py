@@ -207,7 +207,7 @@ def test_a_record_that_was_removed_meanwhile_is_said_to_be_lost_and_leaves_nothi
     url: str, capsys: pytest.CaptureFixture[str], project: Path
 ) -> None:
     with record("a run", store=url) as exp:
-        folder = Path(exp.store.shelf.root)
+        folder = Path(exp.store.storage.root)
         shutil.rmtree(folder)
     said = capsys.readouterr().err
     assert said == 'dspy-profiles: "a run" is lost: its journals were removed meanwhile\n'

@@ -49,7 +49,7 @@ def with_password(url: str, password: str) -> str:
 def test_a_relative_file_starts_at_the_working_directory(project: Path) -> None:
     store = open_store("sqlite:sub/results.db")
     assert store.url == f"sqlite:{project}/sub/results.db"
-    assert store.shelf.root == project / "sub" / "results.db.journals"
+    assert store.storage.root == project / "sub" / "results.db.journals"
     with record("a run", store=store):
         pass
     assert (project / "sub" / "results.db").exists()
@@ -257,7 +257,7 @@ class TestAServerThatGoesAway:
                 program(question="Why?")
         assert "recorded but not archived: the database failed: " in capfd.readouterr().err
         server.comes_back()
-        shutil.rmtree(store.shelf.root / "experiments" / before.id)
+        shutil.rmtree(store.storage.root / "experiments" / before.id)
         assert [each.id for each in open_store(server.url).query_experiments()] == [
             exp.id,  # of its journals
             before.id,
@@ -406,7 +406,7 @@ class TestPasswords:
             program(question="hunter3333")
         store = exp.store
         assert store.verify(exp.id) == []
-        files = [path for path in store.shelf.root.rglob("*") if path.is_file()]
+        files = [path for path in store.storage.root.rglob("*") if path.is_file()]
         assert files
         assert not [path for path in files if b"hunter3333" in path.read_bytes()]
         assert "********" in str(store.query_trials(exp.id)[0].inputs)
@@ -454,7 +454,7 @@ def test_a_schema_of_its_own_is_a_store_of_its_own(cluster: Any, lm: Any) -> Non
         pass
     assert [each.id for each in open_store(team).query_experiments()] == [exp.id]
     assert open_store(url).query_experiments() == []
-    shutil.rmtree(exp.store.shelf.root)
+    shutil.rmtree(exp.store.storage.root)
     assert [each.id for each in open_store(team).query_experiments()] == [exp.id]
 
 

@@ -45,7 +45,7 @@ def _lines(
     shown = Shown(experiment if trial is None else trial, full=full)
     wanted = None if trial is None else trial.id
     while True:
-        is_over = not store.shelf.is_alive(experiment.id)  # asked first: nothing comes after it
+        is_over = not store.storage.is_alive(experiment.id)  # asked first: nothing comes after it
         events = journals.take()
         yield from shown.take(_of(events, wanted), journals.names)
         if is_over:
@@ -64,7 +64,7 @@ def _of(events: list[Event], trial: str | None) -> list[Event]:
 def _await_seal(store: Store, experiment_id: str) -> None:
     """A process closes its journal first, and says then how it has ended; a dead one never does."""
     for _ in range(CLOSING):
-        if seal_of(store.shelf, experiment_id) is not None:
+        if seal_of(store.storage, experiment_id) is not None:
             return
         time.sleep(PAUSE)
 
@@ -74,7 +74,7 @@ class Journals:
 
     def __init__(self, store: Store, experiment_id: str) -> None:
         self.names: dict[str, str] = {}  # of trials, by their ids
-        self._shelf = store.shelf
+        self._storage = store.storage
         self._id = experiment_id
         self._ends: dict[str, int] = {}
         self._spans: dict[str, Spans] = {}
@@ -82,16 +82,16 @@ class Journals:
     def take(self) -> list[Event]:
         """What has begun or ended since, each in its latest state."""
         found: dict[str, Event] = {}
-        for journal in self._shelf.names(self._id):
+        for journal in self._storage.names(self._id):
             spans = self._spans.setdefault(journal, Spans("running"))
             start = self._ends.get(journal, 0)
-            for line in lines_of(self._shelf, self._id, journal, _pass_over, start):
+            for line in lines_of(self._storage, self._id, journal, _pass_over, start):
                 self._ends[journal] = line.end
                 self._name(line)
                 event = spans.take(line) or _begun(line)
                 if event is not None:
                     found[event.id] = event
-        return [_whole(event, self._shelf) for event in found.values()]
+        return [_whole(event, self._storage) for event in found.values()]
 
     def _name(self, line: Line) -> None:
         opens, trial = line.table("opens"), line.get("trial")
@@ -161,8 +161,8 @@ def _begun(line: Line) -> Event | None:
     return next(one.rest())
 
 
-def _whole(event: Event, shelf: Any) -> Event:
-    return Event(**{key: whole(value, shelf) for key, value in vars(event).items()})
+def _whole(event: Event, storage: Any) -> Event:
+    return Event(**{key: whole(value, storage) for key, value in vars(event).items()})
 
 
 def _pass_over(_: object) -> None:

@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.results.journal._archive import long_texts_in as long_texts_in
     from dspy_profiles.results.journal._archive import seal_of as seal_of
+    from dspy_profiles.results.journal._base import JournalStorage as JournalStorage
     from dspy_profiles.results.journal._base import held as held
     from dspy_profiles.results.journal._read import Line as Line
     from dspy_profiles.results.journal._read import Spans as Spans
@@ -17,7 +18,7 @@ else:
         __name__,
         {
             "_archive": "long_texts_in seal_of",
-            "_base": "held",
+            "_base": "JournalStorage held",
             "_read": "Line Spans lines_of whole",
             "_usage": "Spent",
         },

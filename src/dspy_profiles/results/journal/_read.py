@@ -59,7 +59,7 @@ class Line:
 
 
 def lines_of(  # noqa: PLR0913, PLR0917 - a part of a journal has a beginning and an end
-    shelf: JournalStorage,
+    storage: JournalStorage,
     experiment_id: str,
     name: str,
     tell: Tell,
@@ -72,8 +72,8 @@ def lines_of(  # noqa: PLR0913, PLR0917 - a part of a journal has a beginning an
     One that is torn off at the end is what its process was just writing when it was killed: nobody
     was told that it is kept.
     """
-    place, number, torn = shelf.place(experiment_id, name), 0, 0
-    for raw in shelf.lines(experiment_id, name, start, end):
+    place, number, torn = storage.place(experiment_id, name), 0, 0
+    for raw in storage.lines(experiment_id, name, start, end):
         number += 1
         begin, start = start, start + len(raw)
         if torn:  # a line without an end, and it was not the last
@@ -162,22 +162,22 @@ class Spans:
         )
 
 
-def complete(record: Record, shelf: JournalStorage) -> Record:
+def complete(record: Record, storage: JournalStorage) -> Record:
     """A trial or an event with its long texts."""
-    return type(record)(**{name: whole(value, shelf) for name, value in vars(record).items()})
+    return type(record)(**{name: whole(value, storage) for name, value in vars(record).items()})
 
 
-def whole(value: Any, shelf: JournalStorage) -> Any:
+def whole(value: Any, storage: JournalStorage) -> Any:
     """JSON data with its long texts put back from where they are kept."""
     if isinstance(value, Mapping):
         table = value.get("$table")
         if isinstance(table, Mapping) and len(value) == 1:  # what it has is no such text itself
-            return {"$table": {key: whole(item, shelf) for key, item in table.items()}}
+            return {"$table": {key: whole(item, storage) for key, item in table.items()}}
         name = value.get("$blob")
         if isinstance(name, str) and len(value) == 2:  # noqa: PLR2004 - name and size
-            found = shelf.blob(name) if name.isalnum() else None
+            found = storage.blob(name) if name.isalnum() else None
             return {"$missing": name} if found is None else found.decode(errors="replace")
-        return {key: whole(item, shelf) for key, item in value.items()}
+        return {key: whole(item, storage) for key, item in value.items()}
     if isinstance(value, list):
-        return [whole(item, shelf) for item in value]
+        return [whole(item, storage) for item in value]
     return value

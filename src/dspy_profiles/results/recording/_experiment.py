@@ -47,7 +47,7 @@ class ExperimentWriter:
         self.name = name
         self.store = store
         self.process = os.getpid()
-        self.journal = begin_journal(store.shelf, self.id, durability)
+        self.journal = begin_journal(store.storage, self.id, durability)
         self.lines = LineWriter(self.journal, sinks)
 
     def title(
@@ -75,11 +75,11 @@ class ExperimentWriter:
         try:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
-            if not self.store.shelf.names(self.id):  # a seal would stand there alone
+            if not self.store.storage.names(self.id):  # a seal would stand there alone
                 say(f'"{_shown(self.name)}" is lost: its journals were removed meanwhile')
                 return None
             # Before the journal is closed: `recover` would take its process for dead.
-            _archive.seal(self.store.shelf, self.id, status, ended=now(), **more)
+            _archive.seal(self.store.storage, self.id, status, ended=now(), **more)
             self.journal.close()
             return self.store.archive_experiment(self)
         except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
@@ -139,8 +139,8 @@ def shared_folder(store: Store) -> Path:
 
     Raises StoreError if the store has none.
     """
-    if isinstance(store.shelf, FolderStorage):
-        return store.shelf.root
+    if isinstance(store.storage, FolderStorage):
+        return store.storage.root
     raise StoreError(
         f"{store.url} is kept in one process, and this run has several",
         hint="name a store that lasts: file:results",
@@ -148,7 +148,7 @@ def shared_folder(store: Store) -> Path:
 
 
 def begin_journal(
-    shelf: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
+    storage: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
 ) -> Journal:
     """Begin a journal of this process. A fork continues in a journal of its own."""
     remember_secrets(load_settings(locate()).secret_names)
@@ -167,7 +167,7 @@ def begin_journal(
         }
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
-    return shelf.begin(experiment_id, durability, first)
+    return storage.begin(experiment_id, durability, first)
 
 
 def say(text: str) -> None:

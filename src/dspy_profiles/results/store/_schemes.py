@@ -10,19 +10,19 @@ from dspy_profiles.errors import StoreError
 from dspy_profiles.results.journal._base import MemoryStorage
 from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.store import _addresses
-from dspy_profiles.results.store._journal_store import JournalStore
+from dspy_profiles.results.store._base import BaseStore
 from dspy_profiles.results.store._protocol import Store
 from dspy_profiles.secrets import expand_user
 
 __all__ = ["file", "memory", "postgresql", "sqlite"]
 
 _lock = ProcessLock()
-_in_memory: dict[str, JournalStore] = {}
+_in_memory: dict[str, BaseStore] = {}
 
 
 def memory(name: str, _folder: Path) -> Store:
     with _lock:
-        return _in_memory.setdefault(name, JournalStore(f"memory:{name}", MemoryStorage()))
+        return _in_memory.setdefault(name, BaseStore(f"memory:{name}", MemoryStorage()))
 
 
 def file(name: str, folder: Path) -> Store:
@@ -32,7 +32,7 @@ def file(name: str, folder: Path) -> Store:
     root = folder / expand_user(name)
     if root.exists() and not root.is_dir():
         raise StoreError(f"{root} is no folder", hint="name a folder: file:results")
-    return JournalStore(f"file:{root}", FolderStorage(root))
+    return BaseStore(f"file:{root}", FolderStorage(root))
 
 
 def sqlite(name: str, folder: Path) -> Store:

@@ -11,9 +11,9 @@ from sqlalchemy.exc import ArgumentError
 from dspy_profiles.errors import StoreError
 from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.store import _addresses
-from dspy_profiles.results.store._journal_store import JournalStore
+from dspy_profiles.results.store._base import BaseStore
 from dspy_profiles.results.store.sql import _database
-from dspy_profiles.results.store.sql._joined import JoinedShelf
+from dspy_profiles.results.store.sql._joined import JoinedStorage
 from dspy_profiles.results.store.sql._store import SqlStore
 
 __all__ = ["in_file", "on_server"]
@@ -47,8 +47,8 @@ def on_server(address: str, root: Path) -> SqlStore:
 
 def _store(url: str, opened: _database.Database, journals: Path) -> SqlStore:
     opened.check()
-    here = JournalStore(url, FolderStorage(journals))
-    return SqlStore(url, opened, here, JoinedShelf(journals, opened))
+    here = BaseStore(url, FolderStorage(journals))
+    return SqlStore(url, opened, here, JoinedStorage(journals, opened))
 
 
 def _filled(url: URL) -> URL:
