@@ -101,7 +101,7 @@ def test_an_unknown_scheme_lists_those_that_there_are(serve):
     with pytest.raises(StoreError) as error:
         open_store("clod:bucket")
     assert error.value.message == (
-        '"clod:bucket" is no result store; those that there are begin with '
+        '"clod:bucket" is not a result store; known kinds: '
         "cloud:, file:, memory:, postgresql:, sqlite:"
     )
     assert error.value.hint == 'did you mean "cloud"?'
@@ -109,7 +109,7 @@ def test_an_unknown_scheme_lists_those_that_there_are(serve):
 
 @pytest.mark.parametrize("url", ["", "results", "file", ":x", "C:\\results"])
 def test_what_has_no_scheme_is_refused(url):
-    with pytest.raises(StoreError, match="is no result store"):
+    with pytest.raises(StoreError, match="is not a result store"):
         open_store(url)
 
 
@@ -138,7 +138,7 @@ def test_an_error_of_ours_comes_as_it_is(serve):
 @pytest.mark.parametrize("given", [None, 5, object])
 def test_what_gives_no_store_is_told(serve, given):
     serve({"cloud": lambda rest, folder: given})
-    with pytest.raises(StoreError, match="which is no store"):
+    with pytest.raises(StoreError, match="not a store"):
         open_store("cloud:x")
 
 

@@ -64,7 +64,7 @@ def test_one_in_a_settings_file_starts_there(project: Path, write: Write) -> Non
 
 @pytest.mark.parametrize("url", ["sqlite:", "sqlite:///results.db", "sqlite::memory:"])
 def test_sqlite_without_a_file_is_refused(url: str) -> None:
-    with pytest.raises(StoreError, match="names no file") as error:
+    with pytest.raises(StoreError, match="does not name a file") as error:
         open_store(url)
     assert "sqlite:results.db" in str(error.value.hint)
 
@@ -306,7 +306,7 @@ def test_one_without_the_right_to_make_tables_is_told_when_it_archives(
     "url", ["postgresql:results", "postgresql://h:port/db", "postgresql://[::1/db"]
 )
 def test_what_is_no_address_is_told(url: str) -> None:
-    with pytest.raises(StoreError, match="is no address of a database") as error:
+    with pytest.raises(StoreError, match="is not the address of a database") as error:
         open_store(url)
     assert error.value.hint == "write postgresql://you:${PGPASSWORD}@host/database"
 
@@ -412,7 +412,7 @@ class TestPasswords:
         assert "********" in str(store.query_trials(exp.id)[0].inputs)
 
     def test_one_that_was_left_out_elsewhere_is_told(self) -> None:
-        with pytest.raises(StoreError, match="password of the result store was left out"):
+        with pytest.raises(StoreError, match="has a masked password"):
             open_store("postgresql://somebody:********@127.0.0.1:1/results")
 
     def test_a_parameter_may_hold_one_too(self, account: str) -> None:
@@ -430,7 +430,7 @@ class TestPasswords:
 
     @pytest.mark.parametrize("url", ["postgres://me:hunter2@h/db", "mysql://me:hun@ter2@h/db"])
     def test_it_is_not_shown_where_the_scheme_is_unknown(self, url: str) -> None:
-        with pytest.raises(StoreError, match="is no result store") as error:
+        with pytest.raises(StoreError, match="is not a result store") as error:
             open_store(url)
         assert "ter2" not in str(error.value)
 
