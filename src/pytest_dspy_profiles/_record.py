@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dspy_profiles.profiles import Choice, resolve_choice
@@ -47,7 +46,7 @@ class SessionBook:
     def witness(self) -> "TrialRecorder":
         from dspy_profiles.results.recording import WorkerJournal
 
-        return TrialRecorder(WorkerJournal(self._book.store.shelf, self._book.id))
+        return TrialRecorder(WorkerJournal(self._book.store.storage, self._book.id))
 
     def close(
         self, exit_code: int, stopped_by: BaseException | None, faults: Mapping[str, Any]
@@ -82,9 +81,9 @@ class TrialRecorder:
 
     @classmethod
     def of_worker(cls, place: Mapping[str, str]) -> Self:
-        from dspy_profiles.results.recording import WorkerJournal
+        from dspy_profiles.results.recording import take_part
 
-        return cls(WorkerJournal(Path(place["folder"]), place["id"]))
+        return cls(take_part(place["folder"], place["id"]))
 
     @property
     def faults(self) -> dict[str, Any]:

@@ -279,5 +279,5 @@ def test_an_id_completes_too_and_a_broken_store_offers_nothing(cli, recorded) ->
 def test_the_beginning_of_an_id_that_is_too_short_is_told_as_that(quick, recorded) -> None:
     done = quick("results", "show", recorded.base[:3])
     assert (done.code, done.out) == (3, "")
-    assert "an id begins so: write 4 characters of it, or more" in done.err
+    assert "write 4 characters of an id, or more" in done.err
     assert "begins so" not in quick("results", "show", "zzz").err

@@ -82,9 +82,9 @@ def _stages(session: Session, profile: ResolvedProfile) -> Sequence[Stage]:
 
 def _take_part(experiment: str, folder: Path) -> None:
     """Record this process as part of the experiment, until the program ends."""
-    from dspy_profiles.results.recording import WorkerJournal
+    from dspy_profiles.results.recording import take_part
 
-    atexit.register(WorkerJournal(folder, experiment, parent=os.getppid()).close)
+    atexit.register(take_part(folder, experiment, parent=os.getppid()).close)
 
 
 def _cassette_stages(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:

@@ -1,6 +1,6 @@
 """`results`: what was recorded, listed, searched and shown; its other commands are next door."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -13,7 +13,7 @@ from dspy_profiles.cli.results._show import show as show_view
 from dspy_profiles.results.store import STATUSES
 
 if TYPE_CHECKING:
-    from dspy_profiles.results import Experiment, Store
+    from dspy_profiles.results import Experiment, ExperimentQuery, Store
 
 __all__ = ["add_to"]
 
@@ -115,7 +115,7 @@ def query(
     """Find experiments to which all of this applies, latest first."""
     from dspy_profiles.results import open_store
 
-    wanted: dict[str, Any] = {
+    wanted: ExperimentQuery = {
         "hypothesis": hypothesis,
         "program": program,
         "profile": profile,
