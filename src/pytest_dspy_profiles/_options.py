@@ -1,17 +1,18 @@
-"""The options, ini keys and markers, as data: nothing of the core is imported to offer them.
+"""Options, ini keys and markers as data, so that pytest can list them without our core.
 
-The options are written by `python docs/generate.py` from the suite's table of settings.
+`python docs/generate.py` writes the options from the table in `config/_settings.py`.
 """
 
 from typing import NamedTuple
 
 __all__ = ["FORCE", "KEEP", "MARKERS", "OPTIONS", "OUTPUT", "Option"]
 
-OUTPUT = "dspy_profiles"  # what each report bears, and what a worker of xdist leaves at its end
+# The attribute of each report, and the key of what a worker of xdist sends at its end.
+OUTPUT = "dspy_profiles"
 
 
 class Option(NamedTuple):
-    """One setting, as pytest's command line and ini file spell it."""
+    """One setting, with its names on the command line, in the ini file and in the environment."""
 
     setting: str
     flag: str
