@@ -63,7 +63,7 @@ class TestList:
 
     def test_where_there_are_none_it_says_so(self, quick) -> None:
         done = quick("cassettes", "list")
-        assert (done.code, done.out, done.err) == (0, "", "there are no cassettes yet\n")
+        assert (done.code, done.out, done.err) == (0, "", "no cassettes yet\n")
 
     @pytest.mark.parametrize("name", BROKEN)
     def test_a_broken_one_is_told_with_its_line_beside_the_others(self, quick, two, name) -> None:
@@ -84,7 +84,7 @@ class TestList:
 class TestCheck:
     def test_nothing_is_found_where_nothing_is(self, quick, two) -> None:
         done = quick("cassettes", "check")
-        assert (done.code, done.out) == (0, "2 cassettes, and nothing in them looks like a key\n")
+        assert (done.code, done.out) == (0, "no keys in 2 cassettes\n")
         assert quick("cassettes", "check", "--json").json == {
             "ok": True,
             "findings": [],
@@ -110,7 +110,7 @@ class TestCheck:
         held, line, said = BROKEN[name]
         Path("cassettes/c.jsonl").write_bytes(held)
         done = quick("cassettes", "check")
-        assert (done.code, done.out) == (4, "2 cassettes, and nothing in them looks like a key\n")
+        assert (done.code, done.out) == (4, "no keys in 2 cassettes\n")
         assert f"c.jsonl:{line}" in done.err
         assert said in done.err
         alone = quick("cassettes", "check", "cassettes/c.jsonl")

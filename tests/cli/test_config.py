@@ -68,11 +68,11 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
         (["set", "default", "nope"], 3, 'no profile "nope"'),
         (["set", "default", "mock", "mock"], 4, "takes one value"),
         (["set", "default", ""], 4, "takes one value"),
-        (["set", "env-file", "[1]"], 4, "takes texts"),
+        (["set", "env-file", "[1]"], 4, "takes strings"),
         (["set", "budget", "x"], 4, '"x" is no budget'),
         (["set", "env-file"], 2, "Missing argument"),
-        (["set", "env-file", "x", "--project"], 4, "no pyproject.toml"),
-        (["set", "env-file", "x", "--project", "--user"], 2, "choose one"),
+        (["set", "env-file", "x", "--project"], 4, "pyproject.toml not found"),
+        (["set", "env-file", "x", "--project", "--user"], 2, "exclude each other"),
     ],
 )
 def test_what_cannot_be_is_refused(cli, home, words, code, said):
@@ -113,7 +113,7 @@ def test_a_password_in_the_address_of_a_store_is_neither_shown_nor_written(cli, 
     file.write_text("")
     done = cli("config", "set", "store", url)
     assert done.code == 5
-    assert "write a reference" in done.err
+    assert "use a reference" in done.err
     assert file.read_text() == ""
     assert cli("config", "set", "store", url.replace(canary, "${PGPASSWORD}")).code == 0
     assert "${PGPASSWORD}" in cli("config", "get", "store").out

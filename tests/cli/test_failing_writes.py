@@ -60,7 +60,7 @@ from dspy_profiles import schema as dspy_api
 from dspy_profiles.cli._app import COMMANDS, app
 for room in set(COMMANDS.values()):
     import_module(f"dspy_profiles.cli.{room}")
-import dspy_profiles.cli.secrets._move, dspy_profiles.cli.profiles._import
+import dspy_profiles.cli.secrets._move, dspy_profiles.cli.profiles.transfer
 import dspy_profiles.schema._check, dspy_profiles.schema._json_schema
 dspy_api.descriptor()
 if not os.geteuid():
@@ -149,7 +149,7 @@ sys.exit(code)
     )
     assert (done.code, done.out) == (6, ""), done.err
     assert "No space left on device" in done.err
-    assert "make room" in done.err
+    assert "check the disk space" in done.err
 
 
 IMPATIENT = """
@@ -225,7 +225,7 @@ def test_an_output_that_takes_no_more_is_told_with_6(write, words, full, code, u
         env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     )
     assert done.returncode == code
-    told = "error: the output could not be written: No space left on device\n  make room"
+    told = "error: output not written: No space left on device\n  hint: check the disk space"
     assert done.stderr.startswith(told if full == 1 else "")
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr

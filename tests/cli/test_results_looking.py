@@ -19,7 +19,7 @@ def names(done):
 def test_an_empty_project_has_no_experiments_and_gets_no_folder(quick, project) -> None:
     listed, found = quick("results", "list"), quick("results", "query", "--text", "x")
     assert (listed.code, listed.out) == (found.code, found.out) == (0, "")
-    assert "there are no experiments yet" in listed.err
+    assert "no experiments in file:" in listed.err
     assert "nothing was found" in found.err
     assert quick("results", "list", "--json", env={}).payload["experiments"] == []
     assert not (project / ".dspy").exists()

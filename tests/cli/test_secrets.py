@@ -140,7 +140,7 @@ def test_check_names_all_that_is_missing_and_ends_with_5(cli, profiles, project)
     }
     for message in found.values():
         assert message in done.out
-    assert "export TOKEN, or put it into .env" in done.err
+    assert "export TOKEN, or add it to .env" in done.err
 
 
 def test_one_profiles_own_variables_do_not_help_another(cli, write):
@@ -197,7 +197,7 @@ def test_nothing_to_tell_is_said(cli):
         done = cli("secrets", *words)
         assert (done.code, done.out) == (0, "")
         assert "no profile refers to anything" in done.err
-    assert "no secret stands in clear" in cli("secrets", "move").err
+    assert "no plaintext secrets" in cli("secrets", "move").err
 
 
 def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
@@ -225,7 +225,7 @@ def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
     came_back = cli("-c", program, under=(sys.executable,), env={"GOOD": "x"}).out.split()
     texts = ["{}-1", "Bearer {}-2", "{}-3", "{}-4", "{} \"q\" 'p' \\ # é"]
     assert came_back == [hashlib.sha256(t.format(canary).encode()).hexdigest() for t in texts]
-    assert "no secret stands in clear" in cli("secrets", "move", "--yes").err
+    assert "no plaintext secrets" in cli("secrets", "move", "--yes").err
 
 
 def test_move_never_goes_over_an_existing_name(cli, write, project, canary):
@@ -404,7 +404,7 @@ def test_a_person_is_asked_for_each(cli, terminal, leaky, project, canary):
     assert screen.end() == 130
     assert leaky.read_text() == LEAKY.format(canary)
     assert not (project / ".env").exists()
-    screen = terminal("secrets", "move").until("[Y/n]").type("n").until("stays in clear")
+    screen = terminal("secrets", "move").until("[Y/n]").type("n").until("is still plaintext")
     screen.until("Authorization").until("[Y/n]").type("")
     for _ in range(4):
         screen.until("[Y/n]").type("n")

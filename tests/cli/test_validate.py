@@ -27,7 +27,7 @@ WRONG = '[a.lm]\nmodel = "openai/x"\ntemperature = "hot"\n'
 def test_sound_files_are_one_line(write: Any) -> None:
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n[b]\nextends = "a"\n')
     done = run("validate")
-    assert (done.returncode, done.stdout) == (0, "2 profiles in 1 file are sound\n")
+    assert (done.returncode, done.stdout) == (0, "2 profiles in 1 file: no errors\n")
     assert done.stderr == ""
 
 

@@ -146,9 +146,9 @@ def test_two_dashes_end_our_options(run, write) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["no-such-command"], 127, 'error: there is no command "no-such-command"'),
-        (["./no-such-file"], 127, 'error: there is no command "./no-such-file"'),
-        ([""], 127, 'error: there is no command ""'),
+        (["no-such-command"], 127, 'error: command "no-such-command" not found'),
+        (["./no-such-file"], 127, 'error: command "./no-such-file" not found'),
+        ([""], 127, 'error: command "" not found'),
         (["./plain.txt"], 126, 'error: "./plain.txt" cannot be run: Permission denied'),
         (["plain.txt"], 126, 'error: "plain.txt" cannot be run: Permission denied'),
         (["./folder"], 126, 'error: "./folder" cannot be run: Is a directory'),

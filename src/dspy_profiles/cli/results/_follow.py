@@ -1,4 +1,4 @@
-"""A run that goes on in another process, step by step as its journals grow."""
+"""Follow a run of another process: print its steps as its journals grow."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from dspy_profiles.cli._output import MUTED, console_for, note, out
-from dspy_profiles.cli.results._show import width
+from dspy_profiles.cli.results._options import width
 from dspy_profiles.display import counted, money, number, on_one_line
 from dspy_profiles.results import Event, Experiment, Trial
 from dspy_profiles.results.journal import Line, Spans, lines_of, seal_of, whole
@@ -17,21 +17,21 @@ from dspy_profiles.results.views import HINT, Step, Timeline, step_lines
 
 __all__ = ["follow"]
 
-PAUSE = 0.25  # seconds between two looks
-CLOSING = 8  # looks that a process gets to archive what it has just ended
+PAUSE = 0.25  # seconds between two reads
+CLOSING = 8  # reads until a process that has ended must have archived its experiment
 INTERRUPTED = 130
-CONTAINERS = ("module", "evaluate", "compile", "tool")  # shown when they begin, too
+CONTAINERS = ("module", "evaluate", "compile", "tool")  # also shown when they begin
 
 
 def follow(store: Store, experiment: Experiment, trial: Trial | None, *, full: bool) -> None:
-    """Print each step as it comes, to the end of the experiment."""
+    """Print each step of an experiment until it ends."""
     try:
         for line in _lines(store, experiment, trial, full=full):
             out(line)
             console_for(to_stderr=False).file.flush()
         done = store.get_experiment(experiment.id)
     except KeyboardInterrupt:
-        note(Text("not followed any more; the run itself goes on", style=MUTED))
+        note(Text("stopped following; the run continues", style=MUTED))
         raise typer.Exit(INTERRUPTED) from None
     score = "" if done.score is None else f" · score {number(done.score)}"
     sums = f"{counted(done.tokens, 'token')} · {money(done.cost)}"
@@ -45,7 +45,7 @@ def _lines(
     shown = Shown(experiment if trial is None else trial, full=full)
     wanted = None if trial is None else trial.id
     while True:
-        is_over = not store.shelf.is_alive(experiment.id)  # asked first: nothing comes after it
+        is_over = not store.shelf.is_alive(experiment.id)  # checked before the last read
         events = journals.take()
         yield from shown.take(_of(events, wanted), journals.names)
         if is_over:
@@ -62,7 +62,7 @@ def _of(events: list[Event], trial: str | None) -> list[Event]:
 
 
 def _await_seal(store: Store, experiment_id: str) -> None:
-    """A process closes its journal first, and says then how it has ended; a dead one never does."""
+    """Wait for the archive, which a process writes after its journal, unless it has died."""
     for _ in range(CLOSING):
         if seal_of(store.shelf, experiment_id) is not None:
             return
@@ -70,7 +70,7 @@ def _await_seal(store: Store, experiment_id: str) -> None:
 
 
 class Journals:
-    """Reads each line once, from where the last look ended."""
+    """Reader of an experiment's journals: returns each line once."""
 
     def __init__(self, store: Store, experiment_id: str) -> None:
         self.names: dict[str, str] = {}  # of trials, by their ids
@@ -80,8 +80,8 @@ class Journals:
         self._spans: dict[str, Spans] = {}
 
     def take(self) -> list[Event]:
-        """What has begun or ended since, each in its latest state."""
-        found: dict[str, Event] = {}
+        """Return the events that have begun or ended since, each in its latest state."""
+        events: dict[str, Event] = {}
         for journal in self._shelf.names(self._id):
             spans = self._spans.setdefault(journal, Spans("running"))
             start = self._ends.get(journal, 0)
@@ -90,8 +90,8 @@ class Journals:
                 self._name(line)
                 event = spans.take(line) or _begun(line)
                 if event is not None:
-                    found[event.id] = event
-        return [_whole(event, self._shelf) for event in found.values()]
+                    events[event.id] = event
+        return [_whole(event, self._shelf) for event in events.values()]
 
     def _name(self, line: Line) -> None:
         opens, trial = line.table("opens"), line.get("trial")
@@ -102,20 +102,21 @@ class Journals:
 
 
 class Shown:
-    """What is on the screen already."""
+    """The steps that have been printed."""
 
     def __init__(self, of: Experiment | Trial, *, full: bool) -> None:
         self._timeline = Timeline(of.started, is_trial=isinstance(of, Trial))
         self._has_heads = isinstance(of, Experiment)
         self._full = full
         self._events: dict[str, Event] = {}
-        self._begun: set[str] = set()  # shown while they ran
-        self._last: str | None = None  # the trial of the line before
+        self._begun: set[str] = set()  # printed while they ran
+        self._last: str | None = None  # the trial of the previous line
 
     def take(self, events: list[Event], names: dict[str, str]) -> Iterator[Text]:
+        """Yield the lines for new events; `names` are those of trials."""
         self._events.update((each.id, each) for each in events)
         for step in sorted(self._timeline.take(events), key=self._place):
-            if not self._tells(step):
+            if not self._is_new(step):
                 continue
             if step.status == "running":
                 self._begun.add(step.id)
@@ -123,26 +124,26 @@ class Shown:
             yield from self._step(step)
 
     def _place(self, step: Step) -> tuple[float, int, str]:
-        """By its beginning; what was shown then comes again when it has ended, inner ones first."""
+        """Sort by start; a step printed then comes again at its end, inner steps first."""
         if step.id in self._begun:
             return step.at + (step.seconds or 0.0), -step.depth, step.id
         return step.at, 0, step.id
 
-    def _tells(self, step: Step) -> bool:
-        """Whether there is something in it that was not said yet."""
+    def _is_new(self, step: Step) -> bool:
+        """Return whether a step has something that was not printed yet."""
         if step.status == "running":
             return step.kind in CONTAINERS
         if step.id not in self._begun or step.kind != "module" or step.error is not None:
             return True
-        event = self._events[step.id]  # what an inner module answers is what the outer one does
+        event = self._events[step.id]  # an inner module's answer is shown with the outer one
         around = self._events.get(event.parent_id or "")
         return around is None or around.trial_id != event.trial_id
 
     def _head(self, step: Step, names: dict[str, str]) -> Iterator[Text]:
         trial = self._events[step.id].trial_id
         if self._has_heads and trial != self._last:
-            named = None if trial is None else on_one_line(names.get(trial, trial), 60)
-            yield Text(named or "outside of trials", style="bold")
+            name = None if trial is None else on_one_line(names.get(trial, trial), 60)
+            yield Text(name or "outside of trials", style="bold")
         self._last = trial
 
     def _step(self, step: Step) -> Iterator[Text]:
@@ -153,7 +154,7 @@ class Shown:
 
 
 def _begun(line: Line) -> Event | None:
-    """An event that has a beginning only."""
+    """Return an event that has only begun."""
     if line["type"] != "begin":
         return None
     one = Spans("running")
@@ -166,4 +167,4 @@ def _whole(event: Event, shelf: Any) -> Event:
 
 
 def _pass_over(_: object) -> None:
-    """A damaged line is told by `results verify`."""
+    """Ignore a damaged line: `results verify` reports it."""

@@ -14,7 +14,7 @@ GATEWAY = "https://user:canary@gw.example:8443/v1?key=canary"
 
 def way(name: str = "a", **how: Any) -> Route:
     found = examine([name], **how)
-    assert found.profiles[0].is_sound, found.profiles[0].faults
+    assert found.profiles[0].is_valid, found.profiles[0].problems
     return calls(found)[name].route
 
 
