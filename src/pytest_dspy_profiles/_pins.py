@@ -10,7 +10,6 @@ from dspy_profiles.activation import (
     Pin,
     Prepared,
     current_profile,
-    forget_pins,
     pin_session,
     prepare,
     set_process_stages,
@@ -85,7 +84,6 @@ class ActiveProfile:
     def leave(self) -> None:
         """Put back what was before the session."""
         self.switch(None, None)
-        forget_pins()
         set_process_stages(self._stages_before)
         if self._located is None:
             unpin_locations()

@@ -115,7 +115,7 @@ def test_a_base_that_others_extend_is_not_counted(write: Any) -> None:
     )
     done = run("doctor", "--all")
     assert done.returncode == 0
-    assert "for a to extend: it names no model" in done.stdout
+    assert "no model: extended by a" in done.stdout
     assert "1 of 1 profile ready" in done.stdout
 
 

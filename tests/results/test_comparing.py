@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_profiles import profile
+from dspy_profiles.display import word_diff
 from dspy_profiles.results import Experiment, ExperimentNotFound, Store, record
 from dspy_profiles.results._model import moment
 from dspy_profiles.results.compare import (
@@ -23,7 +24,6 @@ from dspy_profiles.results.compare import (
     check_gate,
     diff_experiments,
 )
-from dspy_profiles.results.compare._words import word_diff
 from dspy_profiles.results.recording import ExperimentWriter, WorkerJournal
 
 CAPITALS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Peru": "Lima"}

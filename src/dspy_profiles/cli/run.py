@@ -14,11 +14,11 @@ from dspy_profiles.profiles import nested
 from dspy_profiles.run import (
     Launch,
     Recorded,
-    become,
     cut_off_by,
     is_pythons,
     launch,
     program_words,
+    run_program,
 )
 
 __all__ = ["add_to", "own_words"]
@@ -129,7 +129,7 @@ def run(
         from dspy_profiles.run import run_recorded
 
         raise typer.Exit(run_recorded(words, store, recorded, start))
-    raise typer.Exit(become(words, start(recorded).environ))
+    raise typer.Exit(run_program(words, start(recorded)))
 
 
 def _recorded(cassette: Path | None, mode: str | None) -> Recorded:

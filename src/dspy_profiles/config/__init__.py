@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from dspy_profiles.config._toml_edit import renamed as renamed
     from dspy_profiles.config._toml_extents import comment_start as comment_start
     from dspy_profiles.config._toml_extents import extent as extent
+    from dspy_profiles.config._trust import Action as Action
+    from dspy_profiles.config._trust import may as may
     from dspy_profiles.config._write import locked as locked
     from dspy_profiles.config._write import replace_file as replace_file
 else:
@@ -69,5 +71,6 @@ else:
             "_toml_edit": "renamed",
             "_toml_extents": "comment_start extent",
             "_write": "locked replace_file",
+            "_trust": "Action may",
         },
     )

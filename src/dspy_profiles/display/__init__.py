@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from dspy_profiles.display._visible import CUT as CUT
     from dspy_profiles.display._visible import on_one_line as on_one_line
     from dspy_profiles.display._visible import visible as visible
+    from dspy_profiles.display._word_diff import SPACELESS as SPACELESS
+    from dspy_profiles.display._word_diff import Piece as Piece
+    from dspy_profiles.display._word_diff import word_diff as word_diff
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
@@ -38,5 +41,6 @@ else:
             "_readable": "brief readable",
             "_values": "on_path show_place show_value word",
             "_visible": "CUT on_one_line visible",
+            "_word_diff": "Piece SPACELESS word_diff",
         },
     )

@@ -19,7 +19,7 @@ from dspy_profiles.profiles import (
     is_forced,
     is_offline,
 )
-from dspy_profiles.run import _exit_code
+from dspy_profiles.run._refusals import REFUSALS
 from dspy_profiles.run.session import Session
 from dspy_profiles.secrets import broken_lines, redact, retold
 
@@ -58,10 +58,10 @@ def _pin(session: Session) -> None:
     choice = Choice(session.profile, session.reason)
     broken_lines(scene.env_files)  # the parent has told of them
     ready = prepare(scene, choice, session.overrides)
-    pin_session(ready, _show_put_aside)
+    pin_session(ready)
     if standing := _standing(session, ready.profile):
         set_process_stages(standing)
-    _exit_code.take_over()
+    REFUSALS.begin(None if session.report is None else Path(session.report))
 
 
 def _standing(session: Session, profile: ResolvedProfile) -> Sequence[Stage]:
@@ -114,16 +114,9 @@ def _save_in_forks(cassette: "Cassette") -> None:
 
 def _save(cassette: "Cassette") -> None:
     try:
-        if _exit_code.has_ended_by_error() and cassette.mode in ("once", "all"):
+        if REFUSALS.has_ended_by_error and cassette.mode in ("once", "all"):
             cassette.discard()  # half of a program's calls is not to stay
         else:
             cassette.save()
     except ProfileError as error:
         sys.stderr.write(f"dspy-profiles: error: {redact(str(error))}\n")
-
-
-def _show_put_aside(profile: ResolvedProfile, key: str, file: str, line: int) -> None:
-    sys.stderr.write(
-        f"dspy-profiles: {file}:{line} configures {key}, which is put aside: `dspy-profiles run` "
-        f'has this program on the profile "{profile.name}" ({profile.reason})\n'
-    )

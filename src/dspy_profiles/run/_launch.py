@@ -16,7 +16,10 @@ from dspy_profiles.profiles import (
     ResolvedProfile,
     Scene,
     choose,
+    is_forced,
+    is_offline,
 )
+from dspy_profiles.run._refusals import new_report
 from dspy_profiles.run.session import Session
 from dspy_profiles.secrets import Secret
 
@@ -31,6 +34,7 @@ class Launch:
 
     profile: ResolvedProfile | None
     environ: Mapping[str, str]
+    report: Path | None = None  # of refused calls, where calls may be refused: delete it
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def launch(
     """Resolve the profile that applies, refuse a bad one, and write it into an environment."""
     scene = Scene.now(file)
     environ = {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE}
-    profile, reason = None, ""
+    profile, reason, report = None, "", None
     try:
         choice = _choice(scene, name)
     except ProfileNotFound:
@@ -69,6 +73,8 @@ def launch(
         profile, reason = _sound(scene, choice, overrides), choice.reason
         # Read again: `.env` files and the profile's [env] have added to it by now.
         environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
+        if _may_refuse(profile, recorded, force=force or is_forced()):
+            report = new_report()
     environ[SESSION_VARIABLE] = Session(
         cwd=scene.locations.cwd,
         path=environ.get(PATH_VARIABLE),
@@ -80,9 +86,16 @@ def launch(
         mode=recorded.mode,
         experiment=recorded.experiment,
         folder=_text(recorded.folder),
+        report=_text(report),
     ).to_text()
     environ["PYTHONPATH"] = _with_our_site(environ.get("PYTHONPATH", ""))
-    return Launch(profile, environ)
+    return Launch(profile, environ, report)
+
+
+def _may_refuse(profile: ResolvedProfile, recorded: Recorded, *, force: bool) -> bool:
+    """Return whether a stage of the session may refuse calls: a cassette, or the guard."""
+    replays = recorded.cassette is not None or profile.provider.get("class") == "replay"
+    return replays or (force and is_offline(profile))
 
 
 def _text(path: Path | None) -> str | None:

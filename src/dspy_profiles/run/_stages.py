@@ -1,28 +1,28 @@
-"""The stages of a program's session. What they hold back fails the program, whoever catches it."""
+"""The stages of a program's session. A call that they refuse fails the run, even if caught."""
 
 from dspy_profiles.calls import Answer, Call, Guard, Refused, Stage
 from dspy_profiles.calls.cassettes import Player
-from dspy_profiles.run import _exit_code
+from dspy_profiles.run._refusals import REFUSALS
 
 __all__ = ["SessionGuard", "SessionPlayer", "SessionReplay"]
 
 
-class _Noting(Stage):
-    """What the stage behind it holds back is noted."""
+class _Reporting(Stage):
+    """Report what the stage behind it refuses."""
 
     def before(self, call: Call) -> Answer | None:
         try:
             return super().before(call)
         except Refused as held:
-            _exit_code.note(held.error)
+            REFUSALS.note(held.error)
             raise
 
 
-class SessionGuard(_Noting, Guard):
+class SessionGuard(_Reporting, Guard):
     """Holds back live calls."""
 
 
-class SessionPlayer(_Noting, Player):
+class SessionPlayer(_Reporting, Player):
     """Plays the cassette of `run`, or records on it."""
 
 
@@ -31,5 +31,5 @@ class SessionReplay(Stage):
 
     def failed(self, call: Call, error: BaseException) -> BaseException | None:  # noqa: ARG002 - it says which
         if isinstance(error, Refused):
-            _exit_code.note(error.error)
+            REFUSALS.note(error.error)
         return None

@@ -11,7 +11,7 @@ from dspy_profiles.errors import InvalidProfile
 
 __all__ = ["Session"]
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Session:
     mode: str = "none"
     experiment: str | None = None  # what is recorded, and the folder of its journals
     folder: str | None = None
+    report: str | None = None  # the file in which refused calls are reported
 
     def to_text(self) -> str:
         return json.dumps(
@@ -43,6 +44,7 @@ class Session:
                 "cassettes": self.mode,
                 "experiment": self.experiment,
                 "folder": self.folder,
+                "report": self.report,
             }
         )
 
@@ -66,6 +68,7 @@ class Session:
                 found["cassettes"],
                 found["experiment"],
                 found["folder"],
+                found["report"],
             )
         except (ValueError, TypeError, KeyError):
             raise InvalidProfile(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dspy_profiles.config import KeyPath
+from dspy_profiles.config import KeyPath, may
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles import ResolvedProfile, references
 from dspy_profiles.secrets import Names, Secret, names_in, variables_in
@@ -114,7 +114,7 @@ def _of_profile(profile: ResolvedProfile, lm: object) -> Address | None:
             if section == "lm" and isinstance(built, Mapping):
                 text = built.get(name, text)  # with references resolved
             origin = profile.origin((section, name))
-            return str(text), origin.place, origin.layer != "user"
+            return str(text), origin.place, not may("send", origin.layer)
     return None
 
 
@@ -129,7 +129,7 @@ def _of_environment(
             continue
         if name in profile.env and name not in environment.variables:
             origin = profile.origin(("env", name))
-            return text, origin.place, origin.layer != "user"
+            return text, origin.place, not may("send", origin.layer)
         return text, name, environment.is_projects(name)
     return None
 

@@ -9,6 +9,7 @@ from dspy_profiles.cli._output import ACCENT, MUTED
 from dspy_profiles.display import (
     NOTHING,
     Column,
+    Piece,
     brief,
     columns,
     count,
@@ -26,7 +27,6 @@ from dspy_profiles.results.compare import (
     Change,
     ExperimentDiff,
     ModuleDiff,
-    Piece,
     Side,
     TrialDiff,
 )

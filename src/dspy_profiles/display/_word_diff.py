@@ -1,4 +1,4 @@
-"""What differs between two texts, word by word; what they share is shortened to what is near."""
+"""The differences between two texts, word by word, with the nearest words that they share."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,23 +6,24 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal
 
-from dspy_profiles.results._words import ALONE
-
-__all__ = ["Kind", "Piece", "word_diff"]
+__all__ = ["SPACELESS", "Piece", "word_diff"]
 
 Kind = Literal["same", "removed", "added", "cut"]
 Piece = tuple[Kind, str]  # "cut": so many words that are not shown
 
-# A sign of a script without spaces is a word of its own.
-WORDS = re.compile(rf"\s*(?:[{ALONE}]|[^\s{ALONE}]+)|\s+$")
-NEAR = 6  # words of what is the same, on each side of what is not
-LONGEST = 400  # words on each side, between what both begin and end with, that are compared
-LETTERS = 2_000  # of one piece that is shown
+# Scripts that set no spaces between words: each of their characters counts as a word.
+SPACELESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+WORDS = re.compile(rf"\s*(?:[{SPACELESS}]|[^\s{SPACELESS}]+)|\s+$")
+NEAR = 6  # equal words that are shown on each side of a difference
+LONGEST = 400  # words that are compared, behind the common beginning
+LETTERS = 2_000  # of one piece
 
 
 @lru_cache(maxsize=512)  # a prompt's instructions are the same for each example
-def word_diff(before: str, after: str) -> tuple[Piece, ...]:
-    """From one text to the other, in order. Empty where they are the same.
+def word_diff(
+    before: str, after: str, *, near: int = NEAR, longest: int = LONGEST
+) -> tuple[Piece, ...]:
+    """Return the pieces that lead from one text to the other; none if they are equal.
 
     >>> word_diff("answer in one word", "answer in three words")
     (('same', 'answer in'), ('removed', ' one word'), ('added', ' three words'))
@@ -33,25 +34,25 @@ def word_diff(before: str, after: str) -> tuple[Piece, ...]:
     start = _shared(old, new)
     end = _shared(old[start:][::-1], new[start:][::-1])
     pieces = [
-        *_near(old[:start], is_first=True),
-        *_compared(old[start : len(old) - end], new[start : len(new) - end]),
-        *_near(old[len(old) - end :], is_last=True),
+        *_near(old[:start], near, is_first=True),
+        *_compared(old[start : len(old) - end], new[start : len(new) - end], near, longest),
+        *_near(old[len(old) - end :], near, is_last=True),
     ]
     return tuple((kind, _short(text)) for kind, text in pieces if text)
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many words both begin with."""
+    """Return how many words both begin with."""
     shortest = min(len(one), len(other))
     return next((n for n in range(shortest) if one[n] != other[n]), shortest)
 
 
-def _compared(old: list[str], new: list[str]) -> Iterator[Piece]:
-    known_old, known_new = old[:LONGEST], new[:LONGEST]
+def _compared(old: list[str], new: list[str], near: int, longest: int) -> Iterator[Piece]:
+    known_old, known_new = old[:longest], new[:longest]
     matcher = SequenceMatcher(None, known_old, known_new, autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
         if tag == "equal":
-            yield from _near(known_old[i:j])
+            yield from _near(known_old[i:j], near)
             continue
         yield "removed", "".join(known_old[i:j])
         yield "added", "".join(known_new[k:m])
@@ -61,10 +62,12 @@ def _compared(old: list[str], new: list[str]) -> Iterator[Piece]:
         yield "added", f" … {rest:,} words more"
 
 
-def _near(words: list[str], *, is_first: bool = False, is_last: bool = False) -> Iterator[Piece]:
-    """Words that are the same, but for those that are far from any that are not."""
-    head = 0 if is_first else NEAR
-    tail = 0 if is_last else NEAR
+def _near(
+    words: list[str], near: int, *, is_first: bool = False, is_last: bool = False
+) -> Iterator[Piece]:
+    """Yield equal words, without those that are far from any difference."""
+    head = 0 if is_first else near
+    tail = 0 if is_last else near
     left_out = len(words) - head - tail
     if left_out <= 1:
         yield "same", "".join(words)

@@ -1,4 +1,4 @@
-"""`run --record`: the run is an experiment, which is archived when the program has ended."""
+"""Run a program to its end; with `--record` as an experiment."""
 
 import signal
 from collections.abc import Callable, Sequence
@@ -9,11 +9,19 @@ from pathlib import Path
 from dspy_profiles.results.recording import ExperimentWriter, command, new_id, say, shared_folder
 from dspy_profiles.results.store import open_store
 from dspy_profiles.run._launch import Launch, Recorded
-from dspy_profiles.run._process import accompany, end_as
+from dspy_profiles.run._process import accompany, become, end_as
+from dspy_profiles.run._refusals import exit_code
 
-__all__ = ["run_recorded"]
+__all__ = ["run_program", "run_recorded"]
 
 INTERRUPTED = {-signal.SIGINT, 128 + signal.SIGINT}
+
+
+def run_program(words: Sequence[str], launched: Launch) -> int:
+    """Become a program; if its calls may be refused, run it and return its exit code."""
+    if launched.report is None:
+        return become(words, launched.environ)
+    return end_as(exit_code(launched.report, accompany(words, launched.environ)))
 
 
 def run_recorded(
@@ -22,13 +30,13 @@ def run_recorded(
     recorded: Recorded,
     start: Callable[[Recorded], Launch],
 ) -> int:
-    """Run a program to its end, and archive what its Pythons have written; its exit code."""
+    """Run a program to its end, archive what its Pythons recorded, and return its exit code."""
     store, experiment = open_store(url), new_id()
     launched = start(replace(recorded, experiment=experiment, folder=shared_folder(store)))
     book = ExperimentWriter(store, _name(words), experiment_id=experiment)
     book.title(launched.profile, details={"command": command(words)})
     try:
-        code = accompany(words, launched.environ)
+        code = exit_code(launched.report, accompany(words, launched.environ))
     except BaseException as error:
         book.close("failed", error=str(error))
         raise
