@@ -357,7 +357,7 @@ def test_rename_and_delete_tell_of_a_default_that_leads_nowhere_now(cli, write, 
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "prod"\n')
     assert "use big" in cli("rename", "prod", "big").err
     assert cli("use", "big").code == 0
-    assert "is the default" in cli("delete", "big", "--yes").err
+    assert "the default is still big" in cli("delete", "big", "--yes").err
 
 
 def test_delete_asks(cli, terminal, profiles):

@@ -56,7 +56,7 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
     assert cli("config", "get", "not-secret").out == "x, y\n"
     done = cli("config", "set", "not-secret", "z", "--user")
     assert done.code == 0
-    assert "here x, y counts all the same: pyproject.toml:6" in done.err
+    assert "pyproject.toml:6 overrides it with x, y" in done.err
     assert (home / ".dspy/config.toml").read_text() == 'default = "p"\nnot-secret = ["z"]\n'
 
 
@@ -67,7 +67,7 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
         (["set", "defualt", "x"], 3, 'did you mean "default"'),
         (["set", "default", "nope"], 3, 'no profile "nope"'),
         (["set", "default", "mock", "mock"], 4, "takes one value"),
-        (["set", "default", ""], 4, "takes one value"),
+        (["set", "default", ""], 4, "must not be empty"),
         (["set", "env-file", "[1]"], 4, "takes strings"),
         (["set", "budget", "x"], 4, '"x" is no budget'),
         (["set", "env-file"], 2, "Missing argument"),

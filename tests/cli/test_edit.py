@@ -49,7 +49,7 @@ def kept(done):
 def test_a_sound_change_is_written(cli, profiles, editor):
     done = cli("edit", env=editor("text = text.replace('gpt-4o', 'gpt-5')"))
     assert (done.code, done.err) == (0, "")
-    assert done.lines[0] == ["written", "profiles.toml"]
+    assert done.lines[0] == ["saved", "profiles.toml"]
     assert profiles.read_text() == FILE.replace("gpt-4o", "gpt-5")
 
 
@@ -149,7 +149,7 @@ def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
     other = f"Path({str(profiles)!r}).write_text('[theirs]\\n')"
     done = cli("edit", env=editor(other, "text += '[mine]\\n'"))
     assert (done.code, done.out) == (6, "")
-    assert "changed by somebody else" in done.err
+    assert "another program changed the file" in done.err
     assert profiles.read_text() == "[theirs]\n"
     assert kept(done).read_text() == FILE + "[mine]\n"
 
@@ -167,7 +167,7 @@ def test_a_broken_file_is_opened_and_mended(cli, profiles, editor, fault, said):
     profiles.chmod(0o640)
     mend = f"text = path.read_bytes().replace({fault!r}, b'[new]\\n').decode()"
     done = cli("edit", env=editor(mend))
-    assert (done.code, done.lines[0]) == (0, ["written", "profiles.toml"])
+    assert (done.code, done.lines[0]) == (0, ["saved", "profiles.toml"])
     assert f"warning: {said}" in done.err
     assert profiles.read_text() == FILE + "\n[new]\n"
     assert profiles.stat().st_mode & 0o777 == 0o640
@@ -201,7 +201,7 @@ def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, prof
 def test_a_person_is_offered_to_open_it_again(terminal, profiles, editor):
     env = editor("text = text + 'x = \\n' if 'x = ' not in text else text.replace('x = ', '[x]')")
     screen = terminal("edit", **env).until("this is not TOML").until("Open it again? [Y/n]")
-    screen.type("").until("written")
+    screen.type("").until("saved")
     assert screen.end() == 0
     assert profiles.read_text() == FILE + "[x]\n"
 

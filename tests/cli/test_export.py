@@ -258,7 +258,7 @@ def test_what_no_program_can_say_is_refused(cli, write):
     for name in "abd":
         done = cli("export", name, "--format", "python")
         assert (done.code, done.out) == (4, "")
-        assert "cannot be written as Python" in done.err
+        assert "cannot be exported as Python" in done.err
     assert '**{"class": "x"}' in cli("export", "c", "--format", "python").out
 
 
@@ -285,7 +285,7 @@ def test_a_file_is_overwritten_only_with_yes_and_never_one_of_ours(cli, profiles
     for ours in ("profiles.toml", ".env"):
         done = cli("export", "base", "--out", ours, "--yes")
         assert done.code == 4
-        assert "in use" in done.err
+        assert "export would replace all of it" in done.err
     assert profiles.read_text() == FILE
 
 

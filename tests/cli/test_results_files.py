@@ -79,7 +79,7 @@ def test_what_is_no_regular_file_is_not_replaced(quick, recorded, project) -> No
     for words in (["export", "base", "--csv"], ["examples", "base"]):
         done = quick("results", *words, "--out", "pipe", "--yes")
         assert (done.code, done.out) == (4, "")
-        assert done.err.startswith("error: this is no regular file\n  at pipe\n")
+        assert done.err.startswith("error: not a regular file\n  at pipe\n")
     assert (project / "pipe").is_fifo()
 
 

@@ -87,7 +87,7 @@ def test_what_a_killed_process_left_open_is_closed(quick, killed) -> None:
     assert (done.code, done.lines[0][1:3]) == (0, ["killed", "interrupted"])
     again = quick("results", "recover")
     assert (again.code, again.out) == (0, "")
-    assert "nothing was left open" in again.err
+    assert "nothing to recover" in again.err
     assert quick("results", "verify", "killed").code == 0
 
 

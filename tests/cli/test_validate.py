@@ -37,7 +37,7 @@ def test_a_fault_is_told_with_its_line_and_what_to_do(write: Any) -> None:
     assert done.returncode == 4
     assert done.stdout == (
         'profiles.toml:3: error: a: lm.temprature: dspy.LM has no parameter "temprature"\n'
-        '  did you mean "temperature"?\n'
+        '  hint: did you mean "temperature"?\n'
         "1 error, 0 warnings in 1 profile in 1 file\n"
     )
 

@@ -137,7 +137,7 @@ def _print(verified: list[Verified]) -> None:
             if fault.kind == "open":
                 note(Text("    hint: dspy-profiles results recover"))
         for finding in each.findings:
-            warn("{where}: {excerpt} looks like {what}".format(**finding))
+            warn("{excerpt} looks like {what}, in {where}".format(**finding))
 
 
 def _findings(store: "Store", experiment_id: str, names: Names) -> Iterator[dict[str, str]]:
