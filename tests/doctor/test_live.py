@@ -64,7 +64,7 @@ def test_every_way_of_failing_is_told_apart(
     for engine in ("auto", "litellm"):
         assert live[f"s429-{engine}"]["retry_after"] == 7.0
         assert "Ollama" in live[f"refused-{engine}"]["hint"]
-        assert live[f"s401-{engine}"]["hint"] == "look at GW_KEY"
+        assert live[f"s401-{engine}"]["hint"] == "check GW_KEY"
         assert "that is why" in live[f"s500-{engine}"]["detail"]
         assert found[f"good-{engine}"]["ready"]
     assert done.returncode == 1
