@@ -58,7 +58,7 @@ def test_yes_sends_the_key(serve: Any, gateway: Any, terminal: Any) -> None:
     server = serve()
     gateway(server)
     child = terminal("doctor", "a", "--live")
-    child.expect_exact(f"a: send GW_KEY to {server.host}, as profiles.toml:3 says?")
+    child.expect_exact(f"a: send GW_KEY to {server.host}, set by profiles.toml:3?")
     assert server.requests == []
     child.sendline("y")
     child.expect_exact("model answers")
@@ -70,9 +70,9 @@ def test_no_keeps_it(serve: Any, gateway: Any, terminal: Any) -> None:
     server = serve()
     gateway(server)
     child = terminal("doctor", "a", "--live")
-    child.expect_exact("as profiles.toml:3 says?")
+    child.expect_exact("set by profiles.toml:3?")
     child.sendline("n")
-    child.expect_exact("not asked")
+    child.expect_exact("not called")
     assert ended(child) == 1
     assert server.requests == []
 
@@ -81,7 +81,7 @@ def test_ctrl_c_at_the_question_ends_it(serve: Any, gateway: Any, terminal: Any)
     server = serve()
     gateway(server)
     child = terminal("doctor", "a", "--live")
-    child.expect_exact("as profiles.toml:3 says?")
+    child.expect_exact("set by profiles.toml:3?")
     child.sendintr()
     assert ended(child) == 130
     assert server.requests == []
@@ -109,5 +109,5 @@ def test_the_progress_shows_who_is_waited_for(serve: Any, write: Any, terminal: 
     )
     child = terminal("doctor", "a", "--live", "--timeout", "2")
     child.expect(rf"a  {server.host} .*0:00:0\d")
-    child.expect_exact("no answer within 2 s")
+    child.expect_exact("no response within 2 s")
     assert ended(child) == 1

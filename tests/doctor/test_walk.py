@@ -48,7 +48,7 @@ def test_all_means_those_that_a_file_defines(write: Any) -> None:
 
 def test_the_built_in_one_is_all_there_is_without_a_file(project: Path) -> None:
     one = only()
-    assert (one.name, one.is_sound) == ("mock", True)
+    assert (one.name, one.is_valid) == ("mock", True)
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known(write: Any) -> None:
@@ -61,7 +61,7 @@ def test_a_name_in_a_broken_file_is_not_called_unknown(write: Any) -> None:
     write("profiles.toml", "[prod\n")
     one = only("prod")
     assert statuses(one)["file"] == "error"
-    assert not one.is_sound
+    assert not one.is_valid
 
 
 def test_a_broken_file_stops_the_profiles_of_the_others_too(write: Any, home: Path) -> None:
@@ -78,14 +78,17 @@ def test_all_missing_secrets_are_told_each_once(write: Any) -> None:
         'extra_headers.x = "${TWO_KEY}"\nextra_headers.y = "${ONE_KEY}"\n',
     )
     one = only("a")
-    assert [fault.message for fault in one.faults] == ["ONE_KEY is not set", "TWO_KEY is not set"]
+    assert [problem.message for problem in one.problems] == [
+        "ONE_KEY is not set",
+        "TWO_KEY is not set",
+    ]
     assert statuses(one)["build"] == "skipped"
 
 
 def test_a_secret_in_an_env_file_is_there(write: Any) -> None:
     write(".env", "ONE_KEY=canary-1234\n")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "${ONE_KEY}"\n')
-    assert only("a").is_sound
+    assert only("a").is_valid
 
 
 def test_a_key_that_the_provider_ignores_need_not_be_there(write: Any) -> None:
@@ -93,7 +96,7 @@ def test_a_key_that_the_provider_ignores_need_not_be_there(write: Any) -> None:
         "profiles.toml",
         '[a]\nprovider.class = "mock"\n[a.lm]\nmodel = "openai/x"\napi_key = "${GONE}"\n',
     )
-    assert only("a").is_sound
+    assert only("a").is_valid
 
 
 def test_a_secret_in_clear_is_told_and_nothing_is_built(write: Any) -> None:
@@ -107,14 +110,14 @@ def test_a_class_that_cannot_be_imported_is_told_once(write: Any) -> None:
     write("profiles.toml", '[a]\nlm.model = "openai/x"\nrm.class = "nowhere.RM"\n')
     one = only("a")
     assert statuses(one) | {"secrets": "ok"} == statuses(one)
-    assert [fault.key for fault in one.faults] == [("rm", "class")]
+    assert [problem.key for problem in one.problems] == [("rm", "class")]
 
 
 @pytest.mark.parametrize(
     ("code", "said"),
     [
         ("raise OSError('no disk')", "OSError: no disk"),
-        ("import sys; sys.exit(3)", "ends the process"),
+        ("import sys; sys.exit(3)", "exits the process"),
         ("x = 1", 'has no "RM"'),
         ("RM = 1", "is not a class"),
     ],
@@ -127,7 +130,7 @@ def test_what_a_users_module_does_on_import_is_a_fault_of_the_profile(
     write(f"{name}.py", code)
     write("profiles.toml", f'[a]\nlm.model = "openai/x"\nrm.class = "{name}.RM"\n')
     one = only("a")
-    assert any(said in fault.message for fault in one.faults)
+    assert any(said in problem.message for problem in one.problems)
     assert statuses(one)["packages"] == "error" or statuses(one)["profile"] == "error"
 
 
@@ -142,7 +145,7 @@ def test_what_a_users_module_prints_is_held_back(
         "class RM:\n    def __init__(self): print('made')\n",
     )
     write("profiles.toml", '[a]\nlm.model = "openai/x"\nrm.class = "talking.RM"\n')
-    assert only("a").is_sound
+    assert only("a").is_valid
     assert capfd.readouterr() == ("", "")
 
 
@@ -154,8 +157,8 @@ def test_a_constructor_that_fails_is_told_with_its_place(
     write("profiles.toml", '[a]\nlm.model = "openai/x"\nrm.class = "failing.RM"\n')
     one = only("a")
     assert statuses(one)["build"] == "error"
-    assert "no index" in one.faults[0].message
-    assert str(one.faults[0].where) == f"{project}/profiles.toml:3"
+    assert "no index" in one.problems[0].message
+    assert str(one.problems[0].where) == f"{project}/profiles.toml:3"
 
 
 def test_what_has_no_model_and_is_there_to_be_extended_is_no_fault(write: Any) -> None:
@@ -164,8 +167,8 @@ def test_what_has_no_model_and_is_there_to_be_extended_is_no_fault(write: Any) -
         '[base.lm]\ntemperature = 0\n[a]\nextends = "base"\nlm.model = "openai/x"\n',
     )
     a, base = examine(every=True).profiles
-    assert (a.is_sound, base.children) == (True, ("a",))
-    assert not only("base").is_sound  # asked for by name, it has to work
+    assert (a.is_valid, base.children) == (True, ("a",))
+    assert not only("base").is_valid  # asked for by name, it has to work
 
 
 def test_a_profile_without_any_lm_is_looked_at_like_any_other(write: Any) -> None:
@@ -181,7 +184,7 @@ def test_the_profile_that_applies_has_to_work_even_if_others_extend_it(write: An
         "profiles.toml",
         '[default.lm]\ntemperature = 0\n[a]\nextends = "default"\nlm.model = "openai/x"\n',
     )
-    assert not only().is_sound
+    assert not only().is_valid
 
 
 def test_which_layer_shadows_which_is_known(write: Any, home: Path) -> None:
@@ -198,22 +201,22 @@ def test_a_user_file_that_another_one_hides_is_warned_about(
     first = write(home / ".config/dspy/profiles.toml", "[a]\n")
     hidden = write(home / ".dspy/profiles.toml", "[b]\n")
     found = examine()
-    assert [(fault.severity, fault.message) for fault in found.faults] == [
-        ("warning", f"{hidden} is not read, because {first} is there")
+    assert [(problem.severity, problem.message) for problem in found.problems] == [
+        ("warning", f"{hidden} is ignored, because {first} exists")
     ]
-    assert examine(file=first).faults == ()
+    assert examine(file=first).problems == ()
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning(write: Any, project: Path) -> None:
     write("taken", "a file")
     write("profiles.toml", f'[a.env]\nDSPY_CACHEDIR = "{project}/taken/cache"\n')
     one = only("a")
-    assert (statuses(one)["cache"], one.is_sound) == ("warning", True)
+    assert (statuses(one)["cache"], one.is_valid) == ("warning", True)
 
 
 def test_looking_makes_no_cache_folder(write: Any, home: Path) -> None:
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
-    assert only("a").is_sound
+    assert only("a").is_valid
     assert not (home / ".dspy_cache").exists()
 
 
@@ -221,14 +224,14 @@ def test_roles_and_the_embedder_are_built_too(write: Any) -> None:
     write("profiles.toml", '[a.lms.teacher]\nmodel = "openai/"\n')
     one = only("a")
     assert statuses(one)["build"] == "error"
-    assert "lms.teacher" in one.faults[0].message
+    assert "lms.teacher" in one.problems[0].message
 
 
 def test_two_profiles_that_want_another_environment_are_told(write: Any) -> None:
     write("profiles.toml", '[a.env]\nOURS = "1"\n[b.env]\nOURS = "2"\n')
     a, b = examine(every=True).profiles
-    assert (a.faults, b.is_sound) == ([], True)
-    assert "OURS" in b.faults[0].message
+    assert (a.problems, b.is_valid) == ([], True)
+    assert "OURS" in b.problems[0].message
     assert os.environ["OURS"] == "1"
 
 
@@ -239,8 +242,8 @@ def test_a_dspy_that_is_too_old_is_told_with_the_command_that_mends_it(
 
     monkeypatch.setattr(packages.metadata, "version", lambda _name: "3.1.2")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
-    (fault,) = only("a").faults
-    assert (fault.message, fault.hint) == (
+    (problem,) = only("a").problems
+    assert (problem.message, problem.hint) == (
         "DSPy 3.1.2 is not supported",
         "pip install 'dspy>=3.4,<4'",
     )
@@ -259,19 +262,19 @@ def test_without_dspy_its_secrets_are_looked_at_and_nothing_else_is(
     monkeypatch.setitem(sys.modules, "dspy", None)
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "${ONE_KEY}"\n')
     one = only("a")
-    assert [fault.message.partition(":")[0] for fault in one.faults] == [
+    assert [problem.message.partition(":")[0] for problem in one.problems] == [
         "ONE_KEY is not set",
         "DSPy cannot be imported",
     ]
-    assert one.faults[1].hint == "pip install dspy"
+    assert one.problems[1].hint == "pip install dspy"
     assert statuses(one)["build"] == "skipped"
 
 
 def test_an_unknown_provider_is_told_with_the_known_ones(write: Any) -> None:
     write("profiles.toml", '[a]\nlm.model = "x"\nprovider.class = "nobody"\n')
-    (fault,) = only("a").faults
-    assert fault.message == 'there is no provider "nobody"'
-    assert "mock, replay" in str(fault.hint)
+    (problem,) = only("a").problems
+    assert problem.message == 'unknown provider "nobody"'
+    assert "mock, replay" in str(problem.hint)
 
 
 def test_a_provider_that_ends_the_process_leaves_its_secrets_to_be_looked_at(
@@ -283,9 +286,9 @@ def test_a_provider_that_ends_the_process_leaves_its_secrets_to_be_looked_at(
         "profiles.toml",
         '[a]\nprovider.class = "leaving.Engine"\n[a.lm]\napi_key = "${ONE_KEY}"\n',
     )
-    messages = [fault.message for fault in only("a").faults]
+    messages = [problem.message for problem in only("a").problems]
     assert "ONE_KEY is not set" in messages
-    assert "provider.class runs code that ends the process (SystemExit: bye)" in messages
+    assert "provider.class exits the process (SystemExit: bye)" in messages
 
 
 def test_a_constructor_that_ends_the_process_is_a_fault_and_nobody_else_is_blamed(
@@ -296,11 +299,9 @@ def test_a_constructor_that_ends_the_process_is_a_fault_and_nobody_else_is_blame
     write("profiles.toml", '[a]\nlm.model = "openai/x"\nrm.class = "quitting.RM"\n')
     one = only("a")
     assert statuses(one)["build"] == "error"
-    (fault,) = one.faults
-    assert fault.message == (
-        "a class that it names runs code that ends the process (SystemExit: bye)"
-    )
-    assert fault.key == ()
+    (problem,) = one.problems
+    assert problem.message == ("a class of the profile exits the process (SystemExit: bye)")
+    assert problem.key == ()
 
 
 def test_a_secret_scheme_that_fails_is_a_fault(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +311,7 @@ def test_a_secret_scheme_that_fails_is_a_fault(write: Any, monkeypatch: pytest.M
     monkeypatch.setattr(plugins, "secret_schemes", lambda: {"vault": sealed})
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "vault:x"\n')
     one = only("a")
-    assert [fault.message for fault in one.faults] == [
+    assert [problem.message for problem in one.problems] == [
         "the secret scheme of vault:x failed with OSError"
     ]
     assert statuses(one)["secrets"] == "error"
@@ -321,12 +322,12 @@ def test_a_class_that_a_variable_names_is_known_when_it_is_built(
 ) -> None:
     monkeypatch.setenv("ADAPTER", "dspy.JSONAdapter")
     write("profiles.toml", '[a]\nlm.model = "openai/x"\nadapter.class = "${ADAPTER}"\n')
-    assert only("a").is_sound
+    assert only("a").is_valid
 
 
 def test_an_embedder_is_built(write: Any) -> None:
     write("profiles.toml", '[a]\nlm.model = "openai/x"\nembedder.model = "openai/e"\n')
-    assert only("a").is_sound
+    assert only("a").is_valid
 
 
 def test_a_broken_line_of_an_env_file_is_a_warning_and_keeps_nobody_back(
@@ -335,6 +336,6 @@ def test_a_broken_line_of_an_env_file_is_a_warning_and_keeps_nobody_back(
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "${KEY}"\n')
     path = write(".env", "? ?\nKEY=sk-canary\n")
     found = examine(["a"])
-    assert [(f.severity, f.where) for f in found.faults] == [("warning", (path, 1))]
-    assert found.profiles[0].is_sound
+    assert [(f.severity, f.where) for f in found.problems] == [("warning", (path, 1))]
+    assert found.profiles[0].is_valid
     assert caplog.messages == []

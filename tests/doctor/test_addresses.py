@@ -14,7 +14,7 @@ GATEWAY = "https://user:canary@gw.example:8443/v1?key=canary"
 
 def way(name: str = "a", **how: Any) -> Route:
     found = examine([name], **how)
-    assert found.profiles[0].is_sound, found.profiles[0].faults
+    assert found.profiles[0].is_valid, found.profiles[0].problems
     return calls(found)[name].route
 
 
@@ -31,7 +31,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
         ("gpt-4o", "api.openai.com"),
         ("anthropic/claude-x", "api.anthropic.com"),
         ("ollama_chat/llama3", "localhost:11434"),
-        ("together_ai/x", "the address of together_ai"),
+        ("together_ai/x", "the default address of together_ai"),
     ],
 )
 def test_a_provider_has_an_address_of_its_own(write: Any, model: str, host: str) -> None:
@@ -167,4 +167,4 @@ def test_a_provider_that_only_litellm_knows_may_take_any_key(write: Any) -> None
 
 def test_an_address_that_is_none_is_said_to_be_none(write: Any, key: None) -> None:
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_base = "http://[::1"\n')
-    assert (way().host, way().asks) == ("an address that cannot be read", True)
+    assert (way().host, way().asks) == ("an invalid address", True)

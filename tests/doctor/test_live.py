@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles.cli.doctor._live import ask_all, calls
+from dspy_profiles.cli.doctor._live import call_all, calls
 from dspy_profiles.cli.doctor._walk import examine
 
 CANARY = "sk-canary-0123456789abcdefgh"
@@ -64,7 +64,7 @@ def test_every_way_of_failing_is_told_apart(
     for engine in ("auto", "litellm"):
         assert live[f"s429-{engine}"]["retry_after"] == 7.0
         assert "Ollama" in live[f"refused-{engine}"]["hint"]
-        assert live[f"s401-{engine}"]["hint"] == "look at GW_KEY"
+        assert live[f"s401-{engine}"]["hint"] == "check GW_KEY"
         assert "that is why" in live[f"s500-{engine}"]["detail"]
         assert found[f"good-{engine}"]["ready"]
     assert done.returncode == 1
@@ -83,9 +83,9 @@ def test_a_server_that_never_answers_is_not_waited_for(
     )
     found = results("--timeout", "4", GW_KEY=CANARY)
     assert {name: found[name]["live"]["message"] for name in ("silent", "slow", "impatient")} == {
-        "silent": "no answer within 4 s",
-        "slow": "no answer within 4 s",
-        "impatient": "no answer within 0.5 s",
+        "silent": "no response within 4 s",
+        "slow": "no response within 4 s",
+        "impatient": "no response within 0.5 s",
     }
     assert found["good"]["ready"]
     assert len(silent.requests) <= 3  # none was tried again
@@ -172,7 +172,7 @@ def test_where_nobody_can_be_asked_a_projects_address_gets_no_secret(
     write("profiles.toml", gateway("a", server.url) + '[b]\nprovider.class = "mock"\n')
     done = run("doctor", "--all", "--live", GW_KEY=CANARY)
     assert done.returncode == 1
-    assert f"not asked: profiles.toml:3 sends GW_KEY to {server.host}" in done.stdout
+    assert f"not called: profiles.toml:3 sends GW_KEY to {server.host}" in done.stdout
     assert "1 of 2 profiles ready" in done.stdout
     assert server.requests == []
 
@@ -181,7 +181,7 @@ def test_a_profile_without_a_model_has_nobody_to_ask(write: Any, run: Any) -> No
     write("profiles.toml", "[a.settings]\nnum_threads = 2\n")
     done = run("doctor", "a", "--live")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "no model to ask" in done.stdout
+    assert "no model to call" in done.stdout
 
 
 def test_a_profile_that_is_not_sound_is_not_asked(serve: Any, user_file: Any, run: Any) -> None:
@@ -199,7 +199,7 @@ def test_a_mock_that_fails_is_judged_as_a_server_would_be(write: Any) -> None:
             for kind in ("auth", "billing", "rate_limit", "server", "timeout", "unsupported_model")
         ),
     )
-    answers = ask_all(calls(examine(every=True)))
+    answers = call_all(calls(examine(every=True)))
     assert {name: one.kind for name, one in answers.items()} == {
         "auth": "denied",
         "billing": "billing",
@@ -213,7 +213,7 @@ def test_a_mock_that_fails_is_judged_as_a_server_would_be(write: Any) -> None:
 def test_each_answer_is_told_as_it_comes(write: Any) -> None:
     write("profiles.toml", '[a]\nprovider.class = "mock"\n[b]\nprovider.class = "mock"\n')
     heard: list[str] = []
-    ask_all(calls(examine(every=True)), lambda name, answer: heard.append(f"{name} {answer.kind}"))
+    call_all(calls(examine(every=True)), lambda name, answer: heard.append(f"{name} {answer.kind}"))
     assert sorted(heard) == ["a answered", "b answered"]
 
 
@@ -223,7 +223,7 @@ def test_an_lm_that_ends_the_process_is_only_an_answer(write: Any, monkeypatch: 
     monkeypatch.setattr(sys, "path", [*sys.path])
     write("ending.py", "class Engine:\n    def complete(self, request): raise SystemExit(3)\n")
     write("profiles.toml", '[a]\nprovider.class = "ending.Engine"\n')
-    (answer,) = ask_all(calls(examine(["a"]))).values()
+    (answer,) = call_all(calls(examine(["a"]))).values()
     assert (answer.kind, answer.message) == ("error", "SystemExit: 3")
 
 

@@ -9,10 +9,10 @@ import pytest
 from dspy.utils import exceptions as lm_errors
 
 from dspy_profiles.cli.doctor._addresses import Route
-from dspy_profiles.cli.doctor._verdicts import Answer, Asked, verdict
+from dspy_profiles.cli.doctor._verdicts import Answer, Request, verdict
 
-ASKED = Asked(Route("gw.example:4000", "https://gw.example:4000"), "openai/m", 20, ("GW_KEY",))
-LOCAL = Asked(Route("localhost:11434", "http://localhost:11434"), "ollama_chat/m", 20)
+ASKED = Request(Route("gw.example:4000", "https://gw.example:4000"), "openai/m", 20, ("GW_KEY",))
+LOCAL = Request(Route("localhost:11434", "http://localhost:11434"), "ollama_chat/m", 20)
 
 
 def because(cause: BaseException, error: Exception | None = None) -> Exception:
@@ -26,11 +26,11 @@ def because(cause: BaseException, error: Exception | None = None) -> Exception:
 @pytest.mark.parametrize(
     ("cause", "kind", "message"),
     [
-        (ConnectionRefusedError(), "refused", "https://gw.example:4000 refused"),
-        (socket.gaierror(-2, "unknown"), "dns", "there is no host gw.example"),
-        (ssl.SSLError("bad"), "tls", "no secure connection to gw.example:4000"),
-        (TimeoutError(), "timeout", "no answer within 20 s"),
-        (OSError(113, "no route"), "unreachable", "https://gw.example:4000 cannot be reached"),
+        (ConnectionRefusedError(), "refused", "https://gw.example:4000 refused the connection"),
+        (socket.gaierror(-2, "unknown"), "dns", "host gw.example not found"),
+        (ssl.SSLError("bad"), "tls", "TLS connection to gw.example:4000 failed"),
+        (TimeoutError(), "timeout", "no response within 20 s"),
+        (OSError(113, "no route"), "unreachable", "https://gw.example:4000 is unreachable"),
     ],
 )
 def test_what_kept_the_call_from_arriving(cause: Exception, kind: str, message: str) -> None:
@@ -40,7 +40,7 @@ def test_what_kept_the_call_from_arriving(cause: Exception, kind: str, message: 
 
 
 def test_a_local_address_that_refuses_may_be_an_ollama_that_is_not_running() -> None:
-    assert verdict(because(ConnectionRefusedError()), LOCAL).hint == "is Ollama running?"
+    assert verdict(because(ConnectionRefusedError()), LOCAL).hint == "start Ollama: ollama serve"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_anything_else_is_told_by_its_name() -> None:
 
 
 def test_no_part_of_a_secret_is_shown() -> None:
-    asked = Asked(ASKED.route, "m", 20, (), ("canary-0123456789-abcdef",))
+    asked = Request(ASKED.route, "m", 20, (), ("canary-0123456789-abcdef",))
     error = lm_errors.LMAuthError("body starts: 'Bearer canary-01234567", status=401)
     assert "canary" not in repr(verdict(error, asked))
 

@@ -1,4 +1,4 @@
-"""One fault, as `validate` and `doctor` tell it: how grave, what, where, what to do about it."""
+"""A problem that `validate` and `doctor` report: severity, message, hint, place."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,14 +6,14 @@ from typing import Literal
 from dspy_profiles.config import KeyPath
 from dspy_profiles.errors import Place, ProfileError
 
-__all__ = ["Fault", "Severity"]
+__all__ = ["Problem", "Severity"]
 
 Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A fault and its place; `profile` and `key` are empty where it is about a whole file."""
+class Problem:
+    """An error or a warning; `profile` and `key` are empty if it is about a whole file."""
 
     severity: Severity
     message: str
@@ -23,5 +23,8 @@ class Fault:
     key: KeyPath = ()
 
     @classmethod
-    def told(cls, error: ProfileError, profile: str | None = None, key: KeyPath = ()) -> "Fault":
+    def from_error(
+        cls, error: ProfileError, profile: str | None = None, key: KeyPath = ()
+    ) -> "Problem":
+        """Return an error as a problem."""
         return cls("error", error.message, error.hint, error.where, profile, key)

@@ -1,4 +1,4 @@
-"""Every fault at once, each once, where it was written."""
+"""Every problem at once, each once, where it was written."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from dspy_profiles.errors import Place
 
 
 def told(file: Path | None = None) -> list[tuple[str, int | None, str]]:
-    """Severity, line and message of every fault."""
+    """Severity, line and message of every problem."""
     return [
         (f.severity, f.where.line if isinstance(f.where, Place) else None, f.message)
-        for f in validate(file).faults
+        for f in validate(file).problems
     ]
 
 
@@ -24,12 +24,12 @@ def messages() -> str:
 def test_sound_profiles_have_no_faults(write: Any) -> None:
     write("profiles.toml", '[a.lm]\nmodel = "openai/gpt-4o"\n\n[b]\nextends = "a"\n')
     found = validate()
-    assert (found.faults, found.profiles, len(found.files)) == ((), 2, 1)
+    assert (found.problems, found.profiles, len(found.files)) == ((), 2, 1)
 
 
 def test_nothing_at_all_is_sound(project: Path) -> None:
     found = validate()
-    assert (found.faults, found.profiles, found.files) == ((), 0, ())
+    assert (found.problems, found.profiles, found.files) == ((), 0, ())
 
 
 def test_a_broken_file_hides_no_fault_of_another(write: Any, home: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_broken_file_hides_no_fault_of_another(write: Any, home: Path) -> None
     user = write(home / ".dspy/profiles.toml", '[b.lm]\nmodel = "openai/x"\ntemperature = "hot"\n')
     write("pyproject.toml", "[tool.dspy-profiles]\ncolour = 1\n")
     write(home / ".dspy/config.toml", "= 1\n")
-    found = {str(f.where) for f in validate().faults}
+    found = {str(f.where) for f in validate().problems}
     assert {f"{user}:3", "pyproject.toml:2", "profiles.toml:1", "config.toml:1"} == {
         name if name == f"{user}:3" else Path(name).name for name in found
     }
@@ -81,7 +81,7 @@ def test_two_circles_through_one_profile_are_two_faults(write: Any) -> None:
 
 def test_every_unknown_parent_is_told_with_what_it_may_have_been(write: Any) -> None:
     write("profiles.toml", '[base.lm]\nmodel = "openai/x"\n[b]\nextends = ["bsae", "zzz"]\n')
-    faults = validate().faults
+    faults = validate().problems
     assert [f.message for f in faults] == [
         '"b" extends "bsae", which does not exist',
         '"b" extends "zzz", which does not exist',
@@ -209,8 +209,8 @@ def test_each_kind_of_fault_is_told_once(write: Any, text: str, said: str) -> No
 def test_a_shadowed_definition_is_looked_at_too(write: Any, home: Path) -> None:
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     write(home / ".dspy/profiles.toml", '[a.lm]\nmodel = "openai/x"\ntemperature = "hot"\n')
-    (fault,) = validate().faults
-    assert str(fault.where) == f"{home}/.dspy/profiles.toml:3"
+    (problem,) = validate().problems
+    assert str(problem.where) == f"{home}/.dspy/profiles.toml:3"
 
 
 def test_every_wrong_setting_is_told(write: Any) -> None:
@@ -234,9 +234,9 @@ def test_a_sound_setting_beside_a_wrong_one_still_counts(write: Any) -> None:
 
 def test_a_named_file_that_is_not_there_is_told(project: Path) -> None:
     (project / "profiles.toml").write_text("")
-    (fault,) = validate(project / "profile.toml").faults
-    assert (fault.message, fault.hint) == (
-        "there is no such file",
+    (problem,) = validate(project / "profile.toml").problems
+    assert (problem.message, problem.hint) == (
+        "file not found",
         'did you mean "profiles.toml"?',
     )
 
@@ -244,8 +244,8 @@ def test_a_named_file_that_is_not_there_is_told(project: Path) -> None:
 def test_a_very_long_row_of_profiles_is_one_fault(write: Any) -> None:
     rows = [f'[p{n}]\nextends = "p{n + 1}"\n' for n in range(3000)]
     write("profiles.toml", "".join([*rows, '[p3000.lm]\nmodel = "openai/x"\n']))
-    (fault,) = validate().faults
-    assert "extends more than 100 levels" in fault.message
+    (problem,) = validate().problems
+    assert "extends more than 100 levels" in problem.message
 
 
 def test_a_warning_about_dspy_itself_is_told_once(
@@ -261,7 +261,7 @@ def test_a_warning_about_dspy_itself_is_told_once(
 
 def test_a_broken_line_of_an_env_file_is_a_warning_with_its_place(write: Any, caplog: Any) -> None:
     path = write(".env", "A=1\nsk-canary what\n")
-    (fault,) = validate().faults
-    assert (fault.severity, fault.where) == ("warning", Place(path, 2))
-    assert "canary" not in fault.message
+    (problem,) = validate().problems
+    assert (problem.severity, problem.where) == ("warning", Place(path, 2))
+    assert "canary" not in problem.message
     assert caplog.messages == []

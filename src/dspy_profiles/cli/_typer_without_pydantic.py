@@ -1,7 +1,8 @@
-"""Typer reads every parameter by pydantic, which takes as long to import as all else together.
+"""Let Typer read strings, paths and flags without pydantic.
 
-Texts, paths and flags need no pydantic. This hands Typer readers of our own for them; where Typer
-keeps its readers elsewhere, nothing happens but that pydantic is imported.
+Typer reads every parameter with pydantic, which takes as long to import as everything else. These
+types do not need it, so Typer gets readers of ours. In a Typer that keeps its readers elsewhere,
+nothing changes, and pydantic is imported.
 """
 
 from collections.abc import Iterable
@@ -9,25 +10,25 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["read_plainly", "without_pydantic"]
+__all__ = ["read_without_pydantic", "without_pydantic"]
 
 
 def without_pydantic(command: Any) -> Any:
-    """The command, and those in it if it is a group, with plain readers for what is plain."""
+    """Give a command, and the commands of a group, our readers."""
     for inner in getattr(command, "commands", {}).values():
         without_pydantic(inner)
     parse_args = command.parse_args
 
-    def parse_plainly(ctx: Any, args: list[str]) -> Any:
-        read_plainly(command.get_params(ctx))  # only now is `--help` among them
+    def parse_without_pydantic(ctx: Any, args: list[str]) -> Any:
+        read_without_pydantic(command.get_params(ctx))  # `--help` is added only now
         return parse_args(ctx, args)
 
-    command.parse_args = parse_plainly
+    command.parse_args = parse_without_pydantic
     return command
 
 
-def read_plainly(parameters: Iterable[Any]) -> None:
-    """Give these parameters plain readers, where they have none and need no other."""
+def read_without_pydantic(parameters: Iterable[Any]) -> None:
+    """Give parameters our reader, unless they have one or need pydantic."""
     for parameter in parameters:
         descriptor = getattr(parameter, "type_descriptor", None)
         kind = _plain_kind(getattr(descriptor, "annotation", None))
@@ -36,7 +37,7 @@ def read_plainly(parameters: Iterable[Any]) -> None:
 
 
 class _Reader:
-    """What Typer asks of a reader: `coerce`."""
+    """A reader as Typer calls it: `coerce` converts a value."""
 
     def __init__(self, kind: type) -> None:
         self._kind = kind
@@ -48,7 +49,7 @@ class _Reader:
 
 
 def _plain_kind(annotation: Any) -> type | None:
-    """`str`, `Path` or `bool`, where that is all that the annotation asks for."""
+    """Return `str`, `Path` or `bool` if the annotation is one of them, optional, or a list."""
     if annotation in (str, Path, bool):  # a flag is True, False or None already
         kind: type = annotation
         return kind
