@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles.display import show_place
+from dspy_profiles.display import as_text, show_place
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
@@ -64,7 +64,7 @@ def out(*lines: object) -> None:
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
             if isinstance(part, str | Text):
-                console.print(_visible(part), soft_wrap=True)
+                console.print(as_text(part), soft_wrap=True)
                 continue
             with console.capture() as rendered:
                 console.print(part)
@@ -91,7 +91,7 @@ def note(*lines: object) -> None:
     console = console_for(to_stderr=True)
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
-            shown_part = _visible(part) if isinstance(part, str | Text) else part
+            shown_part = as_text(part) if isinstance(part, str | Text) else part
             console.print(shown_part, soft_wrap=True)
 
 
@@ -179,22 +179,7 @@ def columns(
     """Return rows and a header as columns without borders."""
     titled = [[Text(title, style=MUTED) for title in header], *rows] if header else list(rows)
     most = max(map(len, titled), default=0)
-    return Columns([[_visible(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
-
-
-def _visible(line: str | Text) -> Text:
-    """Return a line without characters that control the terminal."""
-    text = line.copy() if isinstance(line, Text) else Text(line)
-    text.plain = text.plain.translate(_CONTROL)
-    return text
-
-
-# Escapes, and characters that change the direction of reading.
-_CONTROL = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
-    0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
-}
+    return Columns([[as_text(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
 
 
 def as_json(value: Any) -> Any:

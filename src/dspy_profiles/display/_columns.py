@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "columns", "cut", "joined", "styled"]
+from dspy_profiles.display._visible import CONTROL, picture
+
+__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "as_text", "columns", "cut", "joined", "styled"]
 
 ACCENT = "cyan"
 MUTED = "bright_black"
@@ -43,6 +45,14 @@ def columns(
     titles = [styled(head.title, MUTED) for head in heads]
     for nr, row in enumerate([titles, *rows], -1):
         yield nr, _line(heads, row, widths)
+
+
+def as_text(line: str | Text) -> Text:
+    """Return a line as rich text in which nothing controls the terminal."""
+    text = line.copy() if isinstance(line, Text) else Text(line)
+    for match in reversed([*CONTROL.finditer(text.plain)]):
+        text = text[: match.start()] + Text(picture(match)) + text[match.end() :]
+    return text
 
 
 def styled(text: str, style: str) -> Text:
