@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles.display import as_text, show_place
+from dspy_profiles.display import as_text, folded_columns, show_place
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
@@ -45,7 +45,6 @@ JSON_VERSION = 1
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ACCENT = "cyan"
 MUTED = "bright_black"
-NARROW_GAP = 2  # if columns do not fit with their usual gap
 
 _plain = False
 
@@ -143,34 +142,8 @@ class Columns:
     gap: int
 
     def lines(self, width: int) -> "Iterable[Text | Table]":
-        """Yield each row as a line if all fit; else one table that folds its cells."""
-        widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
-        gaps = len(widths) - 1
-        gap = min(self.gap, max(NARROW_GAP, (width - sum(widths)) // max(gaps, 1)))
-        if sum(widths) + gap * gaps > width or self._have_lines():
-            return [self._folded(gap)]
-        return [self._line(row, widths, gap) for row in self.rows]
-
-    def _have_lines(self) -> bool:
-        return any("\n" in cell.plain for row in self.rows for cell in row)
-
-    @staticmethod
-    def _line(row: list[Text], widths: list[int], gap: int) -> Text:
-        line = Text()
-        for cell, width in zip(row, widths, strict=True):
-            line.append_text(cell).append(" " * (width - cell.cell_len + gap))
-        line.rstrip()
-        return line
-
-    def _folded(self, gap: int) -> "Table":
-        from rich.table import Table  # seldom needed, and slow for many rows
-
-        table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
-        for _ in self.rows[0]:
-            table.add_column(overflow="fold")  # a narrow terminal loses no text
-        for row in self.rows:
-            table.add_row(*row)
-        return table
+        """Return each row as a line if all fit; else one table that folds its cells."""
+        return folded_columns(self.rows, width, self.gap)
 
 
 def columns(
