@@ -99,7 +99,7 @@ def test_a_miss_ends_the_program_with_the_command_that_records(program) -> None:
     held = Path("x.jsonl").read_bytes()
     done = program("none", "second")
     assert (done.returncode, done.stdout, asked()) == (1, "", 1)
-    assert "is not on the cassette x.jsonl" in done.stderr
+    assert "x.jsonl has no response for this request" in done.stderr
     assert "dspy-profiles run --cassette x.jsonl --cassettes new -- " in done.stderr
     assert "Traceback" not in done.stderr
     assert Path("x.jsonl").read_bytes() == held

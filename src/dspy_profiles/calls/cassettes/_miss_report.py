@@ -51,7 +51,8 @@ def explain(  # noqa: PLR0913 - the facts of a miss
         return f"{head}\nit has no {kind} entries"
     entry, ratio = nearest
     there = entry.request
-    near = f"nearest entry (line {entry.line}, {ratio:.0%} similar), [-recorded-] {{+requested+}}:"
+    similar = f"{int(ratio * 100)}% similar"  # rounded down: 100% are equal
+    near = f"nearest entry (line {entry.line}, {similar}), [-recorded-] {{+requested+}}:"
     return "\n".join([head, near, *_parameters(there, request, match), *_prompts(there, request)])
 
 
