@@ -1,4 +1,4 @@
-"""Whom a call belongs to: a test, or a fixture that outlives tests. Each has stages of its own."""
+"""Owners of calls: tests, and fixtures that outlive tests. Each has its own stages."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,6 @@ from dspy_profiles.config import Budgets, Limits
 
 __all__ = ["Scope", "Scopes"]
 
-NO_PROFILE = ""
 HINT = (
     'mark it @pytest.mark.dspy_profile("mock"), record it on a cassette, or let it call: '
     "--dspy-live allow"
@@ -19,15 +18,15 @@ FORCED_HINT = f"{FORCED}; or let it call: --dspy-live allow"
 
 @dataclass(eq=False)
 class Scope:
-    """One owner of calls. It goes on counting when it is over: threads may outlive it."""
+    """One owner of calls. It still counts after its end, as threads may outlive it."""
 
     name: str
     profile: str
     stages: tuple[Stage, ...]
     meter: Meter
     cassette: Cassette | None = None
-    trial: str | None = None  # what it is in the record of the session
-    is_told: bool = False  # a test or a fixture has failed of what was held back in it
+    trial: str | None = None  # its trial in the experiment of the session
+    is_reported: bool = False  # a test or a fixture has failed because of a refused call
 
     @property
     def usage(self) -> Usage:
@@ -36,12 +35,12 @@ class Scope:
 
 @dataclass
 class Scopes:
-    """Makes them, and knows them all."""
+    """All scopes of this process."""
 
     budgets: Budgets
     tally: Tally | None
     live_blocked_by: str | None
-    forced_by: str | None = None  # what keeps a session offline, also where a mark is not
+    forced_by: str | None = None  # keeps a session offline, even without a mark
     all: list[Scope] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -56,6 +55,7 @@ class Scopes:
         blocked_by: str | None = None,
         cassette: Cassette | None = None,
     ) -> Scope:
+        """Return a new scope with its stages: meter, cassette, guard, budget."""
         meter = Meter()
         stages: list[Stage] = [meter, *stages_for(cassette)]
         if (forced_by := blocked_by or self.forced_by) is not None:
@@ -65,11 +65,11 @@ class Scopes:
         own = [Account(name, limits)] if limits else []
         if (budget := self._accounts.stage(profile, *own)) is not None:
             stages.append(budget)
-        made = Scope(name, profile, tuple(stages), meter, cassette)
-        self.all.append(made)
-        return made
+        scope = Scope(name, profile, tuple(stages), meter, cassette)
+        self.all.append(scope)
+        return scope
 
     def by_profile(self) -> dict[str, Usage]:
-        """What was used under each profile in this process."""
+        """Return the usage of this process under each profile."""
         names = dict.fromkeys(scope.profile for scope in self.all)
         return {n: total(s.usage for s in self.all if s.profile == n) for n in names}

@@ -22,7 +22,7 @@ KINDS = {
     "rate_limit": (
         {"status": 429, "says": "slow down", "headers": {"retry-after": "7"}},
         "rate limit",
-        "it asks for a pause of 7 s",
+        "the provider asks for a pause of 7 s",
     ),
     "wrong_model": (
         {"status": 404, "says": "The model does not exist"},

@@ -211,7 +211,7 @@ def test_a_wrong_budget_is_told(run, suite, budget):
         ("dspy_live = blok", "live is 'blok', and has to be allow or block"),
         ("dspy_budget = nobody.calls=3", 'there is no profile "nobody"'),
         ("dspy_profile = nobody", 'there is no profile "nobody" (from dspy_profile)'),
-        ("dspy_store = nowhere:x", '"nowhere:x" is no result store'),
+        ("dspy_store = nowhere:x", '"nowhere:x" is not a result store'),
     ],
 )
 def test_a_wrong_value_of_an_ini_file_is_told_with_its_line(run, suite, write, key, told):

@@ -49,7 +49,7 @@ class Provider:
     ) -> None:
         self.name = name
         self.lm = lm
-        self.lm_arguments = lm_arguments or {}
+        self.lm_arguments: Mapping[str, Any] = lm_arguments or {}
         self.engine = engine
         self.whole = whole
         self._offered: dict[Content, dict[str, Any]] = {}
