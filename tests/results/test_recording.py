@@ -210,7 +210,7 @@ def test_a_record_that_was_removed_meanwhile_is_said_to_be_lost_and_leaves_nothi
         folder = Path(exp.store.storage.root)
         shutil.rmtree(folder)
     said = capsys.readouterr().err
-    assert said == 'dspy-profiles: "a run" is lost: its journals were removed meanwhile\n'
+    assert said == 'dspy-profiles: "a run" is lost: its journals were removed while it ran\n'
     assert not folder.exists()
     assert open_store(url).recover() == []
 

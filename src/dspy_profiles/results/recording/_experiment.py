@@ -76,7 +76,7 @@ class ExperimentWriter:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
             if not self.store.storage.names(self.id):  # a seal would stand there alone
-                say(f"{self._shown()} is lost: its journals were removed meanwhile")
+                say(f"{self._shown()} is lost: its journals were removed while it ran")
                 return None
             # Before the journal is closed: `recover` would take its process for dead.
             _archive.seal(self.store.storage, self.id, status, ended=now(), **more)
@@ -86,7 +86,7 @@ class ExperimentWriter:
             message = failure.message if isinstance(failure, ProfileError) else str(failure)
             say(
                 f"{self._shown()} is recorded but not archived: {clean(message)}; "
-                f"dspy-profiles results recover{self._store_option()} does it later"
+                f"to archive it: dspy-profiles results recover{self._store_option()}"
             )
             return None
         finally:
@@ -107,8 +107,7 @@ class ExperimentWriter:
             lines.append(f"{lost} of its lines were lost{why}")
         if faults and faults["count"]:
             lines.append(
-                f"{faults['count']} of its calls could not be recorded as they should be: "
-                f"{faults['first']}"
+                f"{faults['count']} of its calls could not be recorded correctly: {faults['first']}"
             )
         return lines
 
@@ -139,8 +138,8 @@ def shared_folder(store: Store) -> Path:
     if isinstance(store.storage, FolderStorage):
         return store.storage.root
     raise StoreError(
-        f"{store.url} is kept in one process, and this run has several",
-        hint="name a store that lasts: file:results",
+        f"{store.url} exists in one process only, and this run has several",
+        hint="use a store on disk: file:results",
     )
 
 
