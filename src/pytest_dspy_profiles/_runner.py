@@ -12,7 +12,7 @@ import pytest
 from dspy_profiles.activation import Configuration, Isolation, Prepared
 from dspy_profiles.calls import Usage
 from dspy_profiles.errors import MissingSecret, ProfileError
-from dspy_profiles.profiles import OVERRIDE, is_offline
+from dspy_profiles.profiles import OVERRIDE_LAYER, is_offline
 from pytest_dspy_profiles._cassettes import TestCassettes
 from pytest_dspy_profiles._config import SessionConfig
 from pytest_dspy_profiles._marks import limits_of
@@ -102,7 +102,9 @@ class Running:
             if self.asked.skips_missing:
                 # Told with the test's own place, not with this one.
                 raise pytest.skip.Exception(missing.message, _use_item_location=True) from None
-            if missing.where in (None, OVERRIDE) and found.place is not None:  # the mark's own
+            if (
+                missing.where in (None, OVERRIDE_LAYER) and found.place is not None
+            ):  # the mark's own
                 raise MissingSecret(missing.message, missing.hint, found.place) from None
             raise
         name = found.names[0] if found.names else ""

@@ -140,7 +140,7 @@ def test_check_names_all_that_is_missing_and_ends_with_5(cli, profiles, project)
     }
     for message in found.values():
         assert message in done.out
-    assert "export TOKEN, or put it into .env" in done.err
+    assert "export TOKEN, or add it to .env" in done.err
 
 
 def test_one_profiles_own_variables_do_not_help_another(cli, write):
@@ -381,7 +381,7 @@ def test_a_broken_line_of_an_env_file_is_told_once_with_its_place(cli, write, le
     write(".env.other", "DSPY_LM_MODEL=a/b\n? ?\n")
     for words in (["secrets", "move", "--yes"], ["show", "prod"], ["secrets", "check"]):
         said = cli(*words).err
-        assert said.count(".env:2: this is no NAME=VALUE") == 1
+        assert said.count(".env:2: not NAME=VALUE") == 1
         assert (said.count("NAME=VALUE"), said.count("dotenv")) == (1, 0)
     done = cli("run", "-p", "mock", "--", sys.executable, "-c", "import dspy")
     assert done.err.count("NAME=VALUE") == 1

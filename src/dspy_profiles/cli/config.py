@@ -12,7 +12,7 @@ from rich.text import Text
 from dspy_profiles.cli._options import AsJson
 from dspy_profiles.cli._output import ACCENT, MUTED, as_json, columns, emit, note, out, out_value
 from dspy_profiles.config import (
-    BY_NAME,
+    SETTINGS_BY_NAME,
     Locations,
     Setting,
     SettingValue,
@@ -41,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 SettingName = Annotated[
-    str, typer.Argument(help="A setting.", autocompletion=lambda: list(BY_NAME))
+    str, typer.Argument(help="A setting.", autocompletion=lambda: list(SETTINGS_BY_NAME))
 ]
 
 
@@ -50,14 +50,14 @@ def list_settings(*, json: AsJson = False) -> None:
     where = locate()
     given = _values(where)
     if json:
-        emit(settings=[_as_json(BY_NAME[name], value) for name, value in given.items()])
+        emit(settings=[_as_json(SETTINGS_BY_NAME[name], value) for name, value in given.items()])
         return
     rows = [
         (
             name,
             Text(_shown(value.value), style=ACCENT),
             Text(_origin(value), style=MUTED),
-            Text(BY_NAME[name].help, style=MUTED),
+            Text(SETTINGS_BY_NAME[name].help, style=MUTED),
         )
         for name, value in given.items()
     ]
@@ -109,9 +109,9 @@ def set_(
 
 
 def _known(name: str) -> Setting:
-    found = BY_NAME.get(name) or BY_NAME.get(name.replace("_", "-"))
+    found = SETTINGS_BY_NAME.get(name) or SETTINGS_BY_NAME.get(name.replace("_", "-"))
     if found is None:
-        near = did_you_mean(name, BY_NAME) or f"settings are {', '.join(BY_NAME)}"
+        near = did_you_mean(name, SETTINGS_BY_NAME) or f"settings are {', '.join(SETTINGS_BY_NAME)}"
         raise ProfileNotFound(f'there is no setting "{name}"', near)
     return found
 
@@ -143,9 +143,9 @@ def _value(setting: Setting, words: list[str]) -> str | list[str]:
 def _values(where: Locations) -> dict[str, SettingValue]:
     """What counts here: for the default, the environment's word as well."""
     found = dict(load_settings(where).values)
-    named = os.environ.get(BY_NAME["default"].env)
+    named = os.environ.get(SETTINGS_BY_NAME["default"].env)
     if named:
-        found["default"] = SettingValue(named, BY_NAME["default"].env, where.cwd)
+        found["default"] = SettingValue(named, SETTINGS_BY_NAME["default"].env, where.cwd)
     store = found.get("store")
     if store is not None and isinstance(store.value, str):
         found["store"] = replace(store, value=_masked(store.value))

@@ -11,7 +11,7 @@ from typing import Any
 
 from dspy_profiles.cli.doctor._fault import Fault
 from dspy_profiles.config import (
-    TOOL,
+    SETTINGS_TABLE,
     Document,
     KeyPath,
     Locations,
@@ -19,12 +19,12 @@ from dspy_profiles.config import (
     SettingValue,
     load_settings,
     locate,
-    read,
+    read_toml,
     settings_from_table,
 )
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
 from dspy_profiles.profiles import Catalog, Scene
-from dspy_profiles.secrets import NO_STATEMENT, broken_lines
+from dspy_profiles.secrets import INVALID_LINE, invalid_lines
 
 __all__ = ["Survey", "survey"]
 
@@ -60,14 +60,14 @@ def survey(file: Path | None = None) -> Survey:
     given = _settings(where, faults, files)
     scene = Scene(where, given, Catalog(tuple(documents)))
     default = [] if broken else _unknown_default(scene)
-    places = broken_lines(scene.env_files)
-    env = [Fault("warning", NO_STATEMENT, None, place) for place in places]
+    places = invalid_lines(scene.env_files)
+    env = [Fault("warning", INVALID_LINE, None, place) for place in places]
     return Survey(scene, tuple(faults), tuple(default), tuple(env), tuple(broken), tuple(files))
 
 
 def _read(path: Path, faults: list[Fault]) -> Document | None:
     try:
-        return read(path)
+        return read_toml(path)
     except InvalidFile as error:
         faults.append(Fault.told(error))
         return None
@@ -108,13 +108,13 @@ def _tables(
     for path in where.pyprojects:
         found = _read(path, faults)
         tool = found.data.get("tool") if found is not None else None
-        if found is None or not isinstance(tool, dict) or TOOL[1] not in tool:
+        if found is None or not isinstance(tool, dict) or SETTINGS_TABLE[1] not in tool:
             continue
-        table = tool[TOOL[1]]
+        table = tool[SETTINGS_TABLE[1]]
         if isinstance(table, dict):
-            yield "pyproject", found, table, TOOL
+            yield "pyproject", found, table, SETTINGS_TABLE
         else:
-            place = Place(path, found.line(TOOL))
+            place = Place(path, found.line(SETTINGS_TABLE))
             faults.append(Fault("error", "[tool.dspy-profiles] is not a table", None, place))
         return
 

@@ -178,9 +178,9 @@ def _in_clear(definition: Definition, sound: Mapping[str, Any], names: Names) ->
         marks.freeze(sections(sound, _source(definition)))
     except ProfileError as error:  # a plugin that serves secrets cannot be loaded
         return [Fault.told(error, definition.name)]
-    faults = [Fault.told(error, definition.name) for error in marks.faults]
-    for path, place in marks.in_clear.items():
-        one = Freezer(definition.name, names, allow_plaintext=False, in_clear={path: place})
+    faults = [Fault.told(error, definition.name) for error in marks.errors]
+    for path, place in marks.plaintext.items():
+        one = Freezer(definition.name, names, allow_plaintext=False, plaintext={path: place})
         try:
             one.check()
         except PlaintextSecret as error:

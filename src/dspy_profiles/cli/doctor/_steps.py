@@ -10,8 +10,8 @@ from dspy_profiles.cli.doctor._fault import Fault
 from dspy_profiles.config import KeyPath
 from dspy_profiles.display import word
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.profiles import UNSET, Choice, ResolvedProfile, Scene, missing
-from dspy_profiles.secrets import retold
+from dspy_profiles.profiles import UNSET_REASONS, Choice, ResolvedProfile, Scene, missing
+from dspy_profiles.secrets import redacted_error
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
@@ -32,7 +32,7 @@ def missing_secrets(profile: ResolvedProfile, *, can_import: bool) -> list[Fault
         return [Fault.told(error, profile.name)]
     found: dict[str, Fault] = {}
     for one in gone:
-        hint = "export it, or put it into .env" if one.reason in UNSET else None
+        hint = "export it, or put it into .env" if one.reason in UNSET_REASONS else None
         message = f"{one.name} {one.reason}"
         found.setdefault(message, Fault("error", message, hint, one.where, profile.name, one.key))
     return list(found.values())
@@ -59,7 +59,7 @@ def built(profile: ResolvedProfile, scene: Scene) -> "tuple[Built | None, list[F
         except SystemExit as error:
             faults.append(_packages.ended(profile, (), error))
         except Exception as error:  # noqa: BLE001 - somebody's constructor raises what it likes
-            faults.append(Fault("error", retold(error)[0], None, None, profile.name))
+            faults.append(Fault("error", redacted_error(error)[0], None, None, profile.name))
     ours = [str(one.message) for one in said if f'profile "{profile.name}"' in str(one.message)]
     alone = f"look at it by itself: dspy-profiles doctor {word(profile.name)}"
     return made, faults + [Fault("warning", text, alone, None, profile.name) for text in ours]

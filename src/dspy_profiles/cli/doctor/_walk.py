@@ -15,7 +15,7 @@ from dspy_profiles.cli.doctor._lineage import Lineage
 from dspy_profiles.errors import InvalidFile, PlaintextSecret, ProfileError, ProfileNotFound
 from dspy_profiles.objects import make_importable
 from dspy_profiles.profiles import (
-    BUILT_IN,
+    BUILT_IN_PROFILES,
     Choice,
     Definition,
     ResolvedProfile,
@@ -139,7 +139,7 @@ class _Walk:
         """Those that a file defines; the built-in one where there are none."""
         catalog = self.found.scene.catalog
         written = {name for _, doc in catalog.documents for name in doc.data}
-        return [name for name in catalog.names() if name in written] or list(BUILT_IN)
+        return [name for name in catalog.names() if name in written] or list(BUILT_IN_PROFILES)
 
     def chosen(self, asked: Sequence[str]) -> list[str] | None:
         """Those that were asked for, else the one that applies; None where none does."""

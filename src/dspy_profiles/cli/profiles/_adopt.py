@@ -8,7 +8,7 @@ import tomli
 
 from dspy_profiles.cli.profiles._export import rebased
 from dspy_profiles.cli.profiles._raw import _without_commented_keys, written
-from dspy_profiles.config import Document, Edit, renamed
+from dspy_profiles.config import Document, Edit, rename_in_text
 from dspy_profiles.secrets import Names
 
 __all__ = ["adopt"]
@@ -32,7 +32,7 @@ def adopt(  # noqa: PLR0917 - the last two are for a copy
         table = rebased(table, source.path.parent.resolve())
     lines = written(source.text, name)
     if new != name:
-        lines = renamed(lines, (name,), new)
+        lines = rename_in_text(lines, (name,), new)
     _take_text(edit, new, _without_commented_keys(lines, names or Names()), source.data[name])
     edit.set((new,), table)
 

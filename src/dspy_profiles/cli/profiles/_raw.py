@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 
 from dspy_profiles.cli.secrets._plaintext import frozen
-from dspy_profiles.config import KeyPath, Statement, comment_start, extent, inside, statements
+from dspy_profiles.config import (
+    KeyPath,
+    Statement,
+    comment_start,
+    inline_statements,
+    statement_lines,
+    statements,
+)
 from dspy_profiles.display import word
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.profiles import Scene, Table
@@ -54,7 +61,7 @@ def _spans(text: str, rows: list[Statement], name: str) -> Iterator[tuple[int, i
     end = 0
     for row in rows:
         if row.path[0] == name and row.table == ():
-            start, end_of_row = extent(text, row, rows)
+            start, end_of_row = statement_lines(text, row, rows)
             yield max(comment_start(text, start), end), end_of_row
             end = end_of_row
 
@@ -63,7 +70,7 @@ def _masked(text: str, row: Statement, own: Table) -> Iterator[tuple[int, int]]:
     """The values in a statement that are not to be shown."""
     if row.value is None or not _is_masked(own, row.path[1:]):
         return
-    entries = list(inside(text, row))
+    entries = list(inline_statements(text, row))
     for entry in entries:
         yield from _masked(text, entry, own)
     if not entries:

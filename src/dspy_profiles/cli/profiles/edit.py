@@ -19,7 +19,7 @@ from dspy_profiles.cli.profiles._target import Target
 from dspy_profiles.cli.profiles._write import PATIENCE
 from dspy_profiles.cli.secrets._plaintext import definitions, plaintext_keys
 from dspy_profiles.config import (
-    PROFILES,
+    PROFILES_FILE,
     Document,
     Edit,
     KeyPath,
@@ -28,7 +28,7 @@ from dspy_profiles.config import (
     load_settings,
     locate,
     locked,
-    read,
+    read_toml,
     replace_file,
 )
 from dspy_profiles.display import on_path, show_place
@@ -90,7 +90,7 @@ def _edited(where: Target, before: bytes, copy: Path, command: list[str]) -> boo
             return True
         faults = list(_faults(where, copy))
         if not faults:
-            _write(where, before, read(copy))
+            _write(where, before, read_toml(copy))
             out(Text.assemble("written   ", (on_path(where.path), MUTED)))
             return True
         for fault in faults:
@@ -111,11 +111,11 @@ def _chosen(
     if found.named_file is not None and not (project or user):
         layer, path = "file", found.named_file
     elif project or (found.project_file is not None and not user):
-        layer, path = "project", found.project_file or found.root / PROFILES
+        layer, path = "project", found.project_file or found.root / PROFILES_FILE
     documents, faults = dict[Path, Document](), dict[Path, InvalidFile]()
     for each in (*(one.path for one in found.layers), path):
         try:
-            documents[each] = read(each)
+            documents[each] = read_toml(each)
         except InvalidFile as error:
             documents[each], faults[each] = Document(each), error
     catalog = Catalog(tuple((one.name, documents[one.path]) for one in found.layers))
@@ -125,7 +125,7 @@ def _chosen(
 def _content(path: Path) -> bytes:
     """What stands in a file, broken or not; what is none, or may not be read, is refused."""
     try:
-        whole = read(path)
+        whole = read_toml(path)
     except InvalidFile:
         with suppress(OSError):
             if path.is_file():
@@ -170,7 +170,7 @@ def _has_work(copy: Path, before: bytes) -> bool:
 def _faults(where: Target, copy: Path) -> Iterator[ProfileError]:
     """What keeps the text from being written, each with its line in it."""
     try:
-        after = read(copy)
+        after = read_toml(copy)
     except InvalidFile as error:
         yield error
         return

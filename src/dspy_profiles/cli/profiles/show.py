@@ -29,13 +29,13 @@ from dspy_profiles.profiles import (
     Origin,
     ResolvedProfile,
     Scene,
-    applying,
+    active_choice,
     choose,
     leaves,
+    profile_rows,
     resolve_choice,
-    rows_of,
+    short_reason,
     summary,
-    why,
 )
 
 __all__ = ["add_to", "origin_json"]
@@ -55,7 +55,7 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     for _, doc in scene.catalog.documents:
         if doc.stamp is None:
             note(Text(f"{on_path(doc.path)} does not exist"))
-    active = applying(scene)
+    active = active_choice(scene)
     found = [summary(scene, name, active) for name in scene.catalog.names()]
     if json:
         emit(profiles=found)
@@ -69,7 +69,7 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
             else one["model"] or one["description"] or one["provider"] or ""
         )
         source = "" if one["file"] is None else on_path(Path(one["file"]))
-        reasons = [why(scene, one["reason"])] if one["active"] else []
+        reasons = [short_reason(scene, one["reason"])] if one["active"] else []
         told = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
         rows.append(
             (
@@ -112,7 +112,7 @@ def show(
             out(Text(lines))
         return
     found = resolve_choice(scene, choice, allow_plaintext=True)
-    active = applying(scene)
+    active = active_choice(scene)
     is_active = active is not None and active.name == found.name
     if json:
         emit(**_as_json(found), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
@@ -120,7 +120,7 @@ def show(
     out(_head(scene, found, active if is_active else None), "")
     rows = [
         (row.key, row.value, Text(row.place, style=MUTED), Text(row.remark, style=MUTED))
-        for row in rows_of(scene, found)
+        for row in profile_rows(scene, found)
     ]
     out(columns(rows) if rows else Text("nothing is set: DSPy's own defaults", style=MUTED))
 
@@ -129,7 +129,7 @@ def _head(scene: Scene, found: ResolvedProfile, active: Choice | None) -> Text:
     head = Text(found.name, style="bold")
     head.append(f"  {found.description or ''}", style="not bold")
     if active is not None:
-        return head.append(f"   active: {why(scene, active.reason)}", style=ACCENT)
+        return head.append(f"   active: {short_reason(scene, active.reason)}", style=ACCENT)
     return head.append(f"   active: no   (dspy-profiles use {word(found.name)})", style=MUTED)
 
 
@@ -164,7 +164,7 @@ def get(
 def which(*, file: File = None, json: AsJson = False) -> None:
     """Show which profile applies, why, and every file that was looked at."""
     scene = Scene.now(file)
-    active = applying(scene)
+    active = active_choice(scene)
     where = scene.locations
     looked = [
         *((layer.name, layer.path) for layer in where.layers),

@@ -21,7 +21,7 @@ from dspy_profiles.profiles import (
     references,
     resolve_choice,
 )
-from dspy_profiles.secrets import Secret, load_env_files, names_in, variables_in
+from dspy_profiles.secrets import Secret, load_env_files, names_in_files, variables_in
 
 __all__ = ["Found", "Status", "look"]
 
@@ -105,7 +105,7 @@ def _givers(scene: Scene) -> dict[str, str]:
     """Who has each variable, before any file is loaded."""
     found = dict.fromkeys(os.environ, "environment")
     for path in scene.env_files:
-        for name in names_in([path]):
+        for name in names_in_files([path]):
             found.setdefault(name, str(path))
     return found
 

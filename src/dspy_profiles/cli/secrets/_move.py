@@ -24,7 +24,7 @@ from dspy_profiles.config import Document, Edit, KeyPath, editing, join_key
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, Place, WriteFailed
 from dspy_profiles.profiles import Definition, Scene
-from dspy_profiles.secrets import Names, parsed
+from dspy_profiles.secrets import Names, parse_dotenv
 
 __all__ = ["move_all"]
 
@@ -121,7 +121,7 @@ def _fits(way: Way) -> bool:
         line = assigned(way.variable, way.text)
     except InvalidFile:
         return False
-    return parsed(line)[0] == {way.variable: way.text}
+    return parse_dotenv(line)[0] == {way.variable: way.text}
 
 
 def _confirmed(question: str) -> bool:
@@ -190,7 +190,7 @@ def _fill(env: Path, new: Mapping[str, str]) -> None:
 
 def _check(text: str, env: Path, new: Mapping[str, str]) -> None:
     """Whether each variable comes out of this very file as it went in."""
-    read, _ = parsed(text)
+    read, _ = parse_dotenv(text)
     before = raw_values(env) if env.exists() else {}
     wrong = [name for name, value in new.items() if read.get(name) != value or name in before]
     del read, before, new

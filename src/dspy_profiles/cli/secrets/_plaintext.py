@@ -27,7 +27,7 @@ def is_clear(text: str) -> bool:
 
 def plaintext_keys(definition: Definition, names: Names) -> list[KeyPath]:
     """The keys under which a definition holds a secret itself."""
-    return list(_marked(definition, names)[0].in_clear)
+    return list(_marked(definition, names)[0].plaintext)
 
 
 def frozen(definition: Definition, names: Names) -> Table:

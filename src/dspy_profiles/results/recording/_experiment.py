@@ -24,7 +24,7 @@ from dspy_profiles.results.recording._json import clean
 from dspy_profiles.results.recording._lines import JournalWriter, now
 from dspy_profiles.results.store._open import is_usual
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.secrets import remember_secrets
+from dspy_profiles.secrets import remember_environment
 
 __all__ = ["ExperimentWriter", "begin_journal", "say", "shared_folder"]
 
@@ -141,7 +141,7 @@ def begin_journal(
     shelf: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
 ) -> Journal:
     """This process's journal. After a fork it goes on in one of the child's own."""
-    remember_secrets(load_settings(locate()).secret_names)
+    remember_environment(load_settings(locate()).secret_names)
     begun_by = os.getpid()
 
     def first(journal: str) -> bytes:

@@ -23,7 +23,7 @@ from uuid import UUID
 
 import orjson
 
-from dspy_profiles.secrets import has_rules, is_idle, redact
+from dspy_profiles.secrets import has_redaction_rules, nothing_to_redact, redact
 
 __all__ = ["FOLD", "Keep", "clean", "encoded", "plain"]
 
@@ -65,7 +65,7 @@ def encoded(line: dict[str, Any], keep: Keep, *loose: str) -> bytes:
             len(data) <= FOLD
             and b"null" not in data
             and b'"$' not in data
-            and (is_idle() or not _may_tell(data))
+            and (nothing_to_redact() or not _may_tell(data))
         ):
             return data
     except Exception:  # noqa: BLE001, S110 - a circle, half a character, a number that is too long
@@ -85,7 +85,7 @@ def _quick(value: Any) -> Any:
 
 def _may_tell(data: bytes) -> bool:
     """Whether there may be a secret in it."""
-    if has_rules():  # one may be about the beginning of a text
+    if has_redaction_rules():  # one may be about the beginning of a text
         return True
     text = data.decode()
     # Both spellings that are looked for are there, but for one that mixes them.
@@ -95,7 +95,7 @@ def _may_tell(data: bytes) -> bool:
 def clean(text: str) -> str:
     """The text redacted, and as UTF-8 can write it."""
     # Asking for each of a record's many short texts costs more than all the rest.
-    if not is_idle():
+    if not nothing_to_redact():
         text = redact(text)
     if not text.isascii():
         try:

@@ -4,7 +4,7 @@ import re
 
 from dspy_profiles.config import load_settings, locate
 from dspy_profiles.errors import MissingSecret, StoreError
-from dspy_profiles.secrets import MASK, Missing, Names, expand, load_env_files, remember
+from dspy_profiles.secrets import MASK, Missing, Names, expand_references, load_env_files, remember
 
 __all__ = ["followed", "is_secret", "known", "masked"]
 
@@ -45,7 +45,7 @@ def followed(text: str, *, is_secret: bool = False) -> str:
         given = load_settings(where)
         files = given.paths("env-file") if given.is_given("env-file") else where.env_files
         load_env_files(files)
-        expanded = expand(text, {})
+        expanded = expand_references(text, {})
         if isinstance(expanded, Missing):
             raise MissingSecret(
                 f"{expanded.name} {expanded.reason}; the address of the result store needs it",

@@ -9,7 +9,7 @@ from dspy_profiles.errors import ProfileError, StoreError, did_you_mean
 from dspy_profiles.objects import import_path
 from dspy_profiles.results.store._addresses import masked
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.secrets import expand_user, retold
+from dspy_profiles.secrets import expand_user, redacted_error
 
 __all__ = ["is_usual", "open_store"]
 
@@ -71,7 +71,7 @@ def _opened(scheme: str, opener: Any, rest: str, folder: Path) -> Store:
     except ProfileError:
         raise
     except Exception as error:  # noqa: BLE001 - a plugin raises what it likes
-        said, cause = retold(error)
+        said, cause = redacted_error(error)
         raise StoreError(
             f"the result store {scheme}: cannot be opened: {said}",
             hint="mend or uninstall the package that registers it",
