@@ -1,4 +1,4 @@
-"""The hooks that a plugin can implement. Its entry-point group is `dspy_profiles`."""
+"""The hooks that a plugin can implement. Register them under the entry point `dspy_profiles`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

@@ -148,10 +148,10 @@ def test_of_pins_in_pins_it_is_the_outermost_that_is_the_session(pin: Any, files
 def test_configuring_nothing_in_particular_changes_nothing(pin: Any, files: Any) -> None:
     pinned = pin("other")
     handle = configure()
-    assert session.pins() == (pinned,)
+    assert session.SESSION.pins == (pinned,)
     assert dspy.settings.lm.model == "openai/other"
     handle.restore()
-    assert session.pins() == (pinned,)
+    assert session.SESSION.pins == (pinned,)
 
 
 def test_configuring_overrides_pins_them_until_they_are_restored(pin: Any, files: Any) -> None:
@@ -160,7 +160,7 @@ def test_configuring_overrides_pins_them_until_they_are_restored(pin: Any, files
     assert dspy.settings.lm.model == "openai/other"
     assert dspy.settings.lm.kwargs["temperature"] == 0.9
     handle.restore()
-    assert session.pins() == (pinned,)
+    assert session.SESSION.pins == (pinned,)
     assert dspy.settings.lm.kwargs["temperature"] == 0.5
 
 
@@ -187,8 +187,8 @@ def test_the_program_s_own_settings_are_known_beneath_the_pin(pin: Any) -> None:
     mine = dspy.LM("openai/mine")
     dspy.configure(lm=mine, num_threads=3)
     pinned = pin(settings={"num_threads": 5})
-    beneath = session.unpinned_settings()
+    beneath = session.SESSION.unpinned_settings()
     assert (beneath["lm"], beneath["num_threads"]) == (mine, 3)
     assert dspy.settings.num_threads == 5
     pinned.release()
-    assert session.unpinned_settings() == beneath
+    assert session.SESSION.unpinned_settings() == beneath

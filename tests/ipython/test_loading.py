@@ -181,7 +181,7 @@ def test_a_default_is_only_shown(new_shell, write, by) -> None:
         write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "dev"\n')
     shell = new_shell(**({"DspyProfiles": {"default": "dev"}} if by == "config" else {}))
     said = shell.load()
-    assert said.out == f"dspy: the default profile is {name}; %dspy_profile {name} applies it\n"
+    assert said.out == f"dspy: the default profile is {name}; to apply it: %dspy_profile {name}\n"
     assert shell.lm() is None
 
 

@@ -209,7 +209,7 @@ def test_what_is_no_provider_is_told_with_what_was_expected(provider: Any) -> No
     with pytest.raises(ProviderError, match="is not a provider"):
         lm("p")
     provider("my_providers.OnlyItsClass")
-    with pytest.raises(ProviderError, match="OnlyItsClass. makes is no provider"):
+    with pytest.raises(ProviderError, match="OnlyItsClass. did not create a provider"):
         lm("p")
 
 

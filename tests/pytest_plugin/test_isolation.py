@@ -95,7 +95,9 @@ NEXT = "\ndef test_{n}_next():\n    assert not ({seen})"
 def pairs(changes: dict[str, tuple[str, str]], shape: str = "a function") -> str:
     """A test that leaves something behind, and after it one that looks for that; of each kind."""
     parts = [OWN_ENGINE, "from unittest import IsolatedAsyncioTestCase, TestCase"]
-    parts.append("from dspy_profiles.activation._session import unpinned_settings as beneath")
+    parts.append(
+        "from dspy_profiles.activation._session import SESSION; beneath = SESSION.unpinned_settings"
+    )
     form = SHAPES[shape] if "unittest" in shape else SHAPES[shape] + NEXT
     for n, (leaves, seen) in enumerate(changes.values()):
         body = indent(leaves, "    ")

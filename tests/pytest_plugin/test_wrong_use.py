@@ -211,7 +211,7 @@ def test_a_wrong_budget_is_told(run, suite, budget):
         ("dspy_live = blok", "live must be allow or block, not 'blok'"),
         ("dspy_budget = nobody.calls=3", 'profile "nobody" not found'),
         ("dspy_profile = nobody", 'profile "nobody" not found (from dspy_profile)'),
-        ("dspy_store = nowhere:x", '"nowhere:x" is no result store'),
+        ("dspy_store = nowhere:x", '"nowhere:x" is not a result store'),
     ],
 )
 def test_a_wrong_value_of_an_ini_file_is_told_with_its_line(run, suite, write, key, told):

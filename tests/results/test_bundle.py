@@ -202,25 +202,25 @@ class TestAnImport:
     def test_that_was_cut_short_is_brought_to_its_end(
         self, source: Store, experiment: str, file: Path, empty: Store, left: str
     ) -> None:
-        shelf = source.shelf
-        for name in shelf.names(experiment):
-            empty.shelf.adopt(experiment, name, shelf.lines(experiment, name))
+        storage = source.storage
+        for name in storage.names(experiment):
+            empty.storage.adopt(experiment, name, storage.lines(experiment, name))
         if left == "seal":
             for name, data in unpacked(file).items():
                 if name.startswith("blobs/"):
-                    empty.shelf.keep(data)
-            seal = shelf.document(experiment, "seal.json")
+                    empty.storage.keep(data)
+            seal = storage.document(experiment, "seal.json")
             assert seal is not None
-            empty.shelf.put_first(experiment, "seal.json", seal)
+            empty.storage.put_first(experiment, "seal.json", seal)
         import_bundle(file, empty)
         assert answers(empty, experiment) == answers(source, experiment)
-        assert empty.shelf.document(experiment, "experiment.json") is not None
+        assert empty.storage.document(experiment, "experiment.json") is not None
 
     def test_does_not_touch_another_experiment_of_the_same_id(
         self, source: Store, experiment: str, file: Path, empty: Store
     ) -> None:
         lines = [b'{"type":"experiment","started":"2026-11-21T12:00:00Z","name":"mine"}\n']
-        empty.shelf.adopt(experiment, "journal-0.jsonl", iter(lines))
+        empty.storage.adopt(experiment, "journal-0.jsonl", iter(lines))
         with pytest.raises(StoreError, match="that is not the same"):
             import_bundle(file, empty)
         assert empty.get_experiment(experiment).name == "mine"
@@ -372,9 +372,9 @@ def refused(empty: Store, project: Path) -> Iterator[Callable[[Path, str], Inval
         with pytest.raises(InvalidFile, match=said) as caught:
             import_bundle(file, empty)
         assert str(caught.value.where) == str(file)
-        assert empty.shelf.ids() == []
+        assert empty.storage.ids() == []
         assert empty.query_experiments() == []
-        assert vars(empty.shelf)["_blobs"] == {}
+        assert vars(empty.storage)["_blobs"] == {}
         assert sorted(project.parent.rglob("*")) == before
         return caught.value
 
@@ -487,6 +487,6 @@ def test_a_damaged_bundle_is_refused_or_nothing_of_it_is_another(
     try:
         import_bundle(made, empty)
     except InvalidFile:
-        assert empty.shelf.ids() == []
+        assert empty.storage.ids() == []
     else:
         assert answers(empty, experiment) == answers(source, experiment)

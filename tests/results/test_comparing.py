@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_profiles import profile
+from dspy_profiles.display import word_diff
 from dspy_profiles.results import Experiment, ExperimentNotFound, Store, record
 from dspy_profiles.results._model import moment
 from dspy_profiles.results.compare import (
@@ -23,7 +24,6 @@ from dspy_profiles.results.compare import (
     check_gate,
     diff_experiments,
 )
-from dspy_profiles.results.compare._words import word_diff
 from dspy_profiles.results.recording import ExperimentWriter, WorkerJournal
 
 CAPITALS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Peru": "Lima"}
@@ -442,7 +442,7 @@ class TestAlignment:
         for tests in ({"a": "Paris", "b": "Rome"}, {"b": "Milan", "a": "Paris", "c": "Bonn"}):
             book = ExperimentWriter(store, "pytest")
             book.title(None)
-            part = WorkerJournal(store.shelf, book.id)
+            part = WorkerJournal(store.storage, book.id)
             for name, answer in tests.items():
                 trial = part.begin_test(name, {})
                 with dspy.context(lm=lm_of(f"[[ ## answer ## ]]\n{answer}")):
@@ -465,7 +465,7 @@ class TestAlignment:
         for tests in (("strict", "lax"), ("lax", "strict")):
             book = ExperimentWriter(store, "pytest")
             book.title(None)
-            part = WorkerJournal(store.shelf, book.id)
+            part = WorkerJournal(store.storage, book.id)
             for name in tests:
                 trial = part.begin_test(name, {})
                 with dspy.context(lm=lm_of()):
@@ -517,7 +517,7 @@ class TestAlignment:
     def test_one_that_is_not_there_is_said(
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
-        with pytest.raises(ExperimentNotFound, match="there is no experiment"):
+        with pytest.raises(ExperimentNotFound, match="not found in"):
             diff_experiments(evaluated(), "0" * 26, store)
 
 

@@ -159,7 +159,7 @@ class TestARow:
     ) -> None:
         book = ExperimentWriter(store, "pytest")
         book.title(None)
-        part = WorkerJournal(store.shelf, book.id)
+        part = WorkerJournal(store.storage, book.id)
         for name, status, questions in (
             ("test_two", "done", ("Where?", "Who?")),
             ("test_bad", "failed", ("Why?",)),

@@ -59,7 +59,7 @@ def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run, write) ->
     assert done.stdout.splitlines() == [f"{where} mocked" for where in everywhere]
     (line,) = done.stderr.splitlines()
     at = program.read_text().splitlines().index('dspy.configure(lm=dspy.LM("openai/gpt-4o"))') + 1
-    assert f"program.py:{at} configures lm" in line
+    assert f"program.py:{at} sets lm" in line
     assert '`dspy-profiles run` has this program on the profile "mine" (from --profile)' in line
     assert done.returncode == 0
 

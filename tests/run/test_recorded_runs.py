@@ -89,7 +89,7 @@ def test_a_program_without_a_profile_is_recorded_on_its_own_lm(run, write, recor
     done = run("--record", "own.py")
     experiment, asked = recorded()
     assert (done.stdout, asked, experiment.profile) == ("Paris\n", ["where"], None)
-    assert "no profile applies" in done.stderr
+    assert "no active profile" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_the_store_is_that_of_the_option_then_of_the_settings(run, write, record
     [
         (["--store", "file:x", "asks.py"], 2, "--store needs --record"),
         (["--record", "--store", "memory:", "asks.py"], 6, "name a store that lasts"),
-        (["--record", "--store", "nonsense", "asks.py"], 6, "is no result store"),
+        (["--record", "--store", "nonsense", "asks.py"], 6, "is not a result store"),
         (["--record", "-p", "nope", "asks.py"], 3, 'no profile "nope"'),
     ],
 )

@@ -93,3 +93,16 @@ def test_a_profile_that_is_a_replay_tells_its_misses_too(write, run) -> None:
     done = run("-p", "played", "--", sys.executable, "asks.py")
     assert done.returncode == 1
     assert "there is no cassette x.jsonl" in done.stderr
+
+
+def test_a_program_that_skips_its_end_has_failed_as_well(refused) -> None:
+    done = refused(WAYS["whoever catches all"], "os._exit(0)\n")
+    assert done.returncode == 1
+    assert done.stderr.count("there is no cassette") == 1
+
+
+def test_a_refusal_in_a_grandchild_fails_the_run(refused, write) -> None:
+    write("below.py", textwrap.dedent(ASK) + textwrap.dedent(WAYS["whoever catches all"]))
+    done = refused("import subprocess\nsubprocess.run([sys.executable, 'below.py'])\n")
+    assert done.returncode == 1
+    assert done.stderr.count("there is no cassette") == 1

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from dspy_profiles.activation._block import current_profile as current_profile
     from dspy_profiles.activation._block import profile as profile
     from dspy_profiles.activation._cache import CACHE as CACHE
-    from dspy_profiles.activation._callback_overlay import CallbackOverlay as CallbackOverlay
     from dspy_profiles.activation._configure import Configured as Configured
     from dspy_profiles.activation._configure import configure as configure
     from dspy_profiles.activation._decorator import bind as bind
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from dspy_profiles.activation._isolation import Isolation as Isolation
     from dspy_profiles.activation._lm import embedder as embedder
     from dspy_profiles.activation._lm import lm as lm
+    from dspy_profiles.activation._overlay import CallbackOverlay as CallbackOverlay
     from dspy_profiles.activation._prepare import Prepared as Prepared
     from dspy_profiles.activation._prepare import findings as findings
     from dspy_profiles.activation._prepare import prepare as prepare
     from dspy_profiles.activation._session import Pin as Pin
     from dspy_profiles.activation._session import add_listener as add_listener
-    from dspy_profiles.activation._session import forget_pins as forget_pins
     from dspy_profiles.activation._session import innermost_pin as innermost_pin
     from dspy_profiles.activation._session import pin_session as pin_session
     from dspy_profiles.activation._session import remove_listener as remove_listener
@@ -35,14 +34,14 @@ else:
         __name__,
         {
             "_block": "current_profile profile",
-            "_callback_overlay": "CallbackOverlay",
+            "_overlay": "CallbackOverlay",
             "_configure": "Configured configure",
             "_decorator": "bind with_profile",
             "_isolation": "Configuration Isolation",
             "_lm": "embedder lm",
             "_cache": "CACHE",
             "_prepare": "Prepared findings prepare",
-            "_session": "Pin add_listener forget_pins innermost_pin pin_session remove_listener",
+            "_session": "Pin add_listener innermost_pin pin_session remove_listener",
             "_stages": "set_process_stages stages_for_block",
         },
     )

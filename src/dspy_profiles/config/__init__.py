@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from dspy_profiles.config._toml import statement_lines as statement_lines
     from dspy_profiles.config._toml import statements as statements
     from dspy_profiles.config._toml_edit import rename_in_text as rename_in_text
+    from dspy_profiles.config._trust import Action as Action
+    from dspy_profiles.config._trust import may as may
     from dspy_profiles.config._write import locked as locked
     from dspy_profiles.config._write import replace_file as replace_file
     from dspy_profiles.config._write import write_atomically as write_atomically
@@ -68,6 +70,7 @@ else:
             ),
             "_toml": "Statement comment_start inline_statements statement_lines statements",
             "_toml_edit": "rename_in_text",
+            "_trust": "Action may",
             "_write": "locked replace_file write_atomically",
         },
     )

@@ -182,7 +182,7 @@ def _parse(document: Document) -> dict[str, Any]:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Pause the garbage collector: all new tables stay, and searching them takes long."""
+    """Pause the garbage collector: all new tables stay, and looking at them costs an eighth."""
     collects = gc.isenabled()
     gc.disable()
     try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dspy_profiles.display._columns import ALARM as ALARM
     from dspy_profiles.display._columns import MUTED as MUTED
     from dspy_profiles.display._columns import Column as Column
+    from dspy_profiles.display._columns import as_text as as_text
     from dspy_profiles.display._columns import columns as columns
     from dspy_profiles.display._columns import cut as cut
     from dspy_profiles.display._columns import joined as joined
@@ -29,14 +30,18 @@ if TYPE_CHECKING:
     from dspy_profiles.display._visible import CUT as CUT
     from dspy_profiles.display._visible import on_one_line as on_one_line
     from dspy_profiles.display._visible import visible as visible
+    from dspy_profiles.display._word_diff import SPACELESS as SPACELESS
+    from dspy_profiles.display._word_diff import Piece as Piece
+    from dspy_profiles.display._word_diff import word_diff as word_diff
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
             "_amounts": "NOTHING clock count counted duration exact money number",
-            "_columns": "ACCENT ALARM Column MUTED columns cut joined styled",
+            "_columns": "ACCENT ALARM Column MUTED as_text columns cut joined styled",
             "_readable": "brief readable",
             "_values": "on_path show_place show_value word",
             "_visible": "CUT on_one_line visible",
+            "_word_diff": "Piece SPACELESS word_diff",
         },
     )

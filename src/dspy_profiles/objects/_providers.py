@@ -79,7 +79,7 @@ class Provider:
 
     def lm_defaults(self, key: KeyPath) -> Mapping[str, Any]:
         """Return default arguments of an LM."""
-        if not getattr(self.engine, "offline", False):
+        if not _dspy.is_offline(self.engine):
             return {} if self.engine is None else {"model": self.name}
         role = f"/{key[1]}" if len(key) > 1 else ""
         return {"model": f"{self.name}{role}", "num_retries": 0}
@@ -198,7 +198,7 @@ def _engine_arguments(engine: object) -> Mapping[str, Any]:
     arguments: dict[str, Any] = {"engine": engine}
     if _has(engine, "acomplete"):
         arguments["async_engine"] = AsyncSide(engine)
-    if getattr(engine, "offline", False):
+    if _dspy.is_offline(engine):
         arguments["cache"] = False  # a generated answer must not enter the cache
     return arguments
 

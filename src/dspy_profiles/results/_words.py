@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dspy_profiles.display import SPACELESS
+
 __all__ = ["texts_in", "words"]
 
-# Scripts that set no spaces between words: each character is one.
-ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-WORD = re.compile(rf"[{ALONE}]|(?:(?![{ALONE}])[^\W_])+")
+WORD = re.compile(rf"[{SPACELESS}]|(?:(?![{SPACELESS}])[^\W_])+")
 
 
 def words(text: str) -> set[str]:

@@ -10,15 +10,14 @@ if TYPE_CHECKING:
     from dspy_profiles.run._launch import Launch as Launch
     from dspy_profiles.run._launch import Recorded as Recorded
     from dspy_profiles.run._launch import launch as launch
-    from dspy_profiles.run._process import become as become
-    from dspy_profiles.run._record import run_recorded as run_recorded
+    from dspy_profiles.run._program import run_program as run_program
+    from dspy_profiles.run._program import run_recorded as run_recorded
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
             "_command_line": "cut_off_by is_pythons program_words",
             "_launch": "Launch Recorded launch",
-            "_process": "become",
-            "_record": "run_recorded",
+            "_program": "run_program run_recorded",
         },
     )

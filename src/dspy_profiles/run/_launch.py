@@ -1,4 +1,4 @@
-"""In the parent: which profile, whether it is sound, and the environment that carries it."""
+"""The parent's side of `run`: choose and check the profile, and make the child's environment."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,10 @@ from dspy_profiles.profiles import (
     ResolvedProfile,
     Scene,
     choose,
+    is_forced,
+    is_offline,
 )
+from dspy_profiles.run._refusals import new_report
 from dspy_profiles.run.session import Session
 from dspy_profiles.secrets import Secret
 
@@ -27,15 +30,16 @@ SITE = Path(__file__).parent / "site"
 
 @dataclass(frozen=True)
 class Launch:
-    """What a child is started with; without a profile where none applies."""
+    """The environment of a child; without a profile if none is active."""
 
     profile: ResolvedProfile | None
     environ: Mapping[str, str]
+    report: Path | None = None  # of refused calls, where calls may be refused: delete it
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """The cassette that a program is played from, or recorded on; the experiment that it is."""
+    """The cassette and the experiment of a run, if it has them."""
 
     cassette: Path | None = None
     mode: str = "none"
@@ -54,10 +58,10 @@ def launch(
     force: bool,
     recorded: Recorded = NOTHING,
 ) -> Launch:
-    """Resolve the profile that applies, refuse a bad one, and write it into an environment."""
+    """Resolve the active profile, refuse a bad one, and write it into an environment."""
     scene = Scene.now(file)
     environ = {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE}
-    profile, reason = None, ""
+    profile, reason, report = None, "", None
     try:
         choice = _choice(scene, name)
     except ProfileNotFound:
@@ -69,6 +73,8 @@ def launch(
         profile, reason = _sound(scene, choice, overrides), choice.reason
         # Read again: `.env` files and the profile's [env] have added to it by now.
         environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
+        if _may_refuse(profile, recorded, force=force or is_forced()):
+            report = new_report()
     environ[SESSION_VARIABLE] = Session(
         cwd=scene.locations.cwd,
         path=environ.get(PATH_VARIABLE),
@@ -80,9 +86,16 @@ def launch(
         mode=recorded.mode,
         experiment=recorded.experiment,
         folder=_text(recorded.folder),
+        report=_text(report),
     ).to_text()
     environ["PYTHONPATH"] = _with_our_site(environ.get("PYTHONPATH", ""))
-    return Launch(profile, environ)
+    return Launch(profile, environ, report)
+
+
+def _may_refuse(profile: ResolvedProfile, recorded: Recorded, *, force: bool) -> bool:
+    """Return whether a stage of the session may refuse calls: a cassette, or the guard."""
+    replays = recorded.cassette is not None or profile.provider.get("class") == "replay"
+    return replays or (force and is_offline(profile))
 
 
 def _text(path: Path | None) -> str | None:
@@ -122,7 +135,7 @@ def _values(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
 def _exported(
     scene: Scene, choice: Choice, profile: ResolvedProfile, *, force: bool
 ) -> dict[str, str]:
-    """What programs that know of profiles read."""
+    """Return the variables that programs with profiles read."""
     exported = {NAME_VARIABLE: profile.name}
     path = _file_to_export(scene, choice)
     if path is not None:
@@ -133,12 +146,12 @@ def _exported(
 
 
 def _choice(scene: Scene, name: str | None) -> Choice:
-    # A forced name stands for those in programs; one that is given to us begins another session.
+    # A forced name replaces those in programs; one on our command line begins another session.
     return choose(scene, None) if name is None else Choice(name, "from --profile")
 
 
 def _file_to_export(scene: Scene, choice: Choice) -> str | None:
-    """The one file that was named, else the one that defines the profile, if any does."""
+    """Return the file that was named, else the one that defines the profile, if any does."""
     named = scene.locations.named_file
     if named is not None:
         return str(named)
@@ -147,7 +160,7 @@ def _file_to_export(scene: Scene, choice: Choice) -> str | None:
 
 
 def _with_our_site(search: str) -> str:
-    """`PYTHONPATH` with our folder in front; that of a `run` around this one is left out."""
+    """Return `PYTHONPATH` with our folder in front, and without that of an outer `run`."""
     ours = os.path.join(*SITE.parts[-3:])  # noqa: PTH118 - to compare with texts
     others = [folder for folder in search.split(os.pathsep) if not folder.endswith(ours)]
     return os.pathsep.join([str(SITE), *others] if any(others) else [str(SITE)])

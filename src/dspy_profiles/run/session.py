@@ -1,4 +1,4 @@
-"""What `run` tells the Python processes below it, in one environment variable."""
+"""The session of `run`, passed to Python processes below it in one environment variable."""
 
 import json
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from dspy_profiles.errors import InvalidProfile
 
 __all__ = ["Session"]
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Session:
-    """One `run`: which profile, why, and where it was looked for. It holds no secret."""
+    """One `run`: its profile, the reason, and the files that count. It holds no secret."""
 
     cwd: Path
     path: str | None  # the profiles file that was exported, if one was
@@ -28,6 +28,7 @@ class Session:
     mode: str = "none"
     experiment: str | None = None  # what is recorded, and the folder of its journals
     folder: str | None = None
+    report: str | None = None  # the file in which refused calls are reported
 
     def to_text(self) -> str:
         return json.dumps(
@@ -43,6 +44,7 @@ class Session:
                 "cassettes": self.mode,
                 "experiment": self.experiment,
                 "folder": self.folder,
+                "report": self.report,
             }
         )
 
@@ -66,6 +68,7 @@ class Session:
                 found["cassettes"],
                 found["experiment"],
                 found["folder"],
+                found["report"],
             )
         except (ValueError, TypeError, KeyError):
             raise InvalidProfile(

@@ -121,9 +121,9 @@ class TestExperiments:
             assert "capitals" in text
 
     def test_that_are_not_there_are_not_found(self, memory: Store) -> None:
-        with pytest.raises(ExperimentNotFound, match="there is no experiment"):
+        with pytest.raises(ExperimentNotFound, match="not found in"):
             view_experiment("0" * 26, memory)
-        with pytest.raises(ExperimentNotFound, match="there is no experiment"):
+        with pytest.raises(ExperimentNotFound, match="not found in"):
             view_trial("0" * 26, "1", memory)
 
     def test_come_from_a_store_that_is_named_or_the_projects_own(

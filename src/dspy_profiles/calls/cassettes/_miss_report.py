@@ -9,16 +9,18 @@ from typing import Any
 from dspy_profiles.calls.cassettes._entries import Entry
 from dspy_profiles.calls.cassettes._json import dumped
 from dspy_profiles.calls.cassettes._requests import brief_of, model_of, prompt_of
+from dspy_profiles.display import word_diff
 
 __all__ = ["explain"]
 
 WIDTH = 78
 LOOKED_AT = 2000  # requests whose beginnings are compared
 COMPARED = 3  # requests that are compared in full
-WORDS = 3000  # of a prompt, from its end
+WORDS = 3000  # of a prompt that are compared
 AROUND = 5  # words that are shown on each side of what differs
 CHANGES = 6
 SHOWN = 40  # letters of a value
+MARKS = {"removed": ("[-", "-]"), "added": ("{+", "+}")}
 WORD = re.compile(r"\S+\s*")
 
 
@@ -106,46 +108,33 @@ def _value(value: Any) -> str:
 
 
 def _prompts(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    old, new = _words(prompt_of(there)), _words(prompt_of(here))
-    if old == new:
+    """Return the lines that show how the prompts differ."""
+    pieces = word_diff(prompt_of(there), prompt_of(here), near=AROUND, longest=WORDS)
+    if not pieces:
         return []
-    shown, changes = [], 0
-    opcodes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    for place, (what, i1, i2, j1, j2) in enumerate(opcodes):
-        if what == "equal":
-            first, last = place == 0, place == len(opcodes) - 1
-            shown.append(_elided(old[i1:i2], first=first, last=last))
-            continue
-        changes += 1
+    shown, changes, before = "", 0, ""
+    for kind, text in pieces:
+        changes += kind in MARKS and before not in MARKS  # words replaced by others are one change
+        before = kind
         if changes > CHANGES:
-            shown.append("and more")
+            shown += " and more"
             break
-        if i2 > i1:
-            shown.append(f"[-{_short(old[i1:i2])}-]")
-        if j2 > j1:
-            shown.append(f"{{+{_short(new[j1:j2])}+}}")
-    said = " ".join(filter(None, shown))
+        shown += _marked(kind, text)
     indent = "    "
-    lines = wrap(said, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    lines = wrap(" ".join(shown.split()), WIDTH, initial_indent=indent, subsequent_indent=indent)
     return ["  the prompt, [-as recorded-] and {+as asked+}:", *lines]
 
 
-def _elided(words: Sequence[str], *, first: bool, last: bool) -> str:
-    """What is the same, but for what is far from any change."""
-    if first:
-        cut = len(words) > AROUND
-        return " ".join((["…"] if cut else []) + [word.strip() for word in words[-AROUND:]])
-    if last:
-        cut = len(words) > AROUND
-        return " ".join([word.strip() for word in words[:AROUND]] + (["…"] if cut else []))
-    if len(words) <= 2 * AROUND:
-        return " ".join(word.strip() for word in words)
-    kept = [*words[:AROUND], "…", *words[-AROUND:]]
-    return " ".join(word.strip() for word in kept)
-
-
-def _short(words: Sequence[str]) -> str:
-    return _elided(words, first=False, last=False)
+def _marked(kind: str, text: str) -> str:
+    if kind == "cut":
+        return " … "
+    if kind not in MARKS:
+        return text
+    words = text.split()
+    if len(words) > 2 * AROUND:
+        words = [*words[:AROUND], "…", *words[-AROUND:]]
+    begin, end = MARKS[kind]
+    return f" {begin}{' '.join(words)}{end} "
 
 
 def _wrapped(text: str) -> str:

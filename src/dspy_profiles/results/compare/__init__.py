@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     from dspy_profiles.results.compare._model import ModuleDiff as ModuleDiff
     from dspy_profiles.results.compare._model import Side as Side
     from dspy_profiles.results.compare._model import TrialDiff as TrialDiff
-    from dspy_profiles.results.compare._words import Piece as Piece
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
             "_compare": "CLOSE check_gate diff_experiments",
             "_model": "Change ExperimentDiff Gate ModuleDiff Side TrialDiff",
-            "_words": "Piece",
         },
     )

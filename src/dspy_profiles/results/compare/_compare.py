@@ -16,8 +16,8 @@ from dspy_profiles.results.compare._model import (
     Verdict,
     less,
 )
+from dspy_profiles.results.compare._modules import Step, fields_of, steps_of
 from dspy_profiles.results.journal._usage import Spent, seconds_of
-from dspy_profiles.results.recording._modules import Step, fields_of, steps_of
 from dspy_profiles.results.store._protocol import Store
 
 __all__ = ["check_gate", "diff_experiments"]

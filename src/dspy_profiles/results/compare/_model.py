@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dspy_profiles.display import Piece, word_diff
 from dspy_profiles.results._model import Experiment
-from dspy_profiles.results.compare._words import Piece, word_diff
 from dspy_profiles.results.journal._usage import Spent
 
 __all__ = [

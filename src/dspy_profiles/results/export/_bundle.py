@@ -19,7 +19,7 @@ from dspy_profiles.results.export._bundle_files import COPY, MANIFEST, Opened, i
 from dspy_profiles.results.journal import _archive
 from dspy_profiles.results.journal._base import JournalStorage, held
 from dspy_profiles.results.journal._folder import FolderStorage
-from dspy_profiles.results.store._journal_store import JournalStore
+from dspy_profiles.results.store._base import BaseStore
 from dspy_profiles.results.store._protocol import Store
 
 __all__ = ["Imported", "export_bundle", "import_bundle"]
@@ -42,7 +42,7 @@ class Imported:
 
 def export_bundle(experiment_id: str, store: Store, to: IO[bytes]) -> None:
     """Write a closed experiment. The same one gives the same bytes each time."""
-    with held(store.shelf):
+    with held(store.storage):
         _export(store, store.get_experiment(experiment_id).id, to)
 
 
@@ -60,22 +60,22 @@ def import_bundle(path: Path, store: Store) -> Imported:
 
 
 def _export(store: Store, experiment_id: str, to: IO[bytes]) -> None:
-    shelf = store.shelf
-    sealed = _archive.seal_of(shelf, experiment_id)
+    storage = store.storage
+    sealed = _archive.seal_of(storage, experiment_id)
     if sealed is None:
         raise StoreError(
             f"the experiment {experiment_id} is not closed yet",
             "wait until it ends; dspy-profiles results recover closes a dead one",
         )
     _check(store, experiment_id)
-    files = dict(_files(shelf, experiment_id, sealed))
+    files = dict(_files(storage, experiment_id, sealed))
     if is_too_large(files):
         raise StoreError(f"the experiment {experiment_id} is too large for one file", COPY)
     manifest = {"format": FORMAT, "v": VERSION, "id": experiment_id, "files": files}
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
         _add(made, MANIFEST, [json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"])
         for name, of in files.items():
-            _add(made, name, _content(shelf, experiment_id, name, of["size"]))
+            _add(made, name, _content(storage, experiment_id, name, of["size"]))
 
 
 def _opened(path: Path) -> Opened:
@@ -102,17 +102,17 @@ def _check(store: Store, experiment_id: str, place: Place | None = None) -> None
 
 
 def _files(
-    shelf: JournalStorage, experiment_id: str, sealed: Mapping[str, Any]
+    storage: JournalStorage, experiment_id: str, sealed: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """What goes into a bundle, by its path there, in order."""
     for name, of in sorted(sealed["journals"].items()):
         yield f"journals/{name}", {"size": of["size"], "sha256": of["sha256"]}
     for name in _archive.DOCUMENTS:
-        data = shelf.document(experiment_id, name)
+        data = storage.document(experiment_id, name)
         if data is not None:
             yield name, {"size": len(data), "sha256": sha256(data).hexdigest()}
-    for name in sorted(_long_texts(shelf, experiment_id, sealed)):
-        text = shelf.blob(name)
+    for name in sorted(_long_texts(storage, experiment_id, sealed)):
+        text = storage.blob(name)
         if text is None:
             raise StoreError(
                 f"a long text of the experiment {experiment_id} is gone",
@@ -121,23 +121,23 @@ def _files(
         yield f"blobs/{name}", {"size": len(text), "sha256": name}
 
 
-def _long_texts(shelf: JournalStorage, experiment_id: str, sealed: Mapping[str, Any]) -> set[str]:
+def _long_texts(storage: JournalStorage, experiment_id: str, sealed: Mapping[str, Any]) -> set[str]:
     """What the journals name."""
     found: set[str] = set()
     for name, of in sealed["journals"].items():
-        for line in shelf.lines(experiment_id, name, 0, of["size"]):
+        for line in storage.lines(experiment_id, name, 0, of["size"]):
             found |= _archive.long_texts_in(line)
     return found
 
 
-def _content(shelf: JournalStorage, experiment_id: str, name: str, size: int) -> Iterator[bytes]:
+def _content(storage: JournalStorage, experiment_id: str, name: str, size: int) -> Iterator[bytes]:
     folder, _, base = name.rpartition("/")
     if folder == "journals":
-        yield from shelf.lines(experiment_id, base, 0, size)
+        yield from storage.lines(experiment_id, base, 0, size)
     elif folder == "blobs":
-        yield shelf.blob(base) or b""
+        yield storage.blob(base) or b""
     else:
-        yield shelf.document(experiment_id, name) or b""
+        yield storage.document(experiment_id, name) or b""
 
 
 def _add(made: zipfile.ZipFile, name: str, content: Iterable[bytes]) -> None:
@@ -168,28 +168,28 @@ def _manifest(opened: Opened) -> dict[str, Any]:
 
 def _unpacked(opened: Opened, manifest: Mapping[str, Any], folder: Path) -> Store:
     """A store of its own with this experiment alone; every byte has its hash by then."""
-    shelf = FolderStorage(folder)
+    storage = FolderStorage(folder)
     experiment_id: str = manifest["id"]
     for name, of in manifest["files"].items():
         part, _, base = name.rpartition("/")
         if part == "journals":
-            shelf.adopt(experiment_id, base, opened.parts(name, of))
+            storage.adopt(experiment_id, base, opened.parts(name, of))
         elif part == "blobs":
-            shelf.keep(b"".join(opened.parts(name, of)))
+            storage.keep(b"".join(opened.parts(name, of)))
         else:
-            shelf.put_document(experiment_id, base, b"".join(opened.parts(name, of)))
-    sealed = _archive.seal_of(shelf, experiment_id)
+            storage.put_document(experiment_id, base, b"".join(opened.parts(name, of)))
+    sealed = _archive.seal_of(storage, experiment_id)
     if sealed is None or sealed.get("id") != experiment_id:
         raise opened.refused("its seal is missing, or that of another experiment", ANEW)
-    if set(sealed["journals"]) != set(shelf.names(experiment_id)):
+    if set(sealed["journals"]) != set(storage.names(experiment_id)):
         raise opened.refused("its journals are not those that its seal names", ANEW)
     # What it names is looked at by `verify`, and nothing else is to be.
-    if not _is_summary(shelf.document(experiment_id, _archive.SUMMARY), experiment_id, sealed):
+    if not _is_summary(storage.document(experiment_id, _archive.SUMMARY), experiment_id, sealed):
         raise opened.refused("its summary is missing, or that of another experiment", ANEW)
     texts = {name.removeprefix("blobs/") for name in manifest["files"] if "blobs/" in name}
-    if texts != _long_texts(shelf, experiment_id, sealed):
+    if texts != _long_texts(storage, experiment_id, sealed):
         raise opened.refused("its long texts are not those that its journals name", ANEW)
-    return JournalStore(f"file:{folder}", shelf)
+    return BaseStore(f"file:{folder}", storage)
 
 
 def _is_summary(document: bytes | None, experiment_id: str, sealed: Mapping[str, Any]) -> bool:
@@ -208,25 +208,26 @@ class _Carried:
 
 
 def _taken_over(source: Store, experiment_id: str, store: Store) -> Imported:
-    shelf, seal = store.shelf, source.shelf.document(experiment_id, _archive.SEAL)
-    there = shelf.document(experiment_id, _archive.SEAL)
+    storage, seal = store.storage, source.storage.document(experiment_id, _archive.SEAL)
+    there = storage.document(experiment_id, _archive.SEAL)
     was_there = there is not None and there == seal
-    if not was_there and (there is not None or not _is_begun(shelf, source.shelf, experiment_id)):
+    is_free = there is None and _is_begun(storage, source.storage, experiment_id)
+    if not was_there and not is_free:
         raise StoreError(
             f"{store.url} has an experiment {experiment_id} that is not the same",
             f"dspy-profiles results verify {experiment_id} says whether it was changed there; "
             "or import it into another store",
         )
     if not was_there:
-        _archive.adopt(shelf, source.shelf, experiment_id)
+        _archive.adopt(storage, source.storage, experiment_id)
     # An import that was cut short has left a seal, perhaps, and no more than that.
     return Imported(store.archive_experiment(_Carried(experiment_id, source)), was_there)
 
 
-def _is_begun(shelf: JournalStorage, source: JournalStorage, experiment_id: str) -> bool:
+def _is_begun(storage: JournalStorage, source: JournalStorage, experiment_id: str) -> bool:
     """Whether there is nothing of it, or what an import that was cut short has left."""
-    there, ours = shelf.names(experiment_id), set(source.names(experiment_id))
-    return not shelf.is_alive(experiment_id) and all(
-        name in ours and shelf.digest(experiment_id, name) == source.digest(experiment_id, name)
+    there, ours = storage.names(experiment_id), set(source.names(experiment_id))
+    return not storage.is_alive(experiment_id) and all(
+        name in ours and storage.digest(experiment_id, name) == source.digest(experiment_id, name)
         for name in there
     )

@@ -62,21 +62,21 @@ class _Draft:
 
 
 def assemble(
-    shelf: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
+    storage: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
 ) -> Assembled:
     """Read every journal once. Without a seal the experiment is still open, or its process died."""
     making = _ExperimentBuilder(experiment_id)
-    for line in _lines(shelf, experiment_id, seal, making.faults.append):
+    for line in _lines(storage, experiment_id, seal, making.faults.append):
         making.take(line)
     if seal is None:
-        status = "running" if shelf.is_alive(experiment_id) else "interrupted"
+        status = "running" if storage.is_alive(experiment_id) else "interrupted"
     else:
         status = str(seal["status"])
     return making.made(status, seal or {})
 
 
 def stream(  # noqa: PLR0913, PLR0917 - whose events, and how much is to be read for them
-    shelf: JournalStorage,
+    storage: JournalStorage,
     experiment_id: str,
     seal: Mapping[str, Any] | None,
     unfinished: str,
@@ -85,9 +85,9 @@ def stream(  # noqa: PLR0913, PLR0917 - whose events, and how much is to be read
 ) -> Iterator[Event]:
     """Events as they end, then those without an end. Of one trial, only its stretches are read."""
     only = b"" if trial_id is None else trial_id.encode()
-    for name, (start, end) in (stretches or _extents(shelf, experiment_id, seal)).items():
+    for name, (start, end) in (stretches or _extents(storage, experiment_id, seal)).items():
         spans = Spans(unfinished)
-        for line in lines_of(shelf, experiment_id, name, _ignore, start, end, only):
+        for line in lines_of(storage, experiment_id, name, _ignore, start, end, only):
             event = spans.take(line)
             if event is not None and trial_id in (None, event.trial_id):
                 yield event
@@ -95,23 +95,23 @@ def stream(  # noqa: PLR0913, PLR0917 - whose events, and how much is to be read
 
 
 def _extents(
-    shelf: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
+    storage: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
 ) -> dict[str, tuple[int, int | None]]:
     """How much of each journal counts: what came after the seal does not."""
     if seal is None:
-        return dict.fromkeys(shelf.names(experiment_id), (0, None))
-    there = set(shelf.names(experiment_id))
+        return dict.fromkeys(storage.names(experiment_id), (0, None))
+    there = set(storage.names(experiment_id))
     return {name: (0, of["size"]) for name, of in seal["journals"].items() if name in there}
 
 
 def _lines(
-    shelf: JournalStorage,
+    storage: JournalStorage,
     experiment_id: str,
     seal: Mapping[str, Any] | None,
     tell: Callable[[Fault], None],
 ) -> Iterator[Line]:
-    for name, (start, end) in _extents(shelf, experiment_id, seal).items():
-        yield from lines_of(shelf, experiment_id, name, tell, start, end)
+    for name, (start, end) in _extents(storage, experiment_id, seal).items():
+        yield from lines_of(storage, experiment_id, name, tell, start, end)
 
 
 def _ignore(_: Fault) -> None:

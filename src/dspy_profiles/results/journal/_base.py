@@ -73,15 +73,15 @@ class JournalStorage(Protocol):
         """Write it unless it is there already: False then."""
 
     def adopt(self, experiment_id: str, name: str, lines: Iterator[bytes]) -> None:
-        """Take over a journal of another shelf."""
+        """Take over a journal of another storage."""
 
     def place(self, experiment_id: str, name: str) -> str:
         """What to call it when something is wrong with it."""
 
 
-def held(shelf: JournalStorage) -> AbstractContextManager[None]:
-    """A block in which much is asked: a shelf that has a `held` may keep a connection for it."""
-    block: AbstractContextManager[None] = getattr(shelf, "held", nullcontext)()
+def held(storage: JournalStorage) -> AbstractContextManager[None]:
+    """A block in which much is asked: a storage that has a `held` may keep a connection for it."""
+    block: AbstractContextManager[None] = getattr(storage, "held", nullcontext)()
     return block
 
 
@@ -161,18 +161,18 @@ class _MemoryJournal:
     lost = 0
     why = None
 
-    def __init__(self, shelf: MemoryStorage) -> None:
+    def __init__(self, storage: MemoryStorage) -> None:
         self.text = bytearray()
         self.closed = False
         self._finished = False
-        self._shelf = shelf
+        self._storage = storage
 
     def write(self, line: bytes, *, is_trials_end: bool = False) -> None:  # noqa: ARG002
         if not self._finished:
             self.text.extend(line)  # one step: no other thread comes between
 
     def keep(self, text: bytes) -> str | None:
-        return self._shelf.keep(text)
+        return self._storage.keep(text)
 
     def finish(self) -> None:
         self._finished = True

@@ -4,10 +4,15 @@ from collections.abc import Iterator, Sequence
 
 from dspy_profiles.display import count
 from dspy_profiles.results.views._describe import Part
-from dspy_profiles.results.views._listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views._page import environment
 from dspy_profiles.results.views._rows import failed_first
-from dspy_profiles.results.views._sheets import ExperimentSheet, TrialSheet
+from dspy_profiles.results.views._sheets import (
+    HEADS,
+    NUMBERS,
+    ExperimentSheet,
+    ListSheet,
+    TrialSheet,
+)
 from dspy_profiles.results.views._timeline import Step
 
 __all__ = ["experiment_html", "list_html", "trial_html"]

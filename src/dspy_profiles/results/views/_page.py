@@ -18,9 +18,14 @@ from markupsafe import Markup
 
 from dspy_profiles.display import count, counted, duration
 from dspy_profiles.results.views._describe import Part
-from dspy_profiles.results.views._listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views._rows import WRONG, TrialRow, failed_first
-from dspy_profiles.results.views._sheets import ExperimentSheet, TrialSheet
+from dspy_profiles.results.views._sheets import (
+    HEADS,
+    NUMBERS,
+    ExperimentSheet,
+    ListSheet,
+    TrialSheet,
+)
 from dspy_profiles.results.views._timeline import Step
 
 __all__ = ["environment", "experiment_page", "list_page", "trial_page"]

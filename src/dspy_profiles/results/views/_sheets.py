@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 
-from dspy_profiles.display import count, duration, money, number, on_one_line, readable
+from dspy_profiles.display import NOTHING, count, duration, money, number, on_one_line, readable
 from dspy_profiles.results._model import Event, Experiment, Trial
 from dspy_profiles.results.journal._usage import Spent, seconds_of
 from dspy_profiles.results.store._find import place_of
@@ -23,7 +23,22 @@ from dspy_profiles.results.views._rows import (
 )
 from dspy_profiles.results.views._timeline import Step, Timeline
 
-__all__ = ["ExperimentSheet", "TrialSheet", "experiment_sheet", "trial_sheet"]
+__all__ = [
+    "HEADS",
+    "NUMBERS",
+    "ExperimentSheet",
+    "ListSheet",
+    "TrialSheet",
+    "experiment_sheet",
+    "list_sheet",
+    "trial_sheet",
+]
+
+HEADS = (
+    *("name", "status", "score", "trials", "tokens", "cost"),
+    *("profile", "program", "started", "id"),
+)
+NUMBERS = frozenset({"score", "trials", "tokens", "cost"})  # columns of them
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,14 @@ class ExperimentSheet:
         return _trial_sheet(self.experiment, trial, self.rows[index], self.events.get(trial.id, ()))
 
 
+@dataclass(frozen=True)
+class ListSheet:
+    """Each row as texts, by the names of the columns."""
+
+    rows: Sequence[Mapping[str, str]]
+    experiments: Sequence[Experiment]
+
+
 def experiment_sheet(store: Store, experiment_id: str) -> ExperimentSheet:
     experiment = store.get_experiment(experiment_id)
     trials = store.query_trials(experiment_id)
@@ -149,6 +172,10 @@ def trial_sheet(store: Store, experiment_id: str, named: str | int) -> TrialShee
         names.get(trial.parent_id or "", ""),
     )
     return _trial_sheet(experiment, trial, row, events)
+
+
+def list_sheet(experiments: Sequence[Experiment]) -> ListSheet:
+    return ListSheet([_row(each) for each in experiments], tuple(experiments))
 
 
 def _trial_sheet(
@@ -231,3 +258,18 @@ def _trial_figures(row: TrialRow) -> list[Fact]:
     shown = row.shown()
     labels = ("score", "time", "calls", "tokens", "cost")
     return [Fact(label, shown[label]) for label in labels]
+
+
+def _row(one: Experiment) -> dict[str, str]:
+    return {
+        "name": on_one_line(one.name, 60),
+        "status": on_one_line(one.status, 20),
+        "score": number(one.score),
+        "trials": count(one.trials),
+        "tokens": count(one.tokens),
+        "cost": money(one.cost),
+        "profile": on_one_line(one.profile, 40) if one.profile else NOTHING,
+        "program": on_one_line(one.program, 40) if one.program else NOTHING,
+        "started": f"{one.started.astimezone(UTC):%Y-%m-%d %H:%M}",
+        "id": one.id,
+    }

@@ -18,7 +18,6 @@ from dspy_profiles.display import (
     styled,
 )
 from dspy_profiles.results.views._describe import Part
-from dspy_profiles.results.views._listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views._rows import (
     WRONG,
     CandidateRow,
@@ -27,7 +26,13 @@ from dspy_profiles.results.views._rows import (
     TrialRow,
     failed_first,
 )
-from dspy_profiles.results.views._sheets import ExperimentSheet, TrialSheet
+from dspy_profiles.results.views._sheets import (
+    HEADS,
+    NUMBERS,
+    ExperimentSheet,
+    ListSheet,
+    TrialSheet,
+)
 from dspy_profiles.results.views._step_lines import folded, step_lines
 
 __all__ = ["experiment_lines", "list_lines", "trial_lines"]

@@ -8,11 +8,12 @@ from dspy_profiles.config import Document, file_stamp, locked, replace_file
 from dspy_profiles.results._model import Experiment
 from dspy_profiles.results.store._open import open_store
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.results.views._listing import ListSheet, list_sheet
 from dspy_profiles.results.views._sheets import (
     ExperimentSheet,
+    ListSheet,
     TrialSheet,
     experiment_sheet,
+    list_sheet,
     trial_sheet,
 )
 

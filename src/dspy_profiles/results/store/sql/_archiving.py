@@ -12,7 +12,7 @@ from dspy_profiles.results.journal import _archive
 from dspy_profiles.results.journal._assemble import stream
 from dspy_profiles.results.journal._base import JournalStorage
 from dspy_profiles.results.store.sql import _search
-from dspy_profiles.results.store.sql._sealed import SealedShelf, parts
+from dspy_profiles.results.store.sql._sealed import SealedStorage, parts
 from dspy_profiles.results.store.sql._tables import (
     EVENTS,
     EXPERIMENTS,
@@ -38,7 +38,7 @@ def put(connection: Connection, source: JournalStorage, experiment_id: str, plac
         return False
     for table in (TRIALS, EVENTS, TEXTS, PIECES):  # what somebody may have left of it
         connection.execute(delete(table).where(table.c.experiment_id == experiment_id))
-    sealed = SealedShelf(connection, place)
+    sealed = SealedStorage(connection, place)
     _copy(sealed, source, experiment_id, seal)
     _derive(connection, source, done, seal)
     return True
@@ -48,7 +48,7 @@ def rebuild(connection: Connection, place: str) -> int:
     """Make everything anew of the sealed journals; how many experiments these are."""
     if connection.dialect.name == "postgresql":  # nobody archives meanwhile; reading goes on
         connection.execute(text("LOCK TABLE dspy_experiments IN SHARE ROW EXCLUSIVE MODE"))
-    sealed, made = SealedShelf(connection, place), 0
+    sealed, made = SealedStorage(connection, place), 0
     _search.forget_all(connection)
     for name in sealed.ids():
         seal = _archive.seal_of(sealed, name)
@@ -61,7 +61,7 @@ def rebuild(connection: Connection, place: str) -> int:
                 connection.execute(delete(table).where(table.c.experiment_id == name))
             connection.execute(delete(EXPERIMENTS).where(EXPERIMENTS.c.id == name))
             _claim(connection, done)
-            _derive(connection, SealedShelf(connection, place), done, seal)
+            _derive(connection, SealedStorage(connection, place), done, seal)
     return made
 
 
@@ -97,7 +97,7 @@ def _claim(connection: Connection, done: Experiment) -> bool:
 
 
 def _copy(
-    sealed: SealedShelf, source: JournalStorage, experiment_id: str, seal: Mapping[str, Any]
+    sealed: SealedStorage, source: JournalStorage, experiment_id: str, seal: Mapping[str, Any]
 ) -> None:
     names: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""The shelf of a store in a database: a folder here, and behind it what is archived anywhere."""
+"""The storage of a store in a database: a folder here, and behind it what is archived anywhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.store.sql._database import Database
-from dspy_profiles.results.store.sql._sealed import SealedShelf
+from dspy_profiles.results.store.sql._sealed import SealedStorage
 
-__all__ = ["JoinedShelf"]
+__all__ = ["JoinedStorage"]
 
 
 class _Held(local):
@@ -20,7 +20,7 @@ class _Held(local):
     connection: Connection | None = None
 
 
-class JoinedShelf(FolderStorage):
+class JoinedStorage(FolderStorage):
     """Writes to the folder alone. Of what has no journal in it, the database is asked.
 
     So an experiment of another machine is read, copied and exported like one's own, and one's own
@@ -97,10 +97,10 @@ class JoinedShelf(FolderStorage):
         return bool(super().names(experiment_id))
 
     @contextmanager
-    def _behind(self) -> Iterator[SealedShelf | None]:
+    def _behind(self) -> Iterator[SealedStorage | None]:
         """What is archived; None where the database has nothing of ours yet."""
         if (held := self._held.connection) is not None:
-            yield SealedShelf(held, self._database.shown)
+            yield SealedStorage(held, self._database.shown)
             return
         with self._database.reading() as connection:
-            yield None if connection is None else SealedShelf(connection, self._database.shown)
+            yield None if connection is None else SealedStorage(connection, self._database.shown)

@@ -1,4 +1,4 @@
-"""The shelf of sealed experiments: their journals, documents and long texts in a database."""
+"""The storage of sealed experiments: their journals, documents and long texts in a database."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from dspy_profiles.results.journal._archive import DOCUMENTS, SEAL
 from dspy_profiles.results.journal._base import Durability, FirstLine, Journal
 from dspy_profiles.results.store.sql._tables import BLOBS, PIECES, insert_new
 
-__all__ = ["SealedShelf", "parts"]
+__all__ = ["SealedStorage", "parts"]
 
 PIECE = 2**20  # bytes before they are compressed: what is read for one trial, at least
 LEVEL = 3
@@ -22,7 +22,7 @@ AT_ONCE = 500  # names in one statement
 T = TypeVar("T")
 
 
-class SealedShelf:
+class SealedStorage:
     """Reads and writes through one connection, in the transaction that it is in."""
 
     def __init__(self, connection: Connection, place: str) -> None:
@@ -31,7 +31,7 @@ class SealedShelf:
         self._known: dict[str, bytes] = {}
 
     def begin(self, experiment_id: str, durability: Durability, first: FirstLine) -> Journal:  # noqa: ARG002
-        raise StoreError("nothing is recorded into a database", hint="use the store's own shelf")
+        raise StoreError("nothing is recorded into a database", hint="use the store's own storage")
 
     def ids(self) -> list[str]:
         found = select(PIECES.c.experiment_id).where(PIECES.c.name == SEAL).distinct()

@@ -85,10 +85,10 @@ def forget_all(connection: Connection) -> None:
 class Index:
     """Takes texts of one experiment in, many at a time."""
 
-    def __init__(self, connection: Connection, experiment_id: str, shelf: JournalStorage) -> None:
+    def __init__(self, connection: Connection, experiment_id: str, storage: JournalStorage) -> None:
         self._connection = connection
         self._experiment_id = experiment_id
-        self._shelf = shelf
+        self._storage = storage
         self._waiting: list[tuple[str | None, list[str]]] = []
         self._is_sqlite = connection.dialect.name == "sqlite"
 
@@ -96,7 +96,7 @@ class Index:
         """Let the trial be found by the words of these values together."""
         found: set[str] = set()
         for value in values:
-            for said in _words.texts_in(whole(value, self._shelf)):
+            for said in _words.texts_in(whole(value, self._storage)):
                 found |= _words.words(said)
         self._waiting.append((trial_id, tokens(found)))
         if len(self._waiting) >= BATCH:
