@@ -114,7 +114,7 @@ def test_the_file_may_come_from_python_from_home_and_in_quotes(program, home) ->
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%%dspy_profile house --cassettes once\n1", "--cassettes needs a --cassette FILE"),
+        ("%%dspy_profile house --cassettes once\n1", "--cassettes needs --cassette FILE"),
         ("%%dspy_profile house --cassette x --cassettes onec\n1", 'did you mean "once"?'),
         ("%%dspy_profile house --cassette\n1", "expected one argument"),
         ("%dspy_profile house --cassette x", "%%dspy_profile NAME --cassette x"),

@@ -194,7 +194,7 @@ def test_a_wrong_value_is_told_with_who_gave_it_and_what_it_may_be(run, suite, w
     result.stderr.fnmatch_lines(["*argument --dspy-live: invalid choice: 'blok'*allow*block*"])
     result = run(env={"DSPY_PROFILES_LIVE": "blok"})
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: live is 'blok', and has to be allow or block"])
+    result.stderr.fnmatch_lines(["ERROR: live must be allow or block, not 'blok'"])
     assert "DSPY_PROFILES_LIVE" in result.stderr.str()
     assert 'did you mean "block"?' in result.stderr.str()
     path = write("pyproject.toml", '[tool.dspy-profiles]\nlive = "blok"\n')

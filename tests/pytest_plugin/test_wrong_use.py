@@ -208,9 +208,9 @@ def test_a_wrong_budget_is_told(run, suite, budget):
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("dspy_live = blok", "live is 'blok', and has to be allow or block"),
-        ("dspy_budget = nobody.calls=3", 'there is no profile "nobody"'),
-        ("dspy_profile = nobody", 'there is no profile "nobody" (from dspy_profile)'),
+        ("dspy_live = blok", "live must be allow or block, not 'blok'"),
+        ("dspy_budget = nobody.calls=3", 'profile "nobody" not found'),
+        ("dspy_profile = nobody", 'profile "nobody" not found (from dspy_profile)'),
         ("dspy_store = nowhere:x", '"nowhere:x" is not a result store'),
     ],
 )

@@ -25,7 +25,7 @@ from dspy_profiles.results.recording._lines import LineWriter, now
 from dspy_profiles.results.recording._sinks import Sink
 from dspy_profiles.results.store._open import is_usual
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.secrets import remember_secrets
+from dspy_profiles.secrets import remember_environment
 
 __all__ = ["ExperimentWriter", "begin_journal", "say", "shared_folder"]
 
@@ -147,7 +147,7 @@ def begin_journal(
     storage: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
 ) -> Journal:
     """Begin a journal of this process. A fork continues in a journal of its own."""
-    remember_secrets(load_settings(locate()).secret_names)
+    remember_environment(load_settings(locate()).secret_names)
     begun_by = os.getpid()
 
     def first(journal: str) -> bytes:

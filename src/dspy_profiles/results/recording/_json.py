@@ -23,7 +23,7 @@ from uuid import UUID
 
 import orjson
 
-from dspy_profiles.secrets import has_rules, is_idle, redact
+from dspy_profiles.secrets import has_redaction_rules, nothing_to_redact, redact
 
 __all__ = ["FOLD", "Keep", "clean", "encoded", "plain"]
 
@@ -65,7 +65,7 @@ def encoded(line: dict[str, Any], keep: Keep, *loose: str) -> bytes:
             len(data) <= FOLD
             and b"null" not in data
             and b'"$' not in data
-            and (is_idle() or not _may_have_secret(data))
+            and (nothing_to_redact() or not _may_have_secret(data))
         ):
             return data
     except Exception:  # noqa: BLE001, S110 - a circle, half a character, a number that is too long
@@ -85,7 +85,7 @@ def _quick(value: Any) -> Any:
 
 def _may_have_secret(data: bytes) -> bool:
     """Return whether a line may contain a secret."""
-    if has_rules():  # a rule may match only at the beginning of a string
+    if has_redaction_rules():  # a rule may match only at the beginning of a string
         return True
     text = data.decode()
     # `redact` knows secrets as they are and as JSON escapes them, but not a mixture of both.
@@ -95,7 +95,7 @@ def _may_have_secret(data: bytes) -> bool:
 def clean(text: str) -> str:
     """Return a text redacted, and without characters that UTF-8 cannot encode."""
     # Redacting each short text of a line would cost more than everything else.
-    if not is_idle():
+    if not nothing_to_redact():
         text = redact(text)
     if not text.isascii():
         try:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dspy_profiles.errors import Place, StoreError
 from dspy_profiles.results.store.sql import _migration
-from dspy_profiles.secrets import retold
+from dspy_profiles.secrets import redacted_error
 
 __all__ = ["Database", "postgresql", "sqlite"]
 
@@ -112,7 +112,7 @@ class Database:
         return self.shown if self._file is None else Place(self._file)
 
     def _error(self, error: BaseException | None) -> StoreError:
-        message, _ = retold(error if isinstance(error, Exception) else Exception(error))
+        message, _ = redacted_error(error if isinstance(error, Exception) else Exception(error))
         message = " ".join(message.partition(": ")[2].split()) or message
         return StoreError(f"the database failed: {message}", hint=self._hint, where=self._where)
 
