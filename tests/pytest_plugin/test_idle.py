@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("real_processes")
+
 # Some of everything that pytest has, none of it ours; and a look at what was imported.
 ORDINARY = """
     import sys

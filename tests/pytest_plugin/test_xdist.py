@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("real_processes")
+
 TESTS = """
     @pytest.mark.parametrize("n", range(4))
     def test_session(n): assert name() == "mock" and ask()
