@@ -108,7 +108,7 @@ class SessionConfig:
         forced = bool(config.getoption(FORCE.flag) or config.getini(FORCE.ini)) or is_forced()
         if forced and not named.names:
             raise InvalidProfile(
-                f"{FORCE.flag} needs a profile to force", hint="name one: --dspy-profile mock"
+                f"{FORCE.flag} needs a profile to force", hint="add --dspy-profile mock"
             )
         by = settings.values["budget"].origin
         with ini_place(config, by):

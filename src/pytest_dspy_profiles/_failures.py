@@ -45,21 +45,21 @@ KINDS = {
     "CassetteMiss": "not recorded",
 }
 HINTS = {
-    "key refused": "the provider does not take it: is it the right one, and still valid?",
-    "not paid for": "the account behind the key has no credit left",
-    "rate limit": "fewer workers, a pause, or a mock: the provider wants fewer calls",
-    "wrong model": "the provider has no such model: look at lm.model of the profile",
-    "prompt too long": "the model takes less: a shorter input, fewer demos, or a larger model",
-    "bad request": "the provider does not take it: look at the settings of lm in the profile",
-    "provider down": "is it up, and is the address right? nothing is wrong with the test so far",
-    "no LM": 'mark the test @pytest.mark.dspy_profile("mock"), or give it --dspy-profile NAME',
+    "key refused": "check that the key is the right one and still valid",
+    "not paid for": "add credit to the account of the key",
+    "rate limit": "use fewer workers or a mock: the provider limits calls",
+    "wrong model": "the provider does not know the model: check lm.model of the profile",
+    "prompt too long": "use a shorter input, fewer demos or a larger model",
+    "bad request": "the provider rejected the request: check the lm settings of the profile",
+    "provider down": "check that the provider is up, and its address; the test may be fine",
+    "no LM": 'mark the test @pytest.mark.dspy_profile("mock"), or run pytest --dspy-profile NAME',
 }
 # Servers in front of many models report an unknown model as an invalid request.
 NO_SUCH_MODEL = ("invalid model", "model not found", "does not exist", "no such model")
 
 
 def outcome_after(before: str, report: Any) -> str:
-    """Return the outcome of a test after one more phase. A rerun starts anew."""
+    """Return the outcome of a test after one more phase. A rerun starts again."""
     if report.when == "setup":
         before = "interrupted"  # unless another phase follows
     elif before == "interrupted":
@@ -199,7 +199,7 @@ def _short(error: BaseException, kind: str, profile: str | None) -> Any:
 def _hint(error: BaseException, kind: str) -> str:
     if kind == "no key":
         names = " or ".join(getattr(error, "env_keys", None) or ())
-        return f"set {names}, or give the profile an api_key" if names else str(error)
+        return f"set {names}, or add api_key to the profile" if names else str(error)
     wait = getattr(error, "retry_after", None)
     if isinstance(wait, int | float) and wait > 0:
         return f"{HINTS[kind]} (the provider asks for a pause of {wait:g} s)"

@@ -15,7 +15,7 @@ __all__ = ["ProfileView", "UsageSoFar", "dspy_lm", "dspy_mock", "dspy_profile", 
 
 
 class ProfileView:
-    """The active profile, read anew at each use: one fixture serves the scopes of all fixtures.
+    """The active profile, read again at each use: one fixture serves all scopes.
 
     Without an active profile it is false and equals None. A test gets the profile itself.
     """
@@ -108,8 +108,8 @@ def dspy_usage(request: pytest.FixtureRequest) -> UsageSoFar:
     plugin: Any = _lazy.session_plugin(request.config)
     if plugin is None:  # requested by getfixturevalue() in a session without profiles
         pytest.fail(
-            "dspy_usage: calls are not counted, as nothing in this session asks for a profile; "
-            "ask for it as an argument of the test",
+            "dspy_usage: calls are not counted, because this session uses no profile; "
+            "request dspy_usage as an argument of the test",
             pytrace=False,
         )
     return UsageSoFar(plugin.runner().test)
@@ -121,7 +121,7 @@ def dspy_mock() -> "MockEngine":
     lm = _active_lm("dspy_mock")
     engine: MockEngine | None = getattr(lm, "engine", None)
     if not hasattr(engine, "answer"):
-        pytest.fail(f"dspy_mock: the LM in effect, {lm.model}, is no mock; {_HINT}", pytrace=False)
+        pytest.fail(f"dspy_mock: the active LM, {lm.model}, is not a mock; {_HINT}", pytrace=False)
     assert engine is not None  # noqa: S101
     return engine
 
@@ -130,8 +130,8 @@ def _active_lm(fixture: str) -> Any:
     import dspy
 
     if dspy.settings.lm is None:
-        pytest.fail(f"{fixture}: no LM is in effect here; {_HINT}", pytrace=False)
+        pytest.fail(f"{fixture}: no LM is active; {_HINT}", pytrace=False)
     return dspy.settings.lm
 
 
-_HINT = 'mark the test @pytest.mark.dspy_profile("mock"), or run it with --dspy-profile mock'
+_HINT = 'mark the test @pytest.mark.dspy_profile("mock"), or run pytest --dspy-profile mock'

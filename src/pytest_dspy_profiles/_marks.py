@@ -103,11 +103,13 @@ def _cassette(where: Any, mark: pytest.Mark) -> CassetteMark:
         arguments: dict[str, Any] = {**positional, **mark.kwargs}
         unknown = arguments.keys() - {"name", "mode", "match"}
         if unknown or len(mark.args) > 2:  # noqa: PLR2004 - a name and a mode
-            raise InvalidProfile("dspy_cassette takes name, mode and match", hint=CASSETTE_EXAMPLE)
+            raise InvalidProfile(
+                "dspy_cassette takes only name, mode and match", hint=CASSETTE_EXAMPLE
+            )
         name, mode, match = (arguments.get(key) for key in ("name", "mode", "match"))
         if name is not None and (not isinstance(name, str) or not name.strip("./ ")):
             raise InvalidProfile(
-                f"a cassette is named by a text, not by {name!r}", hint=CASSETTE_EXAMPLE
+                f"dspy_cassette: name must be a string, not {name!r}", hint=CASSETTE_EXAMPLE
             )
         return CassetteMark(
             name,
@@ -120,7 +122,7 @@ def _limits(where: Any, mark: pytest.Mark) -> Limits:
     with _at_mark(where, mark):
         if mark.args or not mark.kwargs:
             raise InvalidProfile(
-                "dspy_budget takes limits by name",
+                "dspy_budget needs limits as keyword arguments",
                 hint="@pytest.mark.dspy_budget(calls=5, usd=0.01)",
             )
         return Limits.checked(mark.kwargs)
@@ -132,15 +134,15 @@ def _profile(where: Any, mark: pytest.Mark) -> ProfileMark:
         is_none = names == (None,)
         if not is_none and not all(isinstance(name, str) and name for name in names):
             raise InvalidProfile(
-                f"dspy_profile takes names of profiles, or None alone, not {names!r}",
+                f"dspy_profile takes profile names, or only None, not {names!r}",
                 hint=PROFILE_EXAMPLE,
             )
         if len(set(names)) < len(names):
             raise InvalidProfile("dspy_profile names a profile twice")
         if not names and not overrides:
-            raise InvalidProfile("dspy_profile names no profile", hint=PROFILE_EXAMPLE)
+            raise InvalidProfile("dspy_profile has no profile name", hint=PROFILE_EXAMPLE)
         if is_none and overrides:
-            raise InvalidProfile("dspy_profile(None) has nothing to override")
+            raise InvalidProfile("dspy_profile(None) cannot have overrides")
         if overrides:
             check_overrides(overrides, names[0] if names and not is_none else "")
         return ProfileMark(() if is_none else names, is_none, overrides, where, mark)

@@ -114,7 +114,7 @@ FORCE = Option(
     "--dspy-profile-force",
     "dspy_profile_force",
     "DSPY_PROFILE_FORCE",
-    "Make every profile that code asks for mean the one of the test.",
+    "Use the profile of the test even if code names another one.",
 )
 
 KEEP = Option(
@@ -122,11 +122,11 @@ KEEP = Option(
     "--dspy-cassettes-keep",
     "",
     "",
-    "Keep what a failed test has recorded.",
+    "Save the responses that a failed test has recorded.",
 )
 
 MARKERS = (
-    "dspy_profile(*names, **overrides): the DSPy profile to run under; of several, once under each",
-    "dspy_cassette(name=None, mode=None, match=None): replay what models say from a file",
-    "dspy_budget(usd=, tokens=, calls=): what may be spent; the call that would pass is not made",
+    "dspy_profile(*names, **overrides): run under a DSPy profile, or once under each of several",
+    "dspy_cassette(name=None, mode=None, match=None): replay responses of models from a file",
+    "dspy_budget(usd=, tokens=, calls=): limit the test; a call above a limit is blocked",
 )

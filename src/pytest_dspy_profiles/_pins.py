@@ -98,9 +98,8 @@ class ActiveProfile:
             return
         self._reported.add((file, line))
         warnings.warn_explicit(
-            f'{key} is configured while the profile "{profile.name}" ({profile.reason}) is in '
-            "effect: that is put aside. Use `with profile(…)` or dspy.context(…) here, or mark "
-            "the test dspy_profile(None)",
+            f'{key} is set here, but profile "{profile.name}" ({profile.reason}) overrides it: '
+            "use dspy.context(…) or `with profile(…)`, or mark the test dspy_profile(None)",
             ProfileWarning,
             file,
             line,

@@ -10,10 +10,10 @@ from dspy_profiles.config import Budgets, Limits
 __all__ = ["Scope", "Scopes"]
 
 HINT = (
-    'mark it @pytest.mark.dspy_profile("mock"), record it on a cassette, or let it call: '
-    "--dspy-live allow"
+    'mark the test @pytest.mark.dspy_profile("mock"), record a cassette, or run '
+    "pytest --dspy-live allow"
 )
-FORCED_HINT = f"{FORCED}; or let it call: --dspy-live allow"
+FORCED_HINT = f"{FORCED}; or run pytest --dspy-live allow"
 
 
 @dataclass(eq=False)

@@ -92,7 +92,7 @@ def parameter_of(item: Any) -> str | None:
 
 
 def parameter_of_fixture(item: Any, fixture: Any) -> str | None:
-    """Return the profile of the matrix for a fixture that is made anew for each of them."""
+    """Return the profile of the matrix for a fixture that is set up once for each."""
     value = parameter_of(item)
     if value is None:
         return None

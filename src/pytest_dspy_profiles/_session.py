@@ -99,9 +99,9 @@ class SessionPlugin:
 
     def tally_file(self) -> Path:
         """Return the file of the budgets, which all processes of this session share."""
-        given = getattr(self.config, "workerinput", {}).get(TALLY)
-        if given:
-            return Path(given)
+        shared = getattr(self.config, "workerinput", {}).get(TALLY)
+        if shared:
+            return Path(shared)
         if self._tally is None:
             number, path = tempfile.mkstemp(prefix="dspy-profiles-budget-")
             os.close(number)

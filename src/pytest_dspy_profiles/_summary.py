@@ -121,7 +121,7 @@ class Summary:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(redact(text) + "\n", encoding="utf-8")
         except OSError as error:
-            message = f"the report cannot be written: {error.strerror}"
+            message = f"cannot write the report: {error.strerror}"
             raise WriteFailed(message, where=str(path)) from None
 
     def print(self, reporter: Any, config: pytest.Config, budgets: Budgets | None) -> None:
@@ -159,7 +159,7 @@ class Summary:
             yield _test_text("costliest", max(paid, key=lambda test: test.usage.cost or 0))
         yield from self.cassettes.lines(self.last_run)
         for worker in self.died:
-            yield f"{worker} died: what its last test and its wider fixtures used is not counted"
+            yield f"{worker} died: the usage of its last test and wider fixtures is not counted"
 
 
 def _test_text(label: str, test: Tested) -> str:
@@ -168,12 +168,10 @@ def _test_text(label: str, test: Tested) -> str:
     return f"{label:9}  {test.nodeid}   {test.duration:.2f} s   {_calls(usage)}{cost}"
 
 
-def _calls(usage: Usage) -> str:
-    calls = counted(usage.calls, "call")
-    others = [
-        f"{n:,} {word}" for n, word in ((usage.replayed, "replayed"), (usage.cached, "cached")) if n
-    ]
-    return f"{calls} ({', '.join(others)} besides)" if others else calls
+def _calls(usage: Usage, limit: int | None = None) -> str:
+    calls = counted(usage.calls, "call") + (f" of {limit:,}" if limit is not None else "")
+    others = ((usage.replayed, "replayed"), (usage.cached, "cached"))
+    return " · ".join([calls, *(f"{n:,} {word}" for n, word in others if n)])
 
 
 def _usage_text(usage: Usage, tests: int, limits: Any) -> str:
@@ -183,7 +181,7 @@ def _usage_text(usage: Usage, tests: int, limits: Any) -> str:
     return " · ".join(
         (
             counted(tests, "test"),
-            _calls(usage) + (f" of {of['calls']:,}" if of["calls"] is not None else ""),
+            _calls(usage, of["calls"]),
             f"{usage.tokens:,} tokens"
             + (f" of {of['tokens']:,}" if of["tokens"] is not None else ""),
             cost + (f" of {exact(of['usd'])}" if of["usd"] is not None else ""),

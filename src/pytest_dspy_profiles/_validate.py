@@ -47,8 +47,8 @@ class Checks:
         choice, parameter = candidates(item, self._config), parameter_of(item)
         if choice.overrides and not choice.names:
             raise ProfileNotFound(
-                "dspy_profile overrides a profile, but names none, and the session has none",
-                hint='name it: @pytest.mark.dspy_profile("mock", …)',
+                "dspy_profile has overrides, but neither the mark nor the session names a profile",
+                hint='@pytest.mark.dspy_profile("mock", …)',
                 where=choice.place,
             )
         for name in choice.names if parameter is None else (parameter,):
@@ -57,7 +57,7 @@ class Checks:
             raise ProfileError(
                 f"{item.nodeid} cannot run once under each of {', '.join(choice.names)}: "
                 "unittest and doctest items take one profile",
-                hint='mark it with one: @pytest.mark.dspy_profile("mock")',
+                hint='@pytest.mark.dspy_profile("mock")',
             )
 
     def _profile(

@@ -39,7 +39,7 @@ def test_a_marked_test_is_recorded_when_it_is_told_to_and_replayed_from_then_on(
 
     result.assert_outcomes(passed=1)
     assert len(server.asked) == 1
-    result.stdout.fnmatch_lines(["*0 calls (1 replayed besides)*", "cassettes  1 replayed"])
+    result.stdout.fnmatch_lines(["*0 calls · 1 replayed*", "cassettes  1 replayed"])
 
 
 def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, suite, server):
@@ -294,8 +294,8 @@ def test_a_replayed_call_is_live_for_no_guard_and_no_budget(run, suite, server):
     [
         ('mode="onec"', 'unknown cassette mode "onec"'),
         ('match=("mesages",)', "mesages"),
-        ("name=3", "a cassette is named by a text, not by 3"),
-        ("file='x'", "dspy_cassette takes name, mode and match"),
+        ("name=3", "dspy_cassette: name must be a string, not 3"),
+        ("file='x'", "dspy_cassette takes only name, mode and match"),
     ],
 )
 def test_a_wrong_mark_is_told_before_any_test_runs(run, suite, mark, told):

@@ -139,9 +139,9 @@ def test_a_fixture_of_ours_that_comes_as_a_surprise_says_that_nothing_is_in_effe
     result.assert_outcomes(passed=1, failed=3)
     result.stdout.fnmatch_lines(
         [
-            "dspy_lm: no LM is in effect here; mark the test @pytest.mark.dspy_profile(*",
+            "dspy_lm: no LM is active; mark the test @pytest.mark.dspy_profile(*",
             "dspy_usage: calls are not counted, as nothing in this session asks for a profile;*",
-            "dspy_mock: no LM is in effect here;*",
+            "dspy_mock: no LM is active;*",
         ]
     )
 

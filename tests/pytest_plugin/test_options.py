@@ -65,8 +65,8 @@ def test_help_shows_every_option_and_ini_key(run, more):
 
 def test_markers_and_fixtures_are_listed_with_a_line_of_help_each(run):
     markers = run("--markers").stdout.str()
-    assert "@pytest.mark.dspy_profile(*names, **overrides): the DSPy profile" in markers
-    assert "@pytest.mark.dspy_budget(usd=, tokens=, calls=): what may be spent" in markers
+    assert "@pytest.mark.dspy_profile(*names, **overrides): run under a DSPy profile" in markers
+    assert "@pytest.mark.dspy_budget(usd=, tokens=, calls=): limit the test" in markers
     result = run("--fixtures")
     _, _, ours = result.stdout.str().partition("fixtures defined from pytest_dspy_profiles")
     for name in ("dspy_profile [session scope]", "dspy_lm", "dspy_usage", "dspy_mock"):
