@@ -5,7 +5,7 @@ import pytest
 from dspy_profiles.calls import Refused
 from dspy_profiles.calls.budget import Account, Budget
 from dspy_profiles.calls.cassettes import Cassette, checked_mode
-from dspy_profiles.calls.cassettes._write import stamp_of
+from dspy_profiles.calls.cassettes._file import stamp_of
 from dspy_profiles.config import Limits
 from dspy_profiles.errors import CassetteMiss, InvalidProfile
 

@@ -9,13 +9,12 @@ from typing import Any
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.calls._stage import Call
 from dspy_profiles.calls.cassettes import _serialize
-from dspy_profiles.calls.cassettes._file import VERSION, Contents, Entry, Header
+from dspy_profiles.calls.cassettes._file import VERSION, Contents, Entry, Header, stamp_of
 from dspy_profiles.calls.cassettes._merge import Added, write
 from dspy_profiles.calls.cassettes._miss_report import explain
 from dspy_profiles.calls.cassettes._modes import checked_mode
 from dspy_profiles.calls.cassettes._read import read
 from dspy_profiles.calls.cassettes._requests import checked_match, model_of, request_of
-from dspy_profiles.calls.cassettes._write import stamp_of
 from dspy_profiles.errors import CassetteMiss
 
 __all__ = ["Cassette", "Filter"]

@@ -14,20 +14,38 @@ Requests are sorted by kind, model and prompt. So the file does not depend on th
 and an unchanged recording is the same to the byte. It contains no times.
 """
 
+import filecmp
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from dspy_profiles.calls.cassettes._json import Parts, dumped, fold, original, unfold
 from dspy_profiles.calls.cassettes._requests import brief_of, model_of
+from dspy_profiles.config import write_atomically
 
-__all__ = ["VERSION", "Contents", "Entry", "Header", "Recording", "lines", "order_of"]
+__all__ = [
+    "PATIENCE",
+    "VERSION",
+    "Contents",
+    "Entry",
+    "Header",
+    "Recording",
+    "Stamp",
+    "lines",
+    "order_of",
+    "replace",
+    "stamp_of",
+]
 
 VERSION = 1
 LONGEST_IN_REQUEST = 300  # longer texts of a request have lines of their own
 LONGEST_IN_RESPONSE = 4000  # the same for a response, whose texts are seldom repeated
+
+PATIENCE = 60.0  # seconds to wait for other writers of the file
+Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,30 @@ def lines(header: Header, recordings: Iterable[Recording]) -> Iterator[bytes]:
                 written.add(name)
                 yield dumped({"part": name, "text": text}) + b"\n"
         yield dumped({"kind": recording.kind, "request": request, "responses": responses}) + b"\n"
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Return a value that changes with the file, or None if there is no file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError:  # reading it raises an error with the reason
+        return (0, 0, 0)
+    return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def replace(path: Path, lines: Iterable[bytes]) -> bool:
+    """Write these lines to the file, under its lock; return False if they are there already."""
+    before = stamp_of(path)
+    # A file for the repository: as readable as one that an editor makes.
+    with write_atomically(path, new_mode=0o666, accept=lambda draft: _differs(draft, path)) as file:
+        file.writelines(lines)
+    return stamp_of(path) != before
+
+
+def _differs(draft: Path, path: Path) -> bool:
+    return not (path.exists() and filecmp.cmp(draft, path, shallow=False))
 
 
 @dataclass(eq=False, slots=True)

@@ -4,10 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from dspy_profiles.calls.cassettes._file import Recording, lines
+from dspy_profiles.calls.cassettes._file import PATIENCE, Recording, lines, replace
 from dspy_profiles.calls.cassettes._read import read
 from dspy_profiles.calls.cassettes._requests import MATCH
-from dspy_profiles.calls.cassettes._write import PATIENCE, replace
 from dspy_profiles.config import locked
 
 __all__ = ["Description", "describe", "prune"]

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles.calls.cassettes._file import (
+    PATIENCE,
     Contents,
     Entry,
     Header,
     Recording,
+    Stamp,
     lines,
     order_of,
+    replace,
+    stamp_of,
 )
 from dspy_profiles.calls.cassettes._read import read
-from dspy_profiles.calls.cassettes._write import PATIENCE, Stamp, replace, stamp_of
 from dspy_profiles.config import locked
 from dspy_profiles.errors import WriteFailed
 
