@@ -10,7 +10,13 @@ import pluggy
 from dspy_profiles import hookspecs
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.errors import ProfileError, ProviderError
-from dspy_profiles.secrets import BUILT_IN_SCHEMES, Fetch, Schemes, add_rule, retold
+from dspy_profiles.secrets import (
+    BUILT_IN_SCHEMES,
+    Fetch,
+    Schemes,
+    add_redaction_rule,
+    redacted_error,
+)
 
 __all__ = [
     "commands",
@@ -53,7 +59,7 @@ class Manager(pluggy.PluginManager):
         codes = {frame.f_code for frame, _ in walk_tb(error.__traceback__)}
         raised = (impl for impl in impls if getattr(impl.function, "__code__", None) in codes)
         label = next((self._label(impl.plugin) for impl in raised), "a plugin of dspy-profiles")
-        message, cause = retold(error)
+        message, cause = redacted_error(error)
         failure = ProviderError(f"{label} failed in {hook}: {message}", hint=REPAIR)
         failure.__cause__ = cause
         outcome.force_exception(failure)
@@ -71,7 +77,7 @@ class Manager(pluggy.PluginManager):
         self._update_listening()
         for rules in self.hook.dspy_profiles_redaction_rules():
             for rule in rules:
-                add_rule(rule)
+                add_redaction_rule(rule)
         return known
 
     def unregister(self, plugin: object = None, name: str | None = None) -> object:
@@ -118,7 +124,7 @@ def manager() -> Manager:
                 created.load_setuptools_entrypoints(GROUP)
                 created.check_pending()
             except Exception as error:  # noqa: BLE001 - a plugin's import can raise anything
-                message, cause = retold(error)
+                message, cause = redacted_error(error)
                 raise ProviderError(
                     f"{_not_loaded(created)} cannot be loaded: {message}", hint=REPAIR
                 ) from cause
@@ -167,7 +173,7 @@ def _merged(hook: str) -> dict[str, Any]:
     except ProfileError:
         raise
     except Exception as error:  # noqa: BLE001 - a plugin can return anything
-        message, cause = retold(error)
+        message, cause = redacted_error(error)
         raise ProviderError(
             f"a plugin of dspy-profiles failed in {hook}: {message}", hint=REPAIR
         ) from cause

@@ -11,7 +11,7 @@ import pytest
 from dspy_profiles.activation import Configuration, Isolation, Prepared
 from dspy_profiles.calls import Usage
 from dspy_profiles.errors import MissingSecret, ProfileError
-from dspy_profiles.profiles import OVERRIDE, is_offline
+from dspy_profiles.profiles import OVERRIDE_LAYER, is_offline
 from pytest_dspy_profiles._cassettes import TestCassettes
 from pytest_dspy_profiles._config import SessionConfig
 from pytest_dspy_profiles._failures import QUIET, raise_refusals
@@ -129,7 +129,8 @@ class Runner:
             if self._config.skips_missing:
                 # Private, as pytest.skip() has no way to report the place of the test, not ours.
                 raise pytest.skip.Exception(missing.message, _use_item_location=True) from None
-            if missing.where in (None, OVERRIDE) and choice.place is not None:  # the mark's own
+            # The mark's own override: report the place of the mark.
+            if missing.where in (None, OVERRIDE_LAYER) and choice.place is not None:
                 raise MissingSecret(missing.message, missing.hint, choice.place) from None
             raise
 

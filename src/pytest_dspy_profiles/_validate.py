@@ -9,7 +9,7 @@ import pytest
 from dspy_profiles import plugins, schema
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
 from dspy_profiles.objects import Content, content
-from dspy_profiles.profiles import OVERRIDE, Choice, resolve_choice
+from dspy_profiles.profiles import OVERRIDE_LAYER, Choice, resolve_choice
 from pytest_dspy_profiles import _marks
 from pytest_dspy_profiles._config import SessionConfig
 from pytest_dspy_profiles._select import candidates, parameter_of
@@ -73,7 +73,7 @@ class Checks:
         try:
             self._resolve(name, reason, overrides)
         except ProfileError as error:
-            if mark is None or error.where not in (None, OVERRIDE):
+            if mark is None or error.where not in (None, OVERRIDE_LAYER):
                 raise
             raise type(error)(error.message, error.hint, mark.place) from None
         self._valid.add(key)

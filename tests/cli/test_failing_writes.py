@@ -46,7 +46,7 @@ def test_a_broken_file_stays_and_is_named(cli, write, project, command):
     env = {"EDITOR": EDITOR, "TMPDIR": str(project.parent)}
     done = cli(*(WRITERS | READERS)[command], env=env)
     assert (done.code, done.out) == (4, "")
-    assert "this is not TOML" in done.err.splitlines()[0]
+    assert "is not valid TOML" in done.err.splitlines()[0]
     assert "profiles.toml:7" in done.err
     assert path.read_bytes() == before
     assert sorted(p.name for p in project.iterdir()) == [".git", "profiles.toml", "x.env"]

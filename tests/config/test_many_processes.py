@@ -24,12 +24,12 @@ for number in range(50):
 READER = """
 import sys, threading
 from pathlib import Path
-from dspy_profiles.config import read
+from dspy_profiles.config import read_toml
 ended = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
 seen = reads = 0
 while not ended.is_set():
-    count = sum(map(len, read(Path(sys.argv[1])).data.values()))
+    count = sum(map(len, read_toml(Path(sys.argv[1])).data.values()))
     assert count >= seen, (count, seen)
     seen, reads = count, reads + 1
 print(reads)
@@ -40,7 +40,7 @@ KILLER = """
 import json, os, random, signal, sys
 from pathlib import Path
 import filelock, tomlkit
-from dspy_profiles.config import read
+from dspy_profiles.config import read_toml
 from dspy_profiles.config import editing
 path, rounds = Path(sys.argv[1]), 200
 draft, lock = (path.with_name(f".{path.name}.{end}") for end in ("tmp", "lock"))
@@ -66,7 +66,7 @@ for number in range(1, rounds + 1):
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(hears), os.close(says)
-    data = read(path).data
+    data = read_toml(path).data
     assert data in [{"n": n, "pad": str(n) * 5000} for n in (last, number)], path.read_text()[:80]
     beside = set(path.parent.iterdir()) - {path}
     assert beside <= {draft, lock}, beside

@@ -62,13 +62,13 @@ def test_a_budget_that_cannot_be_kept_is_told_with_whoever_gave_it(home, project
     path = write("pyproject.toml", '[tool.dspy-profiles]\nbudget = "calls=5"\n')
     assert given("budget").value == "calls=5"
     path.write_text('[tool.dspy-profiles]\n\nbudget = "usd=0.5,cals=1"\n')
-    with pytest.raises(InvalidFile, match='knows no "cals"') as raised:
+    with pytest.raises(InvalidFile, match='unknown kind of budget "cals"') as raised:
         load()
     assert str(raised.value.where) == f"{path}:3"
     assert raised.value.hint == 'did you mean "calls"?'
     path.unlink()
     os.environ["DSPY_PROFILES_BUDGET"] = "x"
-    with pytest.raises(InvalidFile, match='"x" is no budget') as raised:
+    with pytest.raises(InvalidFile, match='"x" is not a budget') as raised:
         load()
     assert raised.value.where == "DSPY_PROFILES_BUDGET"
 
@@ -116,8 +116,8 @@ def test_the_profile_variable_is_no_setting(project):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("default = 3", "default has to be a string"),
-        ('default = ["a"]', "default has to be a string"),
+        ("default = 3", "default must be a string"),
+        ('default = ["a"]', "default must be a string"),
         ("env-file = 3", "a string or a list of strings"),
         ('env-file = ["a", 3]', "a string or a list of strings"),
         ("secret-keys = { a = 1 }", "a string or a list of strings"),
@@ -132,7 +132,7 @@ def test_a_wrong_type_is_told_with_its_line(project, write, line, expected):
 
 def test_an_unknown_key_is_told_with_its_line_and_the_nearest(home, project, write):
     path = write(home / ".dspy/config.toml", '# mine\nsecret-key = "x"\n')
-    with pytest.raises(InvalidFile, match='no setting "secret-key"') as error:
+    with pytest.raises(InvalidFile, match='unknown setting "secret-key"') as error:
         load()
     assert str(error.value.where) == f"{path}:2"
     assert error.value.hint == 'did you mean "secret-keys"?'
@@ -198,7 +198,7 @@ def test_a_list_from_the_environment_has_no_empty_members(project):
 )
 def test_what_a_setting_is_called_elsewhere_leads_to_its_name(project, write, written, meant):
     write("pyproject.toml", f'[tool.dspy-profiles]\n"{written}" = "x"\n')
-    with pytest.raises(InvalidFile, match="there is no setting") as error:
+    with pytest.raises(InvalidFile, match="unknown setting") as error:
         load()
     assert error.value.hint == f'did you mean "{meant}"?'
 

@@ -66,7 +66,7 @@ def test_results_are_listed_latest_first_and_found_by_their_words(shell):
     found = shell("%dspy_results ONE word").text
     assert "one" in found
     assert "two" not in found
-    assert "nothing was found" in shell("%dspy_results --status failed").text
+    assert "no experiments found" in shell("%dspy_results --status failed").text
 
 
 def test_a_trace_is_shown_whole_and_by_trial(shell, project):
@@ -85,8 +85,8 @@ def test_a_trace_is_shown_whole_and_by_trial(shell, project):
     page.write_text("mine")
     refused = shell("%dspy_trace --html trace.html")
     assert refused.kind == "UsageError"
-    assert "there is such a file already" in refused.err
-    assert "--yes overwrites it" in refused.err
+    assert "trace.html already exists" in refused.err
+    assert "add --yes" in refused.err
     assert page.read_text() == "mine"
     assert "written:" in shell("%dspy_trace --html trace.html --yes").text
     assert "where" in page.read_text("utf-8")
@@ -113,10 +113,10 @@ def test_what_is_not_there_leads_on_to_another_magic(shell):
         ("%dspy_results --status nonsense", "write one of: running, done, failed"),
         ("%dspy_results --store nonsense", '"nonsense" is not a result store'),
         ("%%dspy_record\n1", "the following arguments are required: name"),
-        ("%%dspy_record my name\n1", "a name with spaces stands in quotes"),
+        ("%%dspy_record my name\n1", "put a name with spaces in quotes"),
         ("%%dspy_record my name --nope\n1", "unrecognized arguments: name --nope"),
-        ("%%dspy_record tune --as 1x\n1", "--as 1x is not the name of a variable"),
-        ("%%dspy_record tune --as class\n1", "--as class is not the name of a variable"),
+        ("%%dspy_record tune --as 1x\n1", "--as 1x: not a valid name of a variable"),
+        ("%%dspy_record tune --as class\n1", "--as class: not a valid name of a variable"),
         ("%%dspy_record tune --store nonsense\n1", '"nonsense" is not a result store'),
         ("%%dspy_record tune\n", "the cell body is empty"),
         ("%dspy_results --nope", "unrecognized arguments: --nope"),

@@ -228,7 +228,10 @@ def test_env_is_set_once_and_never_undone(profiles: Any, monkeypatch: pytest.Mon
         assert os.environ["NEW_ONE"] == "from p"
     assert os.environ["NEW_ONE"] == "from p"
     assert os.environ["THERE_BEFORE"] == "mine"
-    with pytest.warns(UserWarning, match='"q" wants another NEW_ONE than "p"'), profile("q"):
+    with (
+        pytest.warns(UserWarning, match='"q" sets NEW_ONE to another value'),
+        profile("q"),
+    ):
         assert os.environ["NEW_ONE"] == "from p"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -251,7 +254,11 @@ def test_env_is_set_before_dspy_is_imported(profiles: Any, project: Path) -> Non
 BAD = {
     "near miss": ('[p.lm]\nmodle = "x/y"\nmodel = "x/y"\n', 'did you mean "model"', 2),
     "wrong type": ('[p.lm]\nmodel = "x/y"\ntemperature = "hot"\n', "expected a number", 3),
-    "bad mock": ('[p.provider]\nclass = "mock"\nfailure = "no"\n', "cannot fail like", 1),
+    "bad mock": (
+        '[p.provider]\nclass = "mock"\nfailure = "no"\n',
+        "unknown failure of the mock",
+        1,
+    ),
     "no model": ("[p.lm]\ntemperature = 0\n", "lm.model: is missing", 1),
     "reasoning model": (
         '[p.lm]\nmodel = "openai/o3"\ntemperature = 0.1\n',
@@ -272,7 +279,7 @@ BAD = {
         'no parameter "use_native"',
         3,
     ),
-    "adapter of no module": ('[p.adapter]\nclass = "no.such.thing"\n', 'no module "no"', 2),
+    "adapter of no module": ('[p.adapter]\nclass = "no.such.thing"\n', 'module "no" not found', 2),
     "adapter that is no path": ('[p.adapter]\nclass = "my class"\n', "not an import path", 2),
     "adapter that is no class": ('[p.adapter]\nclass = "dspy.__version__"\n', "not a class", 2),
     "rm with a wrong key": ('[p.rm]\nulr = "x"\n', 'did you mean "url"', 2),
@@ -284,7 +291,11 @@ BAD = {
         2,
     ),
     "mock with a wrong key": ('[p.provider]\nclass = "mock"\nanswer = 1\n', '"answers"', 3),
-    "callback of no module": ('[p.settings]\ncallbacks = ["no.such.Thing"]\n', 'no module "no"', 2),
+    "callback of no module": (
+        '[p.settings]\ncallbacks = ["no.such.Thing"]\n',
+        'module "no" not found',
+        2,
+    ),
 }
 
 
@@ -303,10 +314,10 @@ def test_what_cannot_be_built_is_told_with_its_place(
 
 
 UNCHECKED = {
-    "lm without model": ("[p.lm]\ntemperature = 1\n", "names no model"),
-    "adapter without class": ("[p.adapter]\nx = 1\n", "names no class"),
+    "lm without model": ("[p.lm]\ntemperature = 1\n", "has no model"),
+    "adapter without class": ("[p.adapter]\nx = 1\n", "has no class"),
     "provider without class": ("[p.provider]\nx = 1\n", 'class = "mock"'),
-    "lm in settings": ('[p.settings]\nlm = "openai/x"\n', "belongs in a section of its own"),
+    "lm in settings": ('[p.settings]\nlm = "openai/x"\n', "belongs in its own section"),
     "unknown setting": ("[p.settings]\nnum_thread = 1\n", 'did you mean "num_threads"'),
     "cache_dir": ('[p.settings]\ncache_dir = "x"\n', "DSPY_CACHEDIR"),
 }

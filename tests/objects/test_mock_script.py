@@ -122,17 +122,17 @@ def test_what_is_no_script_is_refused_with_a_hint(answers):
 
 
 def test_an_answer_that_says_nothing_is_refused(mock):
-    with pytest.raises(InvalidProfile, match="says nothing"):
+    with pytest.raises(InvalidProfile, match="needs either fields or a text"):
         mock.answer()
-    with pytest.raises(InvalidProfile, match="at once"):
+    with pytest.raises(InvalidProfile, match="either fields or a text"):
         mock.answer("text", answer="x")
     with pytest.raises(InvalidProfile, match="when"):
         mock.answer(when=3, answer="x")
 
 
 def test_an_answer_that_is_no_text_is_refused_where_it_is_given(mock):
-    with pytest.raises(InvalidProfile, match="answer is 3, which is no text") as caught:
+    with pytest.raises(InvalidProfile, match="answer must be a string or fields, not 3") as caught:
         mock.answer(3)
     assert "answer = 3" in caught.value.hint
-    with pytest.raises(InvalidProfile, match="cannot answer with 5"):
+    with pytest.raises(InvalidProfile, match="invalid answer of the mock: 5"):
         MockEngine(answers=5)

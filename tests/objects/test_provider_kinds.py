@@ -162,7 +162,7 @@ def test_an_object_is_an_engine_as_it_is_and_takes_no_arguments(provider: Any) -
     with profile("p"):
         assert ask() == "an object"
     provider("my_providers.engine", "word = 'x'")
-    with pytest.raises(ProfileError, match="takes no word"):
+    with pytest.raises(ProfileError, match="accepts no arguments: word"):
         lm("p", temperature=0)
 
 
@@ -206,19 +206,19 @@ def test_what_is_no_provider_is_told_with_what_was_expected(provider: Any) -> No
     with pytest.raises(ProviderError, match="expected a dspy.BaseLM class, an engine"):
         lm("p")
     provider("my_providers.function")
-    with pytest.raises(ProviderError, match="is no provider"):
+    with pytest.raises(ProviderError, match="is not a provider"):
         lm("p")
     provider("my_providers.OnlyItsClass")
-    with pytest.raises(ProviderError, match="OnlyItsClass. makes is no provider"):
+    with pytest.raises(ProviderError, match="OnlyItsClass. did not create a provider"):
         lm("p")
 
 
 @pytest.mark.parametrize(
     ("cls", "said"),
     [
-        ("WrongWhole", "has to return a dict of settings, not int"),
-        ("WrongKey", 'returns "num_thread", which is no key of dspy.settings'),
-        ("WrongCallbacks", "have to be a list"),
+        ("WrongWhole", "must return a dict of settings, not int"),
+        ("WrongKey", 'returned "num_thread", which dspy.settings lacks'),
+        ("WrongCallbacks", "must be a list"),
         ("Fails", "failed: ValueError: it is Sunday"),
     ],
 )

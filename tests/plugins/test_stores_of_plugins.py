@@ -157,5 +157,5 @@ def test_an_import_path_that_leads_nowhere_is_told(serve):
 
 def test_a_hook_that_fails_is_told(serve):
     serve(lambda: 1 / 0)
-    with pytest.raises(ProviderError, match="fails in dspy_profiles_stores"):
+    with pytest.raises(ProviderError, match="failed in dspy_profiles_stores"):
         open_store("file:results")

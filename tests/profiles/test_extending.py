@@ -122,7 +122,7 @@ def test_a_wide_lattice_is_worked_out_once_for_each_profile(write):
 def test_a_faulty_profile_harms_only_those_that_extend_it(write):
     write("profiles.toml", "[bad]\nlmm = 1\n[good.lm]\nmodel = 'm'\n[child]\nextends = 'bad'\n")
     assert resolve("good").lm["model"] == "m"
-    with pytest.raises(InvalidProfile, match='profile "bad" has an unknown section "lmm"'):
+    with pytest.raises(InvalidProfile, match='profile "bad": unknown section "lmm"'):
         resolve("child")
 
 

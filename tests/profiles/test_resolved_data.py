@@ -9,7 +9,7 @@ import pytest
 
 from dspy_profiles.config import join_key, split_key
 from dspy_profiles.objects import content
-from dspy_profiles.profiles import Table, overridden, resolve
+from dspy_profiles.profiles import Table, override, resolve
 from dspy_profiles.profiles._profile import Items
 from dspy_profiles.secrets import Reference, Secret
 
@@ -154,11 +154,11 @@ def test_overrides_go_on_top_and_beside(prod):
 
 
 def test_further_overrides_keep_what_is_known_of_the_rest(prod):
-    found = overridden(prod, {"lm": {"temperature": 0, "token": "sk-mine-1234"}})
+    found = override(prod, {"lm": {"temperature": 0, "token": "sk-mine-1234"}})
     assert found.origin("lm.model") == prod.origin("lm.model")
     assert found.secret_keys == {("lm", "api_key"), ("lm", "token")}
     assert isinstance(found.lm["token"], Secret)
-    assert overridden(pickle.loads(pickle.dumps(prod)), {"lm": {"n": 1}}).lm["n"] == 1
+    assert override(pickle.loads(pickle.dumps(prod)), {"lm": {"n": 1}}).lm["n"] == 1
 
 
 def test_a_reference_that_is_handed_on_stays_a_secrets_reference(prod):

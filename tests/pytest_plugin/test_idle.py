@@ -2,6 +2,8 @@
 
 import pytest
 
+real_processes = pytest.mark.usefixtures("real_processes")
+
 # Some of everything that pytest has, none of it ours; and a look at what was imported.
 ORDINARY = """
     import sys
@@ -59,6 +61,7 @@ def told(result: pytest.RunResult) -> list[str]:
     ]
 
 
+@real_processes
 @pytest.mark.parametrize(
     ("where", "text"),
     [
@@ -79,6 +82,7 @@ def test_a_suite_that_asks_for_nothing_runs_as_without_us(run, write, home, wher
     assert told(result) == told(run("-p", "no:dspy_profiles"))
 
 
+@real_processes
 def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(run, write, home):
     write("test_it.py", ORDINARY)
     write(home / ".dspy/profiles.toml", '[default]\nextends = "mock"\n')
@@ -88,6 +92,7 @@ def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(run,
     assert result.errlines == []
 
 
+@real_processes
 def test_nothing_is_written_where_nobody_asks(run, write, home, project):
     write("test_it.py", "def test_a(): pass")
     before = sorted(home.rglob("*"))
@@ -96,6 +101,7 @@ def test_nothing_is_written_where_nobody_asks(run, write, home, project):
     assert after == before
 
 
+@real_processes
 def test_without_the_plugin_its_marks_and_options_are_unknown(run, write):
     write("test_it.py", "def test_a(): pass")
     result = run("-p", "no:dspy_profiles", "--dspy-profile", "mock")

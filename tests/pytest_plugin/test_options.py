@@ -203,7 +203,7 @@ def test_a_wrong_value_is_told_with_who_gave_it_and_what_it_may_be(run, suite, w
     assert f"{path}:2" in result.stderr.str()
 
 
-def test_an_option_that_only_says_how_wakes_nobody(run, suite):
+def test_an_option_that_only_says_how_wakes_nobody(real_processes, run, suite):
     suite("import sys\ndef test_a(): assert 'dspy' not in sys.modules", imports="")
     result = run("--dspy-missing-secrets", "skip", "--dspy-isolation", "false")
     result.assert_outcomes(passed=1)

@@ -209,8 +209,8 @@ def test_a_wrong_budget_is_told(run, suite, budget):
     ("key", "told"),
     [
         ("dspy_live = blok", "live must be allow or block, not 'blok'"),
-        ("dspy_budget = nobody.calls=3", 'there is no profile "nobody"'),
-        ("dspy_profile = nobody", 'there is no profile "nobody" (from dspy_profile)'),
+        ("dspy_budget = nobody.calls=3", 'profile "nobody" not found'),
+        ("dspy_profile = nobody", 'profile "nobody" not found (from dspy_profile)'),
         ("dspy_store = nowhere:x", '"nowhere:x" is not a result store'),
     ],
 )

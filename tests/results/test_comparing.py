@@ -557,8 +557,8 @@ class TestTheGate:
     @pytest.mark.parametrize(
         ("status", "reason"),
         [
-            ("running", "B is still running: its score is not that of all trials"),
-            ("interrupted", "B is interrupted: its score is not that of all trials"),
+            ("running", "B is still running: its score does not include all trials"),
+            ("interrupted", "B is interrupted: its score does not include all trials"),
         ],
     )
     def test_it_holds_back_what_is_not_whole(self, status: str, reason: str) -> None:

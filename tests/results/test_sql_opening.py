@@ -147,7 +147,7 @@ def test_a_file_that_may_only_be_read_is_read_and_nothing_is_left_beside_it(
         "1 []\n"
         "the database failed: attempt to write a readonly database\n"
         f"  at {file}\n"
-        "  hint: name a file of SQLite that may be written, or a new one: sqlite:results.db\n"
+        "  hint: use a writable SQLite file, or a new one: sqlite:results.db\n"
     ), done.stderr
     assert sorted(path.name for path in shut.iterdir()) == there
 
@@ -219,13 +219,13 @@ class TestAServerThatGoesAway:
             assert program(question="Why not?").answer == "Paris"
         said = capfd.readouterr().err
         assert "recorded but not archived: the database failed: connection failed" in said
-        assert f"dspy-profiles results recover --store {server.url} does it later" in said
+        assert f"to archive it: dspy-profiles results recover --store {server.url}" in said
         for ask in (store.query_experiments, store.recover, store.rebuild):
             with pytest.raises(StoreError, match="is not currently accepting connections") as error:
                 ask()
             assert str(error.value.where) == server.url
             assert error.value.hint == (
-                "look at the address, and whether the server runs: psql opens the same URL"
+                "check the address, and that the server runs: psql opens the same URL"
             )
         server.comes_back()
         assert [each.id for each in store.recover()] == [exp.id]

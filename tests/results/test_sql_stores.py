@@ -175,7 +175,7 @@ def test_nothing_in_it_can_be_changed(store: Store, done: Experiment) -> None:
         ("dspy_pieces", "name"),
         ("dspy_blobs", "name"),
     ):
-        with pytest.raises(sqlalchemy.exc.DBAPIError, match="what is archived does not change"):
+        with pytest.raises(sqlalchemy.exc.DBAPIError, match="archived data does not change"):
             in_sql(store, f"UPDATE {table} SET {column} = 'x'")
     assert store.verify(done.id) == []
 
@@ -369,7 +369,7 @@ class TestSchemas:
 
     def test_a_later_one_is_refused(self, store: Store, done: Experiment) -> None:
         in_sql(store, "UPDATE dspy_schema SET version = 7")
-        with pytest.raises(StoreError, match="tables are of version 7, and this one knows 1") as e:
+        with pytest.raises(StoreError, match="tables in the database have version 7") as e:
             open_store(store.url)
         assert e.value.hint == "pip install -U dspy-profiles"
         assert str(e.value.where) in store.url
@@ -378,5 +378,5 @@ class TestSchemas:
         self, store: Store, done: Experiment
     ) -> None:
         in_sql(store, "DELETE FROM dspy_schema")
-        with pytest.raises(StoreError, match="does not say which version"):
+        with pytest.raises(StoreError, match="version of the tables in the database is missing"):
             open_store(store.url)

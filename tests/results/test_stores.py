@@ -433,7 +433,7 @@ class TestWhatCannotBeClosed:
                 store.recover()
             assert caught.value.message.startswith(
                 f"the experiment {left[1]} could not be closed, 2 others were: "
-                "this result store cannot be written: "
+                "the result store cannot be written: "
             )
             assert str(caught.value.where) == str(taken)
             shutil.rmtree(taken)

@@ -102,15 +102,18 @@ ERRORS = {
     "an object that no file can hold": (
         {"lm": M | {"prompt_cache": {"ttl": 1}}},
         "lm.prompt_cache",
-        "lm.prompt_cache: expected a CacheConfig object, which no file can hold, got a table",
+        "lm.prompt_cache: expected a CacheConfig object, which a file cannot hold, got a table",
         None,
         3,
     ),
     "a provider in the wrong place": (
         {"lm": M | {"provider": "openai"}},
         "lm.provider",
-        'lm.provider: expected a Provider object, which no file can hold, got the string "openai"',
-        "a provider of one's own is named in a [….provider] section",
+        (
+            "lm.provider: expected a Provider object, which a file cannot hold, "
+            'got the string "openai"'
+        ),
+        "name your provider in a [NAME.provider] section",
         3,
     ),
     "no model": (
@@ -270,28 +273,28 @@ ERRORS = {
     "an LM among the settings": (
         {"settings": {"lm": "openai/gpt-4o"}},
         "settings.lm",
-        "settings.lm: has a section of its own",
-        "write it as [prod.lm]",
+        "settings.lm: belongs in its own section",
+        "write [prod.lm]",
         2,
     ),
     "an adapter among the settings": (
         {"settings": {"adapter": "dspy.JSONAdapter"}},
         "settings.adapter",
-        "settings.adapter: has a section of its own",
-        "write it as [prod.adapter]",
+        "settings.adapter: belongs in its own section",
+        "write [prod.adapter]",
         2,
     ),
     "the cache's folder among the settings": (
         {"settings": {"cache_dir": "/tmp/x"}},
         "settings.cache_dir",
-        "settings.cache_dir: does nothing",
-        "write DSPY_CACHEDIR in [prod.env]",
+        "settings.cache_dir: has no effect",
+        "set DSPY_CACHEDIR in [prod.env]",
         2,
     ),
     "DSPy's own setting": (
         {"settings": {"trace": []}},
         "settings.trace",
-        "settings.trace: is DSPy's own, not to be set",
+        "settings.trace: is internal to DSPy and cannot be set",
         None,
         2,
     ),
@@ -329,8 +332,8 @@ ERRORS = {
     "two classes at once": (
         {"rm": {"class": "dspy.ColBERTv2", "class_name": "dspy.Retrieve"}},
         "rm.class_name",
-        "rm.class_name: says another class than `class`",
-        "keep one of them",
+        "rm.class_name: differs from `class`",
+        "remove one of them",
         3,
     ),
     "a port that is a fraction": (
@@ -426,7 +429,7 @@ ERRORS = {
             "adapter": {"class": "dspy.TwoStepAdapter", "extraction_model": "techer"},
         },
         "adapter.extraction_model",
-        "adapter.extraction_model: names no role of [prod.lms]",
+        "adapter.extraction_model: is not a role of [prod.lms]",
         'did you mean "teacher"?',
         4,
     ),
@@ -447,7 +450,7 @@ ERRORS = {
     "an unknown section": (
         {"settigns": {"num_threads": 3}},
         "settigns",
-        "settigns: there is no such section",
+        "settigns: unknown section",
         'did you mean "settings"?',
         2,
     ),
@@ -469,20 +472,20 @@ ERRORS = {
         {"env": {"LITELLM_LOG": 1}},
         "env.LITELLM_LOG",
         "env.LITELLM_LOG: expected a string, got the number 1",
-        "write it in quotes",
+        "put it in quotes",
         2,
     ),
     "a boolean in the environment": (
         {"env": {"LITELLM_LOCAL": True}},
         "env.LITELLM_LOCAL",
         "env.LITELLM_LOCAL: expected a string, got the boolean true",
-        "write it in quotes",
+        "put it in quotes",
         2,
     ),
     "a name that no variable can have": (
         {"env": {"A=B": "x"}},
         'env."A=B"',
-        'env."A=B": cannot be the name of an environment variable',
+        'env."A=B": is not a valid name of an environment variable',
         None,
         2,
     ),
@@ -592,7 +595,7 @@ def test_live_objects_from_python_pass(installed, profile):
         (
             {"lm": M | {"my_gateway_flag": 1}},
             'lm.my_gateway_flag: dspy.LM has no parameter "my_gateway_flag"',
-            "dspy.LM passes it on unchecked",
+            "dspy.LM forwards it unchecked",
         ),
         (
             {"lm": M | {"num_retry": 1}},
@@ -602,7 +605,7 @@ def test_live_objects_from_python_pass(installed, profile):
         (
             {"provider": {"class": "no_such_package.Provider"}},
             "provider.class: no_such_package is not installed",
-            "is it installed, or in this folder?",
+            "install it, or run in its folder",
         ),
     ],
 )
@@ -705,9 +708,7 @@ def test_without_dspy_only_our_own_shape_is_checked(profile, tmp_path):
     findings = check(profile(values), nothing)
     assert findings[0].severity == "warning"
     assert findings[0].message.endswith("DSPy is not installed")
-    assert [f.message for f in findings if f.severity == "error"] == [
-        "nope: there is no such section"
-    ]
+    assert [f.message for f in findings if f.severity == "error"] == ["nope: unknown section"]
 
 
 def test_every_fault_is_found_at_once(installed, profile):

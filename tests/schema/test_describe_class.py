@@ -345,8 +345,8 @@ UNREADABLE = {
         "syntax error in line 2",
     ),
     "bytes that are no text": ({"lab.py": "class X: pass\n\0"}, "lab.X", "lab "),
-    "made by type()": ({"lab.py": "X = type('X', (), {})\n"}, "lab.X", "made while"),
-    "made by a call": ({"lab.py": "def f(): ...\nX = f()\n"}, "lab.X", "made while"),
+    "made by type()": ({"lab.py": "X = type('X', (), {})\n"}, "lab.X", "created at run time"),
+    "made by a call": ({"lab.py": "def f(): ...\nX = f()\n"}, "lab.X", "created at run time"),
     "names made at run time": (
         {"lab.py": "def __getattr__(n): return globals()[n]\n"},
         "lab.X",

@@ -190,7 +190,7 @@ def test_a_dspy_that_cannot_be_read_is_open_and_says_why(fake_dspy, profile, bre
     assert (made["open"], made["reason"]) == (True, reason)
     values = {"lm": {"model": "x", "y": 1}, "adapter": {"class": "dspy.X"}, "settings": {"z": 1}}
     (finding,) = check(profile(values), made, search=[fake_dspy])[:1]
-    assert finding.message == f"what DSPy takes cannot be checked: {reason}"
+    assert finding.message == f"arguments of DSPy cannot be checked: {reason}"
     assert all(f.severity == "warning" for f in check(profile(values), made, search=[fake_dspy]))
 
 

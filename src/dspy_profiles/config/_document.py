@@ -18,7 +18,7 @@ from dspy_profiles._locks import ProcessLock
 from dspy_profiles.config._keys import KeyPath
 from dspy_profiles.errors import InvalidFile, Place
 
-__all__ = ["RACY_NS", "Document", "Stamp", "file_stamp", "read"]
+__all__ = ["RACY_NS", "Document", "Stamp", "file_stamp", "read_toml"]
 
 
 class Stamp(NamedTuple):
@@ -49,7 +49,7 @@ class Document:
         """Return whether the file is unchanged; this is one `stat` if it is settled."""
         if file_stamp(self.path) != self.stamp:
             return False
-        return self.settled or self.stamp is None or load(self.path).text == self.text
+        return self.settled or self.stamp is None or read_unparsed(self.path).text == self.text
 
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
@@ -83,7 +83,7 @@ def file_stamp(path: Path) -> Stamp | None:
         raise _unreadable(path, error) from error
 
 
-def read(path: Path) -> Document:
+def read_toml(path: Path) -> Document:
     """Read a file; parse it only if it has changed since the last call.
 
     Return an empty document if it does not exist. Raise InvalidFile if it is not valid TOML.
@@ -92,7 +92,7 @@ def read(path: Path) -> Document:
         known = _documents.get(path)
         if known is not None and known.settled and file_stamp(path) == known.stamp:
             return known
-        document = load(path)
+        document = read_unparsed(path)
         if known is None or known.text != document.text:
             document = replace(document, data=_parse(document))
         elif (known.stamp, known.settled) == (document.stamp, document.settled):
@@ -117,7 +117,7 @@ def _stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def load(path: Path) -> Document:
+def read_unparsed(path: Path) -> Document:
     """Read a file without parsing it: `data` is empty."""
     before = time.time_ns()
     # Without O_NONBLOCK, opening a named pipe would block.

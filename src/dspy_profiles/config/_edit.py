@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import tomli
 
 from dspy_profiles.config import _toml_edit
-from dspy_profiles.config._document import Document, read
+from dspy_profiles.config._document import Document, read_toml
 from dspy_profiles.config._keys import KeyPath, join_key
 from dspy_profiles.config._write import locked, replace_file
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
@@ -38,9 +38,9 @@ def editing(path: Path, *, timeout: float = 10.0) -> Iterator["Edit"]:
     ...     edit.set(("prod", "lm", "temperature"), 0.2)
     """
     target = Path(os.path.realpath(path))  # a link stays a link
-    read(target)  # raise for an unreadable file before a lock file is created
+    read_toml(target)  # raise for an unreadable file before a lock file is created
     with locked(target, timeout):
-        document = read(target)
+        document = read_toml(target)
         edit = Edit(document)
         yield edit
         if edit.text != document.text:
@@ -82,7 +82,7 @@ class Edit:
             raise InvalidProfile(message, "change only the last part of the key")
         self._refuse_taken(new, holder)
         holder[new[-1]] = holder.pop(old[-1])
-        self._change(old, data, lambda text: _toml_edit.renamed(text, old, new[-1]))
+        self._change(old, data, lambda text: _toml_edit.rename_in_text(text, old, new[-1]))
 
     def copy(self, old: KeyPath, new: KeyPath) -> None:
         """Copy a table to another name, with its comments."""

@@ -10,10 +10,10 @@ from dspy_profiles.errors import InvalidFile
 from dspy_profiles.secrets import expand_user
 
 __all__ = [
+    "LOCATION_VARIABLES",
     "PATH_VARIABLE",
-    "PROFILES",
+    "PROFILES_FILE",
     "SESSION_VARIABLE",
-    "VARIABLES",
     "Layer",
     "Locations",
     "are_locations_pinned",
@@ -23,12 +23,12 @@ __all__ = [
     "unpin_locations",
 ]
 
-PROFILES = "profiles.toml"
+PROFILES_FILE = "profiles.toml"
 CONFIG = "config.toml"
 PATH_VARIABLE = "DSPY_PROFILES_PATH"
 SESSION_VARIABLE = "DSPY_PROFILES_SESSION"  # JSON, from `run` to its child processes
 # The environment variables that decide which files are read.
-VARIABLES = (PATH_VARIABLE, SESSION_VARIABLE, "XDG_CONFIG_HOME", "HOME", "USERPROFILE")
+LOCATION_VARIABLES = (PATH_VARIABLE, SESSION_VARIABLE, "XDG_CONFIG_HOME", "HOME", "USERPROFILE")
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ class Locations:
     user_config: Path  # the user's settings; may not exist yet
     pyprojects: tuple[Path, ...]  # nearest first
     env_files: tuple[Path, ...]  # the `.env` files, unless the setting env-file names others
-    hidden: tuple[
-        Path, ...
-    ] = ()  # user files that are not read, because another one takes precedence
+    hidden: tuple[Path, ...] = ()  # user files that another user file replaces
 
     @property
     def project_file(self) -> Path | None:
@@ -80,10 +78,10 @@ def find_locations(
         cwd = Path(session["cwd"]) if session else _working_directory()
         named = "" if session and not session["named"] else named
     home = _home(environ)
-    user_file, hidden_file = _user_file(PROFILES, home, environ)
+    user_file, hidden_file = _user_file(PROFILES_FILE, home, environ)
     user_config, hidden_config = _user_file(CONFIG, home, environ)
     folders = tuple(_upwards(cwd, home))
-    project = next((f / PROFILES for f in folders if _is_there(f / PROFILES)), None)
+    project = next((f / PROFILES_FILE for f in folders if _is_there(f / PROFILES_FILE)), None)
     git = next((f for f in folders if _is_there(f / ".git")), None)
     root = project.parent if project is not None else git or cwd
     if named:

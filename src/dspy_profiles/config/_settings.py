@@ -12,9 +12,9 @@ from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, did_you_mea
 from dspy_profiles.secrets import Names, expand_user
 
 __all__ = [
-    "BY_NAME",
     "SETTINGS",
-    "TOOL",
+    "SETTINGS_BY_NAME",
+    "SETTINGS_TABLE",
     "Setting",
     "SettingValue",
     "Settings",
@@ -125,7 +125,7 @@ SETTINGS = (
         choices=("true", "false"),
     ),
 )
-BY_NAME = {setting.name: setting for setting in SETTINGS}
+SETTINGS_BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -184,11 +184,13 @@ def load_settings(
     values = {s.name: SettingValue(s.default, "built-in", locations.cwd) for s in SETTINGS}
     # A home that cannot be read, as root's by a service, counts as one without settings.
     if os.path.exists(locations.user_config):  # noqa: PTH110 - Path.exists would raise
-        user = _document.read(locations.user_config)
+        user = _document.read_toml(locations.user_config)
         values.update(settings_from_table(user, user.data, ()))
     project = _project_config(locations)
     if project is not None:
-        values.update(settings_from_table(project, project.data["tool"]["dspy-profiles"], TOOL))
+        values.update(
+            settings_from_table(project, project.data["tool"]["dspy-profiles"], SETTINGS_TABLE)
+        )
     for setting in SETTINGS:
         in_environment = os.environ.get(setting.env) if setting.name != "default" else None
         for text, origin in (
@@ -214,21 +216,22 @@ def settings_home(
         project = _project_config(locations)
         path = project.path if project is not None else next(iter(locations.pyprojects), None)
         if path is not None:
-            return path, (*TOOL, name)
+            return path, (*SETTINGS_TABLE, name)
     return locations.user_config, (name,)
 
 
-TOOL = ("tool", "dspy-profiles")
+SETTINGS_TABLE = ("tool", "dspy-profiles")
 
 
 def _project_config(locations: Locations) -> _document.Document | None:
     for path in locations.pyprojects:
-        document = _document.read(path)
+        document = _document.read_toml(path)
         tool = document.data.get("tool")
         if isinstance(tool, dict) and "dspy-profiles" in tool:
             if not isinstance(tool["dspy-profiles"], dict):
                 raise InvalidFile(
-                    "[tool.dspy-profiles] is not a table", where=Place(path, document.line(TOOL))
+                    "[tool.dspy-profiles] is not a table",
+                    where=Place(path, document.line(SETTINGS_TABLE)),
                 )
             return document
     return None
@@ -241,7 +244,7 @@ def settings_from_table(
     values = {}
     for key, raw in table.items():
         place = Place(source.path, source.line((*prefix, key)))
-        setting = BY_NAME.get(key)
+        setting = SETTINGS_BY_NAME.get(key)
         if setting is None:
             raise InvalidFile(f'unknown setting "{key}"', hint=meant_by(key), where=place)
         values[key] = SettingValue(_typed(setting, raw, place), str(place), source.path.parent)
@@ -254,7 +257,7 @@ def meant_by(name: str) -> str:
     for setting in SETTINGS:
         if spelled in (setting.flag.lstrip("-"), setting.ini, setting.env.lower()):
             return f'did you mean "{setting.name}"?'
-    return did_you_mean(name, BY_NAME) or f"settings: {', '.join(BY_NAME)}"
+    return did_you_mean(name, SETTINGS_BY_NAME) or f"settings: {', '.join(SETTINGS_BY_NAME)}"
 
 
 def setting_from_text(setting: Setting, text: str, origin: str) -> Value:

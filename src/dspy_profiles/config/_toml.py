@@ -11,8 +11,7 @@ from dspy_profiles.config._keys import KeyPath, join_key
 __all__ = [
     "Statement",
     "comment_start",
-    "extent",
-    "inside",
+    "inline_statements",
     "is_blank_before",
     "items",
     "line_end",
@@ -20,6 +19,7 @@ __all__ = [
     "name_as",
     "own_end",
     "quoted_as",
+    "statement_lines",
     "statements",
     "unquoted",
 ]
@@ -54,7 +54,7 @@ def statements(text: str) -> Iterator[Statement]:
         raise ValueError(f"no statement at {begin}")
 
 
-def inside(text: str, row: Statement) -> Iterator[Statement]:
+def inline_statements(text: str, row: Statement) -> Iterator[Statement]:
     """Yield the keys of the inline table that is this statement's value, if it is one."""
     if row.value is None or text[row.value] != "{":
         return
@@ -142,9 +142,7 @@ def comment_start(text: str, at: int) -> int:
     while at:
         above = line_start(text, at - 1)
         line = text[above:at].lstrip()
-        if not line.startswith("#") or line.startswith(
-            "#:"
-        ):  # `#:` is a comment for the whole file
+        if not line.startswith("#") or line.startswith("#:"):  # `#:` is about the file
             break
         at = above
     return at
@@ -164,7 +162,7 @@ def own_end(text: str, at: int) -> int:
     return below if is_blank_below else end
 
 
-def extent(text: str, row: Statement, rows: list[Statement]) -> tuple[int, int]:
+def statement_lines(text: str, row: Statement, rows: list[Statement]) -> tuple[int, int]:
     """Return the lines of a statement; for a header, those of its section."""
     start = line_start(text, row.start)
     if row.value is not None:

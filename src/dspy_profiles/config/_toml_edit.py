@@ -11,8 +11,7 @@ from dspy_profiles.config._keys import KeyPath, join_key
 from dspy_profiles.config._toml import (
     Statement,
     comment_start,
-    extent,
-    inside,
+    inline_statements,
     is_blank_before,
     items,
     line_end,
@@ -20,6 +19,7 @@ from dspy_profiles.config._toml import (
     name_as,
     own_end,
     quoted_as,
+    statement_lines,
     statements,
 )
 
@@ -27,7 +27,7 @@ __all__ = [
     "copied",
     "is_written_whole",
     "removed",
-    "renamed",
+    "rename_in_text",
     "with_first_line",
     "with_header",
     "with_items",
@@ -87,7 +87,7 @@ def removed(text: str, key: KeyPath) -> str:
         for row in reversed(gone[1:] if orphaned else gone):
             text = _without_entry(text, owner, row)
     else:
-        spans = [extent(text, row, rows) for row in gone]
+        spans = [statement_lines(text, row, rows) for row in gone]
         if orphaned:
             spans[0] = (line_end(text, first.end), max(spans[0][1], line_end(text, first.end)))
         text = _cut(text, spans)
@@ -99,7 +99,7 @@ def removed(text: str, key: KeyPath) -> str:
     return f"{text[:end_of_name]} = {{}}{text[first.end :]}"
 
 
-def renamed(text: str, old: KeyPath, name: str) -> str:
+def rename_in_text(text: str, old: KeyPath, name: str) -> str:
     """Rename the last part of `old` to `name` wherever it is written."""
     rows = _under(_rows(text, old), old)
     for row in sorted(rows, key=lambda row: row.start, reverse=True):
@@ -117,7 +117,7 @@ def copied(text: str, old: KeyPath, new: KeyPath) -> str:
     is_inline = _inline_owner(rows, old) or _inline_owner(_rows(text, new), new)
     for row in _under(rows, old):
         if row.value is None:
-            start, end = extent(text, row, rows)
+            start, end = statement_lines(text, row, rows)
             start = comment_start(text, start)
             name, name_end = row.parts[0][0], row.parts[len(old) - 1][1]
             section = text[start:name] + join_key(new) + text[name_end:end]
@@ -146,7 +146,7 @@ def _rows(text: str, key: KeyPath) -> list[Statement]:
     rows = list(statements(text))
     owner, known = _inline_owner(rows, key), None
     while owner is not None and owner is not known:
-        rows += inside(text, owner)
+        rows += inline_statements(text, owner)
         owner, known = _inline_owner(rows, key), owner
     return rows
 
@@ -215,7 +215,7 @@ def _with_first_key(text: str, rows: list[Statement], line: str) -> str:
 
 
 def _with_entry(text: str, owner: Statement, entry: str) -> str:
-    entries = list(inside(text, owner))
+    entries = list(inline_statements(text, owner))
     if entries:
         at = entries[-1].end
         return f"{text[:at]}, {entry}{text[at:]}"
@@ -224,7 +224,7 @@ def _with_entry(text: str, owner: Statement, entry: str) -> str:
 
 
 def _without_entry(text: str, owner: Statement, row: Statement) -> str:
-    entries = list(inside(text, owner))
+    entries = list(inline_statements(text, owner))
     index = [entry.start for entry in entries].index(row.start)
     comma = _COMMA.match(text, row.end)
     start, end = row.start, comma.end() if comma else row.end

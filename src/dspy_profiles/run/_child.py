@@ -21,7 +21,7 @@ from dspy_profiles.profiles import (
 )
 from dspy_profiles.run._refusals import REFUSALS
 from dspy_profiles.run.session import Session
-from dspy_profiles.secrets import broken_lines, redact, retold
+from dspy_profiles.secrets import invalid_lines, redact, redacted_error
 
 if TYPE_CHECKING:
     from dspy_profiles.calls.cassettes import Cassette
@@ -43,7 +43,7 @@ def activate() -> Fault | None:
     except ProfileError as error:
         return Fault(redact(str(error)), error.exit_code)
     except Exception as error:  # noqa: BLE001 - to go on without the profile is worse
-        message, _ = retold(error)
+        message, _ = redacted_error(error)
         return Fault(f"the profile cannot be activated: {message}", ProfileError.exit_code)
     return None
 
@@ -56,7 +56,7 @@ def _pin(session: Session) -> None:
     # Not by name: a forced session gives every name this profile, without the session's overrides.
     scene = Scene.now()
     choice = Choice(session.profile, session.reason)
-    broken_lines(scene.env_files)  # the parent has reported them
+    invalid_lines(scene.env_files)  # the parent has reported them
     ready = prepare(scene, choice, session.overrides)
     pin_session(ready)
     if stages := _stages(session, ready.profile):

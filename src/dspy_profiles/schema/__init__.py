@@ -1,4 +1,4 @@
-"""What the installed DSPy accepts, read from its source and never imported.
+"""Read from its source what the installed DSPy accepts, without importing it.
 
 >>> from dspy_profiles.schema import descriptor
 >>> descriptor()["classes"]["dspy.LM"]["parameters"][0]["name"]

@@ -12,20 +12,20 @@ from dspy_profiles.secrets._names import Names
 from dspy_profiles.secrets._redaction import remember
 
 __all__ = [
-    "NO_STATEMENT",
-    "broken_lines",
+    "INVALID_LINE",
+    "invalid_lines",
     "load_env_files",
-    "names_in",
-    "parsed",
-    "remember_secrets",
-    "set_once",
-    "tell_broken",
-    "value_in",
+    "names_in_files",
+    "parse_dotenv",
+    "remember_environment",
+    "set_variables_once",
+    "value_in_files",
+    "warn_about_lines",
 ]
 
-NO_STATEMENT = "not NAME=VALUE; ignored"
+INVALID_LINE = "not NAME=VALUE; ignored"
 
-LEAST = 12  # characters: shorter values may be ordinary words
+SHORTEST_MASKED = 12  # characters: shorter values may be ordinary words
 STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is read by name when a profile is chosen
 
 _lock = ProcessLock()
@@ -57,25 +57,25 @@ def load_env_files(files: Iterable[Path]) -> None:
                 os.environ[name] = _from_files[name] = value
 
 
-def remember_secrets(names: Names) -> None:
+def remember_environment(names: Names) -> None:
     """Mask the values of variables with names of secrets: DSPy may send them without a profile."""
     for name, value in list(os.environ.items()):
-        if len(value) >= LEAST and names.is_secret(name):
+        if len(value) >= SHORTEST_MASKED and names.is_secret(name):
             remember(value, f"${{{name}}}")
 
 
-def value_in(name: str, files: Iterable[Path]) -> str | None:
+def value_in_files(name: str, files: Iterable[Path]) -> str | None:
     """Return the value of a name in the first file that has it."""
     read = [_read(file) for file in files]  # read all files first, as above
     return next((table[name] for table in read if name in table), None)
 
 
-def names_in(files: Iterable[Path]) -> set[str]:
+def names_in_files(files: Iterable[Path]) -> set[str]:
     """Return the names that these files set, without their values."""
     return {name for file in files for name in _read(file)}
 
 
-def set_once(profile: str, variables: Mapping[str, str]) -> None:
+def set_variables_once(profile: str, variables: Mapping[str, str]) -> None:
     """Set these variables where unset, for the rest of the process. Warn if profiles disagree."""
     refused = [name for name, value in variables.items() if not _set_one(profile, name, value)]
     differing = [
@@ -108,7 +108,7 @@ def _set_one(profile: str, name: str, value: str) -> bool:
     return True
 
 
-def broken_lines(files: Iterable[Path]) -> list[Place]:
+def invalid_lines(files: Iterable[Path]) -> list[Place]:
     """Return the places of invalid lines; they are not reported again."""
     places = []
     for file in files:
@@ -120,7 +120,7 @@ def broken_lines(files: Iterable[Path]) -> list[Place]:
     return places
 
 
-def parsed(text: str, *, interpolate: bool = True) -> tuple[dict[str, str], list[int]]:
+def parse_dotenv(text: str, *, interpolate: bool = True) -> tuple[dict[str, str], list[int]]:
     """Return the variables of a `.env` file's text, and the numbers of its invalid lines."""
     from dotenv.main import DotEnv
     from dotenv.parser import parse_stream
@@ -138,19 +138,19 @@ def parsed(text: str, *, interpolate: bool = True) -> tuple[dict[str, str], list
     return {name: value for name, value in values.items() if value is not None}, broken
 
 
-def tell_broken(file: Path, lines: Iterable[int]) -> None:
+def warn_about_lines(file: Path, lines: Iterable[int]) -> None:
     """Warn about invalid lines, once per process."""
     for place in [Place(file, line) for line in lines]:
         if place not in _reported:
             import logging  # rarely needed, and slow to import
 
             _reported.add(place)
-            logging.getLogger("dspy_profiles").warning("dspy-profiles: %s: %s", place, NO_STATEMENT)
+            logging.getLogger("dspy_profiles").warning("dspy-profiles: %s: %s", place, INVALID_LINE)
 
 
 def _read(file: Path) -> dict[str, str]:
     values, broken = _parsed(file)
-    tell_broken(file, broken)
+    warn_about_lines(file, broken)
     return {
         name: value
         for name, value in values.items()
@@ -164,7 +164,7 @@ def _parsed(file: Path) -> tuple[dict[str, str], list[int]]:
     if not os.path.isfile(file):  # noqa: PTH113
         return {}, []
     try:
-        return parsed(file.read_text(encoding="utf-8-sig"))
+        return parse_dotenv(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise InvalidFile(f"cannot read {file.name}: {reason}", where=Place(file)) from None

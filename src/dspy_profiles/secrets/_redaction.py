@@ -7,14 +7,14 @@ from urllib.parse import quote
 __all__ = [
     "AUTH_SCHEME",
     "MASK",
-    "add_rule",
-    "has_rules",
-    "is_idle",
+    "add_redaction_rule",
+    "has_redaction_rules",
     "is_plaintext",
+    "nothing_to_redact",
     "redact",
     "redact_shortened",
+    "redacted_error",
     "remember",
-    "retold",
 ]
 
 MASK = "********"
@@ -52,17 +52,17 @@ def _spellings(value: str) -> set[str]:
     return {value, repr(value)[1:-1], json.dumps(value)[1:-1], address}
 
 
-def add_rule(pattern: str) -> None:
+def add_redaction_rule(pattern: str) -> None:
     """Make `redact` mask what matches this regular expression."""
     _rules.setdefault(pattern, re.compile(pattern))
 
 
-def has_rules() -> bool:
+def has_redaction_rules() -> bool:
     """Return whether plugins have registered rules, which can match any text."""
     return bool(_rules)
 
 
-def is_idle() -> bool:
+def nothing_to_redact() -> bool:
     """Return whether `redact` has nothing to replace."""
     return not (_known or _rules)
 
@@ -110,7 +110,7 @@ def _without_end(text: str, value: str) -> str:
     return text
 
 
-def retold(error: Exception) -> tuple[str, Exception | None]:
+def redacted_error(error: Exception) -> tuple[str, Exception | None]:
     """Return the redacted text of a foreign error, and the error itself if it holds no secret.
 
     Use it as the cause: a traceback shows a cause in full, so it must not hold a secret.

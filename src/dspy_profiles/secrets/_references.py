@@ -13,11 +13,11 @@ from dspy_profiles.secrets._paths import expand_user
 from dspy_profiles.secrets._redaction import (
     AUTH_SCHEME,
     MASK,
-    add_rule,
+    add_redaction_rule,
     is_plaintext,
     redact,
+    redacted_error,
     remember,
-    retold,
 )
 
 __all__ = [
@@ -31,18 +31,18 @@ __all__ = [
     "Reference",
     "Schemes",
     "Secret",
-    "add_rule",
-    "empty_variable",
-    "expand",
+    "add_redaction_rule",
+    "empty_variable_in",
+    "expand_references",
     "from_environment",
     "from_file",
     "has_reference",
     "is_plaintext",
-    "leads_to_secret",
+    "names_secret",
     "plaintext_in",
     "redact",
+    "redacted_error",
     "remember",
-    "retold",
     "secret_file",
     "split_scheme",
     "variables_in",
@@ -143,7 +143,7 @@ def plaintext_in(text: str, *, refers: bool) -> list[str]:
     return [*fallbacks, *([around] if len(around) >= LONG else [])]
 
 
-def leads_to_secret(text: str, names: Names) -> bool:
+def names_secret(text: str, names: Names) -> bool:
     """Return whether a reference names a secret, whatever the name of its key."""
     scheme = split_scheme(text, ("env",))
     return any(map(names.is_secret, variables_in(text))) or (scheme is None and "${" not in text)
@@ -159,7 +159,7 @@ def _templates(text: str) -> list[re.Match[str]]:
     return matches
 
 
-def expand(text: str, schemes: Schemes) -> str | Missing:
+def expand_references(text: str, schemes: Schemes) -> str | Missing:
     """Return the text with every reference replaced by its value."""
     by_scheme = split_scheme(text, schemes)
     if by_scheme is not None:
@@ -196,7 +196,7 @@ def variables_in(text: str) -> list[str]:
     return [match[1] for match in _templates(text) if match[1]] if "${" in text else []
 
 
-def empty_variable(text: str) -> str | None:
+def empty_variable_in(text: str) -> str | None:
     """Return a variable that is set but empty, as CI sets secrets that it must not reveal."""
     bare = [match[1] for match in _templates(text) if match[1] and not match[2]]
     scheme = split_scheme(text, ("env",))

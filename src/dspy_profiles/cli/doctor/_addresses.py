@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from dspy_profiles.config import KeyPath, may
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles import ResolvedProfile, references
-from dspy_profiles.secrets import Names, Secret, names_in, variables_in
+from dspy_profiles.secrets import Names, Secret, names_in_files, variables_in
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
@@ -64,7 +64,7 @@ class Environment:
         """Return whether a file of the project may have set a variable."""
         if name in self.variables:
             return False
-        first = next((f for f in self.env_files if name in names_in([f])), None)
+        first = next((f for f in self.env_files if name in names_in_files([f])), None)
         return first != self.home_env  # in no file: a profile's [env] has set it
 
 

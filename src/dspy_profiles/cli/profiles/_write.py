@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dspy_profiles.config import Document, load, locked, replace_file, write_atomically
+from dspy_profiles.config import Document, locked, read_unparsed, replace_file, write_atomically
 from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["TextEdit", "new_file", "rewriting", "write_new"]
@@ -27,9 +27,9 @@ class TextEdit:
 def rewriting(path: Path) -> Iterator[TextEdit]:
     """Read, change and replace a text file under its lock. Only its owner may read a new file."""
     target = Path(os.path.realpath(path))
-    load(target)  # an unreadable file raises before a lock file is made beside it
+    read_unparsed(target)  # an unreadable file raises before a lock file is made beside it
     with locked(target, LOCK_TIMEOUT):
-        document = load(target)
+        document = read_unparsed(target)
         edit = TextEdit(document)
         yield edit
         if edit.text != document.text or not edit.exists:

@@ -1,4 +1,4 @@
-"""Engines that come with the package, and helpers that let any engine serve async calls."""
+"""Built-in engines, and an adapter that lets any engine serve asynchronous calls."""
 
 from dspy_profiles._lazy import attach
 

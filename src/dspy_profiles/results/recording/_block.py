@@ -19,15 +19,16 @@ __all__ = ["Recording", "record"]
 
 
 class record:  # noqa: N801 - it reads as a function: with record("name") as exp: …
-    """Record what DSPy does in a block; leaving it archives.
+    """Record what DSPy does in a `with` block as an experiment.
 
     >>> with record("tune-prompt", hypothesis="shorter is better") as exp:  # doctest: +SKIP
     ...     program(question="Why?")
     ...     exp.score("accuracy", 0.8)
 
-    `program` is the name of what is tried, or the program itself. `store` is a store or its URL;
-    without it the setting `store`. `durability`: what is written survives the end of its process in
-    any case, and a power cut after each "trial" or each "event" too.
+    Archives it on exit. `program` is the program, or its name. `store` is a store or its URL; the
+    default is the setting `store`. Events survive the death of the process; with `durability`
+    "trial" or "event", also a power failure after each of these. Raises StoreError at its start if
+    the store cannot be written.
     """
 
     def __init__(
@@ -42,11 +43,11 @@ class record:  # noqa: N801 - it reads as a function: with record("name") as exp
             raise ProfileError(
                 f'durability is "{durability}"', hint="write process, trial or event"
             )
-        given: Any = name  # whatever a caller gives
-        if not isinstance(given, str) or not given.strip() or BEFORE.fullmatch(given):
+        untyped: Any = name  # callers may be untyped
+        if not isinstance(untyped, str) or not untyped.strip() or BEFORE.fullmatch(untyped):
             raise ProfileError(
-                f"an experiment cannot be called {name!r}",
-                hint='give it a name such as "tune-prompt"',
+                f"{name!r} is not a name for an experiment",
+                hint='write a name such as "tune-prompt"',
             )
         self._name = name
         self._hypothesis = hypothesis
@@ -166,7 +167,7 @@ class Recording:
         """Return the id of a trial. Raises ProfileError for anything else, or after the block."""
         if self._recorder.is_closed:
             raise ProfileError(
-                f'"{self.name}" is not recorded any more', hint="do this inside its block"
+                f'the recording of "{self.name}" has ended', hint="call this inside its block"
             )
         trial_id: Any = trial.id if isinstance(trial, Trial) else trial  # callers may be untyped
         if trial_id is not None and not is_id(trial_id):

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from dspy_profiles.config import load_settings, locate
-from dspy_profiles.display import counted
+from dspy_profiles.display import counted, on_one_line
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.profiles import ResolvedProfile
 from dspy_profiles.results._ids import new_id
@@ -25,7 +25,7 @@ from dspy_profiles.results.recording._lines import LineWriter, now
 from dspy_profiles.results.recording._sinks import Sink
 from dspy_profiles.results.store._open import is_usual
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.secrets import remember_secrets
+from dspy_profiles.secrets import remember_environment
 
 __all__ = ["ExperimentWriter", "begin_journal", "say", "shared_folder"]
 
@@ -76,7 +76,7 @@ class ExperimentWriter:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
             if not self.store.storage.names(self.id):  # a seal would stand there alone
-                say(f'"{_shown(self.name)}" is lost: its journals were removed meanwhile')
+                say(f"{self._shown()} is lost: its journals were removed while it ran")
                 return None
             # Before the journal is closed: `recover` would take its process for dead.
             _archive.seal(self.store.storage, self.id, status, ended=now(), **more)
@@ -85,8 +85,8 @@ class ExperimentWriter:
         except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
             message = failure.message if isinstance(failure, ProfileError) else str(failure)
             say(
-                f'"{_shown(self.name)}" is recorded but not archived: {clean(message)}; '
-                f"dspy-profiles results recover{self._store_option()} does it later"
+                f"{self._shown()} is recorded but not archived: {clean(message)}; "
+                f"to archive it: dspy-profiles results recover{self._store_option()}"
             )
             return None
         finally:
@@ -101,16 +101,19 @@ class ExperimentWriter:
         """Return a summary: the command that shows the experiment, and what is missing in it."""
         trials = counted(done.trials, "trial")
         score = "" if done.score is None else f", score {done.score:.4g}"
-        lines = [f'recorded "{_shown(self.name)}": {trials}{score}; {self._look()}']
+        lines = [f"recorded {self._shown()}: {trials}{score}; {self._look()}"]
         if lost := done.details.get("lost"):
             why = f": {self.journal.why}" if self.journal.why else ""
             lines.append(f"{lost} of its lines were lost{why}")
         if faults and faults["count"]:
             lines.append(
-                f"{faults['count']} of its calls could not be recorded as they should be: "
-                f"{faults['first']}"
+                f"{faults['count']} of its calls could not be recorded correctly: {faults['first']}"
             )
         return lines
+
+    def _shown(self) -> str:
+        """Return the name in quotes, redacted, on one line, without control characters."""
+        return f'"{on_one_line(self.name, NAMED)}"'
 
     def _look(self) -> str:
         """Return the command that shows it; for a store in memory, the Python expression."""
@@ -127,13 +130,6 @@ class ExperimentWriter:
         return f" --store {shlex.quote(self.store.url)}"
 
 
-def _shown(name: str) -> str:
-    """Return a name on one line, redacted and without control characters."""
-    name = clean(name)[: 2 * NAMED]
-    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    return line if len(line) <= NAMED else f"{line[: NAMED - 1]}…"
-
-
 def shared_folder(store: Store) -> Path:
     """Return the folder in which other processes write their journals.
 
@@ -142,8 +138,8 @@ def shared_folder(store: Store) -> Path:
     if isinstance(store.storage, FolderStorage):
         return store.storage.root
     raise StoreError(
-        f"{store.url} is kept in one process, and this run has several",
-        hint="name a store that lasts: file:results",
+        f"{store.url} exists in one process only, and this run has several",
+        hint="use a store on disk: file:results",
     )
 
 
@@ -151,7 +147,7 @@ def begin_journal(
     storage: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
 ) -> Journal:
     """Begin a journal of this process. A fork continues in a journal of its own."""
-    remember_secrets(load_settings(locate()).secret_names)
+    remember_environment(load_settings(locate()).secret_names)
     begun_by = os.getpid()
 
     def first(journal: str) -> bytes:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dspy_profiles.results.recording import _dspy_objects
-from dspy_profiles.results.recording._candidates import Candidates, portrait
+from dspy_profiles.results.recording._candidates import Candidates, summary
 from dspy_profiles.results.recording._evaluations import Evaluation, Outcome, number
 from dspy_profiles.results.recording._lines import LineWriter
 from dspy_profiles.results.recording._open_calls import OpenCalls, Span
@@ -77,14 +77,14 @@ class Evaluations:
             return
         attributes: dict[str, Any] = {}
         if hasattr(outputs, "named_predictors"):
-            candidate = portrait(outputs, self._lines.keep)
+            candidate = summary(outputs, self._lines.keep)
             attributes = {"candidate": candidate.hash, "predictors": candidate.predictors}
         self._calls.end(span, attributes, exception)
 
     def _candidate(self, span: Span, program: Any) -> str:
         """Return the hash of a program. In an optimizer's run, the program is also a trial."""
         if span.candidates is None:
-            return portrait(program, self._lines.keep).hash
+            return summary(program, self._lines.keep).hash
         tried = span.candidates.add(program, self._lines.keep)
         details: dict[str, Any] = {"candidate": tried.hash}
         if tried.parent is not None:

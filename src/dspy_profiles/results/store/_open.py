@@ -13,11 +13,11 @@ from dspy_profiles.secrets import (
     MASK,
     Missing,
     Names,
-    expand,
+    expand_references,
     expand_user,
     load_env_files,
+    redacted_error,
     remember,
-    retold,
 )
 
 __all__ = ["expanded", "is_secret", "is_usual", "masked", "open_store", "unmasked"]
@@ -100,7 +100,7 @@ def expanded(text: str, *, is_secret: bool = False) -> str:
         settings = load_settings(location)
         is_set = settings.is_given("env-file")
         load_env_files(settings.paths("env-file") if is_set else location.env_files)
-        result = expand(text, {})
+        result = expand_references(text, {})
         if isinstance(result, Missing):
             raise MissingSecret(
                 f"{result.name} {result.reason}; the address of the result store needs it",
@@ -133,7 +133,7 @@ def _opened(scheme: str, opener: Any, rest: str, folder: Path) -> Store:
     except ProfileError:
         raise
     except Exception as error:  # noqa: BLE001 - functions of plugins may raise anything
-        message, cause = retold(error)
+        message, cause = redacted_error(error)
         raise StoreError(
             f"the result store {scheme}: cannot be opened: {message}",
             hint="fix or uninstall the package that registers it",

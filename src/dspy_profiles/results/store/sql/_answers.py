@@ -1,4 +1,4 @@
-"""What the rows of archived experiments say, as every store says it."""
+"""Answers of queries from the rows of archived experiments."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,14 +22,14 @@ PAGE = 1000
 
 
 def archived(connection: Connection, ids: list[str]) -> set[str]:
-    """Those of them that are in the database."""
-    found: set[str] = set()
+    """Return the ids that are in the database."""
+    archived_ids: set[str] = set()
     for some in parts(ids, AT_ONCE):
         one_of: ColumnElement[bool] = EXPERIMENTS.c.id.in_(some)
-        if connection.dialect.name == "postgresql":  # one parameter in place of thousands
+        if connection.dialect.name == "postgresql":  # one parameter instead of thousands
             one_of = EXPERIMENTS.c.id == any_(cast(some, ARRAY(Text)))
-        found.update(connection.scalars(select(EXPERIMENTS.c.id).where(one_of)))
-    return found
+        archived_ids.update(connection.scalars(select(EXPERIMENTS.c.id).where(one_of)))
+    return archived_ids
 
 
 def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
@@ -39,7 +39,7 @@ def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
 
 
 def experiments(connection: Connection, wanted: ExperimentFilter) -> Iterator[Experiment]:
-    """Latest first, a page at a time. What the database cannot leave out is left out here."""
+    """Yield experiments, latest first, a page at a time. Checks here what SQL cannot check."""
     table, holds = EXPERIMENTS.c, wanted.check()
     found = select(table.record).order_by(table.id.desc())
     for name in ("program", "profile", "status"):
@@ -60,7 +60,7 @@ def experiments(connection: Connection, wanted: ExperimentFilter) -> Iterator[Ex
 def trials(
     connection: Connection, storage: SealedStorage, experiment_id: str, wanted: TrialFilter
 ) -> Iterator[Trial]:
-    """Those that are wanted, without regard to a limit."""
+    """Yield matching trials, ignoring the limit."""
     table = TRIALS.c
     found = select(table.record).where(table.experiment_id == experiment_id)
     found = found.order_by(table.position)

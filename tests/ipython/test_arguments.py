@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_profiles_ipython._words import expanded, quoted, split
+from dspy_profiles_ipython._arguments import expand, quote, tokenize
 
 
 @pytest.mark.parametrize(
@@ -31,17 +31,17 @@ from dspy_profiles_ipython._words import expanded, quoted, split
     ],
 )
 def test_a_line_is_split_as_in_a_shell_but_json_stays_whole(line, words) -> None:
-    assert split(line) == words
+    assert tokenize(line) == words
 
 
 @given(st.text())
 def test_every_line_can_be_split(line) -> None:
-    assert len(split(line)) <= len(line)
+    assert len(tokenize(line)) <= len(line)
 
 
 @given(st.text(min_size=1).filter(lambda name: "$" not in name and "{" not in name))
 def test_a_quoted_name_is_one_word(name) -> None:
-    assert split(quoted(name)) == [name]
+    assert tokenize(quote(name)) == [name]
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_a_quoted_name_is_one_word(name) -> None:
     ],
 )
 def test_python_values_are_filled_in_and_references_are_not(word, filled) -> None:
-    assert expanded([word], {"name": "dev", "n": 2}) == [filled]
+    assert expand([word], {"name": "dev", "n": 2}) == [filled]
