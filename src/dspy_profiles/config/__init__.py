@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from dspy_profiles.config._locations import locate as locate
     from dspy_profiles.config._locations import pin_locations as pin_locations
     from dspy_profiles.config._locations import unpin_locations as unpin_locations
-    from dspy_profiles.config._settings import SETTINGS as SETTINGS
-    from dspy_profiles.config._settings import SETTINGS_BY_NAME as SETTINGS_BY_NAME
     from dspy_profiles.config._settings import SETTINGS_TABLE as SETTINGS_TABLE
-    from dspy_profiles.config._settings import Setting as Setting
     from dspy_profiles.config._settings import Settings as Settings
     from dspy_profiles.config._settings import SettingValue as SettingValue
     from dspy_profiles.config._settings import load_settings as load_settings
     from dspy_profiles.config._settings import setting_from_text as setting_from_text
     from dspy_profiles.config._settings import settings_from_table as settings_from_table
     from dspy_profiles.config._settings import settings_home as settings_home
+    from dspy_profiles.config._settings_table import SETTINGS as SETTINGS
+    from dspy_profiles.config._settings_table import SETTINGS_BY_NAME as SETTINGS_BY_NAME
+    from dspy_profiles.config._settings_table import Setting as Setting
     from dspy_profiles.config._toml import Statement as Statement
     from dspy_profiles.config._toml import comment_start as comment_start
     from dspy_profiles.config._toml import inline_statements as inline_statements
@@ -65,9 +65,10 @@ else:
                 "are_locations_pinned find_locations locate pin_locations unpin_locations"
             ),
             "_settings": (
-                "SETTINGS SETTINGS_BY_NAME SETTINGS_TABLE Setting SettingValue Settings "
-                "load_settings setting_from_text settings_from_table settings_home"
+                "SETTINGS_TABLE SettingValue Settings load_settings "
+                "setting_from_text settings_from_table settings_home"
             ),
+            "_settings_table": "SETTINGS SETTINGS_BY_NAME Setting",
             "_toml": "Statement comment_start inline_statements statement_lines statements",
             "_toml_edit": "rename_in_text",
             "_trust": "Action may",
