@@ -78,6 +78,29 @@ def write(project: Path) -> Callable[[Path | str, str], Path]:
     return written
 
 
+# Root may write anything. Without its capabilities it is an owner whom modes bind, and unlike
+# another user it can still import what lies in a folder of its own. It keeps the one to read.
+BOUND_BY_MODES = """
+import os
+if not os.geteuid():
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    sets = (ctypes.c_uint32 * 6)()
+    if libc.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    to_read = sets[1] & 1 << 2  # CAP_DAC_READ_SEARCH, if it is permitted
+    if libc.capset(header, (ctypes.c_uint32 * 6)(to_read, to_read)):
+        raise OSError(ctypes.get_errno(), "capset")
+"""
+
+
+@pytest.fixture(scope="session")
+def bound_by_modes() -> str:
+    """The beginning of a script that may write only what file modes allow, even for root."""
+    return BOUND_BY_MODES
+
+
 @pytest.fixture
 def dev_and_staging(write: Callable[[str, str], Path]) -> Path:
     """The project's profiles: two that answer offline by names of their own, one with a key."""

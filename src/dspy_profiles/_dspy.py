@@ -24,6 +24,7 @@ __all__ = [
     "doors",
     "history",
     "is_dummy",
+    "is_offline",
     "is_swallowing",
     "mark",
     "note_emitted",
@@ -104,12 +105,25 @@ def cached_again(inner: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_dummy(engine: object) -> bool:
-    """Whether this is the engine of `dspy.utils.DummyLM`. Without its name: no engine is."""
-    try:
-        from dspy.clients.engines import dummy_engine
-    except ImportError:
-        return False
-    return isinstance(engine, (dummy_engine.DummyEngine, dummy_engine.AsyncDummyEngine))
+    """Return whether this is the engine of `dspy.utils.DummyLM`. Without its name: no engine is."""
+    # No import: an engine of a module that is not loaded cannot be there.
+    module = sys.modules.get("dspy.clients.engines.dummy_engine")
+    kinds = (getattr(module, "DummyEngine", ()), getattr(module, "AsyncDummyEngine", ()))
+    return isinstance(engine, kinds)
+
+
+def is_offline(lm: object, engine: object = None) -> bool:
+    """Return whether an LM, or an engine alone, makes no live calls.
+
+    `engine` is the one that serves a call of the LM; without it, the LM's own. Any of them may
+    have `offline = True`, also the engine behind an asynchronous one. DSPy's dummies need not.
+    """
+    if engine is None:
+        engine = getattr(lm, "_engine_spec", None)
+    for part in (lm, engine, getattr(engine, "engine", None)):
+        if getattr(part, "offline", False) is True or is_dummy(part):
+            return True
+    return False
 
 
 # Modules that run programs and tools, and make a failed example, a None or a text of an Exception.

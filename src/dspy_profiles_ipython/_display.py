@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dspy_profiles.config import load_settings, locate
-from dspy_profiles.display import on_path
+from dspy_profiles.display import on_one_line, on_path
 from dspy_profiles.profiles import (
     PLAINTEXT,
     Catalog,
@@ -66,7 +66,7 @@ class Card:
 
     def __repr__(self) -> str:
         head = "  ".join(filter(None, (self.name, self.description, f"({self.state})")))
-        return redact("\n".join([_visible(head), *_aligned(self.rows or [[NOTHING]])]))
+        return redact("\n".join([on_one_line(head), *_aligned(self.rows or [[NOTHING]])]))
 
     def _repr_html_(self) -> str:
         style = MUTED if self.state == "not active" else ACCENT
@@ -102,7 +102,7 @@ class Table:
     def __repr__(self) -> str:
         heads = [Cell(""), *(Cell(head.upper()) for head in HEADS)]
         lines = _aligned([heads, *self.rows])
-        return redact("\n".join([*lines, *map(_visible, self.faults)]))
+        return redact("\n".join([*lines, *map(on_one_line, self.faults)]))
 
     def _repr_html_(self) -> str:
         heads = [Cell(head, MUTED) for head in HEADS]
@@ -160,17 +160,12 @@ def _table(rows: Sequence[Sequence[Cell]]) -> str:
 
 def _aligned(rows: Sequence[Sequence[Cell]]) -> list[str]:
     """Columns of text, as wide as they have to be."""
-    texts = [[_cut(_visible(cell.text)) for cell in row] for row in rows]
+    texts = [[_cut(on_one_line(cell.text)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return [
         "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in texts
     ]
-
-
-def _visible(text: str) -> str:
-    """One line, and nothing in it that a terminal would obey."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _cut(text: str) -> str:

@@ -344,7 +344,7 @@ def test_a_name_that_is_no_string_is_refused_in_words(name: Any) -> None:
 
 
 def test_lm_takes_arguments_and_says_so_when_it_is_given_sections() -> None:
-    with pytest.raises(ProfileError, match="lm is a section"):
+    with pytest.raises(ProfileError, match="not the section lm"):
         lm("block", lm={"temperature": 0})
 
 

@@ -43,8 +43,8 @@ def test_it_is_told_once_with_the_line_of_the_call(pinned: dspy.Predict) -> None
 
     (warning,) = told
     assert str(warning.message) == (
-        'profile "own" does not reach this program: it keeps an LM of its own, mock; '
-        "set_lm(None) takes that from it"
+        'profile "own" does not change this program: it has its own LM, mock; '
+        "set_lm(None) removes it"
     )
     assert warning.filename == __file__
 
@@ -53,9 +53,9 @@ def test_an_inner_predictor_a_task_and_a_thread_are_seen(pinned: dspy.Predict) -
     program = dspy.ChainOfThought("question -> answer")
     program.set_lm(lm("other"))
     with profile("own"):
-        with pytest.warns(ProfileWarning, match="keeps an LM of its own"):
+        with pytest.warns(ProfileWarning, match="has its own LM"):
             asyncio.run(program.acall(question="?"))
-        with pytest.warns(ProfileWarning, match="keeps an LM of its own"):
+        with pytest.warns(ProfileWarning, match="has its own LM"):
             dspy.Parallel(num_threads=2, disable_progress_bar=True)(
                 [(pinned, {"question": "?"})] * 2
             )
@@ -68,7 +68,7 @@ def test_it_is_told_also_where_the_cache_answers(
     program = dspy.Predict("question -> answer")
     program.set_lm(lm_of(asked, cache=True))
     program(question="?")
-    with profile("own"), pytest.warns(ProfileWarning, match="own, own/model;"):
+    with profile("own"), pytest.warns(ProfileWarning, match="own LM, own/model;"):
         program(question="?")
     assert asked.made == 1
 
@@ -80,7 +80,7 @@ def test_a_loaded_program_is_told_of_before_its_lm_fails(tmp_path: Path) -> None
     loaded = dspy.Predict("question -> answer")
     loaded.load(tmp_path / "program.json")
 
-    told = pytest.warns(ProfileWarning, match="own, nobody/model;")
+    told = pytest.warns(ProfileWarning, match="own LM, nobody/model;")
     with profile("own"), told, pytest.raises(Exception, match="nobody"):
         loaded(question="?")
 

@@ -63,7 +63,7 @@ class TestList:
 
     def test_where_there_are_none_it_says_so(self, quick) -> None:
         done = quick("cassettes", "list")
-        assert (done.code, done.out, done.err) == (0, "", "there are no cassettes yet\n")
+        assert (done.code, done.out, done.err) == (0, "", "no cassettes yet\n")
 
     @pytest.mark.parametrize("name", BROKEN)
     def test_a_broken_one_is_told_with_its_line_beside_the_others(self, quick, two, name) -> None:
@@ -84,7 +84,7 @@ class TestList:
 class TestCheck:
     def test_nothing_is_found_where_nothing_is(self, quick, two) -> None:
         done = quick("cassettes", "check")
-        assert (done.code, done.out) == (0, "2 cassettes, and nothing in them looks like a key\n")
+        assert (done.code, done.out) == (0, "no keys in 2 cassettes\n")
         assert quick("cassettes", "check", "--json").json == {
             "ok": True,
             "findings": [],
@@ -110,7 +110,7 @@ class TestCheck:
         held, line, said = BROKEN[name]
         Path("cassettes/c.jsonl").write_bytes(held)
         done = quick("cassettes", "check")
-        assert (done.code, done.out) == (4, "2 cassettes, and nothing in them looks like a key\n")
+        assert (done.code, done.out) == (4, "no keys in 2 cassettes\n")
         assert f"c.jsonl:{line}" in done.err
         assert said in done.err
         alone = quick("cassettes", "check", "cassettes/c.jsonl")
@@ -150,8 +150,8 @@ class TestPrune:
         write_last_run(project, LastRun((str(two[1].resolve()),), unused))
         done = quick("cassettes", "prune", "--yes")
         assert done.code == 0, done.err
-        assert "no test opens it" in done.out
-        assert "requests that no test makes: 1" in done.out
+        assert "not used by any test" in done.out
+        assert "requests not used by any test: 1" in done.out
         assert keys(two[0]) == [asked]
         assert not two[1].exists()
 
@@ -163,7 +163,7 @@ class TestPrune:
     def test_it_asks_first_and_no_is_no(self, terminal, two, project) -> None:
         write_last_run(project, LastRun((str(two[0].resolve()),)))
         screen = terminal("cassettes", "prune").until("Remove these? [y/N]: ").type("n")
-        assert screen.until("they stay").end() == 1
+        assert screen.until("nothing was removed").end() == 1
         assert two[0].exists()
         screen = terminal("cassettes", "prune").until("Remove these? [y/N]: ").type("y")
         assert screen.until("removed from 1 cassette\r\n").end() == 0
@@ -177,7 +177,10 @@ class TestPrune:
 
     def test_where_all_was_used_nothing_goes(self, quick, two, project) -> None:
         write_last_run(project, LastRun())
-        assert quick("cassettes", "prune").out == "the last full run has used everything\n"
+        assert (
+            quick("cassettes", "prune").out
+            == "nothing to remove: the last full test run used everything\n"
+        )
 
     def test_what_is_not_what_a_run_leaves_is_an_error_that_names_it(self, quick, two) -> None:
         Path(".dspy").mkdir()
@@ -192,4 +195,4 @@ def test_a_path_that_is_not_there_is_an_error(quick, two, project, command) -> N
     write_last_run(project, LastRun())
     done = quick("cassettes", command, "nowhere")
     assert done.code == 3
-    assert "nowhere is neither a cassette nor a folder" in done.err
+    assert "cassette or folder nowhere not found" in done.err

@@ -64,7 +64,7 @@ def test_a_command_of_ours_stays_ours(cli, install):
 def test_an_error_of_ours_that_they_raise_is_shown_like_ours(cli, install):
     done = cli("remote", "pull", env=install(PLUGIN))
     assert (done.code, done.out) == (3, "")
-    assert done.err == "error: there is none\n  push one\n"
+    assert done.err == "error: there is none\n  hint: push one\n"
 
 
 def test_a_misspelt_command_is_told_with_the_nearest(cli, install):

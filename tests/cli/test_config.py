@@ -56,7 +56,7 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
     assert cli("config", "get", "not-secret").out == "x, y\n"
     done = cli("config", "set", "not-secret", "z", "--user")
     assert done.code == 0
-    assert "here x, y counts all the same: pyproject.toml:6" in done.err
+    assert "pyproject.toml:6 overrides it with x, y" in done.err
     assert (home / ".dspy/config.toml").read_text() == 'default = "p"\nnot-secret = ["z"]\n'
 
 
@@ -67,12 +67,12 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
         (["set", "defualt", "x"], 3, 'did you mean "default"'),
         (["set", "default", "nope"], 3, 'no profile "nope"'),
         (["set", "default", "mock", "mock"], 4, "takes one value"),
-        (["set", "default", ""], 4, "takes one value"),
-        (["set", "env-file", "[1]"], 4, "takes texts"),
+        (["set", "default", ""], 4, "must not be empty"),
+        (["set", "env-file", "[1]"], 4, "takes strings"),
         (["set", "budget", "x"], 4, '"x" is no budget'),
         (["set", "env-file"], 2, "Missing argument"),
-        (["set", "env-file", "x", "--project"], 4, "no pyproject.toml"),
-        (["set", "env-file", "x", "--project", "--user"], 2, "choose one"),
+        (["set", "env-file", "x", "--project"], 4, "pyproject.toml not found"),
+        (["set", "env-file", "x", "--project", "--user"], 2, "exclude each other"),
     ],
 )
 def test_what_cannot_be_is_refused(cli, home, words, code, said):
@@ -113,7 +113,7 @@ def test_a_password_in_the_address_of_a_store_is_neither_shown_nor_written(cli, 
     file.write_text("")
     done = cli("config", "set", "store", url)
     assert done.code == 5
-    assert "write a reference" in done.err
+    assert "use a reference" in done.err
     assert file.read_text() == ""
     assert cli("config", "set", "store", url.replace(canary, "${PGPASSWORD}")).code == 0
     assert "${PGPASSWORD}" in cli("config", "get", "store").out

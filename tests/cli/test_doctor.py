@@ -24,7 +24,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 GOOD = '[good.lm]\nmodel = "openai/x"\napi_key = "${GOOD_KEY}"\n'
-EXPORT = "export it, or put it into .env"
+EXPORT = "export GONE_KEY, or add it to .env"
 GONE = '[gone.lm]\nmodel = "openai/x"\napi_key = "${GONE_KEY}"\n'
 
 
@@ -33,7 +33,7 @@ def test_a_line_per_profile_and_a_sum(write: Any) -> None:
     done = run("doctor", "--all", GOOD_KEY="canary-1")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
-        f"  gone   file ok · packages ok · GONE_KEY is not set   profiles.toml:6   {EXPORT}",
+        f"  gone   file ok · packages ok · GONE_KEY is not set   profiles.toml:6   hint: {EXPORT}",
         "  good   file ok · secrets ok · packages ok · builds",
         "1 of 2 profiles ready",
     ]
@@ -66,7 +66,7 @@ def test_broken_settings_are_told_and_end_with_one(write: Any) -> None:
     write("pyproject.toml", "[tool.dspy-profiles]\ncolour = 1\n")
     done = run("doctor", "good", GOOD_KEY="canary-1")
     assert done.returncode == 1
-    assert "its files are broken" in done.stdout
+    assert "its files are invalid" in done.stdout
     assert 'pyproject.toml:2: error: there is no setting "colour"' in done.stderr
 
 
@@ -84,7 +84,7 @@ def test_a_hidden_user_file_is_a_warning(write: Any, home: Path) -> None:
     write(home / ".dspy/profiles.toml", "[b]\n")
     done = run("doctor", XDG_CONFIG_HOME=str(home / ".config"))
     assert done.returncode == 0
-    assert "is not read, because" in done.stderr
+    assert "is ignored, because" in done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell that closes streams")
@@ -98,14 +98,14 @@ def test_closed_streams_are_asked_nothing_and_told_nothing(write: Any) -> None:
         env={**os.environ, "GOOD_KEY": "canary-1"},
     )
     assert done.returncode == 1
-    assert "not asked: profiles.toml:" in done.stdout
-    assert "--yes sends it" in done.stdout
+    assert "not called: profiles.toml:" in done.stdout
+    assert "pass --yes to allow it" in done.stdout
 
 
 def test_what_a_profile_shadows_stands_on_its_line(write: Any, home: Path) -> None:
     write(home / ".dspy/profiles.toml", "[a]\n")
     write("profiles.toml", "[a]\n")
-    assert "file ok, over ~/.dspy/profiles.toml:1" in run("doctor").stdout
+    assert "file ok, shadows ~/.dspy/profiles.toml:1" in run("doctor").stdout
 
 
 def test_a_base_that_others_extend_is_not_counted(write: Any) -> None:
@@ -115,7 +115,7 @@ def test_a_base_that_others_extend_is_not_counted(write: Any) -> None:
     )
     done = run("doctor", "--all")
     assert done.returncode == 0
-    assert "for a to extend: it names no model" in done.stdout
+    assert "no model: extended by a" in done.stdout
     assert "1 of 1 profile ready" in done.stdout
 
 

@@ -42,14 +42,14 @@ def editor(tmp_path):
 
 
 def kept(done):
-    found = re.search(r"your text is kept in (\S+)", done.err)
+    found = re.search(r"your edited text is in (\S+)", done.err)
     return Path(found[1]) if found else None
 
 
 def test_a_sound_change_is_written(cli, profiles, editor):
     done = cli("edit", env=editor("text = text.replace('gpt-4o', 'gpt-5')"))
     assert (done.code, done.err) == (0, "")
-    assert done.lines[0] == ["written", "profiles.toml"]
+    assert done.lines[0] == ["saved", "profiles.toml"]
     assert profiles.read_text() == FILE.replace("gpt-4o", "gpt-5")
 
 
@@ -85,7 +85,7 @@ def test_bytes_stay_as_they_are(cli, project, editor):
         ("text = text.replace('[base.lm]', '[other.lm]')", 'extends "base", which does not exist'),
         ("text += '[prod.lm]\\nmodle = 1\\n'", 'did you mean "model"?'),
         ("text += '[prod.settings]\\nnum_threads = \"x\"\\n'", "expected a whole number"),
-        ("text += '[prod.lm]\\napi_key = \"sk-canary\"\\n'", "is a secret in clear"),
+        ("text += '[prod.lm]\\napi_key = \"sk-canary\"\\n'", "is a plaintext secret"),
     ],
 )
 def test_faults_are_told_and_nothing_is_written(cli, profiles, editor, change, said):
@@ -119,10 +119,10 @@ def test_a_profile_of_another_layer_counts_as_well(cli, write, home, editor, pro
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        ({"EDITOR": "false"}, "the editor false failed with 1"),
-        ({"EDITOR": "/no/such/editor"}, "cannot be started"),
-        ({"EDITOR": "'"}, "is no command"),
-        ({"EDITOR": "", "VISUAL": "", "PATH": "/nowhere"}, "set EDITOR"),
+        ({"EDITOR": "false"}, "editor false exited with 1"),
+        ({"EDITOR": "/no/such/editor"}, "not started"),
+        ({"EDITOR": "'"}, "is not a command"),
+        ({"EDITOR": "", "VISUAL": "", "PATH": "/nowhere"}, "export EDITOR"),
     ],
 )
 def test_an_editor_that_fails_changes_nothing(cli, profiles, env, said):
@@ -149,7 +149,7 @@ def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
     other = f"Path({str(profiles)!r}).write_text('[theirs]\\n')"
     done = cli("edit", env=editor(other, "text += '[mine]\\n'"))
     assert (done.code, done.out) == (6, "")
-    assert "changed by somebody else" in done.err
+    assert "another program changed the file" in done.err
     assert profiles.read_text() == "[theirs]\n"
     assert kept(done).read_text() == FILE + "[mine]\n"
 
@@ -157,9 +157,9 @@ def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (b"x = \n", "profiles.toml:8 is broken: this is not TOML"),
-        (b"# \xe4\n", "profiles.toml:8 is broken: this file is not UTF-8"),
-        (b"x = \0\n", "profiles.toml:8 is broken: this is a binary file"),
+        (b"x = \n", "profiles.toml:8 is invalid: this is not TOML"),
+        (b"# \xe4\n", "profiles.toml:8 is invalid: this file is not UTF-8"),
+        (b"x = \0\n", "profiles.toml:8 is invalid: this is a binary file"),
     ],
 )
 def test_a_broken_file_is_opened_and_mended(cli, profiles, editor, fault, said):
@@ -167,7 +167,7 @@ def test_a_broken_file_is_opened_and_mended(cli, profiles, editor, fault, said):
     profiles.chmod(0o640)
     mend = f"text = path.read_bytes().replace({fault!r}, b'[new]\\n').decode()"
     done = cli("edit", env=editor(mend))
-    assert (done.code, done.lines[0]) == (0, ["written", "profiles.toml"])
+    assert (done.code, done.lines[0]) == (0, ["saved", "profiles.toml"])
     assert f"warning: {said}" in done.err
     assert profiles.read_text() == FILE + "\n[new]\n"
     assert profiles.stat().st_mode & 0o777 == 0o640
@@ -192,7 +192,7 @@ def test_a_broken_file_stays_to_the_byte_until_it_is_sound(cli, profiles, editor
 def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, profiles, editor):
     user = write(home / ".dspy/profiles.toml", "x = \n")
     done = cli("edit", env=editor("text = text.replace('gpt-4o', 'gpt-5')"))
-    assert (done.code, "warning: ~/.dspy/profiles.toml:1 is broken" in done.err) == (0, True)
+    assert (done.code, "warning: ~/.dspy/profiles.toml:1 is invalid" in done.err) == (0, True)
     assert profiles.read_text() == FILE.replace("gpt-4o", "gpt-5")
     assert user.read_text() == "x = \n"
     assert cli("edit", "--user", "--project", env=editor("")).code == 2
@@ -201,20 +201,20 @@ def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, prof
 def test_a_person_is_offered_to_open_it_again(terminal, profiles, editor):
     env = editor("text = text + 'x = \\n' if 'x = ' not in text else text.replace('x = ', '[x]')")
     screen = terminal("edit", **env).until("this is not TOML").until("Open it again? [Y/n]")
-    screen.type("").until("written")
+    screen.type("").until("saved")
     assert screen.end() == 0
     assert profiles.read_text() == FILE + "[x]\n"
 
 
 def test_a_person_who_declines_is_told_where_the_text_is(terminal, profiles, editor):
     screen = terminal("edit", **editor("text += 'x = '")).until("[Y/n]").type("n")
-    screen.until("your text is kept in")
+    screen.until("your edited text is in")
     assert screen.end() == 4
     assert profiles.read_text() == FILE
 
 
 def test_an_interrupt_at_the_question_keeps_the_text(terminal, profiles, editor):
     screen = terminal("edit", **editor("text += 'x = '")).until("[Y/n]").interrupt()
-    screen.until("your text is kept in")
+    screen.until("your edited text is in")
     assert screen.end() == 130
     assert profiles.read_text() == FILE

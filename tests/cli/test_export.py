@@ -165,7 +165,7 @@ def test_a_program_does_what_the_profile_does(cli, profiles, project):
     assert of_program["lm"][1]["temperature"] == 0.25
     text = (project / "program.py").read_text()
     assert 'os.environ["OPENAI_API_KEY"]' in text
-    assert "It takes from the environment: OPENAI_API_KEY, TEMPERATURE, TOKEN" in text
+    assert "Needs these variables: OPENAI_API_KEY, TEMPERATURE, TOKEN" in text
 
 
 def test_an_offline_program_answers_as_the_profile(cli, profiles, project):
@@ -258,7 +258,7 @@ def test_what_no_program_can_say_is_refused(cli, write):
     for name in "abd":
         done = cli("export", name, "--format", "python")
         assert (done.code, done.out) == (4, "")
-        assert "cannot be written as Python" in done.err
+        assert "cannot be exported as Python" in done.err
     assert '**{"class": "x"}' in cli("export", "c", "--format", "python").out
 
 
@@ -277,7 +277,7 @@ def test_a_file_is_overwritten_only_with_yes_and_never_one_of_ours(cli, profiles
     out = write("out.toml", "mine\n")
     done = cli("export", "base", "--out", "out.toml")
     assert done.code == 4
-    assert "--yes overwrites it" in done.err
+    assert "pass --yes to overwrite it" in done.err
     assert out.read_text() == "mine\n"
     assert cli("export", "base", "--out", "out.toml", "--yes").code == 0
     assert "[base.lm]" in out.read_text()
@@ -285,7 +285,7 @@ def test_a_file_is_overwritten_only_with_yes_and_never_one_of_ours(cli, profiles
     for ours in ("profiles.toml", ".env"):
         done = cli("export", "base", "--out", ours, "--yes")
         assert done.code == 4
-        assert "in use" in done.err
+        assert "export would replace all of it" in done.err
     assert profiles.read_text() == FILE
 
 

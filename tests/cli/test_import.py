@@ -43,8 +43,8 @@ def test_variables_become_a_profile_section_by_section(cli, project, write):
     done = cli("import", "vars.env", "--profile", "dev", "--project")
     assert done.code == 0, done.err
     assert done.lines[0] == ["dev is imported", "profiles.toml"]
-    assert "DSPY_CACHEDIR, DSPY_PROFILE: of no section" in done.err
-    assert "vars.env is not read by itself; set there: DSPY_LM_API_KEY" in done.err
+    assert "ignored, in no section: DSPY_CACHEDIR, DSPY_PROFILE" in done.err
+    assert "vars.env is not loaded with the profile, which needs DSPY_LM_API_KEY" in done.err
     found = {v["key"]: v["value"] for v in cli("show", "dev", "--json").json["values"]}
     assert found == {
         "description": "2024",
@@ -85,9 +85,13 @@ def test_another_prefix_is_taken(cli, write):
         ("DSPY_LM_MODEL=a/b\nDSPY_LM_TEMPERATURE=hot\n", 4, "expected a number"),
         ("DSPY_LM_MODEL=a/b\nDSPY_LM_TEMPRATURE=1\n", 4, 'did you mean "temperature"'),
         ("DSPY_LM_MODEL=a/b\nDSPY_LM_SEED=null\n", 4, "DSPY_LM_SEED: TOML has no null"),
-        ("DSPY_LM=x\n", 4, "DSPY_LM has to be a JSON table"),
-        ('DSPY_LM=\'{"api_key": "sk-canary"}\'\n', 5, "DSPY_LM holds a secret"),
-        ('DSPY_LM_EXTRA_HEADERS=\'{"Authorization": "Bearer canary-1"}\'\n', 5, "holds a secret"),
+        ("DSPY_LM=x\n", 4, "DSPY_LM must be a JSON table"),
+        ('DSPY_LM=\'{"api_key": "sk-canary"}\'\n', 5, "DSPY_LM is a table with a plaintext secret"),
+        (
+            'DSPY_LM_EXTRA_HEADERS=\'{"Authorization": "Bearer canary-1"}\'\n',
+            5,
+            "a plaintext secret",
+        ),
         ("DSPY_LM_MODEL=a/b\nDSPY_EXTENDS=gone\n", 4, "does not exist"),
     ],
 )
@@ -126,7 +130,7 @@ def test_what_is_there_is_replaced_only_with_yes(cli, other, write):
     for source in (other, write("x.env", "DSPY_LM_MODEL=c/d\n")):
         done = cli("import", source, *(["--profile", "prod"] if source.suffix == ".env" else []))
         assert (done.code, done.out) == (4, "")
-        assert "--yes replaces it in profiles.toml" in done.err
+        assert "pass --yes to replace it in profiles.toml" in done.err
         assert path.read_text() == before
     assert cli("import", other, "--yes").code == 0
     assert cli("get", "prod", "lm.model").out == "openai/gpt-4o\n"
@@ -146,14 +150,14 @@ def test_a_secret_in_another_file_is_refused_with_the_way_out(cli, project, writ
 @pytest.mark.parametrize(
     ("name", "text", "ends"),
     [
-        ("gone.toml", None, (3, "no such file")),
-        ("gone.env", None, (3, "no such file")),
+        ("gone.toml", None, (3, "file not found")),
+        ("gone.env", None, (3, "file not found")),
         ("a.toml", "x = \n", (4, "a.toml:1")),
-        ("a.toml", "", (3, "no profile in it")),
+        ("a.toml", "", (3, "the file has no profiles")),
         ("a.toml", "x = 1\n", (4, "not a profile")),
         ("a.toml", "[p]\nlmm = 1\n", (4, "unknown section")),
         ("b.env", b"\xff\xfe", (4, "UTF-8")),
-        ("profiles.toml", "[p]\n", (4, "in this file already")),
+        ("profiles.toml", "[p]\n", (4, "already holds these profiles")),
     ],
 )
 def test_what_cannot_be_read_is_refused(cli, project, name, text, ends):

@@ -73,7 +73,7 @@ def test_a_description_is_written_and_other_profiles_stay(cli, write):
 def test_it_says_how_to_set_a_variable_that_is_not_set(cli, canary):
     words = ["init", "--yes", "--provider", "openai", "--profile"]
     done = cli(*words, "a")
-    assert "OPENAI_API_KEY is not set: put OPENAI_API_KEY=… into .env" in done.err
+    assert "OPENAI_API_KEY is not set: add OPENAI_API_KEY=… to .env" in done.err
     assert "export OPENAI_API_KEY=…" in done.err
     assert "is not set" not in cli(*words, "b", env={"OPENAI_API_KEY": canary}).err
 
@@ -91,7 +91,7 @@ def test_an_existing_profile_is_never_overwritten(cli, write):
     before = path.read_text()
     done = cli("init", "--yes")
     assert done.code == 4
-    assert 'there is a profile "default" already' in done.err
+    assert 'profile "default" already exists' in done.err
     assert path.read_text() == before
 
 
@@ -111,7 +111,7 @@ def test_a_key_in_the_place_of_a_name_is_refused_and_not_repeated(cli, home, key
     words = ["init", "--yes", "--provider", "openai"]
     done = cli(*words, "--key-variable", key)
     assert done.code in (4, 5)
-    assert "not the name of a variable" in done.err
+    assert "not a valid variable name" in done.err
     assert key not in done.out + done.err
     assert not (home / ".dspy").exists()
 
@@ -136,10 +136,10 @@ def test_names_are_taken(cli, name):
         ([], 2, "--yes"),
         (["--yes", "--provider", "opnai"], 4, 'did you mean "openai"?'),
         (["--yes", "--provider", "compatible"], 2, "model"),
-        (["--yes", "--profile", ""], 4, "cannot be the name"),
+        (["--yes", "--profile", ""], 4, "is not a valid profile name"),
         (["--yes", "--provider", "mock", "--model", "a/b"], 2, "takes no model"),
         (["--yes", "--key-variable", "X"], 2, "takes no model"),
-        (["--yes", "--user", "--project"], 2, "choose one"),
+        (["--yes", "--user", "--project"], 2, "exclude each other"),
     ],
 )
 def test_what_cannot_be_is_refused(cli, home, words, code, said):
@@ -152,7 +152,7 @@ def test_what_cannot_be_is_refused(cli, home, words, code, said):
 def test_a_person_is_asked(terminal, project, write):
     write("profiles.toml", "[a.lm]\nmodel = 'x/y'\n")
     screen = terminal("init").until("Name of the profile [default]").type("a")
-    screen.until('there is a profile "a" already').until("Name of the profile").type("dev")
+    screen.until('profile "a" already exists').until("Name of the profile").type("dev")
     screen.until("1").until("openai").until("needs a key\r\n").until("ollama").until("mock")
     screen.until("Provider [openai]").type("opnai").until('did you mean "openai"')
     screen.until("Provider").type("2").until("Model").until("claude-haiku-4-5")
@@ -169,7 +169,7 @@ def test_a_person_who_pastes_a_key_is_asked_again(terminal, home):
     screen = terminal("init", "--profile", "p", "--provider", "compatible")
     screen.until("Model:").type("llama").until("Address").type("http://h:1")
     screen.until("Variable").until(": ").type("sk-not-a-name-at-all-1234")
-    screen.until("not the name of a variable").until("Variable").until(": ").type("MY_KEY")
+    screen.until("not a valid variable name").until("Variable").until(": ").type("MY_KEY")
     assert screen.end() == 0
     assert screen.seen.count("sk-not-a-name") <= 1  # what the terminal itself echoes
     assert 'api_key = "${MY_KEY}"' in (home / ".dspy/profiles.toml").read_text()

@@ -249,7 +249,7 @@ def test_get_prints_the_value_and_nothing_else(cli, write):
         (["diff", "prod", "nope"], 3, 'no profile "nope"'),
         (["diff", "prod"], 2, "Missing argument"),
         (["list", "--file", "."], 4, "this is a folder"),
-        (["nonsense"], 2, "there is no command"),
+        (["nonsense"], 2, "unknown command"),
         (["list", "--nonsense"], 2, "No such option"),
     ],
 )
@@ -266,7 +266,7 @@ def test_which_tells_the_name_the_reason_and_every_file(cli, profiles, home, wri
     assert done.lines[0] == ["default", 'the profile called "default"']
     assert ["project", "profiles.toml"] in done.lines
     assert ["user", "~/.dspy/profiles.toml"] in done.lines
-    assert ["config", "~/.dspy/config.toml", "not there"] in done.lines
+    assert ["config", "~/.dspy/config.toml", "not found"] in done.lines
     payload = cli("which", "--json").json
     assert {k: payload[k] for k in ("profile", "exists", "root")} == {
         "profile": "default",
@@ -282,7 +282,7 @@ def test_which_ends_with_3_where_the_name_leads_nowhere(cli, profiles):
         assert done.code == 3
         assert 'did you mean "prod"' in done.err
         assert "prd" in done.out
-    assert cli("which").lines[0] == ["no profile applies"]
+    assert cli("which").lines[0] == ["no active profile"]
 
 
 def test_diff_shows_what_differs_side_by_side(cli, profiles):

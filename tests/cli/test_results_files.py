@@ -18,7 +18,7 @@ def test_a_bundle_carries_an_experiment_to_another_store(quick, recorded, projec
     assert (taken.code, taken.err) == (0, "")
     assert taken.lines[0] == ["base is imported", recorded.base]
     again = quick("results", "import", "run.zip", "--store", url)
-    assert (again.code, again.lines[0][0]) == (0, "base was there already")
+    assert (again.code, again.lines[0][0]) == (0, "base is already in the store")
     here, there = (quick("trace", "base", "--json", *more).json for more in ([], ["--store", url]))
     assert here.pop("store") != there.pop("store")
     assert here == there
@@ -43,7 +43,7 @@ def test_what_is_no_bundle_is_one_error_and_what_is_not_there_another(quick, wri
     assert done.err.startswith("error: not a readable bundle")
     done = quick("results", "import", "absent.zip")
     assert (done.code, done.out) == (3, "")
-    assert done.err.startswith("error: there is no such file\n  at absent.zip\n")
+    assert done.err.startswith("error: file not found\n  at absent.zip\n")
 
 
 def test_the_ending_of_the_file_chooses_csv(quick, recorded, project) -> None:
@@ -79,7 +79,7 @@ def test_what_is_no_regular_file_is_not_replaced(quick, recorded, project) -> No
     for words in (["export", "base", "--csv"], ["examples", "base"]):
         done = quick("results", *words, "--out", "pipe", "--yes")
         assert (done.code, done.out) == (4, "")
-        assert done.err.startswith("error: this is no regular file\n  at pipe\n")
+        assert done.err.startswith("error: not a regular file\n  at pipe\n")
     assert (project / "pipe").is_fifo()
 
 

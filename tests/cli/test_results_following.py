@@ -145,7 +145,7 @@ def test_a_run_that_is_killed_is_followed_to_its_end(light, followed) -> None:
 def test_an_interrupt_ends_the_following_and_not_the_run(light, terminal) -> None:
     screen = terminal("trace", "long", "1", "--follow")
     screen.until("running").interrupt()
-    screen.until("the run itself goes on")
+    screen.until("the run continues")
     assert screen.end() == 130
     light.go_on()
     assert light.end() == 0

@@ -9,8 +9,8 @@ import pytest
 def test_what_nobody_has_touched_is_sound(quick, recorded) -> None:
     one, all_ = quick("results", "verify", "base"), quick("results", "verify")
     assert (one.code, one.err) == (all_.code, all_.err) == (0, "")
-    assert one.lines[:-1] == [[recorded.base, "base", "sound"]]
-    assert all_.lines[:-1] == [[recorded.short, "short", "sound"], *one.lines[:-1]]
+    assert one.lines[:-1] == [[recorded.base, "base", "ok"]]
+    assert all_.lines[:-1] == [[recorded.short, "short", "ok"], *one.lines[:-1]]
 
 
 def test_a_changed_score_is_found(quick, recorded) -> None:
@@ -18,7 +18,7 @@ def test_a_changed_score_is_found(quick, recorded) -> None:
     journal.write_bytes(journal.read_bytes().replace(b"Milan", b"Roma!"))
     done = quick("results", "verify", "base")
     assert done.code == 1
-    assert done.lines[0] == [recorded.base, "base", "not sound"]
+    assert done.lines[0] == [recorded.base, "base", "invalid"]
     assert "tampered" in done.out
     assert str(journal) in done.out
     found = quick("results", "verify", "--json").payload
@@ -53,7 +53,7 @@ def test_a_torn_off_document_is_made_anew_from_the_journals(quick, recorded) -> 
     summary.unlink()
     assert quick("results", "verify", "base").code == 1
     done = quick("results", "rebuild")
-    assert (done.code, done.out) == (0, "made anew: 2 experiments\n")
+    assert (done.code, done.out) == (0, "rebuilt 2 experiments\n")
     assert quick("results", "verify", "base").code == 0
     assert quick("results", "show", "base", "--json").json == before
 
@@ -80,22 +80,22 @@ def killed(project):
 def test_what_a_killed_process_left_open_is_closed(quick, killed) -> None:
     assert "interrupted" in quick("results", "list").out
     left = quick("results", "verify", "killed")
-    assert (left.code, left.lines[0][1:]) == (1, ["killed", "not sound"])
+    assert (left.code, left.lines[0][1:]) == (1, ["killed", "invalid"])
     assert "open: not archived" in left.out
     assert "results recover" in left.err
     done = quick("results", "recover")
     assert (done.code, done.lines[0][1:3]) == (0, ["killed", "interrupted"])
     again = quick("results", "recover")
     assert (again.code, again.out) == (0, "")
-    assert "nothing was left open" in again.err
+    assert "nothing to recover" in again.err
     assert quick("results", "verify", "killed").code == 0
 
 
 def test_what_looks_like_a_key_is_told_and_not_shown(quick, killed) -> None:
     quick("results", "recover")
     done = quick("results", "verify", "killed")
-    assert (done.code, done.lines[0][2]) == (0, "sound")
-    assert "warning: this looks like an API key: sk-R… (20 characters)" in done.err
+    assert (done.code, done.lines[0][2]) == (0, "ok")
+    assert "sk-R… (20 characters) looks like an API key" in done.err
     finding = quick("results", "verify", "killed", "--json").payload["experiments"][0]["findings"]
     assert {each["what"] for each in finding} == {"an API key"}
     assert "RAT1" not in str(finding) + done.err
@@ -118,5 +118,5 @@ def test_what_cannot_be_closed_keeps_no_other_from_it(quick, killed, project) ->
 
 def test_an_empty_store_is_sound_and_has_nothing_to_mend(quick, project) -> None:
     assert (quick("results", "verify").code, quick("results", "recover").code) == (0, 0)
-    assert quick("results", "rebuild").out == "made anew: 0 experiments\n"
+    assert quick("results", "rebuild").out == "rebuilt 0 experiments\n"
     assert not (project / ".dspy").exists()

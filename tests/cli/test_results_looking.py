@@ -19,8 +19,8 @@ def names(done):
 def test_an_empty_project_has_no_experiments_and_gets_no_folder(quick, project) -> None:
     listed, found = quick("results", "list"), quick("results", "query", "--text", "x")
     assert (listed.code, listed.out) == (found.code, found.out) == (0, "")
-    assert "there are no experiments yet" in listed.err
-    assert "nothing was found" in found.err
+    assert "no experiments in file:" in listed.err
+    assert "no matches" in found.err
     assert quick("results", "list", "--json", env={}).payload["experiments"] == []
     assert not (project / ".dspy").exists()
 
@@ -38,7 +38,7 @@ def test_a_list_that_is_cut_says_so(quick, recorded) -> None:
     done = quick("results", "list", "--limit", "1")
     assert "short" in done.out
     assert "base" not in done.out
-    assert "--limit N shows more" in done.err
+    assert "--limit N lists more" in done.err
 
 
 def test_json_has_the_names_of_the_model(quick, recorded) -> None:

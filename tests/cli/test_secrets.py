@@ -140,7 +140,7 @@ def test_check_names_all_that_is_missing_and_ends_with_5(cli, profiles, project)
     }
     for message in found.values():
         assert message in done.out
-    assert "export TOKEN, or put it into .env" in done.err
+    assert "export TOKEN, or add it to .env" in done.err
 
 
 def test_one_profiles_own_variables_do_not_help_another(cli, write):
@@ -196,8 +196,8 @@ def test_nothing_to_tell_is_said(cli):
     for words in (["list"], ["check"]):
         done = cli("secrets", *words)
         assert (done.code, done.out) == (0, "")
-        assert "no profile refers to anything" in done.err
-    assert "no secret stands in clear" in cli("secrets", "move").err
+        assert "no profile has references" in done.err
+    assert "no plaintext secrets" in cli("secrets", "move").err
 
 
 def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
@@ -225,7 +225,7 @@ def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
     came_back = cli("-c", program, under=(sys.executable,), env={"GOOD": "x"}).out.split()
     texts = ["{}-1", "Bearer {}-2", "{}-3", "{}-4", "{} \"q\" 'p' \\ # é"]
     assert came_back == [hashlib.sha256(t.format(canary).encode()).hexdigest() for t in texts]
-    assert "no secret stands in clear" in cli("secrets", "move", "--yes").err
+    assert "no plaintext secrets" in cli("secrets", "move", "--yes").err
 
 
 def test_move_never_goes_over_an_existing_name(cli, write, project, canary):
@@ -250,7 +250,7 @@ def test_a_secret_that_somebody_puts_in_meanwhile_is_not_lost(terminal, write, p
     path = write("profiles.toml", text)
     screen = terminal("secrets", "move").until("[Y/n]")
     path.write_text(text.replace("-1", "-2"))
-    screen.type("y").until("changed by somebody else")
+    screen.type("y").until("another program has changed the file")
     assert screen.end() == 6
     assert path.read_text() == text.replace("-1", "-2")
     assert not (project / ".env").exists()
@@ -313,7 +313,7 @@ def test_an_open_env_file_is_closed(cli, write, leaky, project):
     write(".env", "X=1\n").chmod(0o644)
     done = cli("secrets", "move", "--yes")
     assert (project / ".env").stat().st_mode & 0o777 == 0o600
-    assert "it was 644" in done.err
+    assert "from 644 to 600" in done.err
 
 
 def test_the_setting_env_file_is_where_they_go(cli, write, leaky, project):
@@ -404,7 +404,7 @@ def test_a_person_is_asked_for_each(cli, terminal, leaky, project, canary):
     assert screen.end() == 130
     assert leaky.read_text() == LEAKY.format(canary)
     assert not (project / ".env").exists()
-    screen = terminal("secrets", "move").until("[Y/n]").type("n").until("stays in clear")
+    screen = terminal("secrets", "move").until("[Y/n]").type("n").until("is still plaintext")
     screen.until("Authorization").until("[Y/n]").type("")
     for _ in range(4):
         screen.until("[Y/n]").type("n")

@@ -27,7 +27,7 @@ WRONG = '[a.lm]\nmodel = "openai/x"\ntemperature = "hot"\n'
 def test_sound_files_are_one_line(write: Any) -> None:
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n[b]\nextends = "a"\n')
     done = run("validate")
-    assert (done.returncode, done.stdout) == (0, "2 profiles in 1 file are sound\n")
+    assert (done.returncode, done.stdout) == (0, "2 profiles in 1 file: no errors\n")
     assert done.stderr == ""
 
 
@@ -37,7 +37,7 @@ def test_a_fault_is_told_with_its_line_and_what_to_do(write: Any) -> None:
     assert done.returncode == 4
     assert done.stdout == (
         'profiles.toml:3: error: a: lm.temprature: dspy.LM has no parameter "temprature"\n'
-        '  did you mean "temperature"?\n'
+        '  hint: did you mean "temperature"?\n'
         "1 error, 0 warnings in 1 profile in 1 file\n"
     )
 

@@ -45,9 +45,9 @@ LITELLM_LOCAL_MODEL_COST_MAP = "True"
 
 
 def _neighbour() -> ModuleType:
-    """The tests of the health room know how the proxy is installed and started."""
-    path = HERE.parent / "health/test_litellm_proxy.py"
-    spec = importlib.util.spec_from_file_location("tests_health_litellm_proxy", path)
+    """Return the module of the doctor tests that installs and starts the proxy."""
+    path = HERE.parent / "doctor/test_litellm_proxy.py"
+    spec = importlib.util.spec_from_file_location("tests_doctor_litellm_proxy", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -76,7 +76,7 @@ def test_nothing_from_a_file_drives_the_terminal(shell, write) -> None:
     for line in ("--list", "--show red"):
         text = shell(f"%dspy_profile {line}").shown[0]["text/plain"]
         assert all(c.isprintable() or c == "\n" for c in text)
-        assert "\\x1b" in text
+        assert "␛" in text
 
 
 def test_a_long_value_does_not_break_the_table(shell, write) -> None:

@@ -22,7 +22,7 @@ KINDS = {
     "rate_limit": (
         {"status": 429, "says": "slow down", "headers": {"retry-after": "7"}},
         "rate limit",
-        "it asks for a pause of 7 s",
+        "the provider asks for a pause of 7 s",
     ),
     "wrong_model": (
         {"status": 404, "says": "The model does not exist"},
@@ -174,7 +174,7 @@ def test_what_we_hold_back_is_told_apart_too(run_both_ways, suite):
 
     result.assert_outcomes(failed=2)
     lines, reports = last_lines(result), sections(result)
-    assert lines["test_budget"].startswith("dspy: budget: the budget of test_it.py::test_budget")
+    assert lines["test_budget"].startswith("dspy: budget: budget of test_it.py::test_budget")
     assert lines["test_live"].startswith("dspy: blocked live call: test_it.py::test_live would")
     for name in ("budget", "live"):
         assert_is_short_and_the_users(reports[f"test_{name}"], name)

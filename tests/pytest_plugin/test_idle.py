@@ -47,7 +47,7 @@ ORDINARY = """
         assert ours == []
 """
 OUTCOMES = {"passed": 5, "failed": 1, "skipped": 1, "xfailed": 1, "errors": 1}
-NAMES = ("dspy_profiles_suite", "dspy_profiles_relay")
+NAMES = ("dspy_profiles_session", "dspy_profiles_reporter")
 
 
 def told(result: pytest.RunResult) -> list[str]:

@@ -72,7 +72,7 @@ def test_markers_and_fixtures_are_listed_with_a_line_of_help_each(run):
     for name in ("dspy_profile [session scope]", "dspy_lm", "dspy_usage", "dspy_mock"):
         _, _, said = ours.partition(f"\n{name} -- ")
         where, what = said.splitlines()[:2]
-        assert "pytest_dspy_profiles/fixtures.py:" in where
+        assert "pytest_dspy_profiles/_fixtures.py:" in where
         assert what.strip() not in ("", "no docstring available")
 
 

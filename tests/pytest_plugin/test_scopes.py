@@ -585,6 +585,26 @@ def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, dev_and_stagi
     run_both_ways("--dspy-profile", "mock").assert_outcomes(passed=9)
 
 
+def test_a_fixture_gets_a_view_of_the_active_profile(run, suite, dev_and_staging):
+    suite("""
+        @pytest.fixture(scope="module")
+        def wide(dspy_profile):
+            assert isinstance(dspy_profile, dspy_profiles.ResolvedProfile)
+            assert dspy_profile.name == "mock"
+            yield dspy_profile
+            assert dspy_profile.name == "mock"
+        @pytest.mark.dspy_profile("dev")
+        def test_dev(wide, dspy_profile, request):
+            late = request.getfixturevalue("dspy_profile")
+            assert dspy_profile is current_profile() and dspy_profile == wide == late == wide
+            assert repr(wide) == repr(dspy_profile)
+        @pytest.mark.dspy_profile(None)
+        def test_none(wide):
+            assert not wide and wide == None and not isinstance(wide, dspy_profiles.ResolvedProfile)
+    """)
+    run("--dspy-profile", "mock").assert_outcomes(passed=2)
+
+
 def test_a_fixture_that_has_nothing_to_give_says_what_to_do(run_both_ways, suite, dev_and_staging):
     suite("""
         def test_lm(dspy_lm): pass

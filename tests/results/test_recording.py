@@ -241,7 +241,7 @@ def test_a_name_steers_no_terminal_where_the_record_is_told(
     with record("a\x1b[31m\nb\u202e" + "c" * 500, store=store):
         pass
     told = capsys.readouterr().err
-    assert 'recorded "a [31m b ccc' in told
+    assert 'recorded "a␛[31m b⟨U+202E⟩ccc' in told
     assert len(told.partition(" --store ")[0]) < 200
     assert told.count("\n") == 1
     assert not {"\x1b", "\u202e"} & set(told)
@@ -263,7 +263,7 @@ def test_what_is_told_of_a_record_has_no_secret_in_it(
         pass
     told, failed = capsys.readouterr().err.splitlines()
     assert 'recorded "with ${OPENAI_API_KEY}": 0 trials' in told
-    assert '"[31mwith ${OPENAI_API_KEY}" is recorded but not archived: ${OPENAI' in failed
+    assert '"␛[31mwith ${OPENAI_API_KEY}" is recorded but not archived: ${OPENAI' in failed
 
 
 def test_long_and_odd_names_are_kept(store: Store, lm: Any) -> None:

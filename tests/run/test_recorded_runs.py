@@ -89,7 +89,7 @@ def test_a_program_without_a_profile_is_recorded_on_its_own_lm(run, write, recor
     done = run("--record", "own.py")
     experiment, asked = recorded()
     assert (done.stdout, asked, experiment.profile) == ("Paris\n", ["where"], None)
-    assert "no profile applies" in done.stderr
+    assert "no active profile" in done.stderr
 
 
 @pytest.mark.parametrize(

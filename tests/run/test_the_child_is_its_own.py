@@ -146,12 +146,12 @@ def test_two_dashes_end_our_options(run, write) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["no-such-command"], 127, 'error: there is no command "no-such-command"'),
-        (["./no-such-file"], 127, 'error: there is no command "./no-such-file"'),
-        ([""], 127, 'error: there is no command ""'),
-        (["./plain.txt"], 126, 'error: "./plain.txt" cannot be run: Permission denied'),
-        (["plain.txt"], 126, 'error: "plain.txt" cannot be run: Permission denied'),
-        (["./folder"], 126, 'error: "./folder" cannot be run: Is a directory'),
+        (["no-such-command"], 127, 'error: command "no-such-command" not found'),
+        (["./no-such-file"], 127, 'error: command "./no-such-file" not found'),
+        ([""], 127, 'error: command "" not found'),
+        (["./plain.txt"], 126, 'error: command "./plain.txt" cannot be run: Permission denied'),
+        (["plain.txt"], 126, 'error: command "plain.txt" cannot be run: Permission denied'),
+        (["./folder"], 126, 'error: command "./folder" cannot be run: Is a directory'),
         (["./lost"], 126, 'error: "./lost" cannot be run: No such file or directory'),
         (["./empty"], 126, 'error: "./empty" cannot be run: Exec format error'),
     ],
@@ -169,7 +169,7 @@ def test_a_command_of_this_environment_that_is_not_on_path_is_pointed_out(run) -
     there = Path(sys.executable).with_name("pytest")
     done = run("-p", "mock", "--", "pytest", env={"PATH": "/nowhere"})
     assert done.returncode == 127
-    assert f"{there} is not on PATH" in done.stderr
+    assert f"{there}, which is not on PATH" in done.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["--"], ["-p", "mock"], ["--profle", "x", "true"]])

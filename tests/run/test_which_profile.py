@@ -72,7 +72,7 @@ def test_where_none_applies_that_is_said_and_nothing_is_changed(run) -> None:
     done = run("--", sys.executable, "-c", show)
     assert json.loads(done.stdout) == json.loads(alone.stdout)
     (line,) = done.stderr.splitlines()
-    assert line.startswith("no profile applies")
+    assert line.startswith("no active profile")
     assert reported(run("-c", REPORT))["model"] is None
 
 

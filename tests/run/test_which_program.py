@@ -60,7 +60,7 @@ def test_a_command_beside_our_python_is_named(monkeypatch, folder):
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
     with pytest.raises(CommandNotFound) as raised:
         find_program("runs", {"PATH": "/nowhere"})
-    assert "write its path" in raised.value.hint
+    assert "which is not on PATH" in raised.value.hint
     with pytest.raises(CommandNotFound) as raised:
         find_program("./runs", {"PATH": "/nowhere"})
     assert raised.value.hint is None

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from dspy_profiles.activation._block import current_profile as current_profile
     from dspy_profiles.activation._block import profile as profile
     from dspy_profiles.activation._cache import CACHE as CACHE
-    from dspy_profiles.activation._callback_overlay import CallbackOverlay as CallbackOverlay
     from dspy_profiles.activation._configure import Configured as Configured
     from dspy_profiles.activation._configure import configure as configure
     from dspy_profiles.activation._decorator import bind as bind
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from dspy_profiles.activation._isolation import Isolation as Isolation
     from dspy_profiles.activation._lm import embedder as embedder
     from dspy_profiles.activation._lm import lm as lm
+    from dspy_profiles.activation._overlay import CallbackOverlay as CallbackOverlay
     from dspy_profiles.activation._prepare import Prepared as Prepared
     from dspy_profiles.activation._prepare import findings as findings
     from dspy_profiles.activation._prepare import prepare as prepare
@@ -34,7 +34,7 @@ else:
         __name__,
         {
             "_block": "current_profile profile",
-            "_callback_overlay": "CallbackOverlay",
+            "_overlay": "CallbackOverlay",
             "_configure": "Configured configure",
             "_decorator": "bind with_profile",
             "_isolation": "Configuration Isolation",

@@ -1,4 +1,4 @@
-"""A profile for one block: a wrapper of `dspy.context` that speaks only for its own keys."""
+"""A profile for one block: a wrapper of `dspy.context` that sets only the profile's own keys."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dspy_profiles import plugins
 from dspy_profiles.activation._cache import CACHE
-from dspy_profiles.activation._overlay import Overlay, added_up
+from dspy_profiles.activation._overlay import Overlay, combined
 from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.profiles import ACTIVE, Overrides, ResolvedProfile, check_overrides
@@ -29,17 +29,18 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
     ...     dspy.Predict("question -> answer")(question="Why?")
 
     Without a name: `DSPY_PROFILE`, the setting `default`, or the profile called "default".
-    Overrides are sections. Leaving the block puts back exactly what was there.
+    In place of a name: a `ResolvedProfile`, also one that another process resolved; secrets are
+    those of this process. Overrides are sections. Leaving the block restores what was there.
 
-    With a cassette, what models say is replayed from that file, or recorded there: `cassettes` is
-    the mode, "none" to replay alone, "once", "new" or "all" to record.
+    With a cassette, responses are replayed from that file, or recorded there: `cassettes` is the
+    mode, "none" to only replay, "once", "new" or "all" to record.
     """
 
     __slots__ = ("_cassette", "_entered", "_mode", "_name", "_overrides")
 
     def __init__(
         self,
-        name: str | None = None,
+        name: str | ResolvedProfile | None = None,
         *,
         cassette: str | os.PathLike[str] | None = None,
         cassettes: str | None = None,
@@ -51,8 +52,10 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
                 hint=f'profile(…, cassette="FILE.jsonl", cassettes="{cassettes}")',
             )
         if overrides:
-            overrides = Overrides(overrides)  # some print an error's frames: not with secrets
-            check_overrides(overrides, name or "")  # where it is written, not where it is entered
+            overrides = Overrides(overrides)  # a printed frame must show no secret
+            check_overrides(
+                overrides, name if isinstance(name, str) else ""
+            )  # where it is written, not where it is entered
         self._name = name
         self._overrides = overrides
         self._cassette = cassette
@@ -61,7 +64,7 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
 
     def __enter__(self) -> ResolvedProfile:
         ready = CACHE.get(self._name, self._overrides)
-        entered = _overlay(ready, None if self._cassette is None else self._tape(ready))
+        entered = _overlay(ready, None if self._cassette is None else self._open_cassette(ready))
         self._entered.append(entered)
         return entered.profile
 
@@ -78,65 +81,68 @@ class profile:  # noqa: N801 - it reads as a function: with profile("prod"): …
             here = next((o for o in reversed(self._entered) if o.is_here()), here)
             self._entered.remove(here)
         here.leave()
-        if here.tape is not None:
-            here.tape.end(error)
+        if here.cassette is not None:
+            here.cassette.end(error)
         if kind is not None and not issubclass(kind, Exception):
-            _let_out(error, is_outermost=here.tape is not None or _is_outermost())
+            _raise_refusal(error, is_outermost=here.cassette is not None or _is_outermost())
 
-    def _tape(self, ready: Prepared) -> "BlockCassette":
+    def _open_cassette(self, ready: Prepared) -> "BlockCassette":
         from dspy_profiles.activation._cassette import BlockCassette  # imports DSPy
 
         return BlockCassette(cast("str", self._cassette), self._mode, ready.profile)
 
 
 class _Overlay(Overlay):
-    """One entered block: its profile, and the overrides that it laid over DSPy's."""
+    """One entered block: its profile, and its overrides of DSPy's settings."""
 
-    __slots__ = ("_fallback", "profile", "tape")
+    __slots__ = ("_fallback", "cassette", "profile")
 
     def __init__(
-        self, ready: Prepared, variable: ContextVar[Any] | None, tape: "BlockCassette | None" = None
+        self,
+        ready: Prepared,
+        variable: ContextVar[Any] | None,
+        cassette: "BlockCassette | None" = None,
     ) -> None:
         self.profile = ready.profile
-        self.tape = tape
+        self.cassette = cassette
         self._fallback: AbstractContextManager[None] | None = None
         if variable is None:
             import dspy
 
-            self._fallback = dspy.context(**_values(ready, tape))
+            self._fallback = dspy.context(**_values(ready, cassette))
             self._fallback.__enter__()
             return
         previous = variable.get()
-        laid = {**previous, **_values(ready, tape)}  # DSPy's own threads hold plain ones, too
-        Overlay.__init__(self, variable, previous, laid)  # super() would cost each activation more
+        table = {**previous, **_values(ready, cassette)}  # a plain one, as DSPy's own threads have
+        Overlay.__init__(self, variable, previous, table)  # super() would cost each activation more
 
     def is_here(self) -> bool:
         return self._fallback is not None or super().is_here()
 
     def leave(self) -> None:
-        """Put back what was there, and tell who wants to hear of it."""
+        """Restore the settings before, and call the hook of plugins."""
         if self._fallback is not None:
             self._fallback.__exit__(None, None, None)
         else:
-            self.take_away()
+            self.remove()
         if "dspy_profiles_deactivated" in plugins.listening:
             plugins.manager().hook.dspy_profiles_deactivated(profile=self.profile)
 
 
-def _overlay(ready: Prepared, tape: "BlockCassette | None" = None) -> _Overlay:
+def _overlay(ready: Prepared, cassette: "BlockCassette | None" = None) -> _Overlay:
     """Enter a block."""
-    entered = _Overlay(ready, _variable(), tape)
+    entered = _Overlay(ready, _variable(), cassette)
     if "dspy_profiles_activated" in plugins.listening:
         try:
             plugins.manager().hook.dspy_profiles_activated(profile=ready.profile)
-        except BaseException:  # who hears of it may fail: then nothing was entered
+        except BaseException:  # a plugin failed: then nothing was entered
             entered.leave()
             raise
     return entered
 
 
 def current_profile() -> ResolvedProfile | None:
-    """The profile that is active here: of a block, of the session, or configured. Else None."""
+    """Return the active profile, or None. Does not import DSPy."""
     if "dspy" not in sys.modules:
         return None
     import dspy
@@ -152,9 +158,9 @@ def _variable() -> ContextVar[Any] | None:
     return _dspy.block_overrides()
 
 
-def _values(ready: Prepared, tape: "BlockCassette | None") -> Mapping[str, Any]:
-    """What the block says: with callbacks that add up, and with its cassette and its guard."""
-    if tape is None and not ready.callbacks and ready.guard is None:
+def _values(ready: Prepared, cassette: "BlockCassette | None") -> Mapping[str, Any]:
+    """Return the settings of a block: with combined callbacks, its cassette and its guard."""
+    if cassette is None and not ready.callbacks and ready.guard is None:
         return ready.values
     import dspy
 
@@ -164,9 +170,9 @@ def _values(ready: Prepared, tape: "BlockCassette | None") -> Mapping[str, Any]:
 
     values = dict(ready.values)
     if ready.callbacks:
-        values["callbacks"] = added_up(dspy.settings.callbacks, ready.callbacks)
-    if tape is not None:
-        values.update(tape.settings())
+        values["callbacks"] = combined(dspy.settings.callbacks, ready.callbacks)
+    if cassette is not None:
+        values.update(cassette.settings())
     if ready.guard is not None and SESSION.innermost() is None:  # a session has its own
         around = values.get(STAGES) or dspy.settings.get(STAGES, ())
         values[STAGES] = by_rank([*(s for s in around if s is not ready.guard), ready.guard])
@@ -174,7 +180,7 @@ def _values(ready: Prepared, tape: "BlockCassette | None") -> Mapping[str, Any]:
 
 
 def _is_outermost() -> bool:
-    """Whether no block and no session is around. What was configured is neither: it has no end."""
+    """Return whether no block and no session is around. `configure` is neither: it has no end."""
     from dspy_profiles.activation._session import SESSION  # imports DSPy
 
     variable = _variable()
@@ -183,8 +189,8 @@ def _is_outermost() -> bool:
     return ACTIVE not in variable.get() and SESSION.innermost() is None
 
 
-def _let_out(error: BaseException | None, *, is_outermost: bool) -> None:
-    """Raise an error of ours as itself, unless DSPy would make a failed example of it here."""
+def _raise_refusal(error: BaseException | None, *, is_outermost: bool) -> None:
+    """Raise a refusal as the error it carries, unless DSPy would count it as a failed example."""
     from dspy_profiles import _dspy  # imports DSPy
     from dspy_profiles.calls import raise_refusal
 

@@ -14,6 +14,7 @@ from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileNotFound, P
 from dspy_profiles.objects import content
 from dspy_profiles.profiles import (
     NAME_VARIABLE,
+    ResolvedProfile,
     Scene,
     check_name,
     choose,
@@ -43,18 +44,29 @@ class ProfileCache:
         self._session_name: str | None = None  # the environment's when the session was pinned
 
     def get(
-        self, name: str | None, overrides: Mapping[str, Any], *, build: bool = True
+        self,
+        name: str | ResolvedProfile | None,
+        overrides: Mapping[str, Any],
+        *,
+        build: bool = True,
     ) -> Prepared:
-        """Return the profile as its files are now. Fast while nothing has changed."""
+        """Return the profile as its files are now. Fast while nothing has changed.
+
+        A resolved profile stays as it was resolved; its secrets are those of this process.
+        """
         if self._session is not None:
             found = self._of_session(self._session, name, overrides)
             if found is not None:
                 return found
-        key: Hashable = (name, content(overrides)) if overrides else name
+        key: Hashable = name
+        if isinstance(name, ResolvedProfile):
+            key = (name.name, content(name.values), content(overrides))
+        elif overrides:
+            key = (name, content(overrides))
         try:
             entry = self._entries.get(key)
         except TypeError:  # a list, or the like
-            check_name(name)
+            check_name(name)  # which refuses it
             raise
         if entry is not None and entry.watch.is_fresh() and (not build or entry.built is not None):
             return entry
@@ -72,7 +84,7 @@ class ProfileCache:
         self._entries.clear()
 
     def _of_session(
-        self, session: Prepared, name: str | None, overrides: Mapping[str, Any]
+        self, session: Prepared, name: object, overrides: Mapping[str, Any]
     ) -> Prepared | None:
         """Return the session's profile, if that is the one that is meant."""
         if is_forced():
@@ -93,7 +105,12 @@ class ProfileCache:
             return entry
 
     def _renewed(
-        self, key: Hashable, name: str | None, overrides: Mapping[str, Any], *, build: bool
+        self,
+        key: Hashable,
+        name: str | ResolvedProfile | None,
+        overrides: Mapping[str, Any],
+        *,
+        build: bool,
     ) -> Prepared:
         entry = self._entries.get(key)
         if entry is None or not entry.watch.is_fresh():  # else another thread was faster
@@ -117,7 +134,7 @@ class ProfileCache:
 
 
 def _prepared(
-    name: str | None, overrides: Mapping[str, Any], mode: Mode, *, reread: bool
+    name: str | ResolvedProfile | None, overrides: Mapping[str, Any], mode: Mode, *, reread: bool
 ) -> Prepared:
     """Prepare a profile by name; one that was there a moment ago is looked for repeatedly."""
     for _ in range(REREADS if reread else 0):
@@ -126,7 +143,11 @@ def _prepared(
         except ProfileNotFound:
             time.sleep(REREAD_SECONDS)
     scene = Scene.now()
-    return prepare(scene, choose(scene, name), {} if is_forced() else overrides, mode)
+    if not isinstance(name, ResolvedProfile):
+        return prepare(scene, choose(scene, name), {} if is_forced() else overrides, mode)
+    if is_forced():
+        return prepare(scene, choose(scene, None), {}, mode)
+    return prepare(scene, name, overrides, mode)
 
 
 def _keep_last_good(last: Prepared, error: InvalidFile | InvalidProfile) -> None:

@@ -19,7 +19,7 @@ __all__ = ["BlockCassette"]
 
 
 class BlockCassette:
-    """Plays, or records, what a block asks; in place of a cassette around it."""
+    """The cassette of a block, in place of one around it."""
 
     def __init__(
         self, path: str | os.PathLike[str], mode: str | None, profile: ResolvedProfile
@@ -33,7 +33,7 @@ class BlockCassette:
         )
 
     def settings(self) -> Mapping[str, Any]:
-        """The settings that lead the block's calls through it."""
+        """Return the settings that lead the block's calls through the cassette."""
         if self._mode == "off":
             return {}
         install()
@@ -41,7 +41,7 @@ class BlockCassette:
         return {STAGES: by_rank([*around, Player(self._cassette)])}
 
     def end(self, error: BaseException | None) -> None:
-        """Write what was recorded, unless it is half of something."""
+        """Write new responses, unless an error has left half of a recording."""
         if error is not None and self._mode in ("once", "all"):
             self._cassette.discard()
         else:

@@ -1,4 +1,4 @@
-"""A profile by `dspy.configure`: for programs and notebooks that set things up once."""
+"""A profile set by `dspy.configure`: for programs and notebooks that are set up once."""
 
 import weakref
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from dspy_profiles import _dspy
 from dspy_profiles.activation._cache import CACHE
-from dspy_profiles.activation._overlay import added_up
+from dspy_profiles.activation._overlay import combined
 from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.activation._session import SESSION, Pin
 from dspy_profiles.errors import ProfileError
@@ -18,7 +18,7 @@ _MISSING = object()
 
 
 class Configured:
-    """What `configure` did, and the way back."""
+    """The settings that `configure` changed, and the way back."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Configured:
         self._pin = pin
 
     def restore(self) -> None:
-        """Put back what was configured before, but for what was configured since."""
+        """Restore the settings before; keep those that were configured since."""
         if self._pin is not None:
             self._pin.release()
         if not self.way_back:
@@ -48,18 +48,18 @@ class Configured:
             for key, value in self.way_back.items()
             if heirs[key] is None and config.get(key, _MISSING) is self._ours[key]
         }
-        if back:  # raises in a thread that may not, and leaves the way back as it is
+        if back:  # raises in a thread that may not configure, and changes nothing then
             _configure({k: v for k, v in back.items() if v is not _MISSING})
         for key, value in back.items():
             if value is _MISSING:
                 config.pop(key, None)
         for key, heir in heirs.items():
-            if heir is not None:  # its way back leads past us now
+            if heir is not None:  # it restores the values before ours now
                 heir.way_back[key] = self.way_back[key]
         self.way_back = {}
 
 
-# Weakly: a handle that nobody holds is restored by nobody.
+# Weakly: a handle without a holder will not be restored.
 _handles: list["weakref.ref[Configured]"] = []
 
 
@@ -71,18 +71,18 @@ def _since(handle: Configured) -> list[Configured]:
 
 
 def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Configured:
-    """Configure DSPy with a profile; `.restore()` of what it returns undoes it.
+    """Configure DSPy with a profile. `.restore()` of the returned handle undoes it.
 
     A profile that is named, or given by `DSPY_PROFILE`, is set by `dspy.configure`. The default
-    profile fills only the keys that nobody has set: the program's own `dspy.configure` wins,
-    before as well as after.
+    profile fills only keys that are still at DSPy's default: the program's own `dspy.configure`
+    wins, before as well as after.
     """
-    overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
+    overrides = Overrides(overrides)  # a printed frame must show no secret
     ready = CACHE.get(name, overrides)
     pinned = SESSION.innermost()
-    if pinned is not None and pinned.ready is ready:  # none was named: it is in force already
+    if pinned is not None and pinned.ready is ready:  # no other profile was named
         return Configured(ready)
-    # Our own doors pass the pin; the default profile, the lowest of levels, lies beneath it.
+    # A named profile passes the pin; the default profile, the lowest level, stays beneath it.
     if pinned is not None and not ready.is_default:
         return Configured(ready, pin=SESSION.pin(ready))
     config = _config()
@@ -90,7 +90,7 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     if ready.is_default:
         values = {k: v for k, v in values.items() if _is_untouched(config, k)}
     if ready.callbacks:
-        values["callbacks"] = added_up(config["callbacks"], ready.callbacks)
+        values["callbacks"] = combined(config["callbacks"], ready.callbacks)
     before = {key: config.get(key, _MISSING) for key in values}
     if values:
         _configure(values)
@@ -101,7 +101,7 @@ def configure(name: str | None = None, **overrides: Mapping[str, Any]) -> Config
     return handle
 
 
-_filled: dict[str, Any] = {}  # what the default profile has set, and may set anew
+_filled: dict[str, Any] = {}  # set by the default profile, which may set them again
 
 
 def _config() -> dict[str, Any]:

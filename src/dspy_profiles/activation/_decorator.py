@@ -1,4 +1,4 @@
-"""`@with_profile`: a profile for a function's own steps, whatever kind of function it is."""
+"""`@with_profile`: a profile for the steps of a function of any kind."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from dspy_profiles.activation._block import profile
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.profiles import Overrides
+from dspy_profiles.profiles import Overrides, ResolvedProfile
 
 __all__ = ["bind", "with_profile"]
 
@@ -24,7 +24,7 @@ Wrap = Callable[[], AbstractContextManager[Any]]
 def with_profile(name: F, /) -> F: ...
 @overload
 def with_profile(
-    name: str | None = None,
+    name: str | ResolvedProfile | None = None,
     *,
     cassette: str | os.PathLike[str] | None = None,
     cassettes: str | None = None,
@@ -35,18 +35,19 @@ def with_profile(
 ) -> Any:
     """Run a function under a profile, each time that it is called.
 
-    For functions, coroutines, generators and asynchronous ones, methods of every kind, and
-    `dspy.Module` classes. A generator keeps the profile to its own steps: whoever iterates over
-    it never sees it.
+    For functions, coroutines, (async) generators, methods, and `dspy.Module` classes. A generator
+    has the profile in its own steps only: code that iterates over it does not.
 
     >>> @with_profile("prod")  # doctest: +SKIP
     ... def answer(question: str) -> str: ...
     """
-    if name is not None and not isinstance(name, str):  # @with_profile, without parentheses
+    if name is not None and not isinstance(
+        name, str | ResolvedProfile
+    ):  # @with_profile, without parentheses
         return cast("Callable[[F], F]", with_profile()(name))
 
-    overrides = Overrides(overrides)  # an error's frames are printed by some: not with secrets
-    profile(name, **overrides)  # wrong overrides fail here, where they are written
+    overrides = Overrides(overrides)  # a printed frame must show no secret
+    profile(name, **overrides)  # refuses wrong overrides at this line of the program
 
     def block() -> profile:
         return profile(name, cassette=cassette, cassettes=cassettes, **overrides)
@@ -58,9 +59,9 @@ def with_profile(
 
 
 def bind(function: F) -> F:
-    """The function, made to run under today's profile wherever it runs.
+    """Return the function bound to the profile that is active now.
 
-    For threads and pools, which start without it:
+    For threads and pools, which start without one:
 
     >>> pool.submit(bind(answer), "Why?")  # doctest: +SKIP
     """
@@ -100,7 +101,7 @@ def _decorated(function: Any, block: Wrap) -> Any:
 
 
 def _called(function: Any) -> Any:
-    """What runs: of an object with `__call__`, that method."""
+    """Return the function that runs: of an object with `__call__`, that method."""
     while isinstance(function, functools.partial):
         function = function.func
     if inspect.isroutine(function) or isinstance(function, type):

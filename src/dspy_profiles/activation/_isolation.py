@@ -1,4 +1,4 @@
-"""DSPy's state as it was: settings, histories and cache, put back after a test."""
+"""DSPy's state before a test: settings, histories and cache, restored after it."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ _MUTABLE = (list, dict)  # changed in place, where others are replaced
 
 
 class Configuration:
-    """What is configured at one moment: settings with what is in them, overrides, the owner."""
+    """The configuration at one moment: settings with their contents, overrides, the owner."""
 
     def __init__(self) -> None:
         self.settings = SESSION.unpinned_settings()
-        self.settings.pop(STAGES, None)  # whoever stands them takes them away
+        self.settings.pop(STAGES, None)  # their owner removes them
         self.inside = {
             key: _Kept(value) for key, value in self.settings.items() if isinstance(value, _MUTABLE)
         }
@@ -29,7 +29,7 @@ class Configuration:
         self.owner = _dspy.owner()
 
     def restore(self, pins: tuple[Pin, ...]) -> None:
-        """Have this configured again, and of the pins only these in force."""
+        """Restore this configuration, and leave only these pins."""
         for kept in self.inside.values():
             kept.restore()
         now = SESSION.unpinned_settings()
@@ -41,7 +41,7 @@ class Configuration:
         _dspy.set_owner(self.owner)
 
     def take_over(self, before: "Configuration") -> None:
-        """Count what was configured since `before` as having been there."""
+        """Treat settings that were configured since `before` as part of this one."""
         now = Configuration()
         for key in {*now.settings, *before.settings}:
             if before.is_still(key, now.settings.get(key, _MISSING)):
@@ -60,7 +60,7 @@ class Configuration:
 
 
 class Isolation:
-    """Begins with an empty cache that is in memory alone; `end` puts all back that was before."""
+    """Start with an empty cache in memory; `end` restores the state before."""
 
     def __init__(self) -> None:
         self._pins: tuple[Pin, ...] | None = SESSION.pins
@@ -73,7 +73,7 @@ class Isolation:
         start_engines_afresh()
 
     def end(self, keep: Pin | None = None) -> None:
-        """Put everything back, but for this pin. A second time does nothing."""
+        """Restore everything, except for this pin. Safe to call twice."""
         if self._pins is None:
             return
         self._before.restore(self._pins if keep is None else (*self._pins, keep))
@@ -88,12 +88,12 @@ class Isolation:
         self._pins = None
 
     def keep(self, before: Configuration) -> None:
-        """Count what was configured since as having been there: a wider fixture has done it."""
+        """Treat settings that a wider fixture configured since `before` as part of the state."""
         self._before.take_over(before)
 
 
 class _Kept:
-    """A list or a table, and what was in it: it may be changed in place."""
+    """A list or a table with its contents at one moment: it may be changed in place."""
 
     __slots__ = ("_inside", "_object")
 
@@ -111,7 +111,7 @@ class _Kept:
             self._object.extend(self._inside)
 
     def is_as_it_was(self) -> bool:
-        # By identity: what is equal may be another object, and an array knows no equal.
+        # By identity: an equal object is another one, and arrays do not compare.
         return _identities(self._object) == _identities(self._inside)
 
 
@@ -122,7 +122,7 @@ def _identities(value: list[Any] | dict[str, Any]) -> object:
 
 
 def _histories(configured: Configuration) -> list[list[Any]]:
-    """DSPy's own history, and those of the LMs that outlive a test."""
+    """Return DSPy's own history, and those of LMs that outlive a test."""
     lms = (*kept_lms(), dspy.settings.lm, configured.settings.get("lm"))
     found = (_dspy.history(), *(getattr(lm, "history", None) for lm in lms))
     return list({id(each): each for each in found if isinstance(each, list)}.values())

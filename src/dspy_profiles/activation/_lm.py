@@ -1,4 +1,4 @@
-"""The LMs and embedders of profiles, for code that hands them around by itself."""
+"""LMs and embedders of profiles, for code that passes them on itself."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,21 +13,21 @@ __all__ = ["embedder", "lm"]
 
 
 def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> Any:
-    """The LM of a profile, or of a role in it; without a name, of the active profile.
+    """Return the LM of a profile or of one of its roles. Default: the active profile.
 
-    The same object for as long as its content, file and secrets are unchanged. Overrides are
+    It is the same object for as long as its content, file and secrets are unchanged. Overrides are
     arguments of `dspy.LM`.
 
     >>> lm("prod"), lm("prod", temperature=0), lm(role="teacher")  # doctest: +SKIP
     """
     if role is not None and not isinstance(role, str):
-        raise InvalidProfile(f"a role is named by a text, not by {role!r}")
+        raise InvalidProfile(f"role must be a string, not {role!r}")
     overrides = Overrides(overrides)
     sections = Overrides()
     mistaken = [name for name in overrides if name in SECTIONS and name != "provider"]
     if mistaken:
         raise InvalidProfile(
-            f"{mistaken[0]} is a section, and lm() takes arguments of dspy.LM",
+            f"lm() takes arguments of dspy.LM, not the section {mistaken[0]}",
             hint='write lm("prod", temperature=0)',
         )
     if overrides:
@@ -42,7 +42,7 @@ def lm(name: str | None = None, role: str | None = None, **overrides: Any) -> An
 
 
 def embedder(name: str | None = None, **overrides: Any) -> Any:
-    """The embedder of a profile; without a name, of the active one.
+    """Return the embedder of a profile. Default: the active profile.
 
     >>> embedder("prod")(["a text"])  # doctest: +SKIP
     """

@@ -1,33 +1,34 @@
-"""Overrides that are laid over DSPy's for as long as a block lasts."""
+"""Overlays of DSPy's settings, for as long as a block lasts."""
 
 from collections.abc import Iterable
 from contextvars import ContextVar, Token
+from types import TracebackType
 from typing import Any
 
-__all__ = ["Overlay", "added_up"]
+__all__ = ["CallbackOverlay", "Overlay", "combined"]
 
 
 class Overlay:
-    """A table of overrides in the place of the one before, and the way back."""
+    """A table of overrides in place of the one before, and the way back."""
 
-    __slots__ = ("_laid", "_previous", "_token", "_variable")
+    __slots__ = ("_previous", "_table", "_token", "_variable")
 
     def __init__(
-        self, variable: ContextVar[Any], previous: dict[str, Any], laid: dict[str, Any]
+        self, variable: ContextVar[Any], previous: dict[str, Any], table: dict[str, Any]
     ) -> None:
         self._variable = variable
         self._previous = previous
-        self._laid = laid
-        self._token: Token[Any] = variable.set(laid)
+        self._table = table
+        self._token: Token[Any] = variable.set(table)
 
     def is_here(self) -> bool:
-        """Whether this is the innermost block of the running thread or task."""
-        return self._variable.get() is self._laid
+        """Return whether this is the innermost overlay of the running thread or task."""
+        return self._variable.get() is self._table
 
-    def take_away(self) -> None:
-        """Put back what was there, whatever has happened in between."""
-        if self._variable.get() is not self._laid:
-            # Left elsewhere, or before a block inside of it: whoever comes back finds nothing.
+    def remove(self) -> None:
+        """Restore the table before, whatever has happened in between."""
+        if self._variable.get() is not self._table:
+            # Left elsewhere, or before an overlay inside of it: others may still use this table.
             self._disarm()
             return
         try:
@@ -37,11 +38,38 @@ class Overlay:
             self._disarm()
 
     def _disarm(self) -> None:
-        self._laid.clear()
-        self._laid.update(self._previous)
+        """Restore the values in place: other contexts may still hold this table."""
+        self._table.clear()
+        self._table.update(self._previous)
 
 
-def added_up(there: Iterable[Any], ours: Iterable[Any]) -> list[Any]:
-    """Callbacks add up, and none is called twice."""
-    there = list(there)
-    return there + [callback for callback in ours if callback not in there]
+class CallbackOverlay:
+    """One more callback for whatever DSPy context is active, for as long as a block lasts."""
+
+    def __init__(self, callback: Any) -> None:
+        self._callback = callback
+
+    def __enter__(self) -> None:
+        from dspy_profiles import _dspy  # imports DSPy
+
+        variable, config = _dspy.block_overrides(), _dspy.base_config()
+        if variable is None or config is None:
+            raise _dspy.unfit("keeps its settings where nothing can be recorded")
+        previous = variable.get()
+        before = previous.get("callbacks", config.get("callbacks", ()))
+        callbacks = [*before, self._callback]
+        self._overlay = Overlay(variable, previous, {**previous, "callbacks": callbacks})
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._overlay.remove()
+
+
+def combined(first: Iterable[Any], more: Iterable[Any]) -> list[Any]:
+    """Return both lists of callbacks as one, in which each of them stands once."""
+    callbacks = list(first)
+    return callbacks + [callback for callback in more if callback not in callbacks]

@@ -20,6 +20,7 @@ from dspy_profiles.profiles import (
     Scene,
     is_forced,
     is_offline,
+    overridden,
     references,
     refuse_missing,
     resolve_choice,
@@ -78,23 +79,32 @@ class Prepared:
 
 
 def prepare(
-    scene: Scene, choice: Choice, overrides: Mapping[str, Any], mode: Mode = "build"
+    scene: Scene,
+    choice: Choice | ResolvedProfile,
+    overrides: Mapping[str, Any],
+    mode: Mode = "build",
 ) -> Prepared:
     """Make a chosen profile ready. Nothing is kept: `ProfileCache` does that for blocks.
 
+    One that is resolved already, here or in another process, gets its secrets from this process.
     Raises an error of ours if a file, a value or a secret is wrong. Imports DSPy in mode "build"
     only.
     """
     load_env_files(scene.env_files)
-    profile = resolve_choice(scene, choice, overrides)
+    if isinstance(choice, ResolvedProfile):
+        profile = overridden(choice, overrides) if overrides else choice
+    else:
+        profile = resolve_choice(scene, choice, overrides)
     _refuse(profile, findings(profile, scene))
     if mode != "read":
         refuse_missing(profile, skip=_not_needed(profile))
-    watch = _watch(profile, scene)
+    names = () if isinstance(choice, ResolvedProfile) else (profile.name, *profile.parents)
+    watch = _watch(profile, scene, names)
     set_variables(profile)
     remember_secrets(scene.names)
     make_importable((scene.locations.cwd, scene.locations.root))
-    ready = Prepared(profile, choice.is_default, watch)
+    is_default = isinstance(choice, Choice) and choice.is_default
+    ready = Prepared(profile, is_default, watch)
     if mode == "build":
         ready.build()
     return ready
@@ -137,8 +147,11 @@ def _not_needed(profile: ResolvedProfile) -> Callable[[KeyPath], bool]:
     return skip
 
 
-def _watch(profile: ResolvedProfile, scene: Scene) -> Watch:
-    """Watch everything that, once changed, may make another profile of this one."""
+def _watch(profile: ResolvedProfile, scene: Scene, names: tuple[str, ...]) -> Watch:
+    """Watch everything that, once changed, may make another profile of this one.
+
+    `names` are the profiles that its values come from; none if it stays as it was resolved.
+    """
     texts = [text for _, text in references(profile)]
     return Watch(
         scene.locations,
@@ -149,7 +162,7 @@ def _watch(profile: ResolvedProfile, scene: Scene) -> Watch:
             *(setting.env for setting in SETTINGS),
             *(name for text in texts for name in variables_in(text)),
         ),
-        documents=scene.catalog.documents_behind((profile.name, *profile.parents)),
+        documents=scene.catalog.documents_behind(names) if names else (),
         others=(
             *scene.env_files,
             *scene.settings.files,

@@ -11,7 +11,7 @@ from typing import Any
 from dspy_profiles import _dspy, plugins
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.activation._cache import CACHE
-from dspy_profiles.activation._overlay import added_up
+from dspy_profiles.activation._overlay import combined
 from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.profiles import ResolvedProfile
 
@@ -246,7 +246,7 @@ class Session:
     def _in_force(self, key: str) -> Any:
         if key == "callbacks":
             ours, theirs = self._own_callbacks(), self._aside[key]
-            return added_up(theirs, ours) if ours else theirs
+            return combined(theirs, ours) if ours else theirs
         winners = (pin.values[key] for pin in reversed(self._pins) if key in pin.values)
         return next(winners, self._aside[key])
 

@@ -1,4 +1,4 @@
-"""The stages that calls pass: for the whole process, or laid over what is in force here."""
+"""Stages for calls: of the whole process, or of one block."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ __all__ = ["by_rank", "set_process_stages", "stages_for_block"]
 
 
 def set_process_stages(stages: Sequence[Stage]) -> Sequence[Stage]:
-    """From now on the calls of every thread pass these, but where others are laid over them.
+    """Set the stages for calls on every thread, except in blocks with stages of their own.
 
-    What stood before comes back.
+    Return the stages before.
     """
     install()
     config = _dspy.base_config()
     if config is None:
-        return ()  # a session could not be pinned either, and has said so
+        return ()  # no session could be pinned either, which was an error
     before: Sequence[Stage] = config.get(STAGES, ())
     if stages:
         dict.__setitem__(config, STAGES, by_rank(stages))
@@ -28,16 +28,16 @@ def set_process_stages(stages: Sequence[Stage]) -> Sequence[Stage]:
 
 
 def by_rank(stages: Iterable[Stage]) -> tuple[Stage, ...]:
-    """In the order in which they are asked."""
+    """Return stages in the order in which they run."""
     return tuple(sorted(stages, key=lambda stage: stage.rank))
 
 
 @contextmanager
 def stages_for_block(stages: Sequence[Stage], *, only_over_others: bool = False) -> Iterator[None]:
-    """Lay them over what stands here, and over what a dspy.context around us has copied.
+    """Run a block with these stages in place of those of the process.
 
-    They go where DSPy takes its settings: into the threads of `dspy.Parallel`, also when those
-    outlive this block. A context that is entered inside and left after it stays as it is.
+    They go where DSPy takes its settings: into the threads of `dspy.Parallel`, even if those
+    outlive the block. A `dspy.context` entered inside and left afterwards stays as it is.
     """
     install()
     variable = _dspy.block_overrides()

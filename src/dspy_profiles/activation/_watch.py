@@ -24,10 +24,10 @@ Stamps = tuple[tuple[Path, Stamp | None], ...]
 
 
 class Watch:
-    """The state of the world that one activation was made from.
+    """The state of environment and files that a profile was prepared from.
 
-    Environment, working directory and the files that have a say in it are compared every time;
-    files that may newly appear, `.env`, suite settings and files of secrets once a second.
+    Environment, working directory and the profiles files are compared every time; files that may
+    newly appear, `.env`, settings and files of secrets once a second.
     """
 
     __slots__ = (
@@ -65,9 +65,9 @@ class Watch:
         self._held = False
 
     def hold(self) -> None:
-        """Count the world as it is now as unchanged: what is wrong with it is known.
+        """Treat the state of now as unchanged: its error has been reported.
 
-        For a moment only: what has mended it may be something that nobody watches.
+        For a moment only: the fix may be in a file that is not watched.
         """
         self._values = tuple(map(_variable, self._keys))
         self._cwd = None if self._cwd is None else _cwd()
@@ -80,7 +80,7 @@ class Watch:
         self._next_look = time.monotonic() + (0 if is_young else LOOK_EVERY)
 
     def is_fresh(self) -> bool:
-        """Whether nothing has changed since."""
+        """Return whether nothing has changed since."""
         if tuple(map(_variable, self._keys)) != self._values:
             return False
         if self._cwd is not None and _cwd() != self._cwd:
@@ -117,7 +117,7 @@ class Watch:
 def _cwd() -> str:
     try:
         return os.getcwd()  # noqa: PTH109 - pathlib is slow
-    except OSError:  # somebody has removed it
+    except OSError:  # it was removed
         return ""
 
 
@@ -126,10 +126,10 @@ def _stamps(paths: Iterable[Path]) -> Stamps:
 
 
 def _raw_environment() -> tuple[Callable[[str], object], Callable[[object], object]]:
-    """How to look a variable up, and how to spell it for that.
+    """Return how to look a variable up, and how to spell it for that.
 
-    The bytes behind `os.environ` are looked up thirty times as fast as the variables themselves;
-    they are CPython's own business, so anything unexpected there means the ordinary way.
+    The bytes behind `os.environ` are looked up thirty times as fast as the variables themselves.
+    They are an internal of CPython: if they are not as expected, use the ordinary way.
     """
     data = getattr(os.environ, "_data", None)
     encode = getattr(os.environ, "encodekey", None)

@@ -1,13 +1,14 @@
 """Where DSPy's calls leave for their models, after its cache and inside of its retries."""
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import dspy
 
 from dspy_profiles import _dspy
 from dspy_profiles._locks import ProcessLock
+from dspy_profiles.calls import _drivers as drivers
 from dspy_profiles.calls._engine import AsyncEngineProxy, EngineProxy, within
 from dspy_profiles.calls._pipeline import StagedCall
 from dspy_profiles.calls._stage import REPLAYED, STAGES, Call, Stage
@@ -113,7 +114,7 @@ def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
             lm,
             provider=provider,
             rollout=call.legacy.get("rollout_id", call.kwargs.get("rollout_id")),
-            offline=_is_offline(engine, lm),
+            offline=_dspy.is_offline(lm, engine),
         )
         made = (AsyncEngineProxy if asynchronous else EngineProxy)(
             engine, ours, (*stages, _SHOWING)
@@ -130,10 +131,10 @@ def _finalizing(finalize: Callable[..., Any]) -> Callable[..., Any]:
         given = finalize(lm, call, result)  # first: what was paid for is in the history
         made = getattr(call, OURS, None)
         if made is not None:
-            if all(way.call.replayed for way in made.ways):
+            if all(attempt.call.replayed for attempt in made.attempts):
                 _show(lm)
                 _dspy.mark(result.outputs, replayed=True)
-            made.ways[-1].priced(result.cost)
+            made.attempts[-1].priced(result.cost)
         elif result.cache_hit:
             _show(lm)
             for stage in _standing():
@@ -154,13 +155,6 @@ def _delaying(delay: Callable[..., Any]) -> Callable[..., Any]:
     return delayed
 
 
-def _is_offline(engine: object, lm: object) -> bool:
-    """Whether it says of itself that it asks nobody, as `mock` does, or is DSPy's own dummy."""
-    inner = getattr(engine, "engine", engine)  # the asynchronous side of one
-    said = (getattr(each, "offline", False) for each in (lm, inner))
-    return any(each is True for each in said) or _dspy.is_dummy(engine)
-
-
 def _tap_embedder() -> None:
     module = _dspy.doors(EMBEDDING, "_compute_embeddings", "_acompute_embeddings")
     if module is None:
@@ -170,13 +164,13 @@ def _tap_embedder() -> None:
 
     @wraps(compute)
     def computed(model: Any, batch: Any, *more: Any, **arguments: Any) -> Any:
-        way = _embedding(model, batch, arguments)
-        return way.make(lambda: compute(model, batch, *more, **arguments))
+        staged = _embedding(model, batch, arguments)
+        return drivers.call(staged, partial(compute, model, batch, *more, **arguments))
 
     @wraps(acompute)
     async def acomputed(model: Any, batch: Any, *more: Any, **arguments: Any) -> Any:
-        way = _embedding(model, batch, arguments)
-        return await way.amake(lambda: acompute(model, batch, *more, **arguments))
+        staged = _embedding(model, batch, arguments)
+        return await drivers.acall(staged, partial(acompute, model, batch, *more, **arguments))
 
     functions.update(_compute_embeddings=computed, _acompute_embeddings=acomputed)
     for name, direct in (("_cached_compute", computed), ("_cached_acompute", acomputed)):
@@ -210,6 +204,6 @@ def _retrieving(ask: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(ask)
     def asked(url: str, query: str, k: int) -> Any:
         call = Call("retriever", url, request=query, legacy={"k": k})
-        return StagedCall(call, _standing()).make(lambda: ask(url, query, k))
+        return drivers.call(StagedCall(call, _standing()), partial(ask, url, query, k))
 
     return asked

@@ -12,7 +12,7 @@ import dspy
 from dspy_profiles import _dspy
 from dspy_profiles.calls._stage import Call
 
-__all__ = ["asend_on", "buffer_stream", "is_read", "reader", "replay_to_stream"]
+__all__ = ["areplay_to_stream", "buffer_stream", "is_read", "reader", "replay_to_stream"]
 
 
 def is_read() -> bool:
@@ -60,7 +60,7 @@ def replay_to_stream(chunks: Iterable[Any]) -> None:
         from_thread.run(dspy.settings.send_stream.send, chunk)
 
 
-async def asend_on(chunks: Iterable[Any]) -> None:
+async def areplay_to_stream(chunks: Iterable[Any]) -> None:
     """The same from an asynchronous one."""
     for chunk in chunks:
         _dspy.note_emitted()

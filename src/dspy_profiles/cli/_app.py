@@ -1,4 +1,4 @@
-"""The app itself: what holds for every command. A command's own room is imported when it runs."""
+"""The app: options and errors of every command. A command's module is imported when it runs."""
 
 import sys
 import traceback
@@ -12,14 +12,14 @@ from typer.core import TyperGroup
 
 import dspy_profiles
 from dspy_profiles.cli import _output
-from dspy_profiles.cli._typer import read_plainly, without_pydantic
+from dspy_profiles.cli._typer_without_pydantic import read_without_pydantic, without_pydantic
 from dspy_profiles.errors import ProfileError, did_you_mean
 
 __all__ = ["COMMANDS", "app"]
 
 INTERRUPTED = 130
 
-# In the order of `--help`; each room adds its commands by `add_to`.
+# In the order of `--help`. Each module adds its commands by `add_to`.
 COMMANDS = {
     "init": "profiles.init",
     "list": "profiles.show",
@@ -34,8 +34,8 @@ COMMANDS = {
     "delete": "profiles.change",
     "use": "profiles.change",
     "edit": "profiles.edit",
-    "import": "profiles.move",
-    "export": "profiles.move",
+    "import": "profiles.transfer",
+    "export": "profiles.transfer",
     "secrets": "secrets",
     "schema": "schema",
     "config": "config",
@@ -50,46 +50,46 @@ COMMANDS = {
 
 
 class Commands(TyperGroup):
-    """Ends every command as the contract says: one red line and a code, never a traceback."""
+    """Group of all commands. An error ends each with one red line and a code, no traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         plugins = import_module("dspy_profiles.cli._plugins")
-        theirs = plugins.usable(tell=not ctx.resilient_parsing)
-        return [*COMMANDS, *(name for name in theirs if name not in COMMANDS)]
+        names = plugins.usable(with_warnings=not ctx.resilient_parsing)
+        return [*COMMANDS, *(name for name in names if name not in COMMANDS)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as Typer calls it
         if cmd_name not in COMMANDS:
             return import_module("dspy_profiles.cli._plugins").command(cmd_name)
-        room = typer.Typer(rich_markup_mode=None, add_completion=False)
-        import_module(f"dspy_profiles.cli.{COMMANDS[cmd_name]}").add_to(room)
-        room.callback()(lambda: None)  # without one, Typer makes a single command the app itself
-        return without_pydantic(typer.main.get_group(room).commands[cmd_name])
+        module_app = typer.Typer(rich_markup_mode=None, add_completion=False)
+        import_module(f"dspy_profiles.cli.{COMMANDS[cmd_name]}").add_to(module_app)
+        module_app.callback()(lambda: None)  # else Typer makes a single command the app itself
+        return without_pydantic(typer.main.get_group(module_app).commands[cmd_name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not self.get_command(ctx, name):
             near = did_you_mean(name, self.list_commands(ctx)) or "see dspy-profiles --help"
-            ctx.fail(f'there is no command "{name}"; {near}')
+            ctx.fail(f'unknown command "{name}"; {near}')
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # Options for every command may stand behind it, where one thinks of them.
-        read_plainly(self.get_params(ctx))
-        ours, others = _split(args)
-        ctx.obj = {"debug": "--debug" in ours}
-        _output.use_color(wanted="--no-color" not in ours)
-        ours = [word for word in ours if word not in ("--debug", "--no-color")]
-        with _ending(ctx):  # as `--help` and `--version` do here
-            return super().parse_args(ctx, [*ours, *others])
+        # Options of every command may also follow the command.
+        read_without_pydantic(self.get_params(ctx))
+        own, others = _split(args)
+        ctx.obj = {"debug": "--debug" in own}
+        _output.use_color(wanted="--no-color" not in own)
+        own = [word for word in own if word not in ("--debug", "--no-color")]
+        with _errors_end(ctx):  # `--help` and `--version` end here
+            return super().parse_args(ctx, [*own, *others])
 
     def invoke(self, ctx: Any) -> Any:
-        with _ending(ctx):
+        with _errors_end(ctx):
             return super().invoke(ctx)
 
 
 @contextmanager
-def _ending(ctx: Any) -> Iterator[None]:
-    """What went wrong in here is told, and ends the command with its code."""
+def _errors_end(ctx: Any) -> Iterator[None]:
+    """Print an error of the block, and end the command with its exit code."""
     try:
         try:
             yield
@@ -110,7 +110,7 @@ def _ending(ctx: Any) -> Iterator[None]:
 
 
 def _split(args: list[str]) -> tuple[list[str], list[str]]:
-    """What is ours, and what a child of `run` gets untouched."""
+    """Split the arguments into those that we read and those that `run` passes on."""
     command = next((word for word in args if not word.startswith("-")), None)
     end = "run" if command == "run" else "--"
     at = args.index(end) if end in args else len(args)
@@ -138,14 +138,14 @@ def main(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print tracebacks of errors.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colors.")] = False,
 ) -> None:
-    """Named configuration profiles for DSPy: in tests, notebooks and the terminal."""
+    """Run DSPy programs, tests and notebooks under named configuration profiles."""
 
 
-if sys.platform == "win32":  # a pipe's encoding there may know neither … nor ✓
+if sys.platform == "win32":  # the encoding of a pipe may lack … and ✓
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and what completes them."""
+"""Arguments and options that several commands share, and their completion."""
 
 import io
 import sys
@@ -31,34 +31,37 @@ __all__ = [
 
 
 def can_ask() -> bool:
-    """Whether a person sits there: what may send a secret is for nobody else to say."""
-    return sys.stdin is not None and sys.stdin.isatty()  # a closed input is no stream at all
+    """Return whether standard input is a terminal: only a person may allow to send a secret."""
+    return sys.stdin is not None and sys.stdin.isatty()  # None if it is closed
 
 
 def need_a_person(instead: str) -> None:
-    """Refuse where nobody answers, not even a pipe; `instead` says what goes without."""
+    """Raise a usage error if neither a terminal nor a pipe can answer a prompt.
+
+    `instead` names the option that needs no answer.
+    """
     if not (can_ask() or _has_answers()):
-        raise typer.BadParameter(f"nobody can be asked here; {instead}")
+        raise typer.BadParameter(f"cannot prompt without a terminal; {instead}")
 
 
 def _has_answers() -> bool:
-    """Whether there is something to read; an open pipe is waited for until it says so."""
+    """Return whether standard input has data; waits for an open pipe."""
     stream = getattr(sys.stdin, "buffer", None)
     try:
         if isinstance(stream, io.BufferedReader):
             return bool(stream.peek(1))
-        if isinstance(stream, io.BytesIO):  # a test runner's
+        if isinstance(stream, io.BytesIO):  # of a test runner
             return stream.tell() < len(stream.getbuffer())
     except (OSError, ValueError):  # closed, or nothing to read from
         pass
     return False
 
 
-# What completes a word offers all that fit its place: Typer leaves out those that begin otherwise.
+# Completions return every word that fits the position: Typer filters by the typed start.
 
 
 def profile_names() -> list[str]:
-    """The profiles that there are; none, rather than an error, where a file is broken."""
+    """Return all profiles; none if a file is invalid."""
     try:
         return Scene.now().catalog.names()
     except ProfileError:
@@ -66,24 +69,24 @@ def profile_names() -> list[str]:
 
 
 def keys_of(ctx: typer.Context) -> list[str]:
-    """The keys that the profile on the command line has."""
+    """Return the keys of the profile on the command line."""
     return _keys(ctx.params.get("name"))
 
 
 def words_of_set(ctx: typer.Context) -> list[str]:
-    """A profile first, then its keys and all that DSPy knows."""
+    """Return profiles for the first word, then keys of the profile and of DSPy."""
     profile, before = _profile_and_words(ctx)
     if profile is None:
         return profile_names()
     if before and "=" not in before[-1] and len(before) % 2:
-        return []  # a value is due
+        return []  # the next word is a value
     from dspy_profiles.schema import every_key
 
     return sorted({*_keys(profile), *every_key()})
 
 
 def words_of_unset(ctx: typer.Context) -> list[str]:
-    """A profile first, then its keys."""
+    """Return profiles for the first word, then keys of the profile."""
     profile, before = _profile_and_words(ctx)
     if profile is None:
         return profile_names()
@@ -91,10 +94,10 @@ def words_of_unset(ctx: typer.Context) -> list[str]:
 
 
 def _profile_and_words(ctx: typer.Context) -> tuple[str | None, list[str]]:
-    named: str | None = ctx.params.get("profile")
+    profile: str | None = ctx.params.get("profile")
     words = [str(word) for word in ctx.params.get("words") or ()]
-    if named is not None:
-        return named, words
+    if profile is not None:
+        return profile, words
     return (words[0], words[1:]) if words else (None, [])
 
 
@@ -103,24 +106,24 @@ def _keys(profile: Any) -> list[str]:
     from dspy_profiles.profiles import leaves
 
     try:
-        found = resolve_choice(Scene.now(), Choice(str(profile), ""), allow_plaintext=True)
+        resolved = resolve_choice(Scene.now(), Choice(str(profile), ""), allow_plaintext=True)
     except ProfileError:
         return []
-    return [join_key(key) for key, _ in leaves(found.values)]
+    return [join_key(key) for key, _ in leaves(resolved.values)]
 
 
-Name = Annotated[str, typer.Argument(help="A profile.", autocompletion=profile_names)]
+Name = Annotated[str, typer.Argument(help="Profile name.", autocompletion=profile_names)]
 Profile = Annotated[
-    str | None, typer.Option("--profile", "-p", help="A profile.", autocompletion=profile_names)
+    str | None, typer.Option("--profile", "-p", help="Profile name.", autocompletion=profile_names)
 ]
 File = Annotated[
     Path | None,
-    typer.Option("--file", help="One profiles file, in place of the user's and the project's."),
+    typer.Option("--file", help="Use only this profiles file."),
 ]
-ToProject = Annotated[bool, typer.Option("--project", help="Write to the project's file.")]
-ToUser = Annotated[bool, typer.Option("--user", help="Write to the user's file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to a file.")]
-Overwrite = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite what is there.")]
-Force = Annotated[bool, typer.Option("--force", help="Write it in spite of faults.")]
+ToProject = Annotated[bool, typer.Option("--project", help="Use the project's file.")]
+ToUser = Annotated[bool, typer.Option("--user", help="Use your user file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to this file.")]
+Overwrite = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")]
+Force = Annotated[bool, typer.Option("--force", help="Write even if it is invalid.")]

@@ -1,4 +1,4 @@
-"""What commands print: results to stdout, everything else to stderr, no secret anywhere."""
+"""Print results to stdout and everything else to stderr, never a secret."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles.display import show_place
+from dspy_profiles.display import as_text, show_place
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
@@ -42,16 +42,16 @@ __all__ = [
 ]
 
 JSON_VERSION = 1
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ACCENT = "cyan"
 MUTED = "bright_black"
-NARROW_GAP = 2  # where columns would not fit otherwise
+NARROW_GAP = 2  # if columns do not fit with their usual gap
 
 _plain = False
 
 
 def use_color(*, wanted: bool) -> None:
-    """Whether colours and bold may be used at all; `NO_COLOR` and pipes say no by themselves."""
+    """Allow colors and bold, or forbid them. `NO_COLOR` and pipes turn them off in any case."""
     global _plain  # noqa: PLW0603 - one command line per process
     _plain = not wanted
     _stream.cache_clear()  # the next command of a process may have other streams
@@ -59,27 +59,27 @@ def use_color(*, wanted: bool) -> None:
 
 
 def out(*lines: object) -> None:
-    """A result."""
+    """Print a result."""
     console = console_for(to_stderr=False)
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
             if isinstance(part, str | Text):
-                console.print(_visible(part), soft_wrap=True)
+                console.print(as_text(part), soft_wrap=True)
                 continue
             with console.capture() as rendered:
                 console.print(part)
-            # A table fills its last column with blanks, which nobody wants in a pipe.
+            # A table pads its last column with blanks, which pipes do not need.
             for text in rendered.get().splitlines():
                 console.file.write(text.rstrip() + "\n")
 
 
 def out_raw(text: str) -> None:
-    """A result to the letter, but for secrets."""
+    """Print a result unchanged, except for secrets."""
     _Redacting(_stream(to_stderr=False)).write(text)
 
 
 def out_value(text: str) -> None:
-    """One value: a terminal gets no control characters, a program gets it to the letter."""
+    """Print one value: unchanged to a program, without control characters to a terminal."""
     if _stream(to_stderr=False).isatty():
         out(Text(text))
     else:
@@ -87,63 +87,63 @@ def out_value(text: str) -> None:
 
 
 def note(*lines: object) -> None:
-    """A word beside the result: hints, warnings, progress."""
+    """Print hints, warnings and progress."""
     console = console_for(to_stderr=True)
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
-            shown_part = _visible(part) if isinstance(part, str | Text) else part
+            shown_part = as_text(part) if isinstance(part, str | Text) else part
             console.print(shown_part, soft_wrap=True)
 
 
 def emit(**payload: Any) -> None:
-    """A result for programs: one JSON object with the version of its shape."""
-    # Where the output is no UTF-8, JSON has escapes.
+    """Print a result as one JSON object with the version of its shape."""
+    # JSON uses escapes if the output is not UTF-8.
     escaped = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
     text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=escaped)
     out_raw(f"{text}\n")
 
 
 def finish() -> None:
-    """Write what still waits, while it can be told if there is no room for it."""
+    """Flush the output while an error can still be reported."""
     stream = _stream(to_stderr=False)
     try:
         stream.flush()
     except OSError as error:
-        _let_go(stream, error)
+        _give_up(stream, error)
 
 
 def lost(error: OSError) -> None:
-    """Tell of what Typer could not print itself, as a page of help; any other error is not ours."""
-    if error.filename is None and error.errno in NO_ROOM:
-        _let_go(_stream(to_stderr=False), error)
+    """Report an error in what Typer prints itself, such as help. Ignore other errors."""
+    if error.filename is None and error.errno in DISK_ERRORS:
+        _give_up(_stream(to_stderr=False), error)
 
 
 def fail(error: ProfileError) -> None:
-    """An error for people: what, where, what to do."""
+    """Print an error: message, place, hint."""
     first, *rest = redact(error.message).splitlines()
     note(Text.assemble(("error: ", "bold red"), first), *(Text(line) for line in rest))
     if error.where is not None:
         note(Text(f"  at {show_place(error.where)}", style=MUTED))
     if error.hint is not None:
-        note(Text(f"  {redact(error.hint)}"))
+        note(Text(f"  hint: {redact(error.hint)}"))
 
 
 def warn(message: str, hint: str | None = None) -> None:
-    """Something that stops nothing."""
+    """Print a warning."""
     note(Text.assemble(("warning: ", "bold yellow"), redact(message)))
     if hint is not None:
-        note(Text(f"  {redact(hint)}"))
+        note(Text(f"  hint: {redact(hint)}"))
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Rows of cells that stand below each other."""
+    """Rows of cells, to be printed as aligned columns."""
 
     rows: list[list[Text]]
     gap: int
 
     def lines(self, width: int) -> "Iterable[Text | Table]":
-        """Each row on a line where all fit; else as a table that folds its cells."""
+        """Yield each row as a line if all fit; else one table that folds its cells."""
         widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
         gaps = len(widths) - 1
         gap = min(self.gap, max(NARROW_GAP, (width - sum(widths)) // max(gaps, 1)))
@@ -176,29 +176,14 @@ class Columns:
 def columns(
     rows: Iterable[Sequence[str | Text]], header: Sequence[str] = (), *, gap: int = 3
 ) -> Columns:
-    """Aligned columns without lines."""
+    """Return rows and a header as columns without borders."""
     titled = [[Text(title, style=MUTED) for title in header], *rows] if header else list(rows)
     most = max(map(len, titled), default=0)
-    return Columns([[_visible(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
-
-
-def _visible(line: str | Text) -> Text:
-    """A line in which nothing steers the terminal: what a file says is only to be read."""
-    text = line.copy() if isinstance(line, Text) else Text(line)
-    text.plain = text.plain.translate(_STEERING)
-    return text
-
-
-# Escapes, and the signs that turn the direction of reading around.
-_STEERING = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
-    0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
-}
+    return Columns([[as_text(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
 
 
 def as_json(value: Any) -> Any:
-    """A value as JSON takes it, secrets masked."""
+    """Return a value for JSON, with secrets masked."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):
@@ -211,7 +196,7 @@ def as_json(value: Any) -> Any:
 
 
 class _Redacting:
-    """A stream that lets no secret through that was resolved in this process."""
+    """A stream that masks every secret that this process has resolved."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -224,28 +209,28 @@ class _Redacting:
             known = self._stream.encoding
             return self._stream.write(text.encode(known, "replace").decode(known))
         except OSError as error:
-            _let_go(self._stream, error)
+            _give_up(self._stream, error)
             return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def _let_go(stream: TextIO, error: OSError) -> None:
-    """Write no more to what takes no more; a result that is lost is told."""
+def _give_up(stream: TextIO, error: OSError) -> None:
+    """Stop writing to a stream that fails. Raise WriteFailed if a result is lost."""
     if error.errno == errno.EPIPE:
-        raise error  # the reader has what it wanted
-    with suppress(OSError, ValueError):  # at its end Python would try it once more
+        raise error  # the reader has closed the pipe on purpose
+    with suppress(OSError, ValueError):  # Python would write again when it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if stream is not sys.stderr:
-        message = f"the output could not be written: {error.strerror or error}"
-        raise WriteFailed(message, "make room where it goes to") from error
+        message = f"output not written: {error.strerror or error}"
+        raise WriteFailed(message, "check the disk space of its destination") from error
 
 
 @cache
 def _stream(*, to_stderr: bool) -> TextIO:
     stream: TextIO | None = sys.stderr if to_stderr else sys.stdout
-    # Python has none where it was closed: then what is said goes nowhere.
+    # Python has None for a closed stream: discard the output.
     return stream if stream is not None else Path(os.devnull).open("w", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Commands that plugins bring, by the hook `dspy_profiles_commands`. Ours cannot be replaced."""
+"""Commands of plugins, by the hook `dspy_profiles_commands`. They cannot replace ours."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,40 +14,40 @@ __all__ = ["command", "usable"]
 
 
 def command(name: str) -> Any:
-    """The command of that name; None where no plugin has one."""
-    found = plugins.commands().get(name)
-    if found is None:
+    """Return a plugin's command; None if no plugin has it."""
+    registered = plugins.commands().get(name)
+    if registered is None:
         return None
-    app = import_path(found) if isinstance(found, str) else found
+    app = import_path(registered) if isinstance(registered, str) else registered
     if not isinstance(app, typer.Typer):
         if not callable(app):
             raise ProviderError(
-                f'the command "{name}" of a plugin is a {type(app).__name__}',
-                hint="a typer.Typer, a function, or an import path to one is needed",
+                f'plugin command "{name}" is not a command: {type(app).__name__}',
+                hint="register a typer.Typer, a function, or an import path to one",
             )
         function, app = app, typer.Typer(rich_markup_mode=None, add_completion=False)
         app.command()(function)
-    made = typer.main.get_command(app)
-    made.name = name
-    return made
+    built = typer.main.get_command(app)
+    built.name = name
+    return built
 
 
-def usable(*, tell: bool) -> Iterator[str]:
-    """The names of those that can be used; a broken one is told, and keeps no other back."""
+def usable(*, with_warnings: bool) -> Iterator[str]:
+    """Yield the commands that can be used. One that cannot is warned about and left out."""
     try:
         names = sorted(plugins.commands())
     except ProfileError as error:
         names = []
-        _tell(error, wanted=tell)
+        _warn(error, wanted=with_warnings)
     for name in names:
         try:
             command(name)
         except ProfileError as error:
-            _tell(error, wanted=tell)
+            _warn(error, wanted=with_warnings)
         else:
             yield name
 
 
-def _tell(error: ProfileError, *, wanted: bool) -> None:
+def _warn(error: ProfileError, *, wanted: bool) -> None:
     if wanted:
         warn(error.message, error.hint)

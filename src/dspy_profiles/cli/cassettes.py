@@ -1,4 +1,4 @@
-"""`cassettes list`, `check`, `prune`: the files that tests are replayed from."""
+"""`cassettes list`, `check`, `prune`: files of recorded model responses."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from rich.text import Text
 from dspy_profiles.cli._options import AsJson, Yes, need_a_person
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out
 from dspy_profiles.display import counted, on_path, show_place
-from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileNotFound
+from dspy_profiles.errors import InvalidFile, ProfileNotFound
 from dspy_profiles.profiles import Scene
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ __all__ = ["add_to"]
 
 Folder = Annotated[
     Path | None,
-    typer.Argument(metavar="PATH", help="A cassette, or a folder of them; else the project's."),
+    typer.Argument(metavar="PATH", help="A cassette or a folder. Default: the project's."),
 ]
 SIZES = ("B", "KB", "MB", "GB")
 AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this group of commands into an app."""
+    """Add this group of commands to an app."""
     group = typer.Typer(
         name="cassettes",
-        help="List, check and prune what tests are replayed from.",
+        help="List, check and prune cassettes (recorded model responses).",
         no_args_is_help=True,
     )
     group.command("list", epilog="Example: dspy-profiles cassettes list")(list_cassettes)
@@ -41,15 +41,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_cassettes(path: Folder = None, *, json: AsJson = False) -> None:
-    """List cassettes with what is on them, their size, age and models."""
+    """List cassettes with their requests, size, age and models."""
     from dspy_profiles.calls.cassettes import describe
 
-    found, faults = [], []
+    cassettes, errors = [], []
     for file in _files(path):
         try:
-            found.append(describe(file))
-        except InvalidFile as fault:
-            faults.append(fault)
+            cassettes.append(describe(file))
+        except InvalidFile as error:
+            errors.append(error)
     if json:
         emit(
             cassettes=[
@@ -64,9 +64,9 @@ def list_cassettes(path: Folder = None, *, json: AsJson = False) -> None:
                     "responses": one.responses,
                     "models": list(one.models),
                 }
-                for one in found
+                for one in cassettes
             ],
-            errors=_as_json(faults),
+            errors=_as_json(errors),
         )
     else:
         rows = [
@@ -77,24 +77,24 @@ def list_cassettes(path: Folder = None, *, json: AsJson = False) -> None:
                 _age(one.modified),
                 Text(", ".join(one.models), style=MUTED),
             )
-            for one in found
+            for one in cassettes
         ]
         if rows:
             out(columns(rows, ("CASSETTE", "REQUESTS", "SIZE", "AGE", "MODELS")))
-        elif not faults:
-            note(Text("there are no cassettes yet", style=MUTED))
-        _tell(faults)
-    if faults:
+        elif not errors:
+            note(Text("no cassettes yet", style=MUTED))
+        _note_errors(errors)
+    if errors:
         raise typer.Exit(4)
 
 
 def check(path: Folder = None, *, json: AsJson = False) -> None:
-    """Look for what looks like a key; ends with 1 where something does."""
+    """Check cassettes for keys; exits with 1 if there are any."""
     files = list(_files(path))
-    found, faults = _scanned(files)
+    findings, errors = _scan(files)
     if json:
         emit(
-            ok=not found and not faults,
+            ok=not findings and not errors,
             findings=[
                 {
                     "path": str(one.where.file),
@@ -102,42 +102,42 @@ def check(path: Folder = None, *, json: AsJson = False) -> None:
                     "what": one.what,
                     "excerpt": one.excerpt,
                 }
-                for one in found
+                for one in findings
             ],
-            errors=_as_json(faults),
+            errors=_as_json(errors),
         )
-    elif found:
-        rows = [(show_place(one.where), Text(one.what, style="red"), one.excerpt) for one in found]
+    elif findings:
+        rows = [
+            (show_place(one.where), Text(one.what, style="red"), one.excerpt) for one in findings
+        ]
         out(columns(rows))
-        note("record these again with the secret in .env and a reference in the profile")
-    elif not faults or len(faults) < len(files):
-        sound = len(files) - len(faults)
-        them = "it" if sound == 1 else "them"
-        out(f"{counted(sound, 'cassette')}, and nothing in {them} looks like a key")
+        note("  hint: move the secret to .env, refer to it in the profile, and record these again")
+    elif not errors or len(errors) < len(files):
+        out(f"no keys in {counted(len(files) - len(errors), 'cassette')}")
     if not json:
-        _tell(faults)
-    if found or faults:
-        raise typer.Exit(1 if found else 4)
+        _note_errors(errors)
+    if findings or errors:
+        raise typer.Exit(1 if findings else 4)
 
 
-def _scanned(files: Sequence[Path]) -> tuple[list["Finding"], list[InvalidFile]]:
-    """What looks like a key, in broken files as well, and which files are broken."""
+def _scan(files: Sequence[Path]) -> tuple[list["Finding"], list[InvalidFile]]:
+    """Return what looks like a key, in invalid files as well, and an error per invalid file."""
     from dspy_profiles.calls.cassettes import describe, scan
 
     names = Scene.now().names
-    found: list[Finding] = []
-    faults: list[InvalidFile] = []
+    findings: list[Finding] = []
+    errors: list[InvalidFile] = []
     for file in files:
         try:
-            found += scan(file, names)
+            findings += scan(file, names)
             describe(file)
-        except InvalidFile as fault:
-            faults.append(fault)
-    return found, faults
+        except InvalidFile as error:
+            errors.append(error)
+    return findings, errors
 
 
 def prune(path: Folder = None, *, yes: Yes = False) -> None:
-    """Remove what the last full run of the tests has not used."""
+    """Remove what the last full test run did not use."""
     from dspy_profiles.calls.cassettes import prune as prune_one
     from dspy_profiles.calls.cassettes import read_last_run
 
@@ -145,25 +145,25 @@ def prune(path: Folder = None, *, yes: Yes = False) -> None:
     last = read_last_run(root)
     if last is None:
         raise ProfileNotFound(
-            "no full run of the tests is known here",
-            hint="run all tests once with their cassettes: pytest --dspy-cassettes none",
+            "no full test run found",
+            hint="run all tests once: pytest --dspy-cassettes none",
         )
     wanted = {file.resolve() for file in _files(path)}
     files = [Path(name) for name in last.files if Path(name).resolve() in wanted]
     requests = {n: r for n, r in last.requests.items() if Path(n).resolve() in wanted}
-    rows = [(on_path(file), Text("no test opens it", style=MUTED)) for file in files]
+    rows = [(on_path(file), Text("not used by any test", style=MUTED)) for file in files]
     rows += [
-        (on_path(Path(name)), Text(f"requests that no test makes: {len(each.keys)}", style=MUTED))
+        (on_path(Path(name)), Text(f"requests not used by any test: {len(each.keys)}", style=MUTED))
         for name, each in requests.items()
     ]
     if not rows:
-        out("the last full run has used everything")
+        out("nothing to remove: the last full test run used everything")
         return
     out(columns(rows))
     if not yes:
         need_a_person("--yes removes without asking")
         if not typer.confirm("Remove these?", err=True):
-            note("they stay")
+            note("nothing was removed")
             raise typer.Exit(1)
     for file in files:
         file.unlink(missing_ok=True)
@@ -174,20 +174,20 @@ def prune(path: Folder = None, *, yes: Yes = False) -> None:
 
 
 def _files(path: Path | None) -> Iterator[Path]:
-    """The cassettes there; an error where a path that was named is not there."""
+    """Yield the cassettes at a path. Raise ProfileNotFound if a given path has none."""
     start = path if path is not None else _own_folder()
     if start.is_file():
         yield start
     elif start.is_dir():
         yield from sorted(start.rglob("*.jsonl"))
     elif path is not None:
-        raise ProfileNotFound(f"{path} is neither a cassette nor a folder")
+        raise ProfileNotFound(f"cassette or folder {path} not found")
 
 
 def _own_folder() -> Path:
     scene = Scene.now()
-    given = scene.settings.path("cassette-dir")
-    return given if given is not None else scene.locations.root / "cassettes"
+    folder = scene.settings.path("cassette-dir")
+    return folder if folder is not None else scene.locations.root / "cassettes"
 
 
 def _size(size: float) -> str:
@@ -203,12 +203,12 @@ def _age(modified: float) -> str:
     return next((f"{seconds // each:.0f} {unit}" for each, unit in AGES if seconds >= each), "now")
 
 
-def _as_json(faults: Sequence[InvalidFile]) -> list[dict[str, Any]]:
+def _as_json(errors: Sequence[InvalidFile]) -> list[dict[str, Any]]:
     return [
-        {"message": each.message, "hint": each.hint, "where": str(each.where)} for each in faults
+        {"message": each.message, "hint": each.hint, "where": str(each.where)} for each in errors
     ]
 
 
-def _tell(faults: Sequence[InvalidProfile | InvalidFile]) -> None:
-    for fault in faults:
-        note(Text(" ".join(str(fault).split()), style="red"))
+def _note_errors(errors: Sequence[InvalidFile]) -> None:
+    for error in errors:
+        note(Text(" ".join(str(error).split()), style="red"))

@@ -1,4 +1,4 @@
-"""`config list`, `config get`, `config set`: the suite's own settings, and who gave each."""
+"""`config list`, `config get`, `config set`: dspy-profiles settings, and their origins."""
 
 import json as json_text
 import os
@@ -30,9 +30,9 @@ __all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this group of commands into an app."""
+    """Add this group of commands to an app."""
     group = typer.Typer(
-        name="config", help="Show and change the suite's own settings.", no_args_is_help=True
+        name="config", help="Show and change dspy-profiles settings.", no_args_is_help=True
     )
     group.command("list", epilog="Example: dspy-profiles config list")(list_settings)
     group.command(epilog="Example: dspy-profiles config get env-file")(get)
@@ -41,16 +41,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 SettingName = Annotated[
-    str, typer.Argument(help="A setting.", autocompletion=lambda: list(BY_NAME))
+    str, typer.Argument(help="Name of a setting.", autocompletion=lambda: list(BY_NAME))
 ]
 
 
 def list_settings(*, json: AsJson = False) -> None:
-    """List every setting, its value, and who gave it."""
+    """List all settings with their values and origins."""
     where = locate()
-    given = _values(where)
+    values = _values(where)
     if json:
-        emit(settings=[_as_json(BY_NAME[name], value) for name, value in given.items()])
+        emit(settings=[_as_json(BY_NAME[name], value) for name, value in values.items()])
         return
     rows = [
         (
@@ -59,13 +59,13 @@ def list_settings(*, json: AsJson = False) -> None:
             Text(_origin(value), style=MUTED),
             Text(BY_NAME[name].help, style=MUTED),
         )
-        for name, value in given.items()
+        for name, value in values.items()
     ]
     out(columns(rows, ("SETTING", "VALUE", "FROM", "")))
 
 
 def get(name: SettingName, *, json: AsJson = False) -> None:
-    """Print the value of one setting; of a list, each item on a line."""
+    """Print one setting; a list has one item per line."""
     setting = _known(name)
     value = _values(locate())[setting.name]
     if json:
@@ -81,80 +81,89 @@ def get(name: SettingName, *, json: AsJson = False) -> None:
 
 def set_(
     name: SettingName,
-    values: Annotated[list[str], typer.Argument(metavar="VALUE…", help="One, or several.")],
+    values: Annotated[
+        list[str], typer.Argument(metavar="VALUE…", help="A value, or several for a list.")
+    ],
     *,
-    user: Annotated[bool, typer.Option("--user", help="For this user everywhere.")] = False,
-    project: Annotated[bool, typer.Option("--project", help="For this project.")] = False,
+    user: Annotated[
+        bool, typer.Option("--user", help="Set it for you, not for the project.")
+    ] = False,
+    project: Annotated[bool, typer.Option("--project", help="Set it for the project.")] = False,
 ) -> None:
-    """Set one setting, of the project or, where there is none, of the user."""
+    """Set a setting, for the project or for you.
+
+    It is written to the nearest pyproject.toml, else to your config.toml.
+    """
     setting = _known(name)
     value = _value(setting, values)
     if user and project:
-        raise typer.BadParameter("choose one of --user and --project")
+        raise typer.BadParameter("--user and --project exclude each other")
     where = locate()
     path, key = settings_home(setting.name, where, user=user)
     if project and path == where.user_config:
         raise InvalidProfile(
-            "this project has no pyproject.toml to hold its settings",
-            hint="make one, or set it for yourself: --user",
+            "pyproject.toml not found in this project",
+            hint="create one, or pass --user to set it for you",
         )
     if setting.name == "default":
         Scene.now().catalog.get(str(value), "from the command line")
     with editing(path) as edit:
         edit.set(key, value)
     out(Text.assemble(setting.name, " = ", (_shown(value), ACCENT), "   ", (on_path(path), MUTED)))
-    in_force = _values(locate())[setting.name]
-    if not in_force.origin.startswith(str(path)):
-        note(Text(f"here {_shown(in_force.value)} counts all the same: {_origin(in_force)}"))
+    effective = _values(locate())[setting.name]
+    if not effective.origin.startswith(str(path)):
+        note(Text(f"{_origin(effective)} overrides it with {_shown(effective.value)}"))
 
 
 def _known(name: str) -> Setting:
-    found = BY_NAME.get(name) or BY_NAME.get(name.replace("_", "-"))
-    if found is None:
-        near = did_you_mean(name, BY_NAME) or f"settings are {', '.join(BY_NAME)}"
-        raise ProfileNotFound(f'there is no setting "{name}"', near)
-    return found
+    setting = BY_NAME.get(name) or BY_NAME.get(name.replace("_", "-"))
+    if setting is None:
+        near = did_you_mean(name, BY_NAME) or f"settings: {', '.join(BY_NAME)}"
+        raise ProfileNotFound(f'unknown setting "{name}"', near)
+    return setting
 
 
 def _value(setting: Setting, words: list[str]) -> str | list[str]:
     if not setting.many:
-        if len(words) > 1 or not words[0].strip():
-            raise InvalidProfile(f"{setting.name} takes one value")
+        if not words[0].strip():
+            raise InvalidProfile(f"{setting.name} must not be empty")
+        if len(words) > 1:
+            raise InvalidProfile(f"{setting.name} takes one value, not {len(words)}")
         setting_from_text(setting, words[0], "the command line")
         if setting.name == "store" and (shown := _masked(words[0])) != words[0]:
             raise PlaintextSecret(
-                f'"{shown}" would put a password into a file',
-                hint="write a reference: postgresql://you:${PGPASSWORD}@host/database",
+                f'store "{shown}" has a plaintext password',
+                hint="use a reference: postgresql://you:${PGPASSWORD}@host/database",
             )
         return words[0]
     items: list[str] = []
     for word in words:
         try:
-            found = json_text.loads(word) if word.startswith("[") else word
+            parsed = json_text.loads(word) if word.startswith("[") else word
         except ValueError:
-            found = word
-        # A comma parts them in the environment, and so it does here.
-        items += found if isinstance(found, list) else [p.strip() for p in word.split(",")]
+            parsed = word
+        # Commas separate items, as in the environment.
+        items += parsed if isinstance(parsed, list) else [p.strip() for p in word.split(",")]
     if not all(isinstance(item, str) for item in items):
-        raise InvalidProfile(f"{setting.name} takes texts")
+        raise InvalidProfile(f"{setting.name} takes strings")
     return [item for item in items if item]
 
 
 def _values(where: Locations) -> dict[str, SettingValue]:
-    """What counts here: for the default, the environment's word as well."""
-    found = dict(load_settings(where).values)
-    named = os.environ.get(BY_NAME["default"].env)
-    if named:
-        found["default"] = SettingValue(named, BY_NAME["default"].env, where.cwd)
-    store = found.get("store")
+    """Return the effective settings; the default may come from the environment."""
+    values = dict(load_settings(where).values)
+    name = os.environ.get(BY_NAME["default"].env)
+    if name:
+        values["default"] = SettingValue(name, BY_NAME["default"].env, where.cwd)
+    store = values.get("store")
     if store is not None and isinstance(store.value, str):
-        found["store"] = replace(store, value=_masked(store.value))
-    return found
+        values["store"] = replace(store, value=_masked(store.value))
+    return values
 
 
 def _masked(url: str) -> str:
-    """The address of a store without its password."""
-    from dspy_profiles.results.store import masked  # nearly nobody has one
+    """Return the address of a store without its password."""
+    from dspy_profiles.results.store import masked  # rarely needed
 
     return masked(url)
 

@@ -1,4 +1,4 @@
-"""`demo`: the whole loop in a temporary folder, with no key, file or network."""
+"""`demo`: a tour in a temporary folder. Needs no key, file or network."""
 
 import os
 import tempfile
@@ -29,7 +29,7 @@ settings.num_threads = 4
 extends = "base"
 
 [demo.provider]
-class = "mock"                # offline: made-up answers, the same each time
+class = "mock"                # offline: generated answers, the same each time
 answers = [{ when = "capital of France", answer = "Paris" }]
 """
 
@@ -43,40 +43,40 @@ with profile("demo"), record("first questions"):
 
 QUESTIONS = ("What is the capital of France?", "What is the meaning of life?")
 
-WIDTH = 100  # of the record; a pipe has none of its own
+WIDTH = 100  # of the trace; a pipe has no width
 
-GO_ON = (
-    ("dspy-profiles init", "make a profile of your own"),
-    ("dspy-profiles list", "see what there is, and which one applies"),
+NEXT_STEPS = (
+    ("dspy-profiles init", "create your own profile"),
+    ("dspy-profiles list", "list all profiles, and which one is active"),
     ("dspy-profiles run --record app.py", "run a program under it, unchanged, and record it"),
-    ("dspy-profiles trace latest", "see step by step what it did"),
+    ("dspy-profiles trace latest", "show the steps of that run"),
 )
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this command into an app."""
+    """Add this command to an app."""
     app.command(epilog="Example: dspy-profiles demo")(demo)
 
 
 def demo() -> None:
-    """Show the whole loop offline: a profile, a program, what it says."""
-    with tempfile.TemporaryDirectory() as folder, _world_of_its_own(Path(folder)):
+    """Run a short tour, offline, in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder, _isolated(Path(folder)):
         Path("profiles.toml").write_text(PROFILES, encoding="utf-8")
-        _step("1", "Profiles are names for configurations. They stand in profiles.toml:")
+        _step("1", "A profile is a named configuration in profiles.toml:")
         _code(PROFILES, "toml")
-        _step("2", "A name comes to values, and each knows where it was written:")
+        _step("2", "Each value of a profile has an origin, the file and line that set it:")
         _values("demo")
-        _step("3", "A program runs under the name:")
+        _step("3", "A program runs under a profile:")
         _code(PROGRAM, "python")
         out("")
-        with redirect_stderr(StringIO()):  # the record says where it is; it will be gone
+        with redirect_stderr(StringIO()):  # the location of the record, which is temporary
             answers, trial = _run()
         for line in answers:
             out(Text.assemble(("     ", ""), (line, "green")))
-        _step("4", "The record says why. Of the first question:")
+        _step("4", "The record shows each step. The first question:")
         out(Constrain(Padding(trial, (0, 0, 0, 5)), WIDTH))
-    _step("→", "Go on with")
-    out(columns([(f"     {command}", Text(why, style=MUTED)) for command, why in GO_ON]), "")
+    _step("→", "Next:")
+    out(columns([(f"     {command}", Text(why, style=MUTED)) for command, why in NEXT_STEPS]), "")
 
 
 def _step(mark: str, text: str) -> None:
@@ -100,16 +100,20 @@ def _values(name: str) -> None:
     for key, value in leaves(resolved.values):
         origin = resolved.origin(key)
         at = origin.layer if origin.file is None else f"{on_path(origin.file)}:{origin.line}"
-        giver = "" if origin.profile == name else f"from {origin.profile}"
+        inherited = "" if origin.profile == name else f"from {origin.profile}"
         if key != ("provider", "answers"):
             rows.append(
-                (f"     {join_key(key)}", show_value(value), Text(f"{at}   {giver}", style=MUTED))
+                (
+                    f"     {join_key(key)}",
+                    show_value(value),
+                    Text(f"{at}   {inherited}", style=MUTED),
+                )
             )
     out(columns(rows))
 
 
 def _run() -> "tuple[list[str], TrialView]":
-    """What the program above prints, and the record of its first call."""
+    """Run the program. Return the lines that it prints, and the view of its first trial."""
     import dspy
 
     from dspy_profiles import profile
@@ -123,8 +127,8 @@ def _run() -> "tuple[list[str], TrialView]":
 
 
 @contextmanager
-def _world_of_its_own(folder: Path) -> Iterator[None]:
-    """Neither the user's files nor their environment have a say in the demo, nor it in them."""
+def _isolated(folder: Path) -> Iterator[None]:
+    """Run the block in a folder, without the user's files and DSPy variables."""
     before, cwd = dict(os.environ), Path.cwd()
     for name in [n for n in os.environ if n.startswith(("DSPY_", "XDG_"))]:
         del os.environ[name]

@@ -1,4 +1,4 @@
-"""`run`: a program on a profile, with not a line of it changed."""
+"""`run`: run a program under a profile, without changing its code."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,21 +25,21 @@ __all__ = ["add_to", "own_words"]
 
 NAME = "run"
 MODES = next(setting for setting in SETTINGS if setting.name == "cassettes").choices
-FOR_EVERY_COMMAND = frozenset({"--debug", "--no-color"})  # these are ours only up to the child
+FOR_EVERY_COMMAND = frozenset({"--debug", "--no-color"})  # ours only before the program
 WITH_VALUE = frozenset(
     {"--profile", "-p", "--file", "--set", "--cassette", "--cassettes", "--store"}
 )
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command into an app."""
+    """Add this command to an app."""
     app.command(
         NAME, cls=Run, epilog="Example: dspy-profiles run --profile prod -- python my_program.py"
     )(run)
 
 
 def own_words(words: Sequence[str]) -> int:
-    """How many of the words behind `run` are run's own; the child gets the rest untouched."""
+    """Return how many of the words after `run` are its own; the program gets the rest."""
     at = 0
     while at < len(words) and words[at] != "--":
         word = words[at]
@@ -50,45 +50,46 @@ def own_words(words: Sequence[str]) -> int:
 
 
 class Run(TyperCommand):
-    """A command that ends its own options where the child's words begin."""
+    """A command whose own options end where the program's arguments begin."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         at = own_words(args)
-        own, childs = args[:at], args[at:]
+        own, program = args[:at], args[at:]
         if "--debug" in own:
             ctx.ensure_object(dict)["debug"] = True
         if "--no-color" in own:
             use_color(wanted=False)
         own = [word for word in own if word not in FOR_EVERY_COMMAND]
-        dashes = ["--"] if childs[:1] != ["--"] else []
-        return super().parse_args(ctx, [*own, *dashes, *childs])
+        dashes = ["--"] if program[:1] != ["--"] else []
+        return super().parse_args(ctx, [*own, *dashes, *program])
 
 
 Command = Annotated[
     list[str],
-    typer.Argument(metavar="CMD", help="A script, -m module, -c code, or any command."),
+    typer.Argument(metavar="CMD", help="A script, -m MODULE, -c CODE, or any command."),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a value, for this run alone."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value for this run."),
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Have every profile that the program names mean this one."),
+    typer.Option("--force", help="Use this profile also for every profile the code names."),
 ]
 Cassette = Annotated[
     Path | None,
-    typer.Option("--cassette", metavar="FILE", help="Replay what models say from this file."),
+    typer.Option("--cassette", metavar="FILE", help="Replay responses from this cassette."),
 ]
 Mode = Annotated[
     str | None,
-    typer.Option("--cassettes", metavar="MODE", help="none, or once, new, all to record."),
+    typer.Option("--cassettes", metavar="MODE", help="none, once, new, all or off. Default: none."),
 ]
-Record = Annotated[
-    bool, typer.Option("--record", help="Keep a durable record of the run, to be looked at.")
-]
+Record = Annotated[bool, typer.Option("--record", help="Record the run as an experiment.")]
 StoreUrl = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="Where; else the setting store.")
+    str | None,
+    typer.Option(
+        "--store", metavar="URL", help="Store of the experiment. Default: the setting store."
+    ),
 ]
 
 
@@ -104,10 +105,10 @@ def run(
     record: Record = False,
     store: StoreUrl = None,
 ) -> None:
-    """Run a program on a profile, with not a line of it changed.
+    """Run a program under a profile, without changing its code.
 
-    The program keeps the terminal, its input, output and exit code. DSPy is on the profile from
-    its import on, on every thread; what the program itself configures does not displace it.
+    The program keeps the terminal, its input, output and exit code. The profile is active on
+    every thread from the import of DSPy on. It overrides what the program configures.
     """
     if store is not None and not record:
         raise typer.BadParameter("--store needs --record")
@@ -116,11 +117,11 @@ def run(
     def start(recorded: Recorded) -> Launch:
         launched = launch(profile, file, nested(overrides or ()), force=force, recorded=recorded)
         if launched.profile is None:
-            note("no profile applies, and none is named by --profile; the program runs without one")
+            note("no active profile, and no --profile: the program runs without one")
         elif option := cut_off_by(words, launched.environ):
             warn(
-                f"{option} keeps the profile out of this Python: the program runs without it",
-                "leave the option out, or call dspy_profiles.configure() in the program",
+                f"Python option {option} disables the profile: the program runs without it",
+                "remove the option, or call dspy_profiles.configure() in the program",
             )
         return launched
 
@@ -134,9 +135,8 @@ def run(
 def _recorded(cassette: Path | None, mode: str | None) -> Recorded:
     if cassette is None:
         if mode is not None:
-            raise typer.BadParameter("--cassettes needs a --cassette FILE")
+            raise typer.BadParameter("--cassettes needs --cassette FILE")
         return Recorded()
     if mode is not None and mode not in MODES:
-        known = f"the modes are {', '.join(MODES)}"
-        raise typer.BadParameter(f'there is no mode "{mode}"; {known}')
+        raise typer.BadParameter(f'unknown mode "{mode}"; modes: {", ".join(MODES)}')
     return Recorded() if mode == "off" else Recorded(cassette, mode or "none")

@@ -1,4 +1,4 @@
-"""`schema`: what a profiles file may say, for editors that know JSON Schema."""
+"""`schema`: the JSON Schema of profiles files, for editors."""
 
 import json
 import os
@@ -24,7 +24,7 @@ TITLE = "profiles.toml for DSPy"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this command into an app."""
+    """Add this command to an app."""
     app.command(epilog="Example: dspy-profiles schema --write")(schema)
 
 
@@ -32,28 +32,32 @@ def schema(
     *,
     write: Annotated[
         bool,
-        typer.Option("--write", help="Put it beside the profiles file, with a header there."),
+        typer.Option("--write", help="Save it beside the profiles file, and add a header there."),
     ] = False,
     file: File = None,
     project: ToProject = False,
     user: ToUser = False,
 ) -> None:
-    """Print the JSON Schema of a profiles file for the DSPy that is installed."""
-    made = profiles_schema(descriptor())
-    text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    """Print the JSON Schema of profiles files.
+
+    It describes the arguments of the installed DSPy.
+    """
+    text = json.dumps(profiles_schema(descriptor()), indent=2, ensure_ascii=False) + "\n"
     if not write:
         out_raw(text)
         return
     where = target(None, file=file, project=project, user=user)
     if read(where.path).stamp is None:
-        raise ProfileNotFound(
-            "there is no profiles file yet", "make one: dspy-profiles init", Place(where.path)
-        )
+        raise ProfileNotFound("profiles file not found", "dspy-profiles init", Place(where.path))
     beside = Path(os.path.realpath(where.path)).with_name(NAME)
-    with rewriting(beside) as it:
-        if it.exists and not _is_ours(it.text):
-            raise InvalidFile("this file is somebody else's", "move it away", Place(beside))
-        it.text = text
+    with rewriting(beside) as schema_file:
+        if schema_file.exists and not _is_ours(schema_file.text):
+            raise InvalidFile(
+                "the file was not written by dspy-profiles",
+                "rename it, then run the command again",
+                Place(beside),
+            )
+        schema_file.text = text
     with editing(where.path) as edit:
         edit.header_comment(f"#:schema ./{NAME}")
     out(Text.assemble(on_path(beside), "   ", (f"for {on_path(where.path)}", MUTED)))
@@ -61,7 +65,7 @@ def schema(
 
 def _is_ours(text: str) -> bool:
     try:
-        found: Any = json.loads(text)
+        data: Any = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and str(found.get("title", "")).startswith(TITLE)
+    return isinstance(data, dict) and str(data.get("title", "")).startswith(TITLE)

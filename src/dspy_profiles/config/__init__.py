@@ -42,13 +42,16 @@ if TYPE_CHECKING:
     from dspy_profiles.config._settings import settings_from_table as settings_from_table
     from dspy_profiles.config._settings import settings_home as settings_home
     from dspy_profiles.config._toml import Statement as Statement
+    from dspy_profiles.config._toml import comment_start as comment_start
+    from dspy_profiles.config._toml import extent as extent
     from dspy_profiles.config._toml import inside as inside
     from dspy_profiles.config._toml import statements as statements
     from dspy_profiles.config._toml_edit import renamed as renamed
-    from dspy_profiles.config._toml_extents import comment_start as comment_start
-    from dspy_profiles.config._toml_extents import extent as extent
+    from dspy_profiles.config._trust import Action as Action
+    from dspy_profiles.config._trust import may as may
     from dspy_profiles.config._write import locked as locked
     from dspy_profiles.config._write import replace_file as replace_file
+    from dspy_profiles.config._write import write_atomically as write_atomically
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
@@ -65,9 +68,9 @@ else:
                 "BY_NAME SETTINGS Setting SettingValue Settings TOOL load_settings "
                 "setting_from_text settings_from_table settings_home"
             ),
-            "_toml": "Statement inside statements",
+            "_toml": "Statement comment_start extent inside statements",
             "_toml_edit": "renamed",
-            "_toml_extents": "comment_start extent",
-            "_write": "locked replace_file",
+            "_trust": "Action may",
+            "_write": "locked replace_file write_atomically",
         },
     )

@@ -1,11 +1,13 @@
-"""Columns of text that fit a terminal: what matters least goes first where it is narrow."""
+"""Columns of text that fit a terminal: a narrow one loses the least important first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
-__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "columns", "cut", "joined", "styled"]
+from dspy_profiles.display._visible import CONTROL, picture
+
+__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "as_text", "columns", "cut", "joined", "styled"]
 
 ACCENT = "cyan"
 MUTED = "bright_black"
@@ -15,7 +17,7 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """`rank` says how soon it goes; 0 never does. `least`: it may shrink to this width."""
+    """One column. A higher `rank` is dropped sooner, 0 never; it may shrink to `least`."""
 
     title: str
     is_right: bool = False
@@ -26,7 +28,7 @@ class Column:
 def columns(
     heads: Sequence[Column], rows: Sequence[Sequence[Text]], width: int
 ) -> Iterator[tuple[int, Text]]:
-    """Each row as a line, with its place among them; -1 is the line of the titles."""
+    """Yield each row as a line, with its index; -1 is the line of the titles."""
     kept = [nr for nr, _ in enumerate(heads) if any(row[nr].plain for row in rows)]
     widths = {nr: max(len(heads[nr].title), *(row[nr].cell_len for row in rows), 0) for nr in kept}
     while _total(widths) > width:
@@ -45,19 +47,27 @@ def columns(
         yield nr, _line(heads, row, widths)
 
 
+def as_text(line: str | Text) -> Text:
+    """Return a line as rich text in which nothing controls the terminal."""
+    text = line.copy() if isinstance(line, Text) else Text(line)
+    for match in reversed([*CONTROL.finditer(text.plain)]):
+        text = text[: match.start()] + Text(picture(match)) + text[match.end() :]
+    return text
+
+
 def styled(text: str, style: str) -> Text:
-    """A text of that style; what is put behind it has its own."""
+    """Return a text of one style; texts appended to it keep their own."""
     return Text().append(text, style=style)
 
 
 def cut(text: Text, width: int) -> Text:
-    """The text itself, with `…` where it is too long."""
+    """Shorten a text in place, with `…`, and return it."""
     text.truncate(max(width, 1), overflow="ellipsis")
     return text
 
 
 def joined(*parts: Text | str, gap: int = GAP) -> Text:
-    """Those that are not empty, side by side."""
+    """Return the texts that are not empty, side by side."""
     texts = [Text(part) if isinstance(part, str) else part for part in parts]
     return Text(" " * gap).join(text for text in texts if text.plain)
 

@@ -49,7 +49,7 @@ class Provider:
     ) -> None:
         self.name = name
         self.lm = lm
-        self.lm_arguments = lm_arguments or {}
+        self.lm_arguments: Mapping[str, Any] = lm_arguments or {}
         self.engine = engine
         self.whole = whole
         self._offered: dict[Content, dict[str, Any]] = {}
@@ -79,7 +79,7 @@ class Provider:
 
     def lm_defaults(self, key: KeyPath) -> Mapping[str, Any]:
         """What holds unless the profile says otherwise."""
-        if not getattr(self.engine, "offline", False):
+        if not _dspy.is_offline(self.engine):
             return {} if self.engine is None else {"model": self.name}
         role = f"/{key[1]}" if len(key) > 1 else ""
         return {"model": f"{self.name}{role}", "num_retries": 0}
@@ -198,7 +198,7 @@ def _engine_arguments(engine: object) -> Mapping[str, Any]:
     arguments: dict[str, Any] = {"engine": engine}
     if _has(engine, "acomplete"):
         arguments["async_engine"] = AsyncSide(engine)
-    if getattr(engine, "offline", False):
+    if _dspy.is_offline(engine):
         arguments["cache"] = False  # a made-up answer must not be taken for a real one, nor kept
     return arguments
 

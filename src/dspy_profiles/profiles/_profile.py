@@ -1,10 +1,10 @@
 """What a profile is once it is resolved: values, and where each came from. Pure data."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from dspy_profiles.config import KeyPath, join_key, split_key
 from dspy_profiles.errors import Place, did_you_mean
@@ -19,6 +19,8 @@ __all__ = [
     "Table",
     "leaves",
 ]
+
+T = TypeVar("T")
 
 # The active profile travels under this key among DSPy's own settings, and so goes wherever they
 # go: into dspy.Parallel's threads, asyncify's, tasks.
@@ -75,25 +77,34 @@ class Source(NamedTuple):
 
 
 def _refuse(_self: object, *_args: object, **_kwargs: object) -> NoReturn:
-    msg = "a resolved profile cannot be changed; pass overrides to profile() instead"
+    msg = "a resolved profile is read-only; pass overrides to profile() instead"
     raise TypeError(msg)
 
 
-class Items(list[Any]):
-    """A list that cannot be changed: it is shared as the table is that holds it."""
+def _read_only(*mutators: str) -> Callable[[type[T]], type[T]]:
+    """Return a decorator that replaces the methods of a class that would change it."""
 
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
-    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    def decorate(kind: type[T]) -> type[T]:
+        for name in mutators:
+            setattr(kind, name, _refuse)
+        return kind
+
+    return decorate
+
+
+@_read_only("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "clear", "extend")
+@_read_only("insert", "pop", "remove", "reverse", "sort")
+class Items(list[Any]):
+    """A read-only list: activations share it, as they share the table that holds it."""
 
     def __reduce__(self) -> tuple[type["Items"], tuple[list[Any]]]:
         return Items, (list(self),)
 
 
+@_read_only("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault")
+@_read_only("update")
 class Table(dict[str, Any]):
-    """A dictionary that cannot be changed: resolved profiles are shared between activations."""
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    """A read-only dictionary: activations share resolved profiles."""
 
     def __reduce__(self) -> tuple[type["Table"], tuple[dict[str, Any]]]:
         return Table, (dict(self),)

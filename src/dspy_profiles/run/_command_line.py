@@ -1,4 +1,4 @@
-"""From the words behind `run` to a program and its arguments."""
+"""From the words after `run` to a program and its arguments."""
 
 import errno
 import os
@@ -20,56 +20,57 @@ __all__ = [
 ]
 
 PYTHON = re.compile(r"(python|pypy)[0-9.]*[a-z]?(\.exe)?")
-CUTTING_OFF = "EIS"  # of Python's options: no environment, isolated, no site
-ENDING, WITH_VALUE = "cm", "WX"  # the rest is the program's; a value follows
-FIRST_LINE = 512  # bytes; no system reads more of it
+CUTTING_OFF = "EIS"  # Python options: no environment, isolated, no site
+ENDING, WITH_VALUE = "cm", "WX"  # the program's arguments follow; a value follows
+FIRST_LINE = 512  # bytes; systems read no more of it
 
 
 class CommandNotFound(ProfileError):
-    """There is no such command, in a shell's sense."""
+    """The command does not exist. Exit code as in a shell."""
 
     exit_code = 127
 
 
 class NotExecutable(ProfileError):
-    """There is such a file, but the system does not run it."""
+    """The file exists, but the system cannot run it. Exit code as in a shell."""
 
     exit_code = 126
 
 
 def is_pythons(word: str) -> bool:
-    """Whether a program that starts with this word is one for Python: `-m`, `-c`, a script."""
+    """Return whether the first word is an argument of Python: `-m`, `-c`, a script."""
     return word.startswith(("-m", "-c")) or word.endswith(".py")
 
 
 def program_words(words: Sequence[str]) -> list[str]:
-    """The words to run; scripts, `-m` and `-c` with the Python that runs us."""
+    """Return the words to run; scripts, `-m` and `-c` get the current Python in front."""
     return [sys.executable, *words] if is_pythons(words[0]) else list(words)
 
 
 def find_program(command: str, environ: Mapping[str, str]) -> str:
-    """The file that a shell would run for a command."""
+    """Return the file that a shell would run for a command."""
     path = environ.get("PATH", os.defpath)
-    found = shutil.which(command, path=path)
-    if found is not None:
-        return found
+    file = shutil.which(command, path=path)
+    if file is not None:
+        return file
     is_path = Path(command).name != command
     folders = [""] if is_path else path.split(os.pathsep)
-    there = [file for folder in folders if command and _exists(file := Path(folder, command))]
-    if there:
-        reason = os.strerror(errno.EISDIR if there[0].is_dir() else errno.EACCES)
-        raise NotExecutable(f'"{command}" cannot be run: {reason}')
+    candidates = [Path(folder, command) for folder in folders] if command else []
+    existing = [candidate for candidate in candidates if _exists(candidate)]
+    if existing:
+        reason = os.strerror(errno.EISDIR if existing[0].is_dir() else errno.EACCES)
+        raise NotExecutable(f'command "{command}" cannot be run: {reason}')
     own = Path(sys.executable).parent / (command or "nothing")
     raise CommandNotFound(
-        f'there is no command "{command}"',
-        hint=f"{own} is not on PATH: write its path, or -m and its module"
+        f'command "{command}" not found',
+        hint=f"use {own}, which is not on PATH, or -m and its module"
         if not is_path and _exists(own)
         else None,
     )
 
 
 def cut_off_by(words: Sequence[str], environ: Mapping[str, str]) -> str | None:
-    """The option that keeps us out of the Python that this command starts, as in `python -I`."""
+    """Return the Python option that disables the profile, as in `python -I`; None if absent."""
     started = _without_env(words)
     if not _is_python(started):
         started = _without_env(_first_line(started[0], environ)) if started else []
@@ -82,7 +83,7 @@ def _is_python(words: Sequence[str]) -> bool:
 
 
 def _options(words: Sequence[str]) -> Iterator[str]:
-    """The letters of Python's own options: what follows -c, -m or a script is not its."""
+    """Yield the letters of Python's own options: those before -c, -m or a script."""
     rest = iter(words)
     for word in rest:
         if word == "--check-hash-based-pycs":
@@ -101,7 +102,7 @@ def _options(words: Sequence[str]) -> Iterator[str]:
 
 
 def _without_env(words: Sequence[str]) -> list[str]:
-    """What `env` runs, for as far as its options are the usual ones; other commands as they are."""
+    """Return the command that `env` runs; any other command unchanged."""
     rest = list(words)
     if not rest or Path(rest[0]).name != "env":
         return rest
@@ -116,10 +117,10 @@ def _without_env(words: Sequence[str]) -> list[str]:
 
 
 def _first_line(command: str, environ: Mapping[str, str]) -> list[str]:
-    """What the `#!` of a script has the system run."""
-    found = shutil.which(command, path=environ.get("PATH", os.defpath))
+    """Return the command of a script's `#!` line."""
+    script = shutil.which(command, path=environ.get("PATH", os.defpath))
     try:
-        with open(found or "", "rb") as file:  # noqa: PTH123 - it may be no path at all
+        with open(script or "", "rb") as file:  # noqa: PTH123 - it may not be a path at all
             line = file.read(FIRST_LINE).partition(b"\n")[0]
     except OSError:
         return []
@@ -129,5 +130,5 @@ def _first_line(command: str, environ: Mapping[str, str]) -> list[str]:
 def _exists(file: Path) -> bool:
     try:
         return file.exists()
-    except OSError:  # no file can have so long a name
+    except OSError:  # the name is too long for a file
         return False

@@ -5,7 +5,7 @@ as all of a cached read may take. A checksum tells a torn file from a whole one.
 """
 
 # pathlib takes longer to import than a cached read takes in all.
-# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH111, PTH117, PTH118, PTH120, PTH123
+# ruff: noqa: PTH100, PTH103, PTH111, PTH117, PTH118, PTH120, PTH123
 
 import marshal
 import os
@@ -108,20 +108,18 @@ def _load(root: str) -> "tuple[list[Stamp], dict[str, Any]] | None":
 
 def _store(root: str, before: "list[Stamp]", made: "dict[str, Any]") -> None:
     """Keep it, if the file system lets us: a home that cannot be written to is no fault."""
+    from pathlib import Path
+
+    from dspy_profiles.config import write_atomically
+
     path = _file(root)
     if path is None:
         return
     body = marshal.dumps((root, before, made))
-    draft = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        try:
-            with open(handle, "wb") as file:
-                file.write(_MAGIC + _checksum(body) + body)
-            os.replace(draft, path)
-        except OSError:
-            os.unlink(draft)
+        with write_atomically(Path(path), unique=True, sync=False, raw_errors=True) as file:
+            file.write(_MAGIC + _checksum(body) + body)
     except OSError:
         return
 

@@ -5,7 +5,7 @@ A descriptor is plain JSON. One of DSPy has
 | key | what |
 |---|---|
 | `schema_version` | of this shape |
-| `distribution`, `version`, `fingerprint` | of what was read |
+| `distribution`, `version` | of what was read |
 | `open`, `reason` | true where DSPy could not be read at all, and why |
 | `classes` | public name -> description of a class |
 | `names` | other paths of these classes -> public name |
@@ -23,7 +23,6 @@ The description of a class (those of `describe_class` have the first three rows 
 | `open`, `reason` | whether other keys are taken too, and why |
 | `read` | false where the source does not tell every named parameter |
 | `bases`, `doc`, `deprecated` | paths in Python's order; a paragraph; what to use instead |
-| `methods` | of optimizers: "compile" -> parameters |
 
 A parameter has `name`, `kind` (as `inspect` calls it), `annotation` (as written), `type` (see
 `_annotations`), `required`, `default` (where it is plain JSON), `default_source` (as written),
@@ -42,7 +41,7 @@ from dspy_profiles.schema._settings import settings
 from dspy_profiles.schema._values import is_import_path
 from dspy_profiles.schema.reader import _locate
 from dspy_profiles.schema.reader._bindings import Module
-from dspy_profiles.schema.reader._classes import describe_target, inherits, method
+from dspy_profiles.schema.reader._classes import describe_target, inherits
 from dspy_profiles.schema.reader._modules import Reader, Target
 from dspy_profiles.schema.reader._stamps import SCHEMA_VERSION, stamp
 
@@ -102,7 +101,6 @@ def _described(
     made["version"] = version or _written_version(reader)
     if dspy.reason is None:
         _fill(reader, made)
-    made["fingerprint"] = _fingerprint(root, reader.looked)
     return made, reader.looked
 
 
@@ -123,7 +121,6 @@ def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descripto
         "schema_version": SCHEMA_VERSION,
         "distribution": name,
         "version": version,
-        "fingerprint": _fingerprint("", reader.looked),
     } | made
 
 
@@ -144,7 +141,6 @@ def _blank(reason: str | None) -> "Descriptor":
         "schema_version": SCHEMA_VERSION,
         "distribution": "dspy",
         "version": None,
-        "fingerprint": "",
         "open": reason is not None,
         "reason": reason,
         "classes": {},
@@ -170,9 +166,6 @@ def _fill(reader: Reader, made: "Descriptor") -> None:
     optimizers = _classes(reader, "dspy.teleprompt", "Teleprompter")
     base = _under("dspy.teleprompt.teleprompt.Teleprompter")
     made["optimizers"] = _add_public(reader, made, optimizers, base)
-    for name in made["optimizers"]:
-        target = reader.find(made["classes"][name]["target"])
-        made["classes"][name]["methods"] = {"compile": method(reader, target, "compile")}
     made["settings"], made["settings_open"] = settings(reader)
 
 
@@ -272,10 +265,3 @@ def _written_version(reader: Reader) -> str | None:
     """The version that the source itself names, where no distribution does."""
     found = reader.module("dspy.__metadata__").binding("__version__")
     return str(found[1].value) if found and isinstance(found[1], ast.Constant) else None
-
-
-def _fingerprint(root: str, looked: "list[Stamp]") -> str:
-    from hashlib import sha256
-
-    told = {(os.path.relpath(p, root) if root else p, s, t) for p, s, t in looked}
-    return sha256(repr(sorted(told)).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""JSON Schema of a profiles file and of suite settings, in draft 4: what TOML editors speak."""
+"""JSON Schema of a profiles file, in draft 4, which TOML editors understand."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from dspy_profiles.profiles import SECTIONS
 from dspy_profiles.schema._sections import HAVE_SECTIONS, Shape, shape_of, users_settings
 from dspy_profiles.schema._values import words
 
-__all__ = ["profiles_schema", "settings_schema"]
+__all__ = ["profiles_schema"]
 
 Schema = dict[str, Any]
 Descriptor = Mapping[str, Any]
@@ -20,17 +20,6 @@ _REFERENCE = {
     "type": "string",
 }
 _PLAIN = ("string", "integer", "number", "boolean")
-_BY_NAME: dict[str, Schema] = {
-    **{name: {"type": name} for name in _PLAIN},
-    "str": {"type": "string"},
-    "Path": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "list": {"type": "array"},
-    "tuple": {"type": "array"},
-    "dict": {"type": "object"},
-}
 
 
 def profiles_schema(descriptor: Descriptor) -> Schema:
@@ -83,25 +72,6 @@ def _defined(name: str) -> Schema:
 def _table_of(section: str, values: Schema) -> Schema:
     help_text = SECTIONS[section].help
     return {"type": "object", "description": help_text, "additionalProperties": values}
-
-
-def settings_schema(settings: Iterable[tuple[str, object, str, object]]) -> Schema:
-    """The schema of a table of suite settings: (name, type, help, default) of each.
-
-    A type is a Python one (`str`, `int`, `float`, `bool`, `list`, `dict`, `Path`), its name, or
-    a type description as `check_value` takes it. Anything else allows any value.
-    """
-    properties = {
-        name: _described(_of_python(kind), help_text, default)
-        for name, kind, help_text, default in settings
-    }
-    return {
-        "$schema": _DRAFT,
-        "title": "Settings of dspy-profiles",
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
-    }
 
 
 def _arguments(descriptor: Descriptor, name: str, section: str) -> Schema:
@@ -247,11 +217,3 @@ def _either(one: Schema | None, other: Schema) -> Schema:
     if {} in parts or not other:
         return {}
     return {"anyOf": [*parts, *([other] if other not in parts else [])]}
-
-
-def _of_python(kind: object) -> Schema:
-    if isinstance(kind, Mapping):
-        return _of(kind)
-    if isinstance(kind, str):
-        return _BY_NAME.get(kind, {})
-    return _BY_NAME.get(getattr(getattr(kind, "__origin__", kind), "__name__", ""), {})

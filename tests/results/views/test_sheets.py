@@ -262,7 +262,7 @@ class TestSaving:
         self, project: Path, capitals: Any, memory: Store, write: Callable[..., Path]
     ) -> None:
         write("file", "a text")
-        with pytest.raises(WriteFailed, match="could not be written"):
+        with pytest.raises(WriteFailed, match="cannot write page.html"):
             view_trial(capitals.id, "1", memory).save("file/page.html")
         with pytest.raises(WriteFailed, match="not a regular file"):
             view_trial(capitals.id, "1", memory).save(project)

@@ -25,8 +25,6 @@ __all__ = ["Cassette", "Filter"]
 # None for what must not be. It must say the same for the same record every time.
 Filter = Callable[[dict[str, Any]], dict[str, Any] | None]
 
-_lock = ProcessLock()
-
 
 class Cassette:
     """A file of recorded answers, opened in one mode; whoever opens it lets its stages stand.
@@ -67,6 +65,7 @@ class Cassette:
         self.recording = mode in ("new", "all") or (mode == "once" and not self.existed)
         replaying = self.existed and mode in ("none", "once", "new")
         self._tape = read(self.path, self.match) if replaying else Tape(self._header)
+        self._lock = ProcessLock()
         self._asked: Counter[str] = Counter()
         self._played: Counter[Entry] = Counter()
         self._added: dict[str, Added] = {}
@@ -76,7 +75,7 @@ class Cassette:
 
     def take(self, key: str) -> tuple[int, tuple[Entry, int] | None]:
         """How often this was asked before, and the answer that is next, if there is one."""
-        with _lock:
+        with self._lock:
             ordinal = self._asked[key]
             self._asked[key] += 1
             found = self._tape.find(key, ordinal)
@@ -88,7 +87,7 @@ class Cassette:
         self, kind: str, request: dict[str, Any], key: str, ordinal: int, record: dict[str, Any]
     ) -> None:
         """Remember an answer until `save`."""
-        with _lock:
+        with self._lock:
             added = self._added.setdefault(key, Added(kind, request))
             added.responses[ordinal] = record
 
@@ -97,7 +96,7 @@ class Cassette:
 
         Says whether the file has changed. What would be the same to the byte is left alone.
         """
-        with _lock:
+        with self._lock:
             added, self._added = self._added, {}
         if not added:
             return False
@@ -113,7 +112,7 @@ class Cassette:
 
     def discard(self) -> None:
         """Forget what was recorded: half of a test that failed is not to stay."""
-        with _lock:
+        with self._lock:
             self._added.clear()
 
     @property
@@ -124,7 +123,7 @@ class Cassette:
     @property
     def recorded(self) -> int:
         """How many answers `save` would write."""
-        with _lock:
+        with self._lock:
             return sum(len(added.responses) for added in self._added.values())
 
     @property
@@ -140,7 +139,7 @@ class Cassette:
     @property
     def models(self) -> list[str]:
         """Who was asked: in the file when it was opened, and since then."""
-        with _lock:
+        with self._lock:
             since = {model_of(added.kind, added.request) for added in self._added.values()}
         return sorted({*self._tape.models, *since})
 

@@ -1,11 +1,11 @@
 """What the last full run of the tests did not use, kept for `cassettes prune`."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from dspy_profiles.config import write_atomically
 from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["LastRun", "NotAsked", "read_last_run", "write_last_run"]
@@ -38,9 +38,8 @@ def write_last_run(root: Path, run: LastRun) -> None:
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
     text = json.dumps({"version": VERSION, **asdict(run)}, indent=2)
-    draft = folder / f".{NAME}.{os.getpid()}.tmp"
-    draft.write_text(text + "\n", encoding="utf-8")
-    draft.replace(folder / NAME)
+    with write_atomically(folder / NAME, new_mode=0o666, unique=True, sync=False) as file:
+        file.write(f"{text}\n".encode())
 
 
 def read_last_run(root: Path) -> LastRun | None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dspy_profiles._locks import ProcessLock
 from dspy_profiles.calls._held import BrokenOff, Refused
 from dspy_profiles.calls._stage import Answer, Call, Stage
 from dspy_profiles.calls.cassettes._entries import Entry
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from dspy_profiles.calls.cassettes._cassette import Cassette
 
 __all__ = ["Player", "stages_for"]
-
-_lock = ProcessLock()
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Player(Stage):
 
     def __init__(self, cassette: "Cassette") -> None:
         self._cassette = cassette
-        self._open: dict[Call, _Open] = {}
+        self._open: dict[Call, _Open] = {}  # no lock: a thread touches its own call's entry only
 
     def before(self, call: Call) -> Answer | None:
         cassette = self._cassette
@@ -58,8 +55,7 @@ class Player(Stage):
             return self._replayed(call, *found)
         if not cassette.recording:
             raise Refused(cassette.missed(call.kind, request, key, ordinal))
-        with _lock:
-            self._open[call] = _Open(key, ordinal, request)
+        self._open[call] = _Open(key, ordinal, request)
         call.whole = True
         return None
 
@@ -84,8 +80,7 @@ class Player(Stage):
         self._closed(call)
 
     def _closed(self, call: Call) -> _Open | None:
-        with _lock:
-            return self._open.pop(call, None)
+        return self._open.pop(call, None)
 
     def _record(
         self, call: Call, say: Callable[[], dict[str, Any] | None]

@@ -1,13 +1,10 @@
 """Puts a cassette in its place: the old one or the new one, never half of either."""
 
 import filecmp
-import os
-import stat as modes
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
-from dspy_profiles.errors import Place, WriteFailed
+from dspy_profiles.config import write_atomically
 
 __all__ = ["PATIENCE", "Stamp", "replace", "stamp_of"]
 
@@ -27,31 +24,13 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 def replace(path: Path, lines: Iterable[bytes]) -> bool:
-    """Write these lines there, under the file's lock; False if they stand there already."""
-    draft = path.with_name(f".{path.name}.tmp")  # one name: a killed writer leaves one at most
-    try:
-        draft.unlink(missing_ok=True)
-        try:
-            _fill(draft, lines, path)
-            changed = not (path.exists() and filecmp.cmp(draft, path, shallow=False))
-            if changed:
-                draft.replace(path)
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
-    except OSError as error:
-        message = f"this cassette could not be written: {error.strerror or error}"
-        hint = "look at the rights of the file and of its folder, and at the room on the disk"
-        raise WriteFailed(message, hint, Place(path)) from error
-    return changed
-
-
-def _fill(draft: Path, lines: Iterable[bytes], path: Path) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    # A file for the repository: as readable as what an editor makes.
-    with os.fdopen(os.open(draft, flags, 0o666), "wb") as file:
+    """Write these lines to the file, under its lock; return False if they are there already."""
+    before = stamp_of(path)
+    # A file for the repository: as readable as one that an editor makes.
+    with write_atomically(path, new_mode=0o666, accept=lambda draft: _differs(draft, path)) as file:
         file.writelines(lines)
-        file.flush()
-        if path.exists() and hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), modes.S_IMODE(path.stat().st_mode))
-        os.fsync(file.fileno())
+    return stamp_of(path) != before
+
+
+def _differs(draft: Path, path: Path) -> bool:
+    return not (path.exists() and filecmp.cmp(draft, path, shallow=False))

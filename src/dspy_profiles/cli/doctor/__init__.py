@@ -1,4 +1,4 @@
-"""`validate` and `doctor`: whether profiles are sound, and whether they work."""
+"""`validate` and `doctor`: whether profiles are valid, and whether they work."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,10 +10,16 @@ from rich.text import Text
 
 from dspy_profiles.cli._options import AsJson, File, can_ask, profile_names
 from dspy_profiles.cli._output import ACCENT, MUTED, console_for, emit, note, out
-from dspy_profiles.cli.doctor._report import Diagnosis, fault_json, fault_lines, lines, ways
+from dspy_profiles.cli.doctor._report import (
+    Diagnosis,
+    lines,
+    problem_json,
+    problem_lines,
+    route_lines,
+)
 from dspy_profiles.display import counted, show_place
 
-if TYPE_CHECKING:  # each command loads its own: starting up is for all of them
+if TYPE_CHECKING:  # each command imports what it needs, so that all start fast
     from dspy_profiles.cli.doctor._live import Call
     from dspy_profiles.cli.doctor._verdicts import Answer
     from dspy_profiles.cli.doctor._walk import Examination
@@ -25,41 +31,47 @@ INVALID = 4
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put these commands into an app."""
+    """Add these commands to an app."""
     app.command(epilog="Example: dspy-profiles validate --strict")(validate)
     app.command(epilog="Example: dspy-profiles doctor --all --live")(doctor)
 
 
 def validate(
     *,
-    strict: Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     file: File = None,
     json: AsJson = False,
 ) -> None:
-    """Find every fault in every profile and file at once; nothing is run, fetched or sent."""
-    from dspy_profiles.cli.doctor._findings import validate as look
+    """Check all profiles for errors, without running anything.
 
-    found = look(file)
+    Resolves no secret and opens no connection.
+    """
+    from dspy_profiles.cli.doctor._findings import validate as validate_files
+
+    validation = validate_files(file)
     if json:
         emit(
-            valid=not found.errors and not (strict and found.warnings),
-            errors=found.errors,
-            warnings=found.warnings,
-            profiles=found.profiles,
-            files=[{"kind": kind, "path": str(path)} for kind, path in found.files],
-            findings=[fault_json(fault) for fault in found.faults],
+            valid=not validation.errors and not (strict and validation.warnings),
+            errors=validation.errors,
+            warnings=validation.warnings,
+            profiles=validation.profiles,
+            files=[{"kind": kind, "path": str(path)} for kind, path in validation.files],
+            findings=[problem_json(problem) for problem in validation.problems],
         )
     else:
-        for fault in found.faults:
-            out(*fault_lines(fault))
-        looked = f"{counted(found.profiles, 'profile')} in {counted(len(found.files), 'file')}"
-        if found.faults:
-            sums = f"{counted(found.errors, 'error')}, {counted(found.warnings, 'warning')}"
-            out(Text(f"{sums} in {looked}", style=MUTED))
+        for problem in validation.problems:
+            out(*problem_lines(problem))
+        checked = (
+            f"{counted(validation.profiles, 'profile')} in {counted(len(validation.files), 'file')}"
+        )
+        if validation.problems:
+            sums = (
+                f"{counted(validation.errors, 'error')}, {counted(validation.warnings, 'warning')}"
+            )
+            out(Text(f"{sums} in {checked}", style=MUTED))
         else:
-            sound = "is sound" if found.profiles == 1 else "are sound"
-            out(f"{looked} {sound}")
-    if found.errors or (strict and found.warnings):
+            out(f"{checked}: no errors")
+    if validation.errors or (strict and validation.warnings):
         raise typer.Exit(INVALID)
 
 
@@ -68,29 +80,32 @@ def doctor(
         list[str] | None,
         typer.Argument(
             metavar="[PROFILE]…",
-            help="Profiles; else the one that applies, else all.",
+            help="Profile names. Default: the active one, else all.",
             autocompletion=profile_names,
         ),
     ] = None,
     *,
-    live: Annotated[bool, typer.Option("--live", help="Ask each model one short thing.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Look at every profile.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Call each model once.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Check every profile.")] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", "-y", help="Send secrets to addresses that the project's file sets."),
+        typer.Option("--yes", "-y", help="Send secrets to addresses of the project's file."),
     ] = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.01, help="For each answer.")
+        float,
+        typer.Option("--timeout", metavar="SECONDS", min=0.01, help="Time for each response."),
     ] = 20.0,
     file: File = None,
     json: AsJson = False,
 ) -> None:
-    """Find out whether profiles work: files, secrets, packages, and with --live the models."""
+    """Check that profiles work; --live also calls their models."""
     from dspy_profiles.cli.doctor._walk import examine
 
-    found = examine(names or (), file=file, every=every)
+    examination = examine(names or (), file=file, every=every)
     results = (
-        _live(found, timeout, yes=yes) if live else [Diagnosis(p, live) for p in found.profiles]
+        _live(examination, timeout, yes=yes)
+        if live
+        else [Diagnosis(p, live) for p in examination.profiles]
     )
     ready, of = sum(one.is_ready for one in results), sum(one.counts for one in results)
     if json:
@@ -98,40 +113,41 @@ def doctor(
             ready=ready,
             of=of,
             live=live,
-            findings=[fault_json(fault) for fault in found.faults],
+            findings=[problem_json(problem) for problem in examination.problems],
             profiles=[one.as_json() for one in results],
         )
     else:
-        for fault in found.faults:
-            note(*fault_lines(fault))
+        for problem in examination.problems:
+            note(*problem_lines(problem))
         out(*lines(results))
         if results:
             out(f"{ready} of {counted(of, 'profile')} ready")
         else:
-            out("no profile can be read")
+            out("no valid profiles file")
     if ready < of or not results:
         raise typer.Exit(FAILED)
 
 
-def _live(found: "Examination", timeout: float, *, yes: bool) -> list[Diagnosis]:
-    """Show where every call will go, ask where that is due, and call."""
-    from dspy_profiles.cli.doctor._live import ask_all, calls
+def _live(examination: "Examination", timeout: float, *, yes: bool) -> list[Diagnosis]:
+    """Print where every call goes, ask before sending secrets, then call."""
+    from dspy_profiles.cli.doctor._live import call_all, calls
 
-    made = calls(found, timeout)
-    if made:
-        note(*ways({name: call.route for name, call in made.items()}))
-    answers = {} if yes else {n: a for n, call in made.items() if (a := _refused(call))}
-    asked = {name: call for name, call in made.items() if name not in answers}
-    with _progress(asked) as on_answer:
-        answers |= ask_all(asked, on_answer)
-    routes = {name: call.route for name, call in made.items()}
+    planned = calls(examination, timeout)
+    routes = {name: call.route for name, call in planned.items()}
+    if routes:
+        note(*route_lines(routes))
+    answers = {} if yes else {n: a for n, call in planned.items() if (a := _refused(call))}
+    allowed = {name: call for name, call in planned.items() if name not in answers}
+    with _progress(allowed) as on_answer:
+        answers |= call_all(allowed, on_answer)
     return [
-        Diagnosis(one, True, routes.get(one.name), answers.get(one.name)) for one in found.profiles
+        Diagnosis(one, True, routes.get(one.name), answers.get(one.name))
+        for one in examination.profiles
     ]
 
 
 def _refused(call: "Call") -> "Answer | None":
-    """Whether a secret may go to an address that the project's file sets: a person has to say."""
+    """Ask before a secret is sent to an address of the project's file. Return None if allowed."""
     from dspy_profiles.cli.doctor._verdicts import Answer
 
     route = call.route
@@ -140,18 +156,18 @@ def _refused(call: "Call") -> "Answer | None":
     sends = " and ".join(route.sends)
     source = show_place(route.set_by)
     if not can_ask():
-        message = f"not asked: {source} sends {sends} to {route.host}"
-        return Answer("skipped", message, "--yes sends it")
-    if typer.confirm(f"{call.name}: send {sends} to {route.host}, as {source} says?", err=True):
+        message = f"not called: {source} sends {sends} to {route.host}"
+        return Answer("skipped", message, "pass --yes to allow it")
+    if typer.confirm(f"{call.name}: send {sends} to {route.host}, set by {source}?", err=True):
         return None
-    return Answer("skipped", f"not asked: {sends} was not to go to {route.host}")
+    return Answer("skipped", f"not called: sending {sends} to {route.host} was not allowed")
 
 
 @contextmanager
-def _progress(asked: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"], None]]:
-    """On a terminal, a line per profile until it has answered; elsewhere nothing."""
+def _progress(pending: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"], None]]:
+    """Show a line per profile on a terminal until its model has answered."""
     screen = console_for(to_stderr=True)
-    if not asked or not screen.file.isatty():
+    if not pending or not screen.file.isatty():
         yield lambda _name, _answer: None
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -162,12 +178,12 @@ def _progress(asked: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"],
         TimeElapsedColumn(),
         console=screen,
         transient=True,
-        # What is not to be seen is held back already.
+        # `quiet` already redirects them.
         redirect_stdout=False,
         redirect_stderr=False,
     ) as progress:
         tasks = {
             name: progress.add_task(escape(f"{name}  {call.route.host}"), total=1)
-            for name, call in asked.items()
+            for name, call in pending.items()
         }
         yield lambda name, _answer: progress.update(tasks[name], completed=1)

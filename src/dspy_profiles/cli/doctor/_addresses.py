@@ -1,7 +1,7 @@
-"""Where a profile's requests go, who said so, and which secrets go along.
+"""Where a profile's requests go, what sets the address, and which secrets are sent.
 
-A project's file may send a secret of the user's environment to an address of its own: that is
-found out here, before anything is sent.
+A project's file may send a secret of the user's environment to an address of its choice. This is
+detected before anything is sent.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dspy_profiles.config import KeyPath
+from dspy_profiles.config import KeyPath, may
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles import ResolvedProfile, references
 from dspy_profiles.secrets import Names, Secret, names_in, variables_in
@@ -20,7 +20,7 @@ from dspy_profiles.secrets import Names, Secret, names_in, variables_in
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
 
-__all__ = ["Route", "Surroundings", "route"]
+__all__ = ["Environment", "Route", "route"]
 
 ADDRESS_KEYS = (
     "api_base",
@@ -29,21 +29,21 @@ ADDRESS_KEYS = (
     "aws_bedrock_runtime_endpoint",
     "endpoint",
 )
-# What a provider's own variables begin with, where that is not the model's prefix.
+# Prefixes of providers' variables that differ from the model's prefix.
 PREFIXES = {"bedrock": "AWS", "vertex_ai": "GOOGLE", "together_ai": "TOGETHER"}
-WHOLE = re.compile(r"\$\{[^{}]*\}|env:\w+")  # and nothing beside it that could carry more
-UNKNOWN_KEY = "whatever key its provider reads"
+WHOLE = re.compile(r"\$\{[^{}]*\}|env:\w+")  # with no text environment it
+UNKNOWN_KEY = "the key that its provider reads"
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where requests go; `asks` where the project sends something of the user's there."""
+    """Where requests go; `asks` if the project's file sends the user's secrets there."""
 
-    host: str  # as it is shown: "api.openai.com", "localhost:11434", or words
-    url: str | None = None  # scheme and host, where they are known
-    set_by: Place | str | None = None  # where the address was written; None: the provider's own
+    host: str  # "api.openai.com", "localhost:11434", or a description
+    url: str | None = None  # scheme and host, if known
+    set_by: Place | str | None = None  # the address's origin; None: the provider's default
     by_project: bool = False
-    sends: tuple[str, ...] = ()  # what goes along: variables, references
+    sends: tuple[str, ...] = ()  # variables and references
     offline: bool = False
     is_known: bool = False  # DSPy itself has a client for the provider
 
@@ -53,42 +53,46 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """The environment as it was before, and the `.env` files that then added to it."""
+class Environment:
+    """The environment before loading `.env` files, and these files."""
 
     variables: frozenset[str]
     env_files: tuple[Path, ...]
     home_env: Path  # the user's own
 
     def is_projects(self, name: str) -> bool:
-        """Whether a variable that is set may come from a file of the project."""
+        """Return whether a file of the project may have set a variable."""
         if name in self.variables:
             return False
         first = next((f for f in self.env_files if name in names_in([f])), None)
-        return first != self.home_env  # in no file: some profile's [env] has set it
+        return first != self.home_env  # in no file: a profile's [env] has set it
 
 
-def route(built: "Built", around: Surroundings, names: Names) -> Route:
-    """The way of this profile's requests. Sends nothing."""
+def route(built: "Built", environment: Environment, names: Names) -> Route:
+    """Return where a profile's requests go. Sends nothing."""
     profile, provider = built.profile, built.provider
-    if getattr(provider.engine, "offline", False):
-        return Route("offline", offline=True)
+    from dspy_profiles._dspy import is_offline  # imports DSPy
+
     lm = built.values.get("lm")
+    if is_offline(lm):
+        return Route("offline", offline=True)
     model = getattr(lm, "model", None)
     known = _known(model) if isinstance(model, str) else None
     own = provider.engine is not None or provider.whole is not None
-    found = _written(profile, lm) or (None if own else _from_environment(profile, model, around))
-    if found is None:
+    address = _of_profile(profile, lm)
+    if address is None and not own:
+        address = _of_environment(profile, model, environment)
+    if address is None:
         if own or provider.lm is not None:
-            return Route(f"wherever {provider.name} sends it")
+            return Route(f"an address that {provider.name} chooses")
         if known is None or known.url is None:
-            return Route(f"the address of {str(model).partition('/')[0]}")
+            return Route(f"the default address of {str(model).partition('/')[0]}")
         return Route(known.url.partition("://")[2], known.url, is_known=True)
-    text, set_by, by_project = found
+    text, set_by, by_project = address
     url = _host(text)
     sends = (*_references(profile), *(() if own else _implied(profile, known, model, names)))
     return Route(
-        url.partition("://")[2] if url else "an address that cannot be read",
+        url.partition("://")[2] if url else "an invalid address",
         url,
         set_by,
         by_project,
@@ -97,11 +101,11 @@ def route(built: "Built", around: Surroundings, names: Names) -> Route:
     )
 
 
-Found = tuple[str, Place | str, bool]
+Address = tuple[str, Place | str, bool]
 
 
-def _written(profile: ResolvedProfile, lm: object) -> Found | None:
-    """The address that the profile itself gives."""
+def _of_profile(profile: ResolvedProfile, lm: object) -> Address | None:
+    """Return the address that the profile sets."""
     built = getattr(lm, "kwargs", None)
     for section in ("lm", "provider"):
         table = profile.values.get(section, {})
@@ -110,30 +114,30 @@ def _written(profile: ResolvedProfile, lm: object) -> Found | None:
                 continue
             text = table[name]
             if section == "lm" and isinstance(built, Mapping):
-                text = built.get(name, text)  # with its references followed
+                text = built.get(name, text)  # with references resolved
             origin = profile.origin((section, name))
-            return str(text), origin.place, origin.layer != "user"
+            return str(text), origin.place, not may("send", origin.layer)
     return None
 
 
-def _from_environment(
-    profile: ResolvedProfile, model: object, around: Surroundings
-) -> Found | None:
-    """The address that a variable gives, whoever has set it."""
+def _of_environment(
+    profile: ResolvedProfile, model: object, environment: Environment
+) -> Address | None:
+    """Return the address that a variable sets."""
     prefix = _prefix(model)
     for name in (f"{prefix}_API_BASE", f"{prefix}_BASE_URL", f"{prefix}_OPENAI_ENDPOINT"):
         text = os.environ.get(name)
         if not text:
             continue
-        if name in profile.env and name not in around.variables:
+        if name in profile.env and name not in environment.variables:
             origin = profile.origin(("env", name))
-            return text, origin.place, origin.layer != "user"
-        return text, name, around.is_projects(name)
+            return text, origin.place, not may("send", origin.layer)
+        return text, name, environment.is_projects(name)
     return None
 
 
 def _references(profile: ResolvedProfile) -> Iterator[str]:
-    """What the profile's own lines take from elsewhere, but for an address that is one itself."""
+    """Yield the references that the profile sends, except an address that is one itself."""
     for key, text in references(profile):
         if key[0] not in ("lm", "provider") or _is_whole_address(key, text):
             continue
@@ -153,7 +157,7 @@ def _is_whole_address(key: KeyPath, text: str) -> bool:
 def _implied(
     profile: ResolvedProfile, known: "Known | None", model: object, names: Names
 ) -> Iterable[str]:
-    """What DSPy takes along unasked where the profile gives no key."""
+    """Return the secrets that DSPy sends by default if the profile sets no key."""
     if "api_key" in profile.lm:
         return ()
     prefix = _prefix(model)
@@ -161,13 +165,13 @@ def _implied(
     if known is None:
         return own or (UNKNOWN_KEY,)
     if known.has_login:
-        return (*own, "your login at its provider")
+        return (*own, "your login at the provider")
     return [name for name in dict.fromkeys((*known.variables, *own)) if os.environ.get(name)]
 
 
 @dataclass(frozen=True)
 class Known:
-    """What DSPy itself knows of a provider."""
+    """DSPy's defaults for a provider."""
 
     url: str | None
     variables: tuple[str, ...]
@@ -175,7 +179,7 @@ class Known:
 
 
 def _known(model: str) -> Known | None:
-    """What DSPy's own client would do with a model; None: LiteLLM takes it, or nobody."""
+    """Return the defaults of DSPy's own client for a model; None if it has no client."""
     from dspy.lm15 import LMRouter, RouterConfig
 
     prefix, slash, rest = model.partition("/")
@@ -192,7 +196,7 @@ def _known(model: str) -> Known | None:
                 tuple(client.access.env_keys),
                 found.credential_policy != "key",
             )
-        except Exception:  # noqa: BLE001, S112 - another DSPy may have none of this
+        except Exception:  # noqa: BLE001, S112 - another DSPy may lack this
             continue
     return None
 
@@ -203,7 +207,7 @@ def _prefix(model: object) -> str:
 
 
 def _host(text: str) -> str | None:
-    """Scheme, host and port of an address: whatever else stands in it may be a secret."""
+    """Return scheme, host and port of an address. The rest may contain a secret."""
     try:
         parts = urlsplit(text if "://" in text else f"//{text}")
         host, port = parts.hostname, parts.port

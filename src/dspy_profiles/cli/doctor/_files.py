@@ -1,6 +1,6 @@
-"""Every file that counts, read for as far as it can be read; what cannot is a fault.
+"""Read every file of profiles and settings; each one that is invalid is a problem.
 
-Everybody else stops at the first broken file, as they must. Here the others are still looked at.
+A session stops at the first invalid file. `doctor` and `validate` read the others as well.
 """
 
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles.cli.doctor._fault import Fault
+from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.config import (
     TOOL,
     Document,
@@ -31,45 +31,45 @@ __all__ = ["Survey", "survey"]
 
 @dataclass(frozen=True)
 class Survey:
-    """What could be read, and the faults of what could not."""
+    """The files that could be read, and the problems of the others."""
 
     scene: Scene
-    faults: tuple[Fault, ...]  # every session here stops at the first of them
-    default: tuple[Fault, ...]  # what only those meet who name no profile
-    env: tuple[Fault, ...]  # lines of `.env` files that say nothing
-    broken: tuple[Path, ...]  # profiles files that cannot be read
-    files: tuple[tuple[str, Path], ...]  # all that have a say, broken or not: kind, path
+    problems: tuple[Problem, ...]  # a session stops at the first one
+    default: tuple[Problem, ...]  # of sessions that name no profile
+    env: tuple[Problem, ...]  # lines of `.env` files that set nothing
+    invalid: tuple[Path, ...]  # profiles files that cannot be read
+    files: tuple[tuple[str, Path], ...]  # all files, invalid ones included: kind, path
 
 
 def survey(file: Path | None = None) -> Survey:
-    """Look at every file that a session here would read."""
+    """Read every file that a session would read."""
     where = locate(file=file)
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     documents: list[tuple[str, Document]] = []
-    broken = []
+    invalid = []
     for layer in where.layers:
-        found = _read(layer.path, faults)
-        if found is None:
-            broken.append(layer.path)
+        document = _read(layer.path, problems)
+        if document is None:
+            invalid.append(layer.path)
             continue
-        if found.stamp is None:  # one that was named: others are there, or do not count
-            place = Place(found.path)
-            faults.append(Fault("error", "there is no such file", _near(layer.path), place))
-        documents.append((layer.name, found))
+        if document.stamp is None:  # a named file: other layers exist
+            place = Place(document.path)
+            problems.append(Problem("error", "file not found", _near(layer.path), place))
+        documents.append((layer.name, document))
     files = [(layer.name, layer.path) for layer in where.layers]
-    given = _settings(where, faults, files)
-    scene = Scene(where, given, Catalog(tuple(documents)))
-    default = [] if broken else _unknown_default(scene)
+    settings = _settings(where, problems, files)
+    scene = Scene(where, settings, Catalog(tuple(documents)))
+    default = [] if invalid else _unknown_default(scene)
     places = broken_lines(scene.env_files)
-    env = [Fault("warning", NO_STATEMENT, None, place) for place in places]
-    return Survey(scene, tuple(faults), tuple(default), tuple(env), tuple(broken), tuple(files))
+    env = [Problem("warning", NO_STATEMENT, None, place) for place in places]
+    return Survey(scene, tuple(problems), tuple(default), tuple(env), tuple(invalid), tuple(files))
 
 
-def _read(path: Path, faults: list[Fault]) -> Document | None:
+def _read(path: Path, problems: list[Problem]) -> Document | None:
     try:
         return read(path)
     except InvalidFile as error:
-        faults.append(Fault.told(error))
+        problems.append(Problem.from_error(error))
         return None
 
 
@@ -81,57 +81,57 @@ def _near(path: Path) -> str | None:
     return did_you_mean(path.name, beside)
 
 
-def _settings(where: Locations, faults: list[Fault], files: list[tuple[str, Path]]) -> Settings:
-    """The suite settings that are sound; each that is not is a fault."""
-    # With no file at all: what is built in, and what the environment says above every file.
+def _settings(where: Locations, problems: list[Problem], files: list[tuple[str, Path]]) -> Settings:
+    """Return the valid settings; add a problem for each other one."""
+    # Without files: defaults, and the environment, which overrides every file.
     bare = load_settings(replace(where, user_config=Path(os.devnull), pyprojects=()))
     values = dict(bare.values)
-    for kind, source, table, prefix in _tables(where, faults):
+    for kind, source, table, prefix in _tables(where, problems):
         files.append((kind, source.path))
         for key, raw in table.items():
             try:
                 values.update(settings_from_table(source, {key: raw}, prefix))
             except InvalidFile as error:
-                faults.append(Fault.told(error, key=(key,)))
+                problems.append(Problem.from_error(error, key=(key,)))
     values.update({name: value for name, value in bare.values.items() if bare.is_given(name)})
     return Settings(values, (where.user_config, *where.pyprojects))
 
 
 def _tables(
-    where: Locations, faults: list[Fault]
+    where: Locations, problems: list[Problem]
 ) -> Iterator[tuple[str, Document, Mapping[str, Any], KeyPath]]:
-    """The tables that hold settings, the user's first: the project's has more to say."""
+    """Yield the tables of settings, the user's first: the project's overrides it."""
     if os.path.exists(where.user_config):  # noqa: PTH110 - Path.exists would raise
-        user = _read(where.user_config, faults)
+        user = _read(where.user_config, problems)
         if user is not None:
             yield "config", user, user.data, ()
     for path in where.pyprojects:
-        found = _read(path, faults)
-        tool = found.data.get("tool") if found is not None else None
-        if found is None or not isinstance(tool, dict) or TOOL[1] not in tool:
+        document = _read(path, problems)
+        tool = document.data.get("tool") if document is not None else None
+        if document is None or not isinstance(tool, dict) or TOOL[1] not in tool:
             continue
         table = tool[TOOL[1]]
         if isinstance(table, dict):
-            yield "pyproject", found, table, TOOL
+            yield "pyproject", document, table, TOOL
         else:
-            place = Place(path, found.line(TOOL))
-            faults.append(Fault("error", "[tool.dspy-profiles] is not a table", None, place))
+            place = Place(path, document.line(TOOL))
+            problems.append(Problem("error", "[tool.dspy-profiles] is not a table", None, place))
         return
 
 
-def _unknown_default(scene: Scene) -> list[Fault]:
-    """The default has to be a profile; a name that leads nowhere fails wherever it is needed."""
+def _unknown_default(scene: Scene) -> list[Problem]:
+    """Return a problem if the default profile does not exist."""
     value: SettingValue = scene.settings.values["default"]
     name = value.value
     known = scene.catalog.names()
     if not isinstance(name, str) or name in known:
         return []
     hint = did_you_mean(name, known) or f"profiles: {', '.join(known)}"
-    message = f'the default is "{name}", and there is no such profile'
-    return [Fault("error", message, hint, _place(value.origin), key=("default",))]
+    message = f'default profile "{name}" not found'
+    return [Problem("error", message, hint, _place(value.origin), key=("default",))]
 
 
 def _place(origin: str) -> Place | str:
-    """The place that a setting's origin spells out."""
+    """Return the origin of a setting as a place."""
     path, _, line = origin.rpartition(":")
     return Place(Path(path), int(line)) if path and line.isdigit() else origin

@@ -1,4 +1,4 @@
-"""Whether what a profile needs can be imported. Running this runs other people's code."""
+"""Whether the classes of a profile can be imported. This runs their modules."""
 
 import importlib
 import logging
@@ -9,13 +9,13 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib import metadata
 from io import StringIO
 
-from dspy_profiles.cli.doctor._fault import Fault
+from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.config import KeyPath
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError
 from dspy_profiles.profiles import ResolvedProfile
 from dspy_profiles.secrets import redact, retold
 
-__all__ = ["dspy_fault", "ended", "import_fault", "provider_class", "quiet"]
+__all__ = ["dspy_problem", "exit_problem", "import_problem", "provider_class", "quiet"]
 
 OWN = "dspy-profiles"
 LIMIT = re.compile(r"(>=|<)\s*([\d.]+)")
@@ -23,9 +23,9 @@ LIMIT = re.compile(r"(>=|<)\s*([\d.]+)")
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What other people's code prints, logs and warns of stays out of our output.
+    """Drop everything that imported code prints, logs or warns about.
 
-    It belongs to nobody's result, would spoil JSON, and may hold a secret.
+    It would make JSON invalid, and may contain a secret.
     """
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -37,33 +37,34 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def dspy_fault() -> Fault | None:
-    """Whether DSPy is there, of a release that this package works with, and can be imported."""
+def dspy_problem() -> Problem | None:
+    """Return a problem if DSPy is missing, not supported, or cannot be imported."""
     try:
         version = metadata.version("dspy")
     except metadata.PackageNotFoundError:
         version = None
     limits = _limits()
     if version is not None and not _within(version, limits):
-        asked = ",".join(f"{sign}{number}" for sign, number in limits)
-        return Fault("error", f"DSPy {version} is not supported", f"pip install 'dspy{asked}'")
+        wanted = ",".join(f"{sign}{number}" for sign, number in limits)
+        return Problem("error", f"DSPy {version} is not supported", f"pip install 'dspy{wanted}'")
     try:
         with quiet():
             importlib.import_module("dspy")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - an import raises what it likes
-        hint = "pip install dspy" if version is None else "python -c 'import dspy' shows all of it"
-        return Fault("error", f"DSPy cannot be imported: {_said(error)}", hint)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an import may raise anything
+        traceback = "python -c 'import dspy' prints the traceback"
+        hint = "pip install dspy" if version is None else traceback
+        return Problem("error", f"DSPy cannot be imported: {_text(error)}", hint)
     return None
 
 
 def _limits() -> list[tuple[str, str]]:
-    """What our own package says that it needs."""
+    """Return the versions of DSPy that this package requires."""
     try:
         needs = metadata.requires(OWN) or []
     except metadata.PackageNotFoundError:
         return []
-    ours = next((need for need in needs if re.match(r"dspy\s*[<>=(]", need)), "")
-    return sorted(LIMIT.findall(ours), reverse=True)
+    own = next((need for need in needs if re.match(r"dspy\s*[<>=(]", need)), "")
+    return sorted(LIMIT.findall(own), reverse=True)
 
 
 def _within(version: str, limits: list[tuple[str, str]]) -> bool:
@@ -79,60 +80,59 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, release[0].split("."))) if release else ()
 
 
-def import_fault(profile: ResolvedProfile, section: str) -> Fault | None:
-    """What keeps the class of a section from being imported."""
+def import_problem(profile: ResolvedProfile, section: str) -> Problem | None:
+    """Return a problem if the class of a section cannot be imported."""
     name = profile.values[section].get("class")
     if not isinstance(name, str) or "${" in name:
         return None
     try:
         with quiet():
-            _named(name, short=section == "provider")
+            _imported(name, short=section == "provider")
     except ProfileError as error:
         error.where = error.where or profile.place(section, "class")
-        return Fault.told(error, profile.name, (section, "class"))
+        return Problem.from_error(error, profile.name, (section, "class"))
     except SystemExit as error:
-        return ended(profile, (section, "class"), error)
+        return exit_problem(profile, (section, "class"), error)
     return None
 
 
-def ended(profile: ResolvedProfile, key: KeyPath, error: SystemExit) -> Fault:
-    """The fault of a class that ends the process where it should be imported, or made."""
-    culprit = ".".join(key) or "a class that it names"
-    message = f"{culprit} runs code that ends the process ({_said(error)})"
-    return Fault("error", message, None, profile.place(*key), profile.name, key)
+def exit_problem(profile: ResolvedProfile, key: KeyPath, error: SystemExit) -> Problem:
+    """Return the problem of a class that calls `sys.exit` when imported or built."""
+    culprit = ".".join(key) or "a class of the profile"
+    message = f"{culprit} exits the process ({_text(error)})"
+    return Problem("error", message, None, profile.place(*key), profile.name, key)
 
 
 def provider_class(profile: ResolvedProfile) -> object:
-    """What the provider section names, where that can be told without building it."""
+    """Return the provider's class without building it; None if it cannot be imported."""
     name = profile.provider.get("class")
     try:
         with quiet():
-            return _named(name, short=True) if isinstance(name, str) else None
+            return _imported(name, short=True) if isinstance(name, str) else None
     except (ProfileError, SystemExit):
         return None
 
 
-def _named(name: str, *, short: bool) -> object:
+def _imported(name: str, *, short: bool) -> object:
     from dspy_profiles import plugins
     from dspy_profiles.objects import import_path
 
-    found: object = name
+    target: object = name
     if short and "." not in name and ":" not in name:
         known = plugins.providers()
         if name not in known:
             raise ProviderError(
-                f'there is no provider "{name}"',
-                hint=f"short names are {', '.join(sorted(known))}; "
-                "anything else is package.module.Class",
+                f'unknown provider "{name}"',
+                hint=f"use {', '.join(sorted(known))} or package.module.Class",
             )
-        found = known[name]
-    found = import_path(found) if isinstance(found, str) else found
-    if not callable(found) and not short:
+        target = known[name]
+    target = import_path(target) if isinstance(target, str) else target
+    if not callable(target) and not short:
         raise InvalidProfile(f'"{name}" is not a class')
-    return found
+    return target
 
 
-def _said(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     if isinstance(error, Exception):
         return retold(error)[0]
     return redact(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What `validate` and `doctor` found, as lines for people and as JSON for programs."""
+"""The reports of `validate` and `doctor`, as text and as JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from dspy_profiles.secrets import redact
 
 if TYPE_CHECKING:
     from dspy_profiles.cli.doctor._addresses import Route
-    from dspy_profiles.cli.doctor._fault import Fault
+    from dspy_profiles.cli.doctor._problem import Problem
     from dspy_profiles.cli.doctor._verdicts import Answer
     from dspy_profiles.cli.doctor._walk import Check, Examined
     from dspy_profiles.profiles import Definition
 
-__all__ = ["Diagnosis", "fault_json", "fault_lines", "lines", "ways"]
+__all__ = ["Diagnosis", "lines", "problem_json", "problem_lines", "route_lines"]
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One profile as `doctor` found it, and what came of asking its model."""
+    """The result of `doctor` for one profile: its checks, and the answer of its model."""
 
     one: "Examined"
     live: bool
@@ -38,42 +38,45 @@ class Diagnosis:
     @property
     def is_ready(self) -> bool:
         answered = self.answer is None or self.answer.kind == "answered"
-        return self.counts and self.one.is_sound and answered
+        return self.counts and self.one.is_valid and answered
 
     def head(self) -> tuple[Text, str]:
-        """What went well, what did not, and what to do about it."""
+        """Return the line of the profile, and its last column: a hint or a time."""
         one, answer, error = self.one, self.answer, self._first_error
         parts = [Text(_passed(check, one)) for check in one.checks if check.status in _PASSED]
         tail = ""
         if one.children:
-            parts.append(Text(f"for {', '.join(one.children)} to extend: it names no model"))
+            parts.append(Text(f"no model: extended by {', '.join(one.children)}"))
         elif error is not None:
-            parts.append(_told(error))
-            tail = error.hint or ""
+            parts.append(_shown(error))
+            tail = _hint(error.hint)
         elif answer is not None:
             good = answer.kind == "answered"
             parts.append(Text(redact(answer.message), style="" if good else "red"))
-            tail = f"{answer.ms} ms" if good else answer.hint or ""
+            tail = f"{answer.ms} ms" if good else _hint(answer.hint)
         elif self.live:
-            parts.append(Text("no model to ask"))
+            parts.append(Text("no model to call"))
         return Text(" · ", style=MUTED).join(part for part in parts if part.plain), redact(tail)
 
     def below(self) -> Iterator[Text]:
-        """What does not fit into one line."""
+        """Yield the lines below it: the server's message, and further problems."""
         detail = None if self.answer is None else self.answer.detail
-        if self.answer is not None and detail and self.answer.kind not in _SAID_ENOUGH:
-            yield Text(f"it says: {redact(detail)}", style=MUTED)
-        for fault in sorted(self.one.faults, key=lambda fault: fault.severity):  # errors first
-            if fault is not self._first_error:
-                yield _told(fault)
-                if fault.hint:
-                    yield Text(f"  {redact(fault.hint)}", style=MUTED)
+        if self.answer is not None and detail and self.answer.kind not in _WITHOUT_DETAIL:
+            yield Text(f"server: {redact(detail)}", style=MUTED)
+        for problem in sorted(
+            self.one.problems, key=lambda problem: problem.severity
+        ):  # errors first
+            if problem is not self._first_error:
+                yield _shown(problem)
+                if problem.hint:
+                    yield Text(f"  {_hint(redact(problem.hint))}", style=MUTED)
 
     @property
-    def _first_error(self) -> "Fault | None":
-        return next((fault for fault in self.one.faults if fault.severity == "error"), None)
+    def _first_error(self) -> "Problem | None":
+        return next((problem for problem in self.one.problems if problem.severity == "error"), None)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the result as JSON shows it."""
         one = self.one
         return {
             "name": one.name,
@@ -85,7 +88,7 @@ class Diagnosis:
                 {
                     "name": check.name,
                     "status": check.status,
-                    "findings": [fault_json(fault) for fault in check.faults],
+                    "findings": [problem_json(problem) for problem in check.problems],
                 }
                 for check in one.checks
             ],
@@ -109,53 +112,58 @@ class Diagnosis:
         }
 
 
-def fault_lines(fault: "Fault") -> Iterator[Text]:
-    """A fault as a compiler would say it, so that editors find the line."""
-    grave = fault.severity == "error"
-    where = "" if fault.where is None else f"{show_place(fault.where)}: "
-    # Most messages of ours name the profile themselves.
-    named = fault.profile is None or f'"{fault.profile}"' in fault.message
-    whose = "" if named else f"{fault.profile}: "
-    first, *rest = redact(fault.message).splitlines() or [""]
-    label = (f"{fault.severity}: ", "bold red" if grave else "bold yellow")
+def problem_lines(problem: "Problem") -> Iterator[Text]:
+    """Yield the lines of a problem in the format of compilers, which editors understand."""
+    is_error = problem.severity == "error"
+    where = "" if problem.where is None else f"{show_place(problem.where)}: "
+    # Most messages name the profile.
+    named = problem.profile is None or f'"{problem.profile}"' in problem.message
+    whose = "" if named else f"{problem.profile}: "
+    first, *rest = redact(problem.message).splitlines() or [""]
+    label = (f"{problem.severity}: ", "bold red" if is_error else "bold yellow")
     yield Text.assemble((where, MUTED), label, whose, first)
     yield from (Text(line) for line in rest)
-    if fault.hint:
-        yield Text(f"  {redact(fault.hint)}")
+    if problem.hint:
+        yield Text(f"  {_hint(redact(problem.hint))}")
 
 
 _PASSED = ("ok", "warning")
-_SAID_ENOUGH = ("no-key", "no-model")
-_WIDEST = 80  # characters; what is wider pushes its own hint to the right, and no other's
+_WITHOUT_DETAIL = ("no-key", "no-model")
+_WIDEST = 80  # characters; a wider line does not align the last column of the others
 
 
-def _told(fault: "Fault") -> Text:
-    where = "" if fault.where is None else f"   {show_place(fault.where)}"
-    style = "red" if fault.severity == "error" else "yellow"
-    label = "" if fault.severity == "error" else "warning: "
-    message = " ".join(redact(fault.message).split())
+def _hint(text: str | None) -> str:
+    return f"hint: {text}" if text else ""
+
+
+def _shown(problem: "Problem") -> Text:
+    where = "" if problem.where is None else f"   {show_place(problem.where)}"
+    style = "red" if problem.severity == "error" else "yellow"
+    label = "" if problem.severity == "error" else "warning: "
+    message = " ".join(redact(problem.message).split())
     return Text.assemble((f"{label}{message}", style), (where, MUTED))
 
 
 def _passed(check: "Check", one: "Examined") -> str:
-    """A step that went well, in a word or two; nothing for those that go without saying."""
+    """Return a step that passed in one or two words; "" for minor steps."""
     if check.name == "file" and one.shadows:
         below = one.shadows[0].place()
-        return f"file ok, over {show_place(below)}"
+        return f"file ok, shadows {show_place(below)}"
     if check.name == "build":
         return "builds"
     return "" if check.name in ("profile", "cache") else f"{check.name} ok"
 
 
-def fault_json(fault: "Fault") -> dict[str, Any]:
-    where = fault.where
+def problem_json(problem: "Problem") -> dict[str, Any]:
+    """Return a problem as JSON shows it."""
+    where = problem.where
     file = str(where.file) if isinstance(where, Place) else None
     return {
-        "severity": fault.severity,
-        "profile": fault.profile,
-        "key": join_key(fault.key) if fault.key else None,
-        "message": fault.message,
-        "hint": fault.hint,
+        "severity": problem.severity,
+        "profile": problem.profile,
+        "key": join_key(problem.key) if problem.key else None,
+        "message": problem.message,
+        "hint": problem.hint,
         "file": file,
         "line": where.line if isinstance(where, Place) else None,
     }
@@ -171,11 +179,11 @@ def _placed(definition: "Definition | None") -> dict[str, Any]:
 
 
 def lines(results: Sequence[Diagnosis]) -> Iterator[Text]:
-    """One line per profile, aligned, and below it what does not fit."""
+    """Yield one aligned line per profile, each followed by its details."""
     heads = [one.head() for one in results]
     first = max((len(one.one.name) for one in results), default=0)
-    fitting = [len(line) for line, tail in heads if tail and len(line) <= _WIDEST]
-    second = max(fitting, default=0)
+    widths = [len(line) for line, tail in heads if tail and len(line) <= _WIDEST]
+    second = max(widths, default=0)
     for one, (line, tail) in zip(results, heads, strict=True):
         text = Text.assemble((f"  {one.one.name:{first}}", "bold"), "   ", line)
         if tail:
@@ -185,8 +193,8 @@ def lines(results: Sequence[Diagnosis]) -> Iterator[Text]:
             yield Text(" " * (first + 7)).append(more)
 
 
-def ways(routes: Mapping[str, "Route"]) -> Iterator[Text]:
-    """Where each profile's requests go, and who said so."""
+def route_lines(routes: Mapping[str, "Route"]) -> Iterator[Text]:
+    """Yield where each profile's requests go, and what sets the address."""
     widths = [max(map(len, column)) for column in ([*routes], [r.host for r in routes.values()])]
     for name, route in routes.items():
         line = Text.assemble((f"  {name:{widths[0]}}", "bold"), f"   →  {route.host}")

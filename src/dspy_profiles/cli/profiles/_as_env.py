@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dspy_profiles import schema
-from dspy_profiles.cli.secrets._plaintext import is_clear
+from dspy_profiles.cli.secrets._plaintext import holds_plaintext
 from dspy_profiles.config import KeyPath, load
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
 from dspy_profiles.profiles import SECTIONS, typed
@@ -21,7 +21,7 @@ UNQUOTED = re.compile(r"[\w./:@%+,=-]+|\$\{\w+\}", re.ASCII)
 
 
 def variables(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    """The lines of a profile: one per key; what no variable's name can spell goes as JSON."""
+    """Yield a line per key; keys that no variable name can spell go into one JSON value."""
     for section, table in values.items():
         name = f"{prefix}{section.upper()}"
         if not isinstance(table, Mapping):
@@ -41,52 +41,52 @@ def variables(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
 def read_variables(
     table: Mapping[str, str], prefix: str, names: Names
 ) -> tuple[dict[KeyPath, Any], list[str]]:
-    """What these variables set, and the names that say nothing of a profile.
+    """Return the values that variables set, and the variables that belong to no section.
 
-    A secret is never taken over: its variable is referred to.
+    A secret is not copied: the value is a reference to its variable.
     """
-    found: dict[KeyPath, Any] = {}
-    left_out = []
+    values: dict[KeyPath, Any] = {}
+    ignored = []
     for name in sorted(table, key=lambda name: (name.count("_"), name)):  # whole sections first
         if not name.startswith(prefix) or name == prefix:
             continue
         key = _key_of(name.removeprefix(prefix))
         if key is None:
-            left_out.append(name)
+            ignored.append(name)
         else:
-            found[key] = _value(key, name, table[name], names)
-    return found, left_out
+            values[key] = _value(key, name, table[name], names)
+    return values, ignored
 
 
 def raw_values(path: Path) -> dict[str, str]:
-    """What a .env file says, with its own references as they are written."""
+    """Return the variables of a .env file; references in it are not replaced."""
     values, broken = parsed(load(path).text, interpolate=False)
     tell_broken(path, broken)
     return values
 
 
 def assigned(name: str, text: str) -> str:
-    """A line of a `.env` file that gives a name exactly this text."""
+    """Return the line of a `.env` file that sets a variable to exactly this text."""
     if UNQUOTED.fullmatch(text):
         return f"{name}={text}"
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     line = f"{name}='{quoted}'"
     read, _ = parsed(line, interpolate=False)
-    if read != {name: text} or "\0" in text:  # with it the file would be taken for a binary one
-        raise InvalidFile(f"no .env file can hold the value of {name}", "write it by hand")
+    if read != {name: text} or "\0" in text:  # a NUL would make it a binary file
+        raise InvalidFile(f"a .env file cannot hold the value of {name}", "use --format toml")
     return line
 
 
 def _line(name: str, text: str) -> str:
     if text in (f"${{{name}}}", f"env:{name}"):
-        return f"# {name} is set in the environment"  # by itself it could not be
+        return f"# {name} is set in the environment"  # it cannot refer to itself
     return assigned(name, text)
 
 
 def _as_text(value: object, *, plain: bool) -> str:
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False, default=str)
-    # What would be read as a number is written in quotes.
+    # A string that would be read as a number needs quotes.
     return str(value) if plain or _is_text(value) else json.dumps(value, ensure_ascii=False)
 
 
@@ -107,7 +107,7 @@ def _spelled(section: str, key: str) -> str:
 
 
 def _is_spelled(key: KeyPath) -> bool:
-    """Whether a variable's name leads back to this key."""
+    """Return whether a variable name can spell this key."""
     section, name = key
     if section == "lms":
         return False
@@ -117,7 +117,7 @@ def _is_spelled(key: KeyPath) -> bool:
 
 
 def _key_of(rest: str) -> KeyPath | None:
-    """`LM_MODEL` as ("lm", "model"), `LMS_TEACHER_MODEL` as ("lms", "teacher", "model")."""
+    """Return the key of `LM_MODEL` or `LMS_TEACHER_MODEL`; None if its section is unknown."""
     first, _, last = rest.partition("_")
     section = first.lower()
     if section not in SECTIONS or (rest.endswith("_") and section != "env"):
@@ -139,21 +139,21 @@ def _key_of(rest: str) -> KeyPath | None:
 
 def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
     if len(key) > 1 and _is_secret(key, names):
-        return f"${{{name}}}" if is_clear(text) else text
+        return f"${{{name}}}" if holds_plaintext(text) else text
     if key == ("description",) or (key[0] == "env" and len(key) > 1):
         return text
     try:
         value = BOOLEANS.get(text.lower(), typed(text))
     except InvalidProfile as error:
-        raise InvalidProfile(f"{name}: {error.message}", "leave the variable out") from None
+        raise InvalidProfile(f"{name}: {error.message}", "remove the variable") from None
     if len(key) == 1 and key[0] != "extends" and not isinstance(value, Mapping):
         raise InvalidProfile(
-            f"{name} has to be a JSON table", f"name a key, as in {name}_MODEL", where=None
+            f"{name} must be a JSON table", f"or set one key, as in {name}_MODEL", where=None
         )
     if _holds_secret(key, value, names):
         raise PlaintextSecret(
-            f"{name} holds a secret inside of a table, to which no reference can lead",
-            "give the secret a variable of its own, and write ${…} in its place",
+            f"{name} is a table with a plaintext secret",
+            "put the secret in its own variable, and ${VARIABLE} in the table",
         )
     kind = _kind(key)
     wants_text = kind is not None and check_value(kind, value) and not check_value(kind, text)
@@ -171,20 +171,21 @@ def _holds_secret(key: KeyPath, value: object, names: Names) -> bool:
         return any(_holds_secret(key, item, names) for item in value)
     if not _is_secret(key, names) or isinstance(value, float | bool):
         return False
-    return is_clear(str(value))
+    return holds_plaintext(str(value))
 
 
 def _kind(key: KeyPath) -> Mapping[str, Any] | None:
-    """The type of a key, as far as the installed DSPy tells."""
-    made = schema.descriptor()
+    """Return the type of a key in the installed DSPy, if known."""
+    descriptor = schema.descriptor()
     if key[0] == "settings":
-        setting = made["settings"].get(key[-1])
+        setting = descriptor["settings"].get(key[-1])
         return None if setting is None else setting["type"]
-    owner = {"lm": made["lm"], "lms": made["lm"], "embedder": made["embedder"]}.get(key[0])
+    owners = {"lm": "lm", "lms": "lm", "embedder": "embedder"}
+    owner = descriptor[owners[key[0]]] if key[0] in owners else None
     if owner is None or len(key) < (3 if key[0] == "lms" else 2):
         return None
-    described = made["classes"].get(owner, {"parameters": ()})
-    own = {each["name"]: each["type"] for each in described["parameters"]}
+    described = descriptor["classes"].get(owner, {"parameters": ()})
+    parameters = {each["name"]: each["type"] for each in described["parameters"]}
     passed_on = schema.PASSED_ON["embedder" if key[0] == "embedder" else "lm"]
-    kind: Mapping[str, Any] | None = own.get(key[-1]) or passed_on.get(key[-1])
+    kind: Mapping[str, Any] | None = parameters.get(key[-1]) or passed_on.get(key[-1])
     return kind

@@ -1,4 +1,4 @@
-"""A profile as a program: what it does, in DSPy's own words, with secrets from the environment."""
+"""A profile as a Python program that configures DSPy; secrets come from the environment."""
 
 import json
 import keyword
@@ -9,6 +9,7 @@ from typing import Any
 
 from dspy_profiles import schema
 from dspy_profiles.config import KeyPath, join_key
+from dspy_profiles.display import on_one_line
 from dspy_profiles.errors import InvalidProfile, Place
 from dspy_profiles.profiles import CLIENT_KEYS, ResolvedProfile, references
 from dspy_profiles.secrets import (
@@ -27,7 +28,7 @@ TRUE = '.strip().lower() in ("true", "1", "yes")'
 
 
 def program(profile: ResolvedProfile) -> str:
-    """A program that configures DSPy as the profile would."""
+    """Return a program that configures DSPy as the profile does."""
     return "\n".join(_Program(profile).lines()) + "\n"
 
 
@@ -43,7 +44,7 @@ class _Program:
         env = [self._variable(name, value) for name, value in self.profile.env.items()]
         plain = {"import os"} if env or any("os.environ" in line for line in body) else set()
         standard = sorted(plain | {i for i in self.imports if i in STANDARD})
-        late = "  # noqa: E402 - what is set above is read on import" if env else ""
+        late = "  # noqa: E402 - the variables above are read on import" if env else ""
         yield from self._head()
         yield from standard
         if env:
@@ -55,42 +56,39 @@ class _Program:
         yield from body
 
     def _head(self) -> Iterator[str]:
-        yield f"# The profile {_text(self.profile.name)}, as dspy-profiles has exported it."
+        yield f"# The profile {_text(self.profile.name)}, exported by dspy-profiles."
         if self.profile.description:
-            # Nothing that would end the comment, and no NUL, which Python takes in no text.
-            plain = "".join(c if c.isprintable() else " " for c in self.profile.description)
-            yield f"# {' '.join(plain.split())}"
+            # No line break, which would end the comment, and no NUL, which Python refuses.
+            yield f"# {on_one_line(self.profile.description)}"
         needed = [name for _, text in references(self.profile) for name in variables_in(text)]
         if needed:
-            yield f"# It takes from the environment: {', '.join(dict.fromkeys(needed))}"
+            yield f"# Needs these variables: {', '.join(dict.fromkeys(needed))}"
 
     def _blocks(self) -> Iterator[list[str]]:
-        made = []
+        sections = []
         if self.profile.provider:
             yield self._provider()
         if self.profile.lm or self.is_mock:
             yield self._call("lm = ", "dspy.LM", ("lm",), self._lm_arguments(("lm",)))
-            made.append("lm")
+            sections.append("lm")
         if self.profile.lms:
             yield list(self._roles())
         if "rm" in self.profile.values:
             yield self._of_class("rm", "dspy.ColBERTv2")
-            made.append("rm")
+            sections.append("rm")
         if self.profile.adapter:
             yield self._of_class("adapter", None)
-            made.append("adapter")
+            sections.append("adapter")
         if self.profile.embedder:
             arguments = dict(self.profile.embedder)
             yield self._call("embedder = ", "dspy.Embedder", ("embedder",), arguments)
         settings = [(name, self._setting(name)) for name in self.profile.settings]
-        if made or settings:
-            yield _call("dspy.configure", [*((name, name) for name in made), *settings])
+        if sections or settings:
+            yield _call("dspy.configure", [*((name, name) for name in sections), *settings])
 
     def _provider(self) -> list[str]:
         if not self.is_mock:
-            raise self._refusal(
-                ("provider", "class"), "takes part when a profile is activated, not in a program"
-            )
+            raise self._refusal(("provider", "class"), "needs dspy-profiles to be activated")
         self.imports.add("from dspy_profiles.objects.engines.mock import MockEngine")
         arguments = {k: v for k, v in self.profile.provider.items() if k != "class"}
         return self._call("engine = ", "MockEngine", ("provider",), arguments)
@@ -122,7 +120,7 @@ class _Program:
         arguments = dict(self.profile.values[section])
         path = arguments.pop("class", default)
         if path is None:
-            raise self._refusal((section,), "names no class")
+            raise self._refusal((section,), "has no class")
         if path == "dspy.TwoStepAdapter" and "extraction_model" not in arguments:
             arguments["extraction_model"] = _Code("lm")
         known = self.described["names"].get(str(path).replace(":", "."), path)
@@ -165,8 +163,8 @@ class _Program:
 
     def _value(self, path: KeyPath, value: Any, kind: Mapping[str, Any] | None = None) -> str:
         if path[-1] == "callbacks" and path[0] in ("lm", "lms", "adapter", "settings"):
-            given = value if isinstance(value, list) else [value]
-            return f"[{', '.join(self._callback(path, str(item)) for item in given)}]"
+            items = value if isinstance(value, list) else [value]
+            return f"[{', '.join(self._callback(path, str(item)) for item in items)}]"
         if isinstance(value, _Code):
             return value
         if isinstance(value, Reference):
@@ -185,9 +183,9 @@ class _Program:
         return repr(value)
 
     def _callback(self, path: KeyPath, text: str) -> str:
-        made = schema.describe_class(text)
+        description = schema.describe_class(text)
         name = self._imported(path, text)
-        return f"{name}()" if made["found"] and made["kind"] == "class" else name
+        return f"{name}()" if description["found"] and description["kind"] == "class" else name
 
     def _imported(self, path: KeyPath, text: object) -> str:
         parts = str(text).replace(":", ".").split(".")
@@ -202,11 +200,11 @@ class _Program:
         return f"os.environ.setdefault({_text(name)}, {self._value(('env', name), value)})"
 
     def _reference(self, path: KeyPath, text: str) -> str:
-        """An expression that is what the reference stands for."""
+        """Return an expression for the value of a reference."""
         by_scheme = split_scheme(text, BUILT_IN_SCHEMES)
         if by_scheme is None:
             if "${" not in text:
-                raise self._refusal(path, "is served by a plugin, which a program has not")
+                raise self._refusal(path, "is resolved by a plugin of dspy-profiles")
             return _template(text)
         scheme, rest = by_scheme
         if scheme == "env":
@@ -221,16 +219,16 @@ class _Program:
         file = str(secret_file(rest, folder))
         return f'Path({_text(file)}).read_text(encoding="utf-8-sig").rstrip("\\r\\n")'
 
-    def _refusal(self, path: KeyPath, why: str) -> InvalidProfile:
+    def _refusal(self, path: KeyPath, reason: str) -> InvalidProfile:
         return InvalidProfile(
-            f'{join_key(path)} of "{self.profile.name}" {why}; it cannot be written as Python',
-            "export it as toml, or run the program on it: dspy-profiles run",
+            f'{join_key(path)} of "{self.profile.name}" cannot be exported as Python: it {reason}',
+            "use --format toml, or run the program: dspy-profiles run",
             self.profile.place(*path),
         )
 
 
 class _Code(str):
-    """An expression, to be written as it is."""
+    """A Python expression, written without quotes."""
 
     __slots__ = ()
 
@@ -256,12 +254,12 @@ def _template(text: str) -> str:
             parts.append(f"os.environ[{_text(match[1])}]")
         end = match.end()
     parts.append(_text(text[end:]) if end < len(text) else "")
-    said = [part for part in parts if part]
-    return said[0] if len(said) == 1 else " + ".join(map(_in_brackets, said))
+    pieces = [part for part in parts if part]
+    return pieces[0] if len(pieces) == 1 else " + ".join(map(_in_brackets, pieces))
 
 
 def _read(expression: str, kind: Mapping[str, Any] | None) -> str:
-    """A text as the number or boolean that is due."""
+    """Return an expression that converts a string to the number or boolean of this type."""
     kinds = {each["kind"] for each in (kind.get("of") or [kind])} if kind else {"any"}
     if kinds & {"any", "string", "literal", "object"}:
         return expression
@@ -272,7 +270,7 @@ def _read(expression: str, kind: Mapping[str, Any] | None) -> str:
 
 
 def _in_brackets(expression: str) -> str:
-    """An expression that goes on: of what stands in one, only a fallback binds less."""
+    """Return the expression as an operand: only a fallback needs brackets."""
     return f"({expression})" if expression.startswith("os.environ.get(") else expression
 
 
@@ -281,7 +279,7 @@ def _kinds(described: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _call(name: str, arguments: list[tuple[str, str]]) -> list[str]:
-    """A call, a line for each argument where there are several."""
+    """Return the lines of a call; several arguments get a line each."""
     plain = [f"{k}={v}" for k, v in arguments if _is_name(k)]
     odd = [f"{_text(k)}: {v}" for k, v in arguments if not _is_name(k)]
     words = [*plain, *([f"**{{{', '.join(odd)}}}"] if odd else [])]
@@ -291,5 +289,5 @@ def _call(name: str, arguments: list[tuple[str, str]]) -> list[str]:
 
 
 def _is_name(key: str) -> bool:
-    # Of letters beyond ASCII Python may make others: ª is read as a.
+    # Python reads some letters beyond ASCII as others: ª as a.
     return key.isascii() and key.isidentifier() and not keyword.iskeyword(key)

@@ -1,4 +1,4 @@
-"""The providers that `init` offers, with models that they are known to have."""
+"""The providers that `init` offers, with some of their models."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,25 +8,26 @@ __all__ = ["PROVIDERS", "Provider", "provider_of"]
 
 @dataclass(frozen=True)
 class Provider:
-    """What to ask about a provider, and what to write of the answers."""
+    """A provider: what to ask about it, and which sections to write."""
 
     name: str
     help: str
-    prefix: str = ""  # what its models' names start with
+    prefix: str = ""  # of its models' names
     models: tuple[str, ...] = ()
-    variable: tuple[str, ...] = ()  # the usual one
-    api_base: tuple[str, ...] = ()  # the usual one; empty where the address is known
+    variable: tuple[str, ...] = ()  # its usual name
+    api_base: tuple[str, ...] = ()  # the usual one; empty if DSPy knows the address
     has_model: bool = True
     other_prefixes: tuple[str, ...] = ()
 
     def ask_model(self) -> str:
+        """Return the question for a model."""
         others = ", ".join(self.models[1:])
         return f"Model (or {others}, or any other)" if others else "Model"
 
     def table(
         self, model: str | None, api_base: str | None, variable: str | None
     ) -> dict[str, Any]:
-        """The profile's sections."""
+        """Return the profile's sections."""
         if not self.has_model:
             return {"provider": {"class": self.name}}
         lm = {"model": self._full(str(model))}
@@ -75,19 +76,19 @@ PROVIDERS = {
         ),
         Provider(
             "compatible",
-            "a LiteLLM proxy, or any server that speaks OpenAI's language",
+            "a LiteLLM proxy, or any other OpenAI-compatible server",
             "openai/",
             variable=("LITELLM_API_KEY",),
             api_base=("http://localhost:4000",),
             other_prefixes=("litellm_proxy/", "hosted_vllm/"),
         ),
-        Provider("mock", "offline, answers are made up", has_model=False),
+        Provider("mock", "offline, generates answers", has_model=False),
     )
 }
 
 
 def provider_of(model: str) -> Provider:
-    """The provider of a model that was named without one; any other needs a key of its own."""
+    """Return the provider of a model. An unknown one gets a key variable of its own name."""
     start = model.partition("/")[0]
     for provider in PROVIDERS.values():
         if provider.prefix.removesuffix("/") == start or f"{start}/" in provider.other_prefixes:

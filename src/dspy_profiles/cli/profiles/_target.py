@@ -1,4 +1,4 @@
-"""Which file a command writes to, and whether what it is about to write is sound."""
+"""Which file a command writes to, and whether the result would be valid."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,15 +22,15 @@ __all__ = ["Target", "changing", "check_name", "check_sound", "refuse_taken", "t
 
 @dataclass(frozen=True)
 class Target:
-    """A file to write to, and the scene that it is part of."""
+    """A file to write to, its layer, and the scene that it belongs to."""
 
     scene: Scene
     path: Path
     layer: str
 
     def after(self, edit: Edit) -> Scene:
-        """The scene as it will be once the edit is written."""
-        new = Document(self.path, edit.text, edit.data, _THERE)
+        """Return the scene as it will be after the edit is written."""
+        new = Document(self.path, edit.text, edit.data, _EXISTS)
         others = [(la, doc) for la, doc in self.scene.catalog.documents if doc.path != self.path]
         at = next(
             (n for n, (la, _) in enumerate(others) if _RANK[la] > _RANK[self.layer]), len(others)
@@ -45,15 +45,15 @@ class Target:
 
 
 _RANK = {"file": 0, "project": 0, "user": 1}
-_THERE = Stamp(0, 0, 0)
+_EXISTS = Stamp(0, 0, 0)
 
 
 def target(
     name: str | None, *, file: Path | None = None, project: bool = False, user: bool = False
 ) -> Target:
-    """The file that defines the profile; for a new one the project's, if there is one."""
+    """Return the file that defines a profile; for a new one, the project's if it exists."""
     if (file is not None) + project + user > 1:
-        raise typer.BadParameter("choose one of --file, --project and --user")
+        raise typer.BadParameter("--file, --project and --user exclude each other")
     scene = Scene.now(file)
     where = scene.locations
     if where.named_file is not None and not (project or user):
@@ -80,11 +80,11 @@ def changing(
     force: bool = False,
     was: str | None = None,
 ) -> Iterator[Edit]:
-    """Edit a file; nothing is written unless the profile is as sound after it as before.
+    """Edit a file. Write nothing if the change makes the profile invalid.
 
-    `keys` are those that change: only their faults count, so that a profile can be mended key by
-    key. With `force` faults are told, and written all the same; a secret in clear never is.
-    `was` is the name that the profile had before.
+    `keys` are those that change: only their errors count, so that a profile can be fixed key by
+    key. With `force`, errors become warnings; a plaintext secret is always an error. `was` is the
+    former name of a renamed profile.
     """
     check_name(name)
     with editing(where.path) as edit:
@@ -101,55 +101,55 @@ def check_sound(
     force: bool = False,
     was: str | None = None,
 ) -> None:
-    """Refuse what `changing` refuses, of one profile in an edit."""
-    for finding in _faults(where, edit, name, keys, was or name):
+    """Raise the errors of `changing` for one profile of an edit."""
+    for finding in _findings(where, edit, name, keys, was or name):
         if finding.severity == "warning" or force:
             warn(finding.message, finding.hint)
             continue
-        advice = " · --force writes it all the same" if finding.near_miss else ""
+        force_hint = " · --force writes it anyway" if finding.near_miss else ""
         raise InvalidProfile(
             f"{finding.message}\n{name}, {on_path(where.path)} was not changed",
-            f"{finding.hint or ''}{advice}".removeprefix(" · ") or None,
+            f"{finding.hint or ''}{force_hint}".removeprefix(" · ") or None,
         )
 
 
 def refuse_taken(data: Mapping[str, Any], name: str, hint: str = "choose another name") -> None:
-    """Refuse the name of a profile that the file has already."""
+    """Raise InvalidProfile if the file already has a profile of this name."""
     if name in data:
-        raise InvalidProfile(f'there is a profile "{name}" already', hint)
+        raise InvalidProfile(f'profile "{name}" already exists', hint)
 
 
 def check_name(name: str) -> None:
     if not name or name == "$schema" or not name.isprintable():
-        raise InvalidProfile(f"{name!r} cannot be the name of a profile", "choose another name")
+        raise InvalidProfile(f"{name!r} is not a valid profile name", "choose another name")
 
 
-def _faults(
+def _findings(
     where: Target, edit: Edit, name: str, keys: Sequence[KeyPath], was: str
 ) -> list[Finding]:
     scene = where.after(edit)
     choice = Choice(name, "from the command line")
     try:
-        found = resolve_choice(scene, choice)
+        profile = resolve_choice(scene, choice)
     except PlaintextSecret as error:
         definition = scene.catalog.get(name, choice.reason)
-        written = plaintext_keys(definition, scene.names)
+        plaintext = plaintext_keys(definition, scene.names)
         is_new = was not in read(where.path).data
-        if any(is_new or any(_touches(own, key) for key in keys) for own in written):
-            # Without a place: that line was never written.
+        if any(is_new or any(_touches(own, key) for key in keys) for own in plaintext):
+            # Without a place: the line is not in the file.
             raise PlaintextSecret(error.message, error.hint) from None
-        found = resolve_choice(scene, choice, allow_plaintext=True)
+        profile = resolve_choice(scene, choice, allow_plaintext=True)
     except ProfileError as error:
         if not _was_broken(where.scene, was):
             raise
-        warn(f"{name} is still not sound: {error.message}", error.hint)
+        warn(f"{name} is still invalid: {error.message}", error.hint)
         return []
-    findings = schema.check(found, schema.descriptor())
+    findings = schema.check(profile, schema.descriptor())
     return [f for f in findings if any(_touches(f.key, key) for key in keys)]
 
 
 def _was_broken(scene: Scene, name: str) -> bool:
-    """Whether there was such a profile, and it could not be resolved before either."""
+    """Return whether the profile existed and could not be resolved before the edit either."""
     try:
         if scene.catalog.find(name) is not None:
             resolve_choice(scene, Choice(name, ""), allow_plaintext=True)

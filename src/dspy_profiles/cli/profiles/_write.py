@@ -1,4 +1,4 @@
-"""Files that commands write besides profiles files: replaced whole or not at all."""
+"""Write files other than profiles files. Each is replaced whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dspy_profiles.config import Document, load, locked, replace_file
-from dspy_profiles.errors import InvalidFile, Place, WriteFailed
+from dspy_profiles.config import Document, load, locked, replace_file, write_atomically
+from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["TextEdit", "new_file", "rewriting", "write_new"]
 
-PATIENCE = 10.0  # seconds that a lock is waited for, as in `editing`
+LOCK_TIMEOUT = 10.0  # seconds, as in `editing`
 
 
 class TextEdit:
-    """A file's text as it will be once the block ends."""
+    """A file's text, to be written when the block ends."""
 
     def __init__(self, document: Document) -> None:
         self.text = document.text
@@ -25,10 +25,10 @@ class TextEdit:
 
 @contextmanager
 def rewriting(path: Path) -> Iterator[TextEdit]:
-    """Read, change and replace a text file under its lock; a new one is for its owner alone."""
+    """Read, change and replace a text file under its lock. Only its owner may read a new file."""
     target = Path(os.path.realpath(path))
-    load(target)  # what cannot be read is refused before a lock is put beside it
-    with locked(target, PATIENCE):
+    load(target)  # an unreadable file raises before a lock file is made beside it
+    with locked(target, LOCK_TIMEOUT):
         document = load(target)
         edit = TextEdit(document)
         yield edit
@@ -37,43 +37,28 @@ def rewriting(path: Path) -> Iterator[TextEdit]:
 
 
 def write_new(path: Path, text: str, *, overwrite: bool) -> None:
-    """Write a file; one that is there is refused, unless it may be overwritten."""
+    """Write a file. Raise InvalidFile if it exists, unless `overwrite`."""
     with rewriting(path) as edit:
         if edit.exists and not overwrite:
-            raise _taken(Place(path))
+            raise _exists(Place(path))
         edit.text = text
 
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A file that is there once the block has ended, whole, or not at all."""
-    target = Path(os.path.realpath(path.expanduser()))
-    place = Place(path)
+    """Open a file that exists only after the block has ended without an error."""
+    path = path.expanduser()
+    target, place = Path(os.path.realpath(path)), Place(path)
     if target.is_dir():
-        raise InvalidFile("this is a folder", "name a file", place)
-    if target.exists() and not target.is_file():  # to replace a device would take it from everybody
-        raise InvalidFile("this is no regular file", "name a file, or one that is not there", place)
-    with locked(target, PATIENCE):
+        raise InvalidFile("the path is a folder", "name a file", place)
+    if target.exists() and not target.is_file():  # replacing a device would break it for everyone
+        raise InvalidFile("not a regular file", "name a file, or a path that does not exist", place)
+    with locked(target, LOCK_TIMEOUT):
         if target.exists() and not overwrite:
-            raise _taken(place)
-        draft = target.with_name(f".{target.name}.tmp")
-        try:
-            draft.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                draft.chmod(target.stat().st_mode & 0o777)
-            draft.replace(target)
-        except OSError as error:
-            why = error.strerror or str(error)
-            hint = "make room, or look at the rights of the folder"
-            raise WriteFailed(f"this file could not be written: {why}", hint, place) from error
-        finally:
-            draft.unlink(missing_ok=True)
+            raise _exists(place)
+        with write_atomically(path) as file:
+            yield file
 
 
-def _taken(place: Place) -> InvalidFile:
-    return InvalidFile("there is such a file already", "--yes overwrites it", place)
+def _exists(place: Place) -> InvalidFile:
+    return InvalidFile("file already exists", "pass --yes to overwrite it", place)

@@ -1,4 +1,4 @@
-"""`set`, `unset`, `copy`, `rename`, `delete`, `use`: they print the change, and only that."""
+"""`set`, `unset`, `copy`, `rename`, `delete`, `use`: change files, and print each change."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -8,8 +8,8 @@ import typer
 from rich.text import Text
 
 from dspy_profiles.cli._options import File, Name, ToProject, ToUser, Yes, need_a_person
-from dspy_profiles.cli._output import MUTED, note, out
-from dspy_profiles.cli.profiles._adopt import adopt
+from dspy_profiles.cli._output import MUTED, note, out, warn
+from dspy_profiles.cli.profiles._as_written import copy_between
 from dspy_profiles.cli.profiles._target import Target, changing, refuse_taken, target
 from dspy_profiles.cli.profiles.set import set_, unset
 from dspy_profiles.config import Edit, editing, read, settings_home
@@ -21,8 +21,8 @@ __all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put these commands into an app."""
-    negative_numbers = {"ignore_unknown_options": True}  # what is none is refused below
+    """Add these commands to an app."""
+    negative_numbers = {"ignore_unknown_options": True}  # `set` itself refuses options
     app.command(
         "set",
         epilog="Example: dspy-profiles set prod lm.temperature 0.2",
@@ -37,49 +37,51 @@ def add_to(app: typer.Typer) -> None:
 
 def copy(
     name: Name,
-    new: Annotated[str, typer.Argument(help="The name of the copy.")],
+    new: Annotated[str, typer.Argument(help="Name of the copy.")],
     *,
     file: File = None,
     project: ToProject = False,
     user: ToUser = False,
 ) -> None:
-    """Copy a profile, as it is written, comments included."""
+    """Copy a profile, including its comments."""
     where = _defined(name, file)
-    where_to = target(None, file=file, project=project, user=user) if project or user else where
-    with changing(where_to, new) as edit:
+    destination = target(None, file=file, project=project, user=user) if project or user else where
+    with changing(destination, new) as edit:
         refuse_taken(edit.data, new)
-        if where_to.path == where.path:
+        if destination.path == where.path:
             edit.copy((name,), (new,))
         else:
             names = where.scene.names
-            adopt(edit, name, read(where.path), where_to.path.parent, new, names)
-    out(Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(where_to.path), MUTED)))
+            copy_between(edit, name, read(where.path), destination.path.parent, new, names)
+    out(
+        Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(destination.path), MUTED))
+    )
 
 
 def rename(
-    name: Name, new: Annotated[str, typer.Argument(help="The new name.")], *, file: File = None
+    name: Name, new: Annotated[str, typer.Argument(help="New name.")], *, file: File = None
 ) -> None:
-    """Rename a profile, and mend every `extends` that points to it."""
+    """Rename a profile and update every `extends` that names it."""
     where = _defined(name, file)
-    mended = []
+    updated = []
     others = [doc.path for _, doc in where.scene.catalog.documents if doc.path != where.path]
     is_elsewhere = _is_defined_elsewhere(where, name)
-    with ExitStack() as stack:  # the innermost is written first, and nothing if it is refused
+    with ExitStack() as stack:  # the innermost is checked and written first
         for path in [] if is_elsewhere else others:
             if _extending(read(path).data, name):
                 edit = stack.enter_context(editing(path))
-                mended += [(user, path) for user in _mend(edit, name, new)]
+                updated += [(user, path) for user in _update_extends(edit, name, new)]
         edit = stack.enter_context(changing(where, new, was=name))
         refuse_taken(edit.data, new)
         edit.rename((name,), (new,))
         if not is_elsewhere:
-            mended += [(user, where.path) for user in _mend(edit, name, new)]
+            updated += [(user, where.path) for user in _update_extends(edit, name, new)]
     out(Text.assemble(name, " → ", (new, "bold"), "   ", (on_path(where.path), MUTED)))
-    for user, path in mended:
-        out(Text.assemble("  ", user, " extends it still   ", (on_path(path), MUTED)))
+    for user, path in updated:
+        out(Text.assemble("  ", user, f" now extends {new}   ", (on_path(path), MUTED)))
     if where.scene.settings.text("default") == name and not is_elsewhere:
         origin = where.scene.settings.values["default"].origin
-        note(Text(f"{origin} still says that {name} is the default: dspy-profiles use {word(new)}"))
+        warn(f"the default is still {name}, set in {origin}", f"dspy-profiles use {word(new)}")
 
 
 def delete(
@@ -88,7 +90,7 @@ def delete(
     yes: Yes = False,
     file: File = None,
 ) -> None:
-    """Delete a profile; refused while others extend it."""
+    """Delete a profile, unless another profile extends it."""
     where = _defined(name, file)
     if not _is_defined_elsewhere(where, name):
         users = [
@@ -98,29 +100,30 @@ def delete(
             if user != name
         ]
         if users:
-            note(Text(f'"{name}" stays: {", ".join(users)} extend{"s" * (len(users) == 1)} it'))
+            verb = "extends" if len(users) == 1 else "extend"
+            note(Text(f'"{name}" is not deleted: {", ".join(users)} {verb} it'))
             raise typer.Exit(1)
     if not yes:
         need_a_person("--yes deletes without asking")
         if not typer.confirm(f"Delete {name} from {on_path(where.path)}?", err=True):
-            note(f"{name} stays")
+            note(f"{name} is not deleted")
             raise typer.Exit(1)
     with editing(where.path) as edit:
         edit.unset((name,))
     out(Text.assemble(name, " is deleted   ", (on_path(where.path), MUTED)))
     if where.scene.settings.text("default") == name and not _is_defined_elsewhere(where, name):
         origin = where.scene.settings.values["default"].origin
-        note(Text(f"{origin} still says that {name} is the default"))
+        warn(f"the default is still {name}, set in {origin}", "dspy-profiles use NAME")
 
 
 def use(
     name: Name,
     *,
     user: Annotated[
-        bool, typer.Option("--user", help="For this user everywhere, not for the project.")
+        bool, typer.Option("--user", help="Set your own default, not the project's.")
     ] = False,
 ) -> None:
-    """Make a profile the default, of the project or, where there is none, of the user."""
+    """Set the default profile, for the project or for you."""
     scene = Scene.now()
     scene.catalog.get(name, "from the command line")
     path, key = settings_home("default", scene.locations, user=user)
@@ -128,40 +131,41 @@ def use(
         edit.set(key, name)
     whose = "your default" if path == scene.locations.user_config else "the default of this project"
     out(Text.assemble((name, "bold"), f" is {whose}   ", (on_path(path), MUTED)))
-    with suppress(ProfileNotFound):  # a name that is forced, and of no session
-        applies = choose(Scene.now(), None)
-        if applies.name != name:
-            note(Text(f"here {applies.name} applies all the same: {applies.reason}"))
+    with suppress(ProfileNotFound):  # a forced name that no file defines
+        active = choose(Scene.now(), None)
+        if active.name != name:
+            note(Text(f"the active profile is still {active.name}: {active.reason}"))
 
 
 def _defined(name: str, file: Any) -> Target:
-    """The file that a profile is written in; the built-in one is in none."""
+    """Return the file that defines a profile. Raise InvalidProfile for a built-in one."""
     where = target(name, file=file)
     definition = where.scene.catalog.get(name, "from the command line")
     if definition.document is None:
         raise InvalidProfile(
-            f'"{name}" is built in; no file defines it', hint=f"write your own: set {word(name)} …"
+            f'profile "{name}" is built in: no file defines it',
+            hint=f"dspy-profiles set {word(name)} KEY VALUE defines your own",
         )
     return where
 
 
 def _extending(data: Mapping[str, Any], name: str) -> list[str]:
-    """The profiles of one file that extend this one."""
-    found = []
+    """Return the profiles of one file that extend this one."""
+    users = []
     for user, table in data.items():
-        given = table.get("extends", []) if isinstance(table, dict) else []
-        if name == given or (isinstance(given, list) and name in given):
-            found.append(user)
-    return found
+        parents = table.get("extends", []) if isinstance(table, dict) else []
+        if name == parents or (isinstance(parents, list) and name in parents):
+            users.append(user)
+    return users
 
 
-def _mend(edit: Edit, name: str, new: str) -> list[str]:
-    """Have those who extended the one extend the other; their names."""
+def _update_extends(edit: Edit, name: str, new: str) -> list[str]:
+    """Replace a name in every `extends` of the file. Return the profiles that had it."""
     users = _extending(edit.data, name)
     for user in users:
-        given = edit.data[user]["extends"]
-        mended = [new if one == name else one for one in given] if isinstance(given, list) else new
-        edit.set((user, "extends"), mended)
+        old = edit.data[user]["extends"]
+        parents = [new if one == name else one for one in old] if isinstance(old, list) else new
+        edit.set((user, "extends"), parents)
     return users
 
 

@@ -1,4 +1,4 @@
-"""`diff`: what two profiles come to, side by side."""
+"""`diff`: the effective values of two profiles, side by side."""
 
 from typing import Annotated
 
@@ -16,21 +16,23 @@ __all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this command into an app."""
+    """Add this command to an app."""
     app.command(epilog="Example: dspy-profiles diff dev prod")(diff)
 
 
 def diff(
-    one: Annotated[str, typer.Argument(help="A profile.", autocompletion=profile_names)],
-    other: Annotated[str, typer.Argument(help="Another one.", autocompletion=profile_names)],
+    one: Annotated[str, typer.Argument(help="Profile name.", autocompletion=profile_names)],
+    other: Annotated[
+        str, typer.Argument(help="Profile to compare with.", autocompletion=profile_names)
+    ],
     *,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 1 where they differ.")
+        bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")
     ] = False,
     file: File = None,
     json: AsJson = False,
 ) -> None:
-    """Show what two profiles come to, side by side, where they differ."""
+    """Compare the values of two profiles."""
     scene = Scene.now(file)
     left, right = (
         dict(
@@ -69,7 +71,7 @@ def diff(
         ]
         out(columns(rows, ("", one, other)))
     else:
-        note(Text(f"{one} and {other} come to the same", style=MUTED))
+        note(Text(f"{one} and {other} have the same values", style=MUTED))
     if changed and exit_code:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""`edit`: a profiles file in one's own editor; it changes only when the result is sound."""
+"""`edit`: open a profiles file in the user's editor; save it only if it is valid."""
 
 import os
 import shlex
@@ -16,7 +16,7 @@ from dspy_profiles import schema
 from dspy_profiles.cli._options import File, ToProject, ToUser, can_ask
 from dspy_profiles.cli._output import MUTED, fail, note, out, warn
 from dspy_profiles.cli.profiles._target import Target
-from dspy_profiles.cli.profiles._write import PATIENCE
+from dspy_profiles.cli.profiles._write import LOCK_TIMEOUT
 from dspy_profiles.cli.secrets._plaintext import definitions, plaintext_keys
 from dspy_profiles.config import (
     PROFILES,
@@ -44,25 +44,26 @@ from dspy_profiles.profiles import Catalog, Choice, Definition, Scene, resolve_c
 
 __all__ = ["add_to"]
 
-USUAL = ("notepad",) if os.name == "nt" else ("vi", "nano")
+EDITORS = ("notepad",) if os.name == "nt" else ("vi", "nano")
 INVALID = 4
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this command into an app."""
+    """Add this command to an app."""
     app.command(epilog="Example: EDITOR='code --wait' dspy-profiles edit --project")(edit)
 
 
 def edit(*, file: File = None, project: ToProject = False, user: ToUser = False) -> None:
-    """Open a profiles file in $VISUAL or $EDITOR; it changes only when the result is sound.
+    """Edit a profiles file; saves it only if it is valid.
 
-    A file that is broken is opened all the same: what is wrong with it is told first.
+    Opens $VISUAL, else $EDITOR. You can also edit a file that is invalid; its errors are printed
+    first.
     """
-    where, faults = _chosen(file, project=project, user=user)
+    where, errors = _chosen(file, project=project, user=user)
     command = _editor()
     before = _content(where.path)
-    for path, fault in faults.items():
-        warn(f"{show_place(fault.where or Place(path))} is broken: {fault.message}", fault.hint)
+    for path, error in errors.items():
+        warn(f"{show_place(error.where or Place(path))} is invalid: {error.message}", error.hint)
     folder = Path(tempfile.mkdtemp(prefix="dspy-profiles-"))
     copy = folder / where.path.name
     copy.write_bytes(before)
@@ -74,7 +75,7 @@ def edit(*, file: File = None, project: ToProject = False, user: ToUser = False)
         raise
     finally:
         if keep:
-            note(Text(f"your text is kept in {copy}"))
+            note(Text(f"your edited text is in {copy}"))
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if keep:
@@ -82,19 +83,19 @@ def edit(*, file: File = None, project: ToProject = False, user: ToUser = False)
 
 
 def _edited(where: Target, before: bytes, copy: Path, command: list[str]) -> bool:
-    """Whether the work is done: written, or nothing to write; if not, the copy holds it."""
+    """Edit the copy and save it. Return False if it has unsaved changes."""
     while True:
         _open(command, copy)
         if not _has_work(copy, before):
-            note(Text(f"{on_path(where.path)} is as it was", style=MUTED))
+            note(Text(f"{on_path(where.path)} is unchanged", style=MUTED))
             return True
-        faults = list(_faults(where, copy))
-        if not faults:
+        errors = list(_errors(where, copy))
+        if not errors:
             _write(where, before, read(copy))
-            out(Text.assemble("written   ", (on_path(where.path), MUTED)))
+            out(Text.assemble("saved   ", (on_path(where.path), MUTED)))
             return True
-        for fault in faults:
-            fail(fault)
+        for error in errors:
+            fail(error)
         note(Text(f"{on_path(where.path)} was not changed"))
         if not can_ask() or not typer.confirm("Open it again?", default=True, err=True):
             return False
@@ -103,27 +104,28 @@ def _edited(where: Target, before: bytes, copy: Path, command: list[str]) -> boo
 def _chosen(
     file: Path | None, *, project: bool, user: bool
 ) -> tuple[Target, dict[Path, InvalidFile]]:
-    """The file to open, and what is wrong with each that is broken; that one counts as empty."""
+    """Return the file to open, and the errors of invalid files, which count as empty."""
     if (file is not None) + project + user > 1:
-        raise typer.BadParameter("choose one of --file, --project and --user")
-    found = locate(file=file)
-    layer, path = "user", found.user_file
-    if found.named_file is not None and not (project or user):
-        layer, path = "file", found.named_file
-    elif project or (found.project_file is not None and not user):
-        layer, path = "project", found.project_file or found.root / PROFILES
-    documents, faults = dict[Path, Document](), dict[Path, InvalidFile]()
-    for each in (*(one.path for one in found.layers), path):
+        raise typer.BadParameter("--file, --project and --user exclude each other")
+    locations = locate(file=file)
+    layer, path = "user", locations.user_file
+    if locations.named_file is not None and not (project or user):
+        layer, path = "file", locations.named_file
+    elif project or (locations.project_file is not None and not user):
+        layer, path = "project", locations.project_file or locations.root / PROFILES
+    documents, errors = dict[Path, Document](), dict[Path, InvalidFile]()
+    for each in (*(one.path for one in locations.layers), path):
         try:
             documents[each] = read(each)
         except InvalidFile as error:
-            documents[each], faults[each] = Document(each), error
-    catalog = Catalog(tuple((one.name, documents[one.path]) for one in found.layers))
-    return Target(Scene(found, load_settings(found), catalog), path, layer), faults
+            documents[each], errors[each] = Document(each), error
+    catalog = Catalog(tuple((one.name, documents[one.path]) for one in locations.layers))
+    scene = Scene(locations, load_settings(locations), catalog)
+    return Target(scene, path, layer), errors
 
 
 def _content(path: Path) -> bytes:
-    """What stands in a file, broken or not; what is none, or may not be read, is refused."""
+    """Return a file's bytes, even if it is invalid. Raise InvalidFile if it cannot be read."""
     try:
         whole = read(path)
     except InvalidFile:
@@ -135,30 +137,32 @@ def _content(path: Path) -> bytes:
 
 
 def _editor() -> list[str]:
-    given = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if given:
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if command:
         try:
-            words = shlex.split(given, posix=os.name != "nt")
+            words = shlex.split(command, posix=os.name != "nt")
         except ValueError:
             words = []
         if words and words[0].strip():
             return words
-        raise InvalidFile("$VISUAL or $EDITOR is no command", "as in EDITOR='code --wait'")
-    found = next((name for name in USUAL if shutil.which(name)), None)
-    if found is None:
-        raise InvalidFile("there is no editor", "set EDITOR, as in EDITOR=nano")
-    return [found]
+        raise InvalidFile("$VISUAL or $EDITOR is not a command", "export EDITOR='code --wait'")
+    editor = next((name for name in EDITORS if shutil.which(name)), None)
+    if editor is None:
+        raise InvalidFile("no editor found", "export EDITOR=nano")
+    return [editor]
 
 
 def _open(command: list[str], copy: Path) -> None:
     try:
-        code = subprocess.run([*command, str(copy)], check=False).returncode  # noqa: S603 - theirs
+        code = subprocess.run([*command, str(copy)], check=False).returncode  # noqa: S603 - the user's
     except OSError as error:
         raise InvalidFile(
-            f"the editor {command[0]} cannot be started: {error.strerror}", "set EDITOR"
+            f"editor {command[0]} not started: {error.strerror}", "export EDITOR=nano"
         ) from None
     if code:
-        raise InvalidFile(f"the editor {command[0]} failed with {code}", "nothing was changed")
+        raise InvalidFile(
+            f"editor {command[0]} exited with {code}; nothing was changed", "export EDITOR=nano"
+        )
 
 
 def _has_work(copy: Path, before: bytes) -> bool:
@@ -167,56 +171,56 @@ def _has_work(copy: Path, before: bytes) -> bool:
     return False
 
 
-def _faults(where: Target, copy: Path) -> Iterator[ProfileError]:
-    """What keeps the text from being written, each with its line in it."""
+def _errors(where: Target, copy: Path) -> Iterator[ProfileError]:
+    """Yield the errors that the edit adds, each with its line."""
     try:
         after = read(copy)
     except InvalidFile as error:
         yield error
         return
     old, new = where.scene, where.after(Edit(Document(where.path, after.text, after.data)))
-    known = _sound(old)
+    known = _known_findings(old)
     for name in new.catalog.names():
         if name in known or name not in old.catalog.names():
-            yield from _new_faults(new, name, known.get(name, set()))
+            yield from _new_errors(new, name, known.get(name, set()))
     yield from _new_secrets(where, old, new)
     default = old.settings.text("default")
     if default in known and default not in new.catalog.names():
-        note(Text(f"{default} is gone, and is still the setting default"))
+        note(Text(f"the setting default is still {default}, which is deleted"))
 
 
-Said = set[tuple[KeyPath, str]]
+Findings = set[tuple[KeyPath, str]]
 
 
-def _new_faults(scene: Scene, name: str, known: Said) -> Iterator[ProfileError]:
+def _new_errors(scene: Scene, name: str, known: Findings) -> Iterator[ProfileError]:
     try:
-        found = resolve_choice(scene, Choice(name, ""), allow_plaintext=True)
+        profile = resolve_choice(scene, Choice(name, ""), allow_plaintext=True)
     except ProfileError as error:
         yield error
         return
-    for one in schema.check(found, schema.descriptor()):
+    for one in schema.check(profile, schema.descriptor()):
         if one.severity == "error" and (one.key, one.message) not in known:
             yield InvalidProfile(f"{name}: {one.message}", one.hint, one.where)
 
 
-def _sound(scene: Scene) -> dict[str, Said]:
-    """The profiles that resolve, each with what DSPy would not take of it even so."""
-    found: dict[str, Said] = {}
+def _known_findings(scene: Scene) -> dict[str, Findings]:
+    """Return the profiles that resolve, each with what is already wrong with its values."""
+    known: dict[str, Findings] = {}
     for name in scene.catalog.names():
         with suppress(ProfileError):
             profile = resolve_choice(scene, Choice(name, ""), allow_plaintext=True)
             findings = schema.check(profile, schema.descriptor())
-            found[name] = {(one.key, one.message) for one in findings}
-    return found
+            known[name] = {(one.key, one.message) for one in findings}
+    return known
 
 
 def _new_secrets(where: Target, old: Scene, new: Scene) -> Iterator[ProfileError]:
-    """Secrets in clear that were not there before: no command writes one."""
+    """Yield an error for each plaintext secret that the edit adds."""
     names = new.names
 
-    def held(scene: Scene) -> dict[tuple[str, ...], Definition]:
-        mine = (d for d in definitions(scene) if d.document and d.document.path == where.path)
-        return {(d.name, *key): d for d in mine for key in plaintext_keys(d, names)}
+    def plaintext(scene: Scene) -> dict[tuple[str, ...], Definition]:
+        own = (d for d in definitions(scene) if d.document and d.document.path == where.path)
+        return {(d.name, *key): d for d in own for key in plaintext_keys(d, names)}
 
     def value(definition: Definition, key: tuple[str, ...]) -> object:
         node: object = definition.table
@@ -224,28 +228,28 @@ def _new_secrets(where: Target, old: Scene, new: Scene) -> Iterator[ProfileError
             node = node.get(part) if isinstance(node, dict) else node
         return node
 
-    before = held(old)
-    for key, definition in held(new).items():
+    before = plaintext(old)
+    for key, definition in plaintext(new).items():
         if key not in before or value(before[key], key) != value(definition, key):
             yield PlaintextSecret(
-                f'{join_key(key[1:])} of "{key[0]}" is a secret in clear',
-                "put it into .env and write a reference, as in ${NAME}",
+                f'profile "{key[0]}": {join_key(key[1:])} is a plaintext secret',
+                "put it in .env and write a reference, such as ${NAME}",
                 definition.place(*key[1:]),
             )
 
 
 def _write(where: Target, before: bytes, after: Document) -> None:
-    """Replace the file by what was edited, unless it is no longer what was opened.
+    """Replace the file, unless it has changed since it was opened.
 
-    `editing` would refuse one that was broken, and this is how it is mended.
+    `editing` refuses an invalid file; here its fixed version is saved.
     """
     target = Path(os.path.realpath(where.path))  # a link stays a link
-    with locked(target, PATIENCE):
+    with locked(target, LOCK_TIMEOUT):
         stamp = file_stamp(target)
         if _content(target) != before:
             raise WriteFailed(
-                "this file was changed by somebody else while it was being edited",
-                "nothing was written; put the two together",
+                "another program changed the file while it was open",
+                "nothing was saved; merge both versions",
                 Place(where.path),
             )
         replace_file(Document(target, stamp=stamp, encoding=after.encoding), after.text)

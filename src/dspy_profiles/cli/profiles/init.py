@@ -1,4 +1,4 @@
-"""`init`: a first profile, by a few questions or none. It writes references only."""
+"""`init`: create a profile, by prompts or options. Writes references, no keys."""
 
 import json
 import os
@@ -24,13 +24,15 @@ __all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this command into an app."""
+    """Add this command to an app."""
     app.command(epilog="Example: dspy-profiles init --profile dev --provider openai --yes")(init)
 
 
 def init(
     *,
-    profile: Annotated[str | None, typer.Option("--profile", "-p", help="Its name.")] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="Name of the profile.")
+    ] = None,
     provider: Annotated[
         str | None,
         typer.Option(
@@ -39,87 +41,91 @@ def init(
             autocompletion=lambda: list(PROVIDERS),
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="As in openai/gpt-4o.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model, such as openai/gpt-4o.")
+    ] = None,
     key_variable: Annotated[
         str | None,
         typer.Option(
             "--key-variable",
             metavar="NAME",
-            help="The environment variable that holds the key; the name, not the key.",
+            help="Name of the variable that holds the key.",
         ),
     ] = None,
     api_base: Annotated[
-        str | None, typer.Option("--api-base", metavar="URL", help="The server's address.")
+        str | None, typer.Option("--api-base", metavar="URL", help="Address of the server.")
     ] = None,
     description: Annotated[
-        str | None, typer.Option("--description", help="A line for people.")
+        str | None, typer.Option("--description", help="Description of the profile.")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: what is not said is the usual.")
+        bool, typer.Option("--yes", "-y", help="Do not prompt; use defaults for missing options.")
     ] = False,
     file: File = None,
     project: ToProject = False,
     user: ToUser = False,
 ) -> None:
-    """Write a first profile: asks for provider, model and key variable, or takes them as options.
+    """Create a profile: asks for provider, model and key variable.
 
-    A key is never asked for: the profile refers to the variable that holds it.
+    Options answer the prompts. The key itself is never asked for: the profile refers to the
+    variable that holds it.
     """
     if not yes:
-        need_a_person("--yes takes what the options say, and else the usual")
-    said = _Said(yes=yes)
-    where, name = _place(profile, said, file=file, project=project, user=user)
-    chosen = _provider(provider, model, said)
-    table: dict[str, Any] = chosen.table(*_answers(chosen, model, api_base, key_variable, said))
+        need_a_person("--yes uses the options, and defaults for the rest")
+    answers = _Answers(yes=yes)
+    where, name = _place(profile, answers, file=file, project=project, user=user)
+    chosen = _provider(provider, model, answers)
+    values = _values(chosen, model, api_base, key_variable, answers)
+    table: dict[str, Any] = chosen.table(*values)
     if description:
         table["description"] = _no_key(description)
     with changing(where, name, [key for key, _ in leaves(table)]) as edit:
         refuse_taken(edit.data, name)
         edit.set((name,), table)
-    _tell(where, name, table)
+    _print_result(where, name, table)
 
 
-def _answers(
+def _values(
     chosen: Provider,
     model: str | None,
     api_base: str | None,
     variable: str | None,
-    said: "_Said",
+    answers: "_Answers",
 ) -> tuple[str | None, str | None, str | None]:
-    """Model, address and key variable, as far as the provider has them."""
+    """Return model, address and key variable, each None if the provider has none."""
     if not chosen.has_model:
         if model or api_base or variable:
             raise typer.BadParameter(f"{chosen.name} takes no model, address or key")
         return None, None, None
-    named = said.text(model, chosen.ask_model(), chosen.models, _no_key)
+    named = answers.text(model, chosen.ask_model(), chosen.models, _no_key)
     address = key = None
     if chosen.api_base or api_base:
-        address = said.text(api_base, "Address of the server", chosen.api_base, _no_key)
+        address = answers.text(api_base, "Address of the server", chosen.api_base, _no_key)
     if chosen.variable or variable:
         question = "Variable that holds the key (none: no key)"
-        key = said.text(variable, question, chosen.variable, _variable_name)
+        key = answers.text(variable, question, chosen.variable, _variable_name)
     return named, address, None if key == "none" else key
 
 
-class _Said:
-    """What the options say, else the person, else the usual."""
+class _Answers:
+    """Answers from the options, else from the user, else from the defaults."""
 
     def __init__(self, *, yes: bool) -> None:
         self.yes = yes
 
     def text(
         self,
-        given: str | None,
+        option: str | None,
         question: str,
-        usual: tuple[str, ...],
+        defaults: tuple[str, ...],
         check: Callable[[str], str],
     ) -> str | None:
-        if given is not None:
-            return check(given)
-        default = usual[0] if usual else None
+        if option is not None:
+            return check(option)
+        default = defaults[0] if defaults else None
         if self.yes:
             if default is None:
-                raise typer.BadParameter(f"say it by an option: {question.lower()}")
+                raise typer.BadParameter(f"missing option for: {question.lower()}")
             return default
         while True:
             try:
@@ -129,33 +135,33 @@ class _Said:
 
 
 def _place(
-    given: str | None, said: _Said, *, file: Path | None, project: bool, user: bool
+    option: str | None, answers: _Answers, *, file: Path | None, project: bool, user: bool
 ) -> tuple[Target, str]:
-    """The file to write to, and a name that it does not have yet."""
-    found: list[Target] = []
+    """Return the file to write to, and a name that is free in it."""
+    targets: list[Target] = []
 
     def free(name: str) -> str:
         check_name(_no_key(name))
         where = target(name, file=file, project=project, user=user)
-        with_it = where.scene.catalog.documents
+        documents = where.scene.catalog.documents
         refuse_taken(
-            next((doc.data for _, doc in with_it if doc.path == where.path), {}),
+            next((doc.data for _, doc in documents if doc.path == where.path), {}),
             name,
             f"choose another name, or change it: dspy-profiles set {word(name)} KEY VALUE",
         )
-        found[:] = [where]
+        targets[:] = [where]
         return name
 
-    name = said.text(given, "Name of the profile", ("default",), free)
-    if not found:
+    name = answers.text(option, "Name of the profile", ("default",), free)
+    if not targets:
         free(str(name))
-    return found[0], str(name)
+    return targets[0], str(name)
 
 
-def _provider(given: str | None, model: str | None, said: _Said) -> Provider:
-    if given is None and model is not None:
+def _provider(option: str | None, model: str | None, answers: _Answers) -> Provider:
+    if option is None and model is not None:
         return provider_of(model)
-    usual = "mock" if said.yes else "openai"
+    default = "mock" if answers.yes else "openai"
     names = list(PROVIDERS)
 
     def known(text: str) -> str:
@@ -165,12 +171,12 @@ def _provider(given: str | None, model: str | None, said: _Said) -> Provider:
             return text.lower()
         near = did_you_mean(text.lower(), names)
         hint = near or f"choose one of {', '.join(names)}"
-        raise InvalidProfile("there is no such provider", hint)
+        raise InvalidProfile(f'unknown provider "{_no_key(text)}"', hint)
 
-    if given is None and not said.yes:
+    if option is None and not answers.yes:
         rows = [(f"  {n}", each.name, each.help) for n, each in enumerate(PROVIDERS.values(), 1)]
         note(columns([(n, Text(name, style=ACCENT), help_) for n, name, help_ in rows]))
-    return PROVIDERS[str(said.text(given, "Provider", (usual,), known))]
+    return PROVIDERS[str(answers.text(option, "Provider", (default,), known))]
 
 
 _KEY_STARTS = re.compile(r"\b(sk-|gsk_|xai-|AIza|ghp_|hf_)\w{4}|[0-9a-f]{32}")
@@ -178,15 +184,15 @@ _LONGEST_WORD = 16  # characters of one word with digits in it; keys are longer
 
 
 def _no_key(text: str) -> str:
-    """A text that is not by mistake a key; one is never repeated."""
+    """Return the text. Raise PlaintextSecret if it looks like a key, without repeating it."""
     if _KEY_STARTS.search(text):
-        hint = "it is not kept; a key belongs into .env"
-        raise PlaintextSecret("this looks like a key, not like what was asked for", hint)
+        hint = "it was not saved; put keys in .env"
+        raise PlaintextSecret("the answer looks like a key", hint)
     return text
 
 
 def _variable_name(text: str) -> str:
-    """The name of a variable, out of `NAME`, `$NAME` or `${NAME}`; a key is refused unshown."""
+    """Return NAME for `NAME`, `$NAME` or `${NAME}`. Raise if it looks like a key."""
     name = text.removeprefix("$").removeprefix("{").removesuffix("}")
     words = name.split("_")
     digits = any(sign.isdigit() for sign in name)
@@ -197,12 +203,12 @@ def _variable_name(text: str) -> str:
         return name
     kind = PlaintextSecret if looks_random or len(name) >= _LONGEST_WORD else InvalidProfile
     raise kind(
-        "this is not the name of a variable",
-        "name the variable, as in OPENAI_API_KEY; a key itself belongs into .env",
+        "the key variable is not a valid variable name",
+        "pass its name, such as OPENAI_API_KEY; put the key itself in .env",
     )
 
 
-def _tell(where: Target, name: str, table: Mapping[str, Any]) -> None:
+def _print_result(where: Target, name: str, table: Mapping[str, Any]) -> None:
     scene = Scene.now(where.path if where.layer == "file" else None)
     line = scene.catalog.get(name, "").place()
     out(Text.assemble((name, "bold"), " is written   ", (show_place(line), MUTED)))
@@ -211,7 +217,7 @@ def _tell(where: Target, name: str, table: Mapping[str, Any]) -> None:
     variable = str(table.get("lm", {}).get("api_key", ""))[2:-1]
     if variable and not _is_set(scene, variable):
         note(
-            Text(f"{variable} is not set: put {variable}=… into {_env_file(scene)}, or"),
+            Text(f"{variable} is not set: add {variable}=… to {_env_file(scene)}, or"),
             Text(f"  export {variable}=…"),
         )
     named = word(name)
@@ -224,11 +230,11 @@ def _tell(where: Target, name: str, table: Mapping[str, Any]) -> None:
         ),
         Text(f"  with profile({json.dumps(name, ensure_ascii=False)}): …", style=ACCENT),
     )
-    if _applies(scene) != name:
-        note(Text(f"  dspy-profiles use {named}   makes it the default", style=MUTED))
+    if _active_name(scene) != name:
+        note(Text(f"  dspy-profiles use {named}   to make it the default", style=MUTED))
 
 
-def _applies(scene: Scene) -> str | None:
+def _active_name(scene: Scene) -> str | None:
     try:
         return choose(scene, None).name
     except ProfileError:

@@ -1,4 +1,4 @@
-"""`set` and `unset`: they print the change, and only that."""
+"""`set` and `unset`: change values of a profile, and print each change."""
 
 from collections.abc import Mapping
 from copy import copy as duplicate
@@ -32,7 +32,7 @@ def set_(
         list[str],
         typer.Argument(
             metavar="[PROFILE] KEY VALUE | KEY=VALUE…",
-            help="What to set.",
+            help="A key and its value, or several KEY=VALUE.",
             autocompletion=words_of_set,
         ),
     ],
@@ -43,9 +43,9 @@ def set_(
     project: ToProject = False,
     user: ToUser = False,
 ) -> None:
-    """Set values of a profile, which is made if there is none of that name.
+    """Set values of a profile; creates the profile if needed.
 
-    0.7 is a number, true a boolean, JSON a list or table; anything else is text.
+    0.7 is a number, true a boolean, JSON a list or table; anything else is a string.
     """
     name, pairs = _assignments(words, profile)
     where = target(name, file=file, project=project, user=user)
@@ -61,7 +61,7 @@ def unset(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[PROFILE] KEY…", help="What to remove.", autocompletion=words_of_unset
+            metavar="[PROFILE] KEY…", help="Keys to remove.", autocompletion=words_of_unset
         ),
     ],
     *,
@@ -74,60 +74,59 @@ def unset(
     name, *keys = words if profile is None else [profile, *words]
     paths = [split_key(key) for key in keys]
     if not paths:
-        raise typer.BadParameter("name a key: unset PROFILE KEY")
+        raise typer.BadParameter("missing key: unset PROFILE KEY")
     where = target(name, file=file, project=project, user=user)
     before = _masked(where, name)
-    with changing(where, name, paths, force=True) as edit:  # what is missing now is told
+    with changing(where, name, paths, force=True) as edit:  # warns about keys missing now
         for path in dict.fromkeys(paths):
             try:
                 edit.unset((name, *path))
             except KeyError:
                 raise ProfileNotFound(
                     f'"{name}" does not set {join_key(path)} in {on_path(where.path)}',
-                    hint=f"see where it comes from: dspy-profiles show {word(name)}",
+                    hint=f"dspy-profiles show {word(name)} prints where each value is set",
                 ) from None
     _print_changes(where, name, {path: (_value(before, path), _ABSENT) for path in paths})
 
 
 _ABSENT = object()
-_UNSOUND = object()
+_UNRESOLVED = object()
 Pairs = dict[KeyPath, Any]
 
 
 def _assignments(words: list[str], profile: str | None) -> tuple[str, Pairs]:
     unknown = next((w for w in words if w.startswith("-") and not w[1:2].isdigit()), None)
     if unknown is not None:
-        raise typer.BadParameter(f"no such option: {unknown.partition('=')[0]}")
+        raise typer.BadParameter(f"unknown option {unknown.partition('=')[0]}")
     if profile is None:
         if len(words) == 1:
-            raise typer.BadParameter("write set PROFILE KEY VALUE, or set --profile P KEY=VALUE")
+            raise typer.BadParameter("use set PROFILE KEY VALUE, or set --profile P KEY=VALUE")
         profile, *words = words
     if len(words) == 2 and "=" not in words[0]:  # noqa: PLR2004 - KEY VALUE
         words = ["=".join(words)]
     if not words:
-        raise typer.BadParameter("name a key and its value: set PROFILE KEY VALUE")
+        raise typer.BadParameter("missing key and value: set PROFILE KEY VALUE")
     return profile, dict(map(assignment, words))
 
 
 def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) -> Pairs:
-    """The pairs, refused where they say nothing; a built-in profile keeps its provider."""
-    faults: list[tuple[str, str]] = []
-    if _class_after(where, edit, name, pairs) is None:
-        given = [key for key in pairs if key[0] == "provider" and len(key) > 1]
-        built_in = Catalog(()).find(name)
-        own = built_in.table["provider"]["class"] if built_in is not None else None
-        before = _provider_class(where.scene, name)
-        if own is not None and (before == own or (given and before is None)):
-            pairs = {("provider", "class"): own, **pairs}  # else `mock` would ask a real model
-        elif given:
-            example = f"provider.class=mock {join_key(given[0])}=…"
-            hint = f"as in dspy-profiles set {word(name)} {example} · "
-            hint += "a class is an import path (pkg.mod.Class) or a short name"
-            faults.append(("provider.class: is missing", hint))
-    for message, hint in faults:
+    """Return the pairs to write; a provider without a class gets that of the built-in profile."""
+    if _class_after(where, edit, name, pairs) is not None:
+        return pairs
+    keys = [key for key in pairs if key[0] == "provider" and len(key) > 1]
+    built_in = Catalog(()).find(name)
+    own = built_in.table["provider"]["class"] if built_in is not None else None
+    before = _provider_class(where.scene, name)
+    if own is not None and (before == own or (keys and before is None)):
+        return {("provider", "class"): own, **pairs}  # else `mock` would call a real model
+    if keys:
+        message = "provider.class is missing"
+        example = f"provider.class=mock {join_key(keys[0])}=…"
+        hint = f"as in dspy-profiles set {word(name)} {example} · "
+        hint += "a class is an import path (pkg.mod.Class) or a short name"
         if not force:
-            said = f"{message}\n{name}, {on_path(where.path)} was not changed"
-            raise InvalidProfile(said, hint)
+            unchanged = f"{name}, {on_path(where.path)} was not changed"
+            raise InvalidProfile(f"{message}\n{unchanged}", hint)
         warn(message, hint)
     return pairs
 
@@ -140,19 +139,19 @@ def _class_after(where: Target, edit: Edit, name: str, pairs: Pairs) -> object:
 
 
 def _provider_class(scene: Scene, name: str) -> object:
-    """What a profile's provider is made of, in whatever layer that is said; None if in none."""
+    """Return the effective provider class of a profile, or None."""
     try:
-        found = scene.catalog.find(name)
-        tree = scene.catalog.effective(found)[0] if found is not None else {}
+        definition = scene.catalog.find(name)
+        tree = scene.catalog.effective(definition)[0] if definition is not None else {}
     except ProfileError:
-        return _UNSOUND  # which is told elsewhere
+        return _UNRESOLVED  # `changing` raises the error
     provider = tree.get("provider")
     leaf = provider.get("class") if isinstance(provider, dict) else None
     return leaf.value if isinstance(leaf, Leaf) else leaf
 
 
 def _masked(where: Target, name: str) -> Mapping[str, Any]:
-    """What the file says of a profile, for showing."""
+    """Return a profile's values in the file, with secrets masked."""
     doc = read(where.path)
     table = doc.data.get(name)
     if not isinstance(table, dict):

@@ -1,4 +1,4 @@
-"""`list`, `show`, `get`, `which`: they import no user code and follow no reference."""
+"""`list`, `show`, `get`, `which`: import no user code, and resolve no reference."""
 
 import os
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ __all__ = ["add_to", "origin_json"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put these commands into an app."""
+    """Add these commands to an app."""
     app.command("list", epilog="Example: dspy-profiles list --json")(list_profiles)
     app.command(epilog="Example: dspy-profiles show prod")(show)
     app.command(epilog="Example: dspy-profiles get prod lm.model")(get)
@@ -50,19 +50,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_profiles(*, file: File = None, json: AsJson = False) -> None:
-    """List every profile, its model, and the file that defines it; * marks the one that applies."""
+    """List all profiles; * marks the active one."""
     scene = Scene.now(file)
     for _, doc in scene.catalog.documents:
         if doc.stamp is None:
             note(Text(f"{on_path(doc.path)} does not exist"))
     active = applying(scene)
-    found = [summary(scene, name, active) for name in scene.catalog.names()]
+    profiles = [summary(scene, name, active) for name in scene.catalog.names()]
     if json:
-        emit(profiles=found)
+        emit(profiles=profiles)
         return
     rows = []
-    for one in found:
-        chosen = Text("* ", style=ACCENT) if one["active"] else Text("  ")
+    for one in profiles:
+        marker = Text("* ", style=ACCENT) if one["active"] else Text("  ")
         model = (
             "invalid"
             if one["error"]
@@ -70,18 +70,18 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
         )
         source = "" if one["file"] is None else on_path(Path(one["file"]))
         reasons = [why(scene, one["reason"])] if one["active"] else []
-        told = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
+        remarks = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
         rows.append(
             (
-                chosen + Text(one["name"], style="bold" if one["active"] else ""),
+                marker + Text(one["name"], style="bold" if one["active"] else ""),
                 Text(model, style="red" if one["error"] else ""),
                 ", ".join(one["extends"]),
                 Text(source, style=MUTED),
-                Text(told, style="red" if one["plaintext"] and not one["active"] else MUTED),
+                Text(remarks, style="red" if one["plaintext"] and not one["active"] else MUTED),
             )
         )
     out(columns(rows, ("  PROFILE", "MODEL", "EXTENDS", "FROM", "")))
-    for one in found:
+    for one in profiles:
         if one["error"]:
             note(Text(f"{one['name']}: {one['error']}", style="red"))
 
@@ -89,20 +89,22 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
 def show(
     name: Annotated[
         str | None,
-        typer.Argument(help="A profile; else the one that applies.", autocompletion=profile_names),
+        typer.Argument(
+            help="Profile name. Default: the active profile.", autocompletion=profile_names
+        ),
     ] = None,
     *,
     raw: Annotated[
-        bool, typer.Option("--raw", help="The profile's own lines, as written.")
+        bool, typer.Option("--raw", help="Print the profile's own lines, as written.")
     ] = False,
     file: File = None,
     json: AsJson = False,
 ) -> None:
-    """Show what a profile comes to, and where each value was written."""
+    """Show a profile's values, with the file and line of each."""
     scene = Scene.now(file)
     choice = _choice(scene, name)
     if raw:
-        from dspy_profiles.cli.profiles._raw import own_lines
+        from dspy_profiles.cli.profiles._as_written import own_lines
 
         lines = own_lines(scene, choice.name)
         if json:
@@ -111,62 +113,62 @@ def show(
         else:
             out(Text(lines))
         return
-    found = resolve_choice(scene, choice, allow_plaintext=True)
+    profile = resolve_choice(scene, choice, allow_plaintext=True)
     active = applying(scene)
-    is_active = active is not None and active.name == found.name
+    is_active = active is not None and active.name == profile.name
     if json:
-        emit(**_as_json(found), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
+        emit(**_as_json(profile), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
         return
-    out(_head(scene, found, active if is_active else None), "")
+    out(_head(scene, profile, active if is_active else None), "")
     rows = [
         (row.key, row.value, Text(row.place, style=MUTED), Text(row.remark, style=MUTED))
-        for row in rows_of(scene, found)
+        for row in rows_of(scene, profile)
     ]
-    out(columns(rows) if rows else Text("nothing is set: DSPy's own defaults", style=MUTED))
+    out(columns(rows) if rows else Text("no values: DSPy's defaults are used", style=MUTED))
 
 
-def _head(scene: Scene, found: ResolvedProfile, active: Choice | None) -> Text:
-    head = Text(found.name, style="bold")
-    head.append(f"  {found.description or ''}", style="not bold")
+def _head(scene: Scene, profile: ResolvedProfile, active: Choice | None) -> Text:
+    head = Text(profile.name, style="bold")
+    head.append(f"  {profile.description or ''}", style="not bold")
     if active is not None:
         return head.append(f"   active: {why(scene, active.reason)}", style=ACCENT)
-    return head.append(f"   active: no   (dspy-profiles use {word(found.name)})", style=MUTED)
+    return head.append(f"   active: no   (dspy-profiles use {word(profile.name)})", style=MUTED)
 
 
 def get(
     name: Name,
     key: Annotated[
         str,
-        typer.Argument(help="A key, as in lm.model; or a section.", autocompletion=keys_of),
+        typer.Argument(help="A key, such as lm.model, or a section.", autocompletion=keys_of),
     ],
     *,
     file: File = None,
     json: AsJson = False,
 ) -> None:
-    """Print one effective value, and nothing else."""
+    """Print one value of a profile."""
     scene = Scene.now(file)
-    found = resolve_choice(scene, _choice(scene, name), allow_plaintext=True)
+    profile = resolve_choice(scene, _choice(scene, name), allow_plaintext=True)
     path = split_key(key)
-    value: Any = found.values
+    value: Any = profile.values
     for part in path:
         if not isinstance(value, Mapping) or part not in value:
-            known = [join_key(p) for p, _ in leaves(found.values)]
-            hint = did_you_mean(key, known) or f"it sets {', '.join(known) or 'nothing'}"
+            known = [join_key(p) for p, _ in leaves(profile.values)]
+            hint = did_you_mean(key, known) or f"keys: {', '.join(known) or 'none'}"
             raise ProfileNotFound(f'profile "{name}" does not set {key}', hint)
         value = value[part]
     if json:
-        source = None if isinstance(value, Mapping) else origin_json(found.origin(path))
-        emit(profile=found.name, key=key, value=as_json(value), origin=source)
+        source = None if isinstance(value, Mapping) else origin_json(profile.origin(path))
+        emit(profile=profile.name, key=key, value=as_json(value), origin=source)
     else:
         out_value(show_value(as_json(value)))
 
 
 def which(*, file: File = None, json: AsJson = False) -> None:
-    """Show which profile applies, why, and every file that was looked at."""
+    """Show which profile is active, and why."""
     scene = Scene.now(file)
     active = applying(scene)
     where = scene.locations
-    looked = [
+    files = [
         *((layer.name, layer.path) for layer in where.layers),
         *(
             ("user", where.user_file)
@@ -184,24 +186,24 @@ def which(*, file: File = None, json: AsJson = False) -> None:
             reason=active.reason if active else None,
             exists=active is not None and scene.catalog.find(active.name) is not None,
             root=str(where.root),
-            files=[{"kind": k, "path": str(p), "exists": os.path.exists(p)} for k, p in looked],  # noqa: PTH110
+            files=[{"kind": k, "path": str(p), "exists": os.path.exists(p)} for k, p in files],  # noqa: PTH110
         )
     else:
         if active is None:
-            out(Text("no profile applies", style="bold"))
+            out(Text("no active profile", style="bold"))
         else:
             out(Text.assemble((active.name, "bold"), (f"   {active.reason}", ACCENT)))
-        out("", _files(looked))
+        out("", _files(files))
     if active is not None:
-        scene.catalog.get(active.name, active.reason)  # a name that leads nowhere is an error
+        scene.catalog.get(active.name, active.reason)  # raises if it does not exist
 
 
-def _files(looked: list[tuple[str, Path]]) -> Columns:
+def _files(files: list[tuple[str, Path]]) -> Columns:
     rows = []
-    for kind, path in looked:
-        is_there = os.path.exists(path)  # noqa: PTH110 - Path.exists raises in a closed folder
-        style = "" if is_there else MUTED
-        remark = Text("" if is_there else "not there", style=MUTED)
+    for kind, path in files:
+        exists = os.path.exists(path)  # noqa: PTH110 - Path.exists raises in a closed folder
+        style = "" if exists else MUTED
+        remark = Text("" if exists else "not found", style=MUTED)
         rows.append((Text(kind, style=MUTED), Text(on_path(path), style=style), remark))
     return columns(rows)
 
@@ -211,7 +213,7 @@ def _choice(scene: Scene, name: str | None) -> Choice:
 
 
 def origin_json(origin: Origin) -> dict[str, Any]:
-    """Where a value was written, for programs."""
+    """Return an origin as JSON shows it."""
     return {
         "file": None if origin.file is None else str(origin.file),
         "line": origin.line,
@@ -220,19 +222,19 @@ def origin_json(origin: Origin) -> dict[str, Any]:
     }
 
 
-def _as_json(found: ResolvedProfile) -> dict[str, Any]:
+def _as_json(profile: ResolvedProfile) -> dict[str, Any]:
     return {
-        "name": found.name,
-        "description": found.description,
-        "extends": list(found.parents),
-        "files": [str(path) for path in found.files],
+        "name": profile.name,
+        "description": profile.description,
+        "extends": list(profile.parents),
+        "files": [str(path) for path in profile.files],
         "values": [
             {
                 "key": join_key(key),
                 "value": as_json(value),
-                "secret": key in found.secret_keys,
-                "origin": origin_json(found.origin(key)),
+                "secret": key in profile.secret_keys,
+                "origin": origin_json(profile.origin(key)),
             }
-            for key, value in leaves(found.values)
+            for key, value in leaves(profile.values)
         ],
     }

@@ -1,4 +1,4 @@
-"""`results`: what was recorded, listed, searched and shown; its other commands are next door."""
+"""`results`: list, query and show experiments. Further commands are in the other modules."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +9,7 @@ from dspy_profiles.cli._options import AsJson, profile_names
 from dspy_profiles.cli._output import MUTED, as_json, emit, note
 from dspy_profiles.cli.results import diff, files, upkeep
 from dspy_profiles.cli.results._options import Full, Named, StoreUrl, one_of, real, when, whole
-from dspy_profiles.cli.results._show import show as show_view
+from dspy_profiles.cli.results._options import show as show_view
 from dspy_profiles.results.store import STATUSES
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-LISTED = "20"
+LISTED = "20"  # experiments
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this group of commands into an app."""
+    """Add this group of commands to an app."""
     group = typer.Typer(
         name="results",
-        help="Look at what was recorded, compare it, keep it, learn from it.",
+        help="List, compare, verify and export recorded experiments.",
         no_args_is_help=True,
     )
     group.command("list", epilog="Example: dspy-profiles results list")(list_experiments)
@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 Limit = Annotated[
-    str | None, typer.Option("--limit", "-n", metavar="N", help="So many, the latest.")
+    str | None, typer.Option("--limit", "-n", metavar="N", help="List only the latest N.")
 ]
 
 
@@ -47,33 +47,35 @@ def list_experiments(
     store: StoreUrl = None,
     json: AsJson = False,
 ) -> None:
-    """List what was recorded, latest first."""
+    """List experiments, latest first."""
     from dspy_profiles.results import open_store
 
     most = whole(limit, "--limit") or 0
     with open_store(store) as opened:
-        found = opened.query_experiments(limit=most + 1)
-        _show_list(opened, found[:most], json=json)
-    if not found:
-        _tell(f"there are no experiments yet in {opened.url}; dspy-profiles run --record makes one")
-    elif len(found) > most:
-        _tell(f"these are the latest {most:,}; --limit N shows more")
+        experiments = opened.query_experiments(limit=most + 1)
+        _show_list(opened, experiments[:most], json=json)
+    if not experiments:
+        _note(f"no experiments in {opened.url}; dspy-profiles run --record records one")
+    elif len(experiments) > most:
+        _note(f"latest {most:,} only; --limit N lists more")
 
 
 Words = Annotated[
-    str | None, typer.Option("--text", metavar="WORDS", help="All of these words, anywhere.")
+    str | None, typer.Option("--text", metavar="WORDS", help="Words that must all occur.")
 ]
 Hypothesis = Annotated[
-    str | None, typer.Option("--hypothesis", metavar="TEXT", help="A part of it.")
+    str | None, typer.Option("--hypothesis", metavar="TEXT", help="Part of the hypothesis.")
 ]
-Program = Annotated[str | None, typer.Option("--program", metavar="NAME", help="What was tried.")]
+Program = Annotated[
+    str | None, typer.Option("--program", metavar="NAME", help="Name of the program.")
+]
 Profile = Annotated[
     str | None,
     typer.Option(
         "--profile",
         "-p",
         metavar="NAME",
-        help="The profile that it ran under.",
+        help="Profile of the experiment.",
         autocompletion=profile_names,
     ),
 ]
@@ -82,20 +84,16 @@ Status = Annotated[
     typer.Option(
         "--status",
         metavar="|".join(STATUSES),
-        help="How it ended.",
+        help="Status of the experiment.",
         autocompletion=lambda: list(STATUSES),
     ),
 ]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="WHEN", help="Begun then or later: 2026-01-31, 12h, 7d."),
+    typer.Option("--since", metavar="WHEN", help="Earliest start: 2026-01-31, 12h, 7d."),
 ]
-Until = Annotated[
-    str | None, typer.Option("--until", metavar="WHEN", help="Begun then or earlier.")
-]
-MinScore = Annotated[
-    str | None, typer.Option("--min-score", metavar="X", help="A score of at least so much.")
-]
+Until = Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Latest start.")]
+MinScore = Annotated[str | None, typer.Option("--min-score", metavar="X", help="Lowest score.")]
 
 
 def query(
@@ -112,7 +110,7 @@ def query(
     store: StoreUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Find experiments to which all of this applies, latest first."""
+    """Find experiments that match all options, latest first."""
     from dspy_profiles.results import open_store
 
     wanted: ExperimentQuery = {
@@ -127,10 +125,10 @@ def query(
         "limit": whole(limit, "--limit"),
     }
     with open_store(store) as opened:
-        found = opened.query_experiments(**wanted)
-        _show_list(opened, found, json=json)
-    if not found:
-        _tell("nothing was found; dspy-profiles results list shows what there is")
+        experiments = opened.query_experiments(**wanted)
+        _show_list(opened, experiments, json=json)
+    if not experiments:
+        _note("no matches; dspy-profiles results list lists all experiments")
 
 
 def show(
@@ -140,7 +138,7 @@ def show(
     store: StoreUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Show an experiment: scores, cost, how it was run, its trials and decisions."""
+    """Show an experiment: scores, cost, trials and decisions."""
     from dspy_profiles.results import open_store
     from dspy_profiles.results.store import find_experiment
 
@@ -159,14 +157,14 @@ def show(
     show_view(view)
 
 
-def _show_list(store: "Store", found: "list[Experiment]", *, json: bool) -> None:
+def _show_list(store: "Store", experiments: "list[Experiment]", *, json: bool) -> None:
     if json:
-        emit(store=store.url, experiments=[as_json(each.to_json()) for each in found])
-    elif found:
+        emit(store=store.url, experiments=[as_json(each.to_json()) for each in experiments])
+    elif experiments:
         from dspy_profiles.results.views import view_list
 
-        show_view(view_list(found))
+        show_view(view_list(experiments))
 
 
-def _tell(text: str) -> None:
+def _note(text: str) -> None:
     note(Text(text, style=MUTED))

@@ -1,4 +1,4 @@
-"""Two experiments side by side, as lines for a terminal: sums first, then what changed."""
+"""Two compared experiments as lines for a terminal: sums first, then changes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -35,7 +35,7 @@ from dspy_profiles.results.views import folded
 
 __all__ = ["diff_lines"]
 
-SHOWN = 20  # trials, and changes of prompts, where not all are asked for
+SHOWN = 20  # trials, and changes of prompts, without --full
 LEAST = 8  # columns of a name
 PAD = " " * 9
 GOOD, BAD = "green", "red"
@@ -50,18 +50,19 @@ COUNTED = {
 }
 
 
-def diff_lines(found: ExperimentDiff, width: int, *, full: bool) -> Iterator[Text]:
-    yield from _sides(found, width)
+def diff_lines(diff: ExperimentDiff, width: int, *, full: bool) -> Iterator[Text]:
+    """Yield the lines of a comparison."""
+    yield from _sides(diff, width)
     yield Text()
-    yield from _sums(found, width)
+    yield from _sums(diff, width)
     yield Text()
-    yield from folded(_counts(found), width)
-    yield from _modules(found.modules, width)
-    yield from _trials(found.trials, width, full=full)
-    yield from _prompts(found.trials, width, full=full)
+    yield from folded(_counts(diff), width)
+    yield from _modules(diff.modules, width)
+    yield from _trials(diff.trials, width, full=full)
+    yield from _prompts(diff.trials, width, full=full)
 
 
-def _sides(found: ExperimentDiff, width: int) -> Iterator[Text]:
+def _sides(diff: ExperimentDiff, width: int) -> Iterator[Text]:
     heads = [Column(""), Column("", least=LEAST), Column(""), Column("", rank=1), Column("")]
     rows = [
         [
@@ -74,21 +75,21 @@ def _sides(found: ExperimentDiff, width: int) -> Iterator[Text]:
             styled(f"{each.started:%Y-%m-%d %H:%M}", MUTED),
             styled(each.id, MUTED),
         ]
-        for letter, each in (("A", found.a), ("B", found.b))
+        for letter, each in (("A", diff.a), ("B", diff.b))
     ]
     yield from (line for at, line in columns(heads, rows, width) if at >= 0)
 
 
-def _sums(found: ExperimentDiff, width: int) -> Iterator[Text]:
-    a, b = Spent.of(found.a), Spent.of(found.b)
-    rows = [_row("score", number(found.a.score), number(found.b.score), _score(found.difference))]
-    common = found.common
-    if common is not None and common != (found.a.score, found.b.score):
+def _sums(diff: ExperimentDiff, width: int) -> Iterator[Text]:
+    a, b = Spent.of(diff.a), Spent.of(diff.b)
+    rows = [_row("score", number(diff.a.score), number(diff.b.score), _score(diff.difference))]
+    common = diff.common
+    if common is not None and common != (diff.a.score, diff.b.score):
         rows.append(
             _row("in both", number(common[0]), number(common[1]), _score(common[1] - common[0]))
         )
     rows += [
-        _row("trials", count(found.a.trials), count(found.b.trials), Text()),
+        _row("trials", count(diff.a.trials), count(diff.b.trials), Text()),
         _row("calls", _calls(a), _calls(b), Text()),
         _row("tokens", count(a.tokens), count(b.tokens), _percent(a.tokens, b.tokens)),
         _row("cost", money(a.cost), money(b.cost), _percent(a.cost, b.cost)),
@@ -113,7 +114,7 @@ def _calls(spent: Spent) -> str:
 
 
 def _score(difference: float | None) -> Text:
-    """With its sign; more is better."""
+    """Return a difference of scores with its sign; higher is better."""
     if difference is None:
         return Text()
     if abs(difference) <= CLOSE:
@@ -123,21 +124,21 @@ def _score(difference: float | None) -> Text:
 
 
 def _percent(a: float | None, b: float | None) -> Text:
-    """How much more it took. More is no fault by itself, so it has no colour."""
+    """Return an increase in percent, without a color: more is not an error by itself."""
     if a is None or b is None or not a or a == b:
         return Text()
     percent = round(100 * (b - a) / a)
     return styled(f"{percent:+,}%".replace("-", "−") if percent else "", MUTED)
 
 
-def _counts(found: ExperimentDiff) -> Text:
-    counts = found.counts
-    said = [
+def _counts(diff: ExperimentDiff) -> Text:
+    counts = diff.counts
+    parts = [
         styled(_counted(counts[word], name), STYLES.get(word, "") if counts[word] else MUTED)
         for word, name in COUNTED.items()
         if counts[word] or word in ("better", "worse", "same")
     ]
-    return Text(" · ").join(said)
+    return Text(" · ").join(parts)
 
 
 def _counted(number_of: int, name: str) -> str:
@@ -145,9 +146,9 @@ def _counted(number_of: int, name: str) -> str:
 
 
 def _modules(modules: Sequence[ModuleDiff], width: int) -> Iterator[Text]:
-    """Those that ask a model themselves."""
-    asking = [m for m in modules if any(s is not None and s.calls + s.cached for s in (m.a, m.b))]
-    if not asking:
+    """Yield the modules that call a model themselves."""
+    callers = [m for m in modules if any(s is not None and s.calls + s.cached for s in (m.a, m.b))]
+    if not callers:
         return
     heads = [
         Column("MODULE", least=LEAST),
@@ -164,28 +165,28 @@ def _modules(modules: Sequence[ModuleDiff], width: int) -> Iterator[Text]:
             _both(each, lambda spent: money(spent.cost)),
             _both(each, lambda spent: duration(spent.seconds)),
         ]
-        for each in asking
+        for each in callers
     ]
     yield Text()
     yield from (line for _, line in columns(heads, rows, width))
 
 
-def _both(module: ModuleDiff, said: Callable[[Spent], str]) -> Text:
-    a, b = (NOTHING if each is None else said(each) for each in (module.a, module.b))
+def _both(module: ModuleDiff, shown: Callable[[Spent], str]) -> Text:
+    a, b = (NOTHING if each is None else shown(each) for each in (module.a, module.b))
     return Text(a) if a == b else Text(f"{a} → {b}")
 
 
 def _trials(trials: Sequence[TrialDiff], width: int, *, full: bool) -> Iterator[Text]:
-    """What became worse first; what stayed the same only where it answers otherwise."""
-    telling = [t for t in trials if t.verdict != "same" or t.changed("answer")]
-    telling.sort(key=lambda each: ORDER.index(each.verdict))  # else in the order of A
-    shown = telling if full else telling[:SHOWN]
+    """Yield the trials, worse ones first; unchanged ones only if their answer changed."""
+    changed = [t for t in trials if t.verdict != "same" or t.changed("answer")]
+    changed.sort(key=lambda each: ORDER.index(each.verdict))  # within that, the order of A
+    shown = changed if full else changed[:SHOWN]
     for each in shown:
         yield Text()
         yield from _trial(each, width)
-    if len(shown) < len(telling):
+    if len(shown) < len(changed):
         yield Text()
-        yield styled(f"{len(shown)} of {counted(len(telling), 'trial')}; --full shows all", MUTED)
+        yield styled(f"{len(shown)} of {counted(len(changed), 'trial')}; --full shows all", MUTED)
 
 
 def _trial(trial: TrialDiff, width: int) -> Iterator[Text]:
@@ -194,22 +195,22 @@ def _trial(trial: TrialDiff, width: int) -> Iterator[Text]:
         styled(f"{word:7}", STYLES.get(trial.verdict, MUTED)),
         styled(on_one_line(trial.name, 60), "bold"),
         _scores(trial),
-        styled("the labels are others", "yellow") if trial.labels_changed else Text(),
+        styled("labels changed", "yellow") if trial.labels_changed else Text(),
     )
-    asked = brief(trial.inputs) if trial.inputs and trial.kind != "candidate" else ""
-    line = joined(line, styled(asked, MUTED))
+    inputs = brief(trial.inputs) if trial.inputs and trial.kind != "candidate" else ""
+    line = joined(line, styled(inputs, MUTED))
     line.truncate(width, overflow="ellipsis")
     yield line
     for letter, side in (("A", trial.a), ("B", trial.b)):
         if side is not None and side.error:
-            said = styled(f"{PAD}{letter}  {on_one_line(side.error)}", BAD)
-            said.truncate(width, overflow="ellipsis")
-            yield said
+            error = styled(f"{PAD}{letter}  {on_one_line(side.error)}", BAD)
+            error.truncate(width, overflow="ellipsis")
+            yield error
     seen = set[tuple[str, tuple[Piece, ...]]]()
     for change in trial.changes:
-        # What an inner module answers otherwise, the program often answers in the same words.
-        if change.what == "answer" and (said_by := (change.field, change.words)) not in seen:
-            seen.add(said_by)
+        # The change of an inner module's answer is often that of the program's answer.
+        if change.what == "answer" and (identity := (change.field, change.words)) not in seen:
+            seen.add(identity)
             yield from _change(change, width)
 
 
@@ -225,7 +226,7 @@ def _of(side: Side | None) -> str:
 
 
 def _prompts(trials: Sequence[TrialDiff], width: int, *, full: bool) -> Iterator[Text]:
-    """Each change once, however many trials have it."""
+    """Yield each change of a prompt once, with the number of trials that have it."""
     times: dict[tuple[str, str, tuple[Piece, ...]], list[Change]] = {}
     for change in chain.from_iterable(trial.changes for trial in trials):
         if change.what == "prompt":
@@ -242,7 +243,7 @@ def _prompts(trials: Sequence[TrialDiff], width: int, *, full: bool) -> Iterator
 
 
 def _change(change: Change, width: int, times: int = 1) -> Iterator[Text]:
-    """Whose it is, and from the one text to the other, word by word."""
+    """Yield a change: its module and field, then its words."""
     whose = " · ".join(on_one_line(part, 60) for part in (change.path, change.field) if part)
     head = styled(f"{PAD}{whose}", MUTED)
     if times > 1:
@@ -258,17 +259,17 @@ def _change(change: Change, width: int, times: int = 1) -> Iterator[Text]:
 
 
 def _pieces(pieces: Sequence[Piece]) -> Text:
-    """Signs as well as colours: a pipe has none, and not everybody sees them."""
-    said = Text()
+    """Return changed words with signs and colors: pipes have no colors."""
+    line = Text()
     for kind, text in pieces:
         words = " ".join(visible(text).split())
-        if text[:1].isspace() and said.plain and not said.plain.endswith(" "):
-            said.append(" ")
+        if text[:1].isspace() and line.plain and not line.plain.endswith(" "):
+            line.append(" ")
         if kind == "cut":
-            said.append(f"{' ' if said.plain else ''}… {words} words …", style=MUTED)
+            line.append(f"{' ' if line.plain else ''}… {words} words …", style=MUTED)
         elif kind == "same":
-            said.append(f"{words} " if words and text[-1:].isspace() else words, style=MUTED)
+            line.append(f"{words} " if words and text[-1:].isspace() else words, style=MUTED)
         elif words:
             signs, style = (("[-", "-]"), BAD) if kind == "removed" else (("{+", "+}"), GOOD)
-            said.append(f"{signs[0]}{words}{signs[1]}", style=style)
-    return said
+            line.append(f"{signs[0]}{words}{signs[1]}", style=style)
+    return line

@@ -1,4 +1,4 @@
-"""A run that goes on in another process, step by step as its journals grow."""
+"""Follow a run of another process: print its steps as its journals grow."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from dspy_profiles.cli._output import MUTED, console_for, note, out
-from dspy_profiles.cli.results._show import width
+from dspy_profiles.cli.results._options import width
 from dspy_profiles.display import counted, money, number, on_one_line
 from dspy_profiles.results import Event, Experiment, Trial
 from dspy_profiles.results.journal import JournalReader
@@ -16,21 +16,21 @@ from dspy_profiles.results.views import HINT, Step, Timeline, step_lines
 
 __all__ = ["follow"]
 
-PAUSE = 0.25  # seconds between two looks
-CLOSING = 8  # looks that a process gets to archive what it has just ended
+PAUSE = 0.25  # seconds between two reads
+CLOSING = 8  # reads until a process that has ended must have archived its experiment
 INTERRUPTED = 130
-CONTAINERS = ("module", "evaluate", "compile", "tool")  # shown when they begin, too
+CONTAINERS = ("module", "evaluate", "compile", "tool")  # also shown when they begin
 
 
 def follow(store: Store, experiment: Experiment, trial: Trial | None, *, full: bool) -> None:
-    """Print each step as it comes, to the end of the experiment."""
+    """Print each step of an experiment until it ends."""
     try:
         for line in _lines(store, experiment, trial, full=full):
             out(line)
             console_for(to_stderr=False).file.flush()
         done = store.get_experiment(experiment.id)
     except KeyboardInterrupt:
-        note(Text("not followed any more; the run itself goes on", style=MUTED))
+        note(Text("stopped following; the run continues", style=MUTED))
         raise typer.Exit(INTERRUPTED) from None
     score = "" if done.score is None else f" · score {number(done.score)}"
     sums = f"{counted(done.tokens, 'token')} · {money(done.cost)}"
@@ -68,20 +68,21 @@ def _await_seal(reader: JournalReader) -> None:
 
 
 class Shown:
-    """What is on the screen already."""
+    """The steps that have been printed."""
 
     def __init__(self, of: Experiment | Trial, *, full: bool) -> None:
         self._timeline = Timeline(of.started, is_trial=isinstance(of, Trial))
         self._has_heads = isinstance(of, Experiment)
         self._full = full
         self._events: dict[str, Event] = {}
-        self._begun: set[str] = set()  # shown while they ran
-        self._last: str | None = None  # the trial of the line before
+        self._begun: set[str] = set()  # printed while they ran
+        self._last: str | None = None  # the trial of the previous line
 
     def take(self, events: list[Event], names: dict[str, str]) -> Iterator[Text]:
+        """Yield the lines for new events; `names` are those of trials."""
         self._events.update((each.id, each) for each in events)
         for step in sorted(self._timeline.take(events), key=self._place):
-            if not self._tells(step):
+            if not self._is_new(step):
                 continue
             if step.status == "running":
                 self._begun.add(step.id)
@@ -89,26 +90,26 @@ class Shown:
             yield from self._step(step)
 
     def _place(self, step: Step) -> tuple[float, int, str]:
-        """By its beginning; what was shown then comes again when it has ended, inner ones first."""
+        """Sort by start; a step printed then comes again at its end, inner steps first."""
         if step.id in self._begun:
             return step.at + (step.seconds or 0.0), -step.depth, step.id
         return step.at, 0, step.id
 
-    def _tells(self, step: Step) -> bool:
-        """Whether there is something in it that was not said yet."""
+    def _is_new(self, step: Step) -> bool:
+        """Return whether a step has something that was not printed yet."""
         if step.status == "running":
             return step.kind in CONTAINERS
         if step.id not in self._begun or step.kind != "module" or step.error is not None:
             return True
-        event = self._events[step.id]  # what an inner module answers is what the outer one does
+        event = self._events[step.id]  # an inner module's answer is shown with the outer one
         around = self._events.get(event.parent_id or "")
         return around is None or around.trial_id != event.trial_id
 
     def _head(self, step: Step, names: dict[str, str]) -> Iterator[Text]:
         trial = self._events[step.id].trial_id
         if self._has_heads and trial != self._last:
-            named = None if trial is None else on_one_line(names.get(trial, trial), 60)
-            yield Text(named or "outside of trials", style="bold")
+            name = None if trial is None else on_one_line(names.get(trial, trial), 60)
+            yield Text(name or "outside of trials", style="bold")
         self._last = trial
 
     def _step(self, step: Step) -> Iterator[Text]:

@@ -1,14 +1,17 @@
-"""Arguments and options of the commands about results, what reads and what completes them."""
+"""Options of the results commands, their completion, and the pager for long output."""
 
 import math
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
+from dspy_profiles.cli._output import console_for, out_raw
 from dspy_profiles.errors import ProfileError, did_you_mean
 
 __all__ = [
@@ -19,66 +22,70 @@ __all__ = [
     "experiments",
     "one_of",
     "real",
+    "show",
+    "show_lines",
     "when",
     "whole",
+    "width",
 ]
 
-MOST = 50  # experiments that completion looks at
+WIDEST = 160  # longer lines are hard to read, as in the views
+MOST = 50  # experiments that completion offers
 AGE = re.compile(r"(\d{1,6}) ?(min|h|d|w)")
 UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-TIMES = "write 2026-01-31, 2026-01-31T12:00:00Z, or how long ago: 12h, 7d"
+TIMES = "use 2026-01-31, 2026-01-31T12:00:00Z, or an age: 12h, 7d"
 
 
 def experiments(ctx: typer.Context) -> list[tuple[str, str]]:
-    """What an experiment may be called, latest first; nothing where the store cannot be read."""
+    """Return ids and names of experiments, latest first; none if the store cannot be read."""
     from dspy_profiles.results import open_store
 
-    found: dict[str, str] = {"latest": "the one that was begun last"}
+    words: dict[str, str] = {"latest": "the latest experiment"}
     with suppress(ProfileError), open_store(ctx.params.get("store")) as store:
         for each in store.query_experiments(limit=MOST):
-            said = f"{each.name}, {each.started:%Y-%m-%d %H:%M}"
-            found[each.id] = said
-            found.setdefault(each.name, said)
-    return list(found.items())
+            description = f"{each.name}, {each.started:%Y-%m-%d %H:%M}"
+            words[each.id] = description
+            words.setdefault(each.name, description)
+    return list(words.items())
 
 
-WHICH = "its id or a part of it, its name, latest, or latest~1."
+WHICH = "id or part of it, name, latest, or latest~1."
 
 Named = Annotated[
     str,
-    typer.Argument(metavar="EXP", help=f"An experiment: {WHICH}", autocompletion=experiments),
+    typer.Argument(metavar="EXP", help=f"Experiment: {WHICH}", autocompletion=experiments),
 ]
 StoreUrl = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", help="Where results are; else the setting store."),
+    typer.Option("--store", metavar="URL", help="Result store. Default: the setting store."),
 ]
-Full = Annotated[bool, typer.Option("--full", help="Shorten nothing.")]
+Full = Annotated[bool, typer.Option("--full", help="Print full texts.")]
 
 
 def whole(text: str | None, option: str) -> int | None:
-    """A count that was given, from 1."""
+    """Return an option's value as a count, at least 1."""
     if text is None:
         return None
     if not text.isdecimal() or not int(text):
-        raise typer.BadParameter(f"{text!r} is no number from 1", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is not a whole number of at least 1", param_hint=option)
     return int(text)
 
 
 def real(text: str | None, option: str) -> float | None:
-    """A number that was given."""
+    """Return an option's value as a number."""
     if text is None:
         return None
     try:
-        found = float(text)
+        number = float(text)
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise typer.BadParameter(f"{text!r} is no number", param_hint=option)
-    return found
+        number = math.nan
+    if not math.isfinite(number):
+        raise typer.BadParameter(f"{text!r} is not a number", param_hint=option)
+    return number
 
 
 def when(text: str | None, option: str) -> datetime | date | None:
-    """A day, a time, or an age."""
+    """Return an option's value as a day or a time; an age counts back from now."""
     if text is None:
         return None
     age = AGE.fullmatch(text.strip())
@@ -89,13 +96,41 @@ def when(text: str | None, option: str) -> datetime | date | None:
             return date.fromisoformat(text)
         return datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no time; {TIMES}", param_hint=option) from None
+        raise typer.BadParameter(f"{text!r} is not a time; {TIMES}", param_hint=option) from None
 
 
 def one_of(text: str | None, known: Iterable[str], option: str) -> str | None:
-    """A word that has to be one of these."""
+    """Return an option's value if it is one of these words."""
     words = tuple(known)
     if text is not None and text not in words:
-        near = did_you_mean(text, words) or f"it is one of {', '.join(words)}"
-        raise typer.BadParameter(f"{text!r} is none; {near}", param_hint=option)
+        near = did_you_mean(text, words) or f"use one of {', '.join(words)}"
+        raise typer.BadParameter(f"{text!r} is not known; {near}", param_hint=option)
     return text
+
+
+def width() -> int:
+    """Return the width of output."""
+    return min(console_for(to_stderr=False).width, WIDEST)
+
+
+def show(view: Any) -> None:
+    """Print a view; use the pager if it is longer than the terminal."""
+    console = console_for(to_stderr=False)
+    with console.capture() as rendered:
+        console.print(view)
+    lines = [line.rstrip() for line in rendered.get().split("\n")]
+    text = "\n".join(lines).rstrip("\n") + "\n"
+    if not console.file.isatty() or text.count("\n") < console.height:
+        out_raw(text)
+        return
+    from pydoc import pager
+
+    from dspy_profiles.secrets import redact
+
+    os.environ.setdefault("LESS", "FRX")  # show colors, and leave the text on the screen
+    pager(redact(text))
+
+
+def show_lines(lines: Iterable[Text]) -> None:
+    """Print lines that fit the width."""
+    show(Text("\n").join(lines))

@@ -17,7 +17,7 @@ __all__ = ["add_to"]
 
 
 def add_to(group: typer.Typer) -> None:
-    """Put these commands into the group."""
+    """Add these commands to the group."""
     group.command(epilog="Example: dspy-profiles results export latest --out run.zip")(export)
     group.command("import", epilog="Example: dspy-profiles results import run.zip")(import_)
     group.command(
@@ -31,28 +31,28 @@ def export(
     *,
     to: Out = None,
     csv: Annotated[
-        bool, typer.Option("--csv", help="The trials as a table, as for a FILE.csv.")
+        bool, typer.Option("--csv", help="Export the trials as CSV. Default for FILE.csv.")
     ] = False,
     yes: Overwrite = False,
     store: StoreUrl = None,
 ) -> None:
-    """Write an experiment to one file that another store imports, or its trials as CSV.
+    """Export an experiment as a bundle, or its trials as CSV.
 
-    The file is a zip archive with hashes of all that is in it.
+    A bundle is a zip file with hashes of its contents. `results import` reads it.
     """
     as_csv = csv or (to is not None and to.suffix.lower() == ".csv")
     if to is None and not as_csv:
-        raise typer.BadParameter("a bundle needs a file: --out run.zip", param_hint="--out")
+        raise typer.BadParameter("missing file for the bundle: --out run.zip", param_hint="--out")
     from dspy_profiles.cli.profiles._write import new_file
     from dspy_profiles.results import open_store
     from dspy_profiles.results.store import find_experiment
 
     with open_store(store) as opened:
-        found = find_experiment(opened, experiment)
+        exported = find_experiment(opened, experiment)
         if as_csv:
             from dspy_profiles.results.export import as_csv as table
 
-            text = table(found.id, opened)
+            text = table(exported.id, opened)
             if to is None:
                 out_raw(text.replace("\r\n", "\n"))
                 return
@@ -62,28 +62,28 @@ def export(
             from dspy_profiles.results.export import export_bundle
 
             with new_file(to, overwrite=yes) as file:
-                export_bundle(found.id, opened, file)
-    _say_written(found.name, to)
+                export_bundle(exported.id, opened, file)
+    if to is not None:
+        note(Text(f"{exported.name} is written to {on_path(to)}", style=MUTED))
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="What results export wrote.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A bundle of `results export`.")],
     *,
     store: StoreUrl = None,
 ) -> None:
-    """Take an experiment over from a file, with its ids; all of it is checked first."""
+    """Import an experiment from a bundle, after checking it."""
     from dspy_profiles.results import open_store
     from dspy_profiles.results.export import import_bundle
 
     if not os.path.exists(source):  # noqa: PTH110 - Path.exists would raise
-        raise ProfileNotFound(
-            "there is no such file", "name what results export wrote", Place(source)
-        )
+        hint = "name a bundle that dspy-profiles results export wrote"
+        raise ProfileNotFound("file not found", hint, Place(source))
     with open_store(store) as opened:
         done = import_bundle(source, opened)
-    said = " was there already" if done.was_there else " is imported"
+    outcome = " is already in the store" if done.was_there else " is imported"
     name = (done.experiment.name, "bold")
-    out(Text.assemble(name, said, (f"   {done.experiment.id}", MUTED)))
+    out(Text.assemble(name, outcome, (f"   {done.experiment.id}", MUTED)))
 
 
 def examples(
@@ -94,20 +94,20 @@ def examples(
         typer.Option(
             "--where",
             metavar="CONDITION",
-            help="Which trials are good, as in 'score>=0.8'; else those without an error.",
+            help="Condition, such as 'score>=0.8'. Default: no error.",
         ),
     ] = None,
     drop: Annotated[
         list[str] | None,
-        typer.Option("--drop", metavar="FIELD", help="Leave a field out; may be given again."),
+        typer.Option("--drop", metavar="FIELD", help="Omit a field. Repeatable."),
     ] = None,
     to: Out = None,
     yes: Overwrite = False,
     store: StoreUrl = None,
 ) -> None:
-    """Turn good trials into rows to learn from: one JSON object a line.
+    """Export good trials as examples, one JSON object per line.
 
-    In Python, load_examples reads them back as dspy.Example.
+    In Python, load_examples reads them as dspy.Example.
     """
     from dspy_profiles.results import open_store
     from dspy_profiles.results.export import extract, parse_where
@@ -118,22 +118,17 @@ def examples(
     except ProfileError as error:
         raise typer.BadParameter(f"{error.message}; {error.hint}", param_hint="--where") from None
     with open_store(store) as opened:
-        found = find_experiment(opened, experiment)
-        made = extract(found, opened, bars, drop or ())
+        source = find_experiment(opened, experiment)
+        extracted = extract(source, opened, bars, drop or ())
     if to is None:
-        out_raw(made.text.decode())
+        out_raw(extracted.text.decode())
     else:
         from dspy_profiles.cli.profiles._write import new_file
 
         with new_file(to, overwrite=yes) as file:
-            file.write(made.text)
-    count = len(made.rows)
+            file.write(extracted.text)
+    count = len(extracted.rows)
     at = "" if to is None else f"   {on_path(to)}"
-    note(Text(f"{counted(count, 'example')} of {found.name}{at}", style=MUTED))
-    for reason, number in made.left_out.items():
-        note(Text(f"left out: {number:,} that {reason}", style=MUTED))
-
-
-def _say_written(name: str, to: Path | None) -> None:
-    if to is not None:
-        note(Text(f"{name} is written to {on_path(to)}", style=MUTED))
+    note(Text(f"{counted(count, 'example')} of {source.name}{at}", style=MUTED))
+    for reason, number in extracted.left_out.items():
+        note(Text(f"omitted: {number:,} that {reason}", style=MUTED))

@@ -1,4 +1,4 @@
-"""`trace`: what happened in an experiment, or in one of its trials, also while it happens."""
+"""`trace`: an experiment, or the steps of one of its trials, also while it runs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ EXAMPLE = "Example: dspy-profiles trace latest 3"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this command into an app."""
+    """Add this command to an app."""
     app.command(epilog=EXAMPLE)(trace)
 
 
@@ -28,26 +28,24 @@ def trace(
     experiment: Named = "latest",
     trial: Annotated[
         str | None,
-        typer.Argument(metavar="TRIAL", help="One of its trials: its number, its id, its name."),
+        typer.Argument(metavar="TRIAL", help="Trial of the experiment: number, id or name."),
     ] = None,
     *,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page for a browser instead."),
+        typer.Option("--html", metavar="FILE", help="Write an HTML page instead."),
     ] = None,
     full: Full = False,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on while it runs, with what comes.")
+        bool, typer.Option("--follow", "-f", help="Print new steps while it runs.")
     ] = False,
     yes: Overwrite = False,
     store: StoreUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Show what happened in an experiment, or step by step in one of its trials."""
+    """Show an experiment, or the steps of one of its trials."""
     if follow and (json or html is not None):
-        raise typer.BadParameter(
-            "is for people, and goes with neither --json nor --html", param_hint="--follow"
-        )
+        raise typer.BadParameter("excludes --json and --html", param_hint="--follow")
     from dspy_profiles.results import open_store
     from dspy_profiles.results.store import find_experiment, find_trial
 
@@ -55,9 +53,9 @@ def trace(
         found = find_experiment(opened, experiment)
         one = None if trial is None else find_trial(opened, found, trial)
         if follow:
-            from dspy_profiles.cli.results._follow import follow as go_on
+            from dspy_profiles.cli.results._follow import follow as follow_run
 
-            go_on(opened, found, one, full=full)
+            follow_run(opened, found, one, full=full)
         elif json:
             _emit(opened, found, one)
         else:
@@ -92,7 +90,7 @@ def _show(
     else:
         view = view_trial(experiment.id, trial.id, store, full=full)
     if html is None:
-        from dspy_profiles.cli.results._show import show
+        from dspy_profiles.cli.results._options import show
 
         show(view)
         return
@@ -100,4 +98,4 @@ def _show(
 
     with new_file(html, overwrite=overwrite) as file:
         file.write(view.html().encode())
-    note(Text(f"a page for your browser is written to {on_path(html)}", style=MUTED))
+    note(Text(f"HTML page written to {on_path(html)}", style=MUTED))

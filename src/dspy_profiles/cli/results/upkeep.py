@@ -1,4 +1,4 @@
-"""`results verify`, `recover`, `rebuild`: whether the record is sound, and what mends it."""
+"""`results verify`, `recover`, `rebuild`: check recorded experiments, and repair a store."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-HARMLESS = "late"  # came after it was closed, and does not count
+HARMLESS = "late"  # written after the experiment was archived, and ignored
 
 
 def add_to(group: typer.Typer) -> None:
-    """Put these commands into the group."""
+    """Add these commands to the group."""
     group.command(epilog="Example: dspy-profiles results verify latest")(verify)
     group.command(epilog="Example: dspy-profiles results recover")(recover)
     group.command(epilog="Example: dspy-profiles results rebuild")(rebuild)
@@ -31,21 +31,21 @@ def add_to(group: typer.Typer) -> None:
 
 @dataclass(frozen=True)
 class Verified:
-    """One experiment, what is wrong with its record, and what in it looks like a key."""
+    """An experiment, the errors in its record, and what in it looks like a key."""
 
     experiment: "Experiment"
     faults: "list[Fault]"
     findings: list[dict[str, str]]
 
     @property
-    def is_sound(self) -> bool:
+    def is_valid(self) -> bool:
         return all(fault.kind == HARMLESS for fault in self.faults)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "id": self.experiment.id,
             "name": self.experiment.name,
-            "ok": self.is_sound,
+            "ok": self.is_valid,
             "faults": [vars(fault) for fault in self.faults],
             "findings": self.findings,
         }
@@ -56,7 +56,7 @@ def verify(
         str | None,
         typer.Argument(
             metavar="EXP",
-            help=f"An experiment, else all: {WHICH}",
+            help=f"Experiment: {WHICH} Default: all.",
             autocompletion=experiments,
         ),
     ] = None,
@@ -64,33 +64,33 @@ def verify(
     store: StoreUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Compare what is kept with its hashes; ends with 1 where something was changed.
+    """Verify hashes of experiments; exits with 1 on a mismatch.
 
-    What merely looks like a key is told as well.
+    Also reports text that looks like a key.
     """
     from dspy_profiles.results import open_store
     from dspy_profiles.results.store import find_experiment
 
     names = Scene.now().names
     with open_store(store) as opened:
-        found = (
+        chosen = (
             opened.query_experiments()
             if experiment is None
             else [find_experiment(opened, experiment)]
         )
-        verified = [_verified(opened, each, names) for each in found]
+        verified = [_verified(opened, each, names) for each in chosen]
         url = opened.url
-    is_sound = all(each.is_sound for each in verified)
+    is_valid = all(each.is_valid for each in verified)
     if json:
-        emit(store=url, ok=is_sound, experiments=[each.to_json() for each in verified])
+        emit(store=url, ok=is_valid, experiments=[each.to_json() for each in verified])
     else:
-        _say(verified)
-    if not is_sound:
+        _print(verified)
+    if not is_valid:
         raise typer.Exit(1)
 
 
 def recover(*, store: StoreUrl = None) -> None:
-    """Close what a dead process left open, as "interrupted"."""
+    """Close experiments of processes that died, as "interrupted"."""
     from dspy_profiles.results import open_store
 
     with open_store(store) as opened:
@@ -102,16 +102,16 @@ def recover(*, store: StoreUrl = None) -> None:
     if rows:
         out(columns(rows))
     else:
-        note(Text("nothing was left open by a dead process", style=MUTED))
+        note(Text("nothing to recover", style=MUTED))
 
 
 def rebuild(*, store: StoreUrl = None) -> None:
-    """Make everything anew from the journals, which are the truth."""
+    """Rebuild trials and summaries from the journals."""
     from dspy_profiles.results import open_store
 
     with open_store(store) as opened:
         count = opened.rebuild()
-    out(f"made anew: {counted(count, 'experiment')}")
+    out(f"rebuilt {counted(count, 'experiment')}")
 
 
 def _verified(store: "Store", experiment: "Experiment", names: Names) -> Verified:
@@ -119,29 +119,29 @@ def _verified(store: "Store", experiment: "Experiment", names: Names) -> Verifie
     return Verified(experiment, faults, list(_findings(store, experiment.id, names)))
 
 
-def _say(verified: list[Verified]) -> None:
+def _print(verified: list[Verified]) -> None:
     rows = []
     for each in verified:
         name = Text(each.experiment.name, style="bold")
-        said = Text("sound") if each.is_sound else Text("not sound", style="red")
-        rows.append((each.experiment.id, name, said))
+        verdict = Text("ok") if each.is_valid else Text("invalid", style="red")
+        rows.append((each.experiment.id, name, verdict))
     if rows:
         out(columns(rows))
     else:
-        note(Text("there are no experiments yet", style=MUTED))
+        note(Text("no experiments yet", style=MUTED))
     for each in verified:
         for fault in each.faults:
             style = MUTED if fault.kind == HARMLESS else "red"
             out(Text.assemble((f"  {fault.kind}: {fault.message}", style)))
             out(Text(f"    {fault.where}", style=MUTED))
             if fault.kind == "open":
-                note(Text("  dspy-profiles results recover closes what a dead process left open"))
+                note(Text("    hint: dspy-profiles results recover"))
         for finding in each.findings:
-            warn("this looks like {what}: {excerpt}, in {where}".format(**finding))
+            warn("{excerpt} looks like {what}, in {where}".format(**finding))
 
 
 def _findings(store: "Store", experiment_id: str, names: Names) -> Iterator[dict[str, str]]:
-    """What looks like a key, in the journals and in their long texts."""
+    """Yield what looks like a key, in the journals and in their long texts."""
     from dspy_profiles.calls.cassettes import looks
     from dspy_profiles.results.journal import held, long_texts_in
 
@@ -152,7 +152,7 @@ def _findings(store: "Store", experiment_id: str, names: Names) -> Iterator[dict
                 new = long_texts_in(line) - seen
                 seen |= new
                 texts = [line, *(storage.blob(name) or b"" for name in new)]
-                told = {each for text in texts for each in looks(text, names)}
+                keys = {each for text in texts for each in looks(text, names)}
                 where = f"{storage.place(experiment_id, journal)}:{number}"
-                for what, excerpt in sorted(told):
+                for what, excerpt in sorted(keys):
                     yield {"what": what, "excerpt": excerpt, "where": where}

@@ -1,4 +1,4 @@
-"""`secrets list`, `secrets check`, `secrets move`: references, and what they lead to."""
+"""`secrets list`, `secrets check`, `secrets move`: references, and whether they resolve."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from rich.text import Text
 from dspy_profiles.cli._options import AsJson, File, Yes, profile_names
 from dspy_profiles.cli._output import ACCENT, MUTED, columns, emit, note, out
 from dspy_profiles.cli.profiles.show import origin_json
-from dspy_profiles.cli.secrets._check import Found, Status, look
+from dspy_profiles.cli.secrets._check import SecretUse, Status, find_uses
 from dspy_profiles.config import join_key
 from dspy_profiles.display import show_place
 from dspy_profiles.errors import ProfileError
@@ -20,14 +20,18 @@ __all__ = ["add_to"]
 
 Profiles = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[PROFILE]…", help="Else all.", autocompletion=profile_names),
+    typer.Argument(
+        metavar="[PROFILE]…", help="Profile names. Default: all.", autocompletion=profile_names
+    ),
 ]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this group of commands into an app."""
+    """Add this group of commands to an app."""
     group = typer.Typer(
-        name="secrets", help="See what profiles refer to, and move secrets.", no_args_is_help=True
+        name="secrets",
+        help="List, check and move the secrets that profiles refer to.",
+        no_args_is_help=True,
     )
     group.command("list", epilog="Example: dspy-profiles secrets list prod")(list_references)
     group.command(epilog="Example: dspy-profiles secrets check prod")(check)
@@ -36,33 +40,35 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_references(names: Profiles = None, *, file: File = None, json: AsJson = False) -> None:
-    """List every reference of each profile, and where it was written; follow none."""
-    found, faults = look(Scene.now(file), names or (), follow=False)
+    """List every reference of each profile, with its origin."""
+    uses, errors = find_uses(Scene.now(file), names or (), follow=False)
     if json:
-        emit(references=[_as_json(one) for one in found], errors=_errors(faults))
+        emit(references=[_as_json(one) for one in uses], errors=_errors(errors))
         return
     rows = []
-    for one in found:
-        reference = Text("in clear: dspy-profiles secrets move", style="red")
+    for one in uses:
+        reference = Text("plaintext: dspy-profiles secrets move", style="red")
         if one.reference is not None:
             reference = Text(one.reference, style=ACCENT)
         rows.append((Text(one.profile, style="bold"), join_key(one.key), reference, *_where(one)))
     if rows:
         out(columns(rows, ("PROFILE", "KEY", "REFERENCE", "FROM", "")))
     else:
-        note(Text("no profile refers to anything", style=MUTED))
-    _tell(faults)
+        note(Text("no profile has references", style=MUTED))
+    _note_errors(errors)
 
 
 def check(names: Profiles = None, *, file: File = None, json: AsJson = False) -> None:
-    """Find out whether every reference leads somewhere; no value is shown."""
-    found, faults = look(Scene.now(file), names or (), follow=True)
-    missing = [one for one in found if one.status in (Status.MISSING, Status.CLEAR, Status.ERROR)]
+    """Check that every reference resolves. Shows no value."""
+    uses, errors = find_uses(Scene.now(file), names or (), follow=True)
+    missing = [
+        one for one in uses if one.status in (Status.MISSING, Status.PLAINTEXT, Status.ERROR)
+    ]
     if json:
         emit(
-            ok=not missing and not faults,
-            references=[_as_json(one) for one in found],
-            errors=_errors(faults),
+            ok=not missing and not errors,
+            references=[_as_json(one) for one in uses],
+            errors=_errors(errors),
         )
     else:
         rows = [
@@ -76,23 +82,23 @@ def check(names: Profiles = None, *, file: File = None, json: AsJson = False) ->
                 Text(one.message, style="red" if one in missing else MUTED),
                 *_where(one)[:1],
             )
-            for one in found
+            for one in uses
         ]
         if rows:
             out(columns(rows))
         else:
-            note(Text("no profile refers to anything", style=MUTED))
+            note(Text("no profile has references", style=MUTED))
         for hint in dict.fromkeys(one.hint for one in missing if one.hint):
-            note(Text(f"  {redact(hint)}"))
-        _tell(faults)
+            note(Text(f"  hint: {redact(hint)}"))
+        _note_errors(errors)
     if missing:
         raise typer.Exit(5)
-    if faults:
+    if errors:
         raise typer.Exit(4)
 
 
 def move(*, yes: Yes = False, file: File = None) -> None:
-    """Move each secret in clear into .env, and write a reference in its place."""
+    """Move plaintext secrets to .env, leaving references."""
     from dspy_profiles.cli.secrets._move import move_all
 
     left = move_all(file, yes=yes)
@@ -100,12 +106,12 @@ def move(*, yes: Yes = False, file: File = None) -> None:
         raise typer.Exit(5)
 
 
-def _where(one: Found) -> tuple[Text, Text]:
+def _where(one: SecretUse) -> tuple[Text, Text]:
     inherited = "" if one.origin.profile == one.profile else f"from {one.origin.profile}"
     return Text(show_place(one.origin.place), style=MUTED), Text(inherited, style=MUTED)
 
 
-def _as_json(one: Found) -> dict[str, Any]:
+def _as_json(one: SecretUse) -> dict[str, Any]:
     return {
         "profile": one.profile,
         "key": join_key(one.key),
@@ -119,7 +125,7 @@ def _as_json(one: Found) -> dict[str, Any]:
     }
 
 
-def _errors(faults: Sequence[tuple[str, ProfileError]]) -> list[dict[str, Any]]:
+def _errors(errors: Sequence[tuple[str, ProfileError]]) -> list[dict[str, Any]]:
     return [
         {
             "profile": name,
@@ -127,10 +133,10 @@ def _errors(faults: Sequence[tuple[str, ProfileError]]) -> list[dict[str, Any]]:
             "hint": error.hint,
             "where": None if error.where is None else str(error.where),
         }
-        for name, error in faults
+        for name, error in errors
     ]
 
 
-def _tell(faults: Sequence[tuple[str, ProfileError]]) -> None:
-    for name, error in faults:
+def _note_errors(errors: Sequence[tuple[str, ProfileError]]) -> None:
+    for name, error in errors:
         note(Text(f"{name}: {' '.join(redact(str(error)).split())}", style="red"))

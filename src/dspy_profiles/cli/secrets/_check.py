@@ -1,4 +1,4 @@
-"""Each reference of a profile, and whether it leads somewhere: the values go nowhere."""
+"""Each reference of a profile, and whether it resolves. Values are not kept."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from dspy_profiles.display import on_path
 from dspy_profiles.errors import MissingSecret, ProfileError
 from dspy_profiles.profiles import (
     CLIENT_KEYS,
+    UNSET,
     Choice,
     Origin,
     ResolvedProfile,
@@ -23,23 +24,23 @@ from dspy_profiles.profiles import (
 )
 from dspy_profiles.secrets import Secret, load_env_files, names_in, variables_in
 
-__all__ = ["Found", "Status", "look"]
+__all__ = ["SecretUse", "Status", "find_uses"]
 
 
 class Status(Enum):
-    """What became of a reference."""
+    """Whether a reference resolves, as `--json` shows it."""
 
     UNKNOWN = "not followed"
     OK = "ok"
     UNUSED = "unused"
     MISSING = "missing"
-    CLEAR = "in clear"
+    PLAINTEXT = "in clear"
     ERROR = "error"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A reference, or a secret in clear (then there is no reference), and where it is written."""
+class SecretUse:
+    """A reference of a profile and its origin; for a plaintext secret, `reference` is None."""
 
     profile: str
     key: KeyPath
@@ -52,13 +53,16 @@ class Found:
     hint: str | None = None
 
 
-def look(
+def find_uses(
     scene: Scene, names: Sequence[str], *, follow: bool
-) -> tuple[list[Found], list[tuple[str, ProfileError]]]:
-    """What profiles refer to; and those that cannot be resolved, with the reason."""
-    found: list[Found] = []
-    faults: list[tuple[str, ProfileError]] = []
-    givers = _givers(scene) if follow else {}
+) -> tuple[list[SecretUse], list[tuple[str, ProfileError]]]:
+    """Return the references of profiles, and an error for each that cannot be resolved.
+
+    With `follow`, each reference is resolved once and its value dropped.
+    """
+    uses: list[SecretUse] = []
+    errors: list[tuple[str, ProfileError]] = []
+    sources = _variable_sources(scene) if follow else {}
     if follow:
         load_env_files(scene.env_files)
     for name in dict.fromkeys(names or scene.catalog.names()):
@@ -68,92 +72,100 @@ def look(
         try:
             profile = resolve_choice(scene, choice, allow_plaintext=True)
         except ProfileError as error:
-            faults.append((name, error))
+            errors.append((name, error))
             continue
-        own = list(_of(profile))
-        found += _followed(profile, own, givers) if follow else own
-    return found, faults
+        own = list(_uses_of(profile))
+        uses += _followed(profile, own, sources) if follow else own
+    return uses, errors
 
 
-def _of(profile: ResolvedProfile) -> Iterator[Found]:
+def _uses_of(profile: ResolvedProfile) -> Iterator[SecretUse]:
     for key, reference in dict.fromkeys(references(profile)):
         secret = key in profile.secret_keys
-        yield Found(profile.name, key, str(reference), secret, _origin(profile, key))
-    for key in sorted(_in_clear(profile, (), profile.values)):
-        message, hint = "a secret in clear", "dspy-profiles secrets move"
-        origin = _origin(profile, key)
-        yield Found(profile.name, key, None, True, origin, Status.CLEAR, message=message, hint=hint)
+        yield SecretUse(profile.name, key, str(reference), secret, _origin(profile, key))
+    for key in sorted(_plaintext_keys(profile, (), profile.values)):
+        yield SecretUse(
+            profile.name,
+            key,
+            None,
+            True,
+            _origin(profile, key),
+            Status.PLAINTEXT,
+            message="plaintext secret",
+            hint="dspy-profiles secrets move",
+        )
 
 
-def _in_clear(profile: ResolvedProfile, key: KeyPath, value: object) -> set[KeyPath]:
+def _plaintext_keys(profile: ResolvedProfile, key: KeyPath, value: object) -> set[KeyPath]:
     if isinstance(value, Secret):
         return {key}
     if isinstance(value, dict):
-        return set().union(*(_in_clear(profile, (*key, k), v) for k, v in value.items()))
+        return set().union(*(_plaintext_keys(profile, (*key, k), v) for k, v in value.items()))
     if isinstance(value, list):
-        return set().union(*(_in_clear(profile, key, item) for item in value))
+        return set().union(*(_plaintext_keys(profile, key, item) for item in value))
     return set()
 
 
 def _origin(profile: ResolvedProfile, key: KeyPath) -> Origin:
-    """Where a key was written, or the list that it stands in."""
+    """Return the origin of a key, or of the list that holds it."""
     known = next(key[:n] for n in range(len(key), 0, -1) if key[:n] in profile.sources)
     return profile.origin(known)
 
 
-def _givers(scene: Scene) -> dict[str, str]:
-    """Who has each variable, before any file is loaded."""
-    found = dict.fromkeys(os.environ, "environment")
+def _variable_sources(scene: Scene) -> dict[str, str]:
+    """Return what sets each variable, as it is before any `.env` file is loaded."""
+    sources = dict.fromkeys(os.environ, "environment")
     for path in scene.env_files:
         for name in names_in([path]):
-            found.setdefault(name, str(path))
-    return found
+            sources.setdefault(name, str(path))
+    return sources
 
 
 def _followed(
-    profile: ResolvedProfile, own: Sequence[Found], givers: dict[str, str]
-) -> Iterator[Found]:
+    profile: ResolvedProfile, own: Sequence[SecretUse], sources: dict[str, str]
+) -> Iterator[SecretUse]:
     with _variables_of(profile):
-        for one in own:
-            yield one if one.reference is None else _one(profile, one, one.reference, givers)
+        for use in own:
+            yield use if use.reference is None else _one(profile, use, use.reference, sources)
 
 
-def _one(profile: ResolvedProfile, one: Found, reference: str, givers: dict[str, str]) -> Found:
-    if _is_unused(profile, one.key):
-        return replace(one, status=Status.UNUSED, message="the mock asks for none")
+def _one(
+    profile: ResolvedProfile, use: SecretUse, reference: str, sources: dict[str, str]
+) -> SecretUse:
+    if _is_unused(profile, use.key):
+        return replace(use, status=Status.UNUSED, message="not used by the mock")
 
     def others(key: KeyPath) -> bool:
-        length = min(len(key), len(one.key))
-        return key[:length] != one.key[:length]
+        length = min(len(key), len(use.key))
+        return key[:length] != use.key[:length]
 
     try:
-        gone = [m for m in missing(profile, skip=others) if m.key == one.key]
+        unresolved = [m for m in missing(profile, skip=others) if m.key == use.key]
     except ProfileError as error:
-        return replace(one, status=Status.ERROR, message=error.message, hint=error.hint)
+        return replace(use, status=Status.ERROR, message=error.message, hint=error.hint)
     names = variables_in(reference) or [reference.partition(":")[2]]
-    for each in gone:
+    for each in unresolved:
         if each.name in names:
-            unset = each.reason in ("is not set", "is set, but empty")
-            hint = f"export {each.name}, or put it into .env" if unset else None
+            hint = f"export {each.name}, or add it to .env" if each.reason in UNSET else None
             message = f"{each.name} {each.reason}"
-            return replace(one, status=Status.MISSING, message=message, hint=hint)
-    source = _source(reference, givers)
+            return replace(use, status=Status.MISSING, message=message, hint=hint)
+    source = _source(reference, sources)
     shown = on_path(Path(source)) if source and os.path.isabs(source) else source  # noqa: PTH117
-    return replace(one, status=Status.OK, source=source, message=f"from {shown}" if shown else "")
+    return replace(use, status=Status.OK, source=source, message=f"from {shown}" if shown else "")
 
 
-def _source(reference: str, givers: dict[str, str]) -> str | None:
+def _source(reference: str, sources: dict[str, str]) -> str | None:
     names = variables_in(reference)
     if names:
-        return ", ".join(dict.fromkeys(_giver(name, givers) for name in names))
+        return ", ".join(dict.fromkeys(_variable_source(name, sources) for name in names))
     scheme, _, _ = reference.partition(":")
     return scheme or None
 
 
-def _giver(name: str, givers: dict[str, str]) -> str:
+def _variable_source(name: str, sources: dict[str, str]) -> str:
     if name not in os.environ or not os.environ[name]:
         return "fallback"
-    return givers.get(name, "profile's own env")
+    return sources.get(name, "profile's own env")
 
 
 def _is_unused(profile: ResolvedProfile, key: KeyPath) -> bool:
@@ -163,8 +175,8 @@ def _is_unused(profile: ResolvedProfile, key: KeyPath) -> bool:
 
 @contextmanager
 def _variables_of(profile: ResolvedProfile) -> Iterator[None]:
-    """With what the profile's [env] sets where it is unset, as an activation would have it."""
-    made: list[str] = []
+    """Set the unset variables of the profile's [env] for the block, as an activation would."""
+    added: list[str] = []
     try:
         try:
             wanted = fetch(profile, "env").get("env", {})
@@ -174,8 +186,8 @@ def _variables_of(profile: ResolvedProfile) -> Iterator[None]:
             if name not in os.environ:
                 is_secret = isinstance(value, Secret)
                 os.environ[name] = value.reveal() if is_secret else str(value)
-                made.append(name)
+                added.append(name)
         yield
     finally:
-        for name in made:
+        for name in added:
             os.environ.pop(name, None)

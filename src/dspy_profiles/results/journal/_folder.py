@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
+from dspy_profiles.config import write_atomically
 from dspy_profiles.errors import Place, StoreError
 from dspy_profiles.results._ids import is_id
 from dspy_profiles.results.journal._base import Durability, FirstLine, Journal
@@ -111,13 +112,12 @@ class FolderStorage:
         path = self._folder(experiment_id) / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = _draft(path, data, safely=True, mode=0o444)
-            try:
-                return _linked(draft, path)
-            finally:
-                draft.unlink(missing_ok=True)
+            _write(path, data, safely=True, mode=0o444, overwrite=False)
+        except FileExistsError:
+            return False
         except OSError as error:
             raise self._failed(error) from error
+        return True
 
     def adopt(self, experiment_id: str, name: str, lines: Iterator[bytes]) -> None:
         self.put_document(experiment_id, name, b"".join(lines))
@@ -158,40 +158,11 @@ class FolderStorage:
         )
 
 
-def _write(path: Path, data: bytes, *, safely: bool, mode: int = 0o644) -> None:
+def _write(
+    path: Path, data: bytes, *, safely: bool, mode: int = 0o644, overwrite: bool = True
+) -> None:
     """Write a file completely, or not at all."""
-    draft = _draft(path, data, safely=safely, mode=mode)
-    try:
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def _linked(draft: Path, path: Path) -> bool:
-    """Rename a draft. False: the name exists already."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links: another writer is unlikely at this moment
-        if path.exists():
-            return False
-        draft.replace(path)
-    return True
-
-
-def _draft(path: Path, data: bytes, *, safely: bool, mode: int) -> Path:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-            if safely:
-                file.flush()
-                os.fsync(file.fileno())
-        if os.name != "nt":  # Windows cannot replace a read-only file
-            draft.chmod(mode)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    return draft
+    with write_atomically(
+        path, new_mode=mode, unique=True, sync=safely, overwrite=overwrite, raw_errors=True
+    ) as file:
+        file.write(data)

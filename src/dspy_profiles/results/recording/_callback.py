@@ -5,6 +5,7 @@ from functools import wraps
 from inspect import signature
 from typing import Any, TypeVar, cast
 
+from dspy_profiles import _dspy
 from dspy_profiles.results.recording import _dspy_objects
 from dspy_profiles.results.recording._evaluations import CURRENT, Evaluation
 from dspy_profiles.results.recording._lines import LineWriter
@@ -272,7 +273,7 @@ def _account(entry: Mapping[str, Any], lm: Any) -> dict[str, Any]:
         cached = False
     else:
         cached = True if cost is not None else None
-    if cached or replayed or _dspy_objects.is_offline(lm):
+    if cached or replayed or _dspy.is_offline(lm):
         cost = 0.0
     known = {key: value for key, value in (usage or {}).items() if value is not None}
     account = {"usage": known or None, "cost": cost, "cached": cached, "replayed": replayed}

@@ -19,7 +19,6 @@ __all__ = [
     "example_inputs",
     "example_labels",
     "history_entry",
-    "is_offline",
     "lm_arguments",
     "named_modules",
     "predictors",
@@ -64,21 +63,6 @@ def history_entry(lm: Any, outputs: Any) -> Mapping[str, Any]:
             ):
                 return entry
     return {}
-
-
-def is_offline(lm: Any) -> bool:
-    """Return whether an LM sends no requests, such as `mock` and DSPy's dummy: calls are free."""
-    engine = getattr(lm, "_engine_spec", None)
-    if getattr(engine, "offline", False) is True or getattr(lm, "offline", False) is True:
-        return True
-    kind = type(engine)
-    known = _dummies.get(kind)
-    if known is None:
-        known = _dummies[kind] = _dspy.is_dummy(engine)
-    return known
-
-
-_dummies: dict[type, bool] = {}
 
 
 def lm_arguments(lm: Any, given: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from dspy_profiles.config import load_settings, locate
-from dspy_profiles.display import counted
+from dspy_profiles.display import counted, on_one_line
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.profiles import ResolvedProfile
 from dspy_profiles.results._ids import new_id
@@ -75,8 +75,8 @@ class ExperimentWriter:
         try:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
-            if not self.store.storage.names(self.id):  # a seal would stand there alone
-                say(f'"{_shown(self.name)}" is lost: its journals were removed while it ran')
+            if not self.store.storage.names(self.id):  # a seal without journals is useless
+                say(f"{self._shown()} is lost: its journals were removed while it ran")
                 return None
             # Before the journal is closed: `recover` would take its process for dead.
             _archive.seal(self.store.storage, self.id, status, ended=now(), **more)
@@ -85,7 +85,7 @@ class ExperimentWriter:
         except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
             message = failure.message if isinstance(failure, ProfileError) else str(failure)
             say(
-                f'"{_shown(self.name)}" is recorded but not archived: {clean(message)}; '
+                f"{self._shown()} is recorded but not archived: {clean(message)}; "
                 f"to archive it: dspy-profiles results recover{self._store_option()}"
             )
             return None
@@ -101,7 +101,7 @@ class ExperimentWriter:
         """Return a summary: the command that shows the experiment, and what is missing in it."""
         trials = counted(done.trials, "trial")
         score = "" if done.score is None else f", score {done.score:.4g}"
-        lines = [f'recorded "{_shown(self.name)}": {trials}{score}; {self._look()}']
+        lines = [f"recorded {self._shown()}: {trials}{score}; {self._look()}"]
         if lost := done.details.get("lost"):
             why = f": {self.journal.why}" if self.journal.why else ""
             lines.append(f"{lost} of its lines were lost{why}")
@@ -110,6 +110,10 @@ class ExperimentWriter:
                 f"{faults['count']} of its calls could not be recorded correctly: {faults['first']}"
             )
         return lines
+
+    def _shown(self) -> str:
+        """Return the name in quotes, redacted, on one line, without control characters."""
+        return f'"{on_one_line(self.name, NAMED)}"'
 
     def _look(self) -> str:
         """Return the command that shows it; for a store in memory, the Python expression."""
@@ -124,13 +128,6 @@ class ExperimentWriter:
             if is_usual(self.store):
                 return ""
         return f" --store {shlex.quote(self.store.url)}"
-
-
-def _shown(name: str) -> str:
-    """Return a name on one line, redacted and without control characters."""
-    name = clean(name)[: 2 * NAMED]
-    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    return line if len(line) <= NAMED else f"{line[: NAMED - 1]}…"
 
 
 def shared_folder(store: Store) -> Path:

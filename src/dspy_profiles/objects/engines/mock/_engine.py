@@ -13,12 +13,11 @@ from typing import Any, Self
 import dspy
 
 from dspy_profiles.objects.engines._offline import OfflineEngine
-from dspy_profiles.objects.engines.mock._draws import Draw
 from dspy_profiles.objects.engines.mock._origin import origin_of
 from dspy_profiles.objects.engines.mock._replies import Asked, Reply
 from dspy_profiles.objects.engines.mock._script import Script, Scripted
 from dspy_profiles.objects.engines.mock._settings import MockSettings
-from dspy_profiles.objects.engines.mock._text import prompt_of
+from dspy_profiles.objects.engines.mock._text import Draw, prompt_of
 
 __all__ = ["MockCall", "MockEngine"]
 

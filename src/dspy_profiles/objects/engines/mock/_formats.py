@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dspy_profiles.objects.engines.mock._draws import Draw
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["formatted", "plain_text"]
 

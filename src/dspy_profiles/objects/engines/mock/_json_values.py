@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, cast
 
-from dspy_profiles.objects.engines.mock._draws import Draw
 from dspy_profiles.objects.engines.mock._formats import formatted, plain_text
 from dspy_profiles.objects.engines.mock._patterns import text_matching
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["Fill", "json_for"]
 

@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dspy_profiles.objects.engines.mock._draws import Draw
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["text_matching"]
 

@@ -8,7 +8,7 @@ import dspy
 from pydantic_core import to_jsonable_python
 
 from dspy_profiles.errors import InvalidProfile, did_you_mean
-from dspy_profiles.objects.engines.mock._draws import Draw
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["MockSettings"]
 

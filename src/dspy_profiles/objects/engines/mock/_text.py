@@ -1,16 +1,19 @@
-"""What a request or an input says, as a text that is the same in every process."""
+"""Texts and draws that are the same in every process."""
 
 import dataclasses
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import dspy
 from pydantic import BaseModel
 
-__all__ = ["prompt_of", "text_of"]
+__all__ = ["Draw", "prompt_of", "text_of"]
+
+T = TypeVar("T")
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _DEEPEST = 20  # an input that holds itself comes to an end here
@@ -74,3 +77,39 @@ def _part(part: Any) -> str:
     source = getattr(part, "url", None) or getattr(part, "file_id", None)
     source = source or getattr(part, "data", None) or getattr(part, "path", None)
     return f"[{part.type}: {source}]"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draw:
+    """A place to draw from: its path below the seed decides, never the order of the draws.
+
+    >>> Draw("hello").child("answer").word() == Draw("hello").child("answer").word()
+    True
+    """
+
+    seed: str
+    path: tuple[str, ...] = ()
+
+    def child(self, *steps: object) -> "Draw":
+        return Draw(self.seed, (*self.path, *map(str, steps)))
+
+    def digest(self) -> bytes:
+        # A lone surrogate is no valid text, but it is a valid seed.
+        text = "\x1f".join((self.seed, *self.path))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    def below(self, bound: int) -> int:
+        """A number from 0 to `bound` - 1."""
+        return int.from_bytes(self.digest(), "big") % bound
+
+    def fraction(self) -> float:
+        """A number from 0 up to, but never, 1."""
+        return int.from_bytes(self.digest()[:6], "big") / 2**48
+
+    def pick(self, choices: Sequence[T]) -> T:
+        return choices[self.below(len(choices))]
+
+    def word(self, length: int = 4) -> str:
+        """`length` hexadecimal digits."""
+        digits = self.digest().hex()
+        return (digits * (length // len(digits) + 1))[:length]
