@@ -75,7 +75,7 @@ class ExperimentWriter:
         try:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
-            if not self.store.storage.names(self.id):  # a seal would stand there alone
+            if not self.store.storage.names(self.id):  # a seal without journals is useless
                 say(f"{self._shown()} is lost: its journals were removed while it ran")
                 return None
             # Before the journal is closed: `recover` would take its process for dead.
