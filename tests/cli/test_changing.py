@@ -75,7 +75,7 @@ def test_what_is_always_text_stays_text(cli, project):
         (["prod", "settings.num_threds", "4"], 4, 'did you mean "num_threads"?'),
         (["prod", "lmm.model", "x"], 4, 'did you mean "lm"?'),
         (["prod", "lm", "x"], 4, "must be a table"),
-        (["prod", "lm.model.x", "1"], 4, "unset it first"),
+        (["prod", "lm.model.x", "1"], 4, "unset prod.lm.model first"),
         (["prod", "extends", "gone"], 4, "does not exist"),
         (["base", "extends", "prod"], 4, "in a circle"),
         (["prod", "lm.x", "null"], 4, "TOML has no null"),

@@ -20,7 +20,7 @@ def test_list_tells_value_and_origin(cli, write, home):
         "value": [],
         "origin": "built-in",
         "env": "DSPY_PROFILES_NOT_SECRET",
-        "help": "Keys that look like secrets and are none.",
+        "help": "Keys that look like secrets but are not.",
     }
 
 
@@ -65,7 +65,7 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
     [
         (["get", "defualt"], 3, 'did you mean "default"'),
         (["set", "defualt", "x"], 3, 'did you mean "default"'),
-        (["set", "default", "nope"], 3, 'no profile "nope"'),
+        (["set", "default", "nope"], 3, 'profile "nope" not found'),
         (["set", "default", "mock", "mock"], 4, "takes one value"),
         (["set", "default", ""], 4, "must not be empty"),
         (["set", "env-file", "[1]"], 4, "takes strings"),

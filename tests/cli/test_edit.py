@@ -81,7 +81,7 @@ def test_bytes_stay_as_they_are(cli, project, editor):
         ("text += 'x = \\n'", "is not valid TOML"),
         ("text += '[p]\\nlmm = 1\\n'", 'unknown section "lmm"'),
         ("text += '[p]\\nlm = 1\\n'", "must be a table"),
-        ("text = 'p = 1\\n' + text", '"p" is not a profile'),
+        ("text = 'p = 1\\n' + text", 'profile "p" is not a table'),
         ("text = text.replace('[base.lm]', '[other.lm]')", 'extends "base", which does not exist'),
         ("text += '[prod.lm]\\nmodle = 1\\n'", 'did you mean "model"?'),
         ("text += '[prod.settings]\\nnum_threads = \"x\"\\n'", "expected a whole number"),
@@ -159,7 +159,7 @@ def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
     [
         (b"x = \n", "profiles.toml:8 is invalid: profiles.toml is not valid TOML"),
         (b"# \xe4\n", "profiles.toml:8 is invalid: profiles.toml is not UTF-8"),
-        (b"x = \0\n", "profiles.toml:8 is invalid: this is a binary file"),
+        (b"x = \0\n", "profiles.toml:8 is invalid: profiles.toml is a binary file"),
     ],
 )
 def test_a_broken_file_is_opened_and_mended(cli, profiles, editor, fault, said):
@@ -186,7 +186,7 @@ def test_a_broken_file_stays_to_the_byte_until_it_is_sound(cli, profiles, editor
     assert profiles.read_bytes() == content
     profiles.unlink()
     profiles.mkdir()
-    assert "this is a folder" in cli("edit", env=editor("")).err
+    assert "profiles.toml is a folder" in cli("edit", env=editor("")).err
 
 
 def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, profiles, editor):

@@ -102,7 +102,7 @@ def test_list_goes_on_where_one_profile_is_unsound(cli, write):
     assert done.code == 0
     assert ["good", "a/b", "profiles.toml"] in done.lines
     assert ["bad", "invalid", "profiles.toml"] in done.lines
-    assert 'bad: "bad" extends "gone", which does not exist' in done.err
+    assert 'bad: profile "bad" extends "gone", which does not exist' in done.err
     assert 'unknown section "x"' in done.err
 
 
@@ -244,11 +244,11 @@ def test_get_prints_the_value_and_nothing_else(cli, write):
         (["get", "prod", "="], 4, "is not a key"),
         (["get", "prdo", "lm"], 3, 'did you mean "prod"?'),
         (["get", "prod"], 2, "Missing argument"),
-        (["show", "nope"], 3, "profiles: base, prod, mock"),
+        (["show", "nope"], 3, "Profiles: base, prod, mock"),
         (["show"], 3, "no profile named and no default"),
-        (["diff", "prod", "nope"], 3, 'no profile "nope"'),
+        (["diff", "prod", "nope"], 3, 'profile "nope" not found'),
         (["diff", "prod"], 2, "Missing argument"),
-        (["list", "--file", "."], 4, "this is a folder"),
+        (["list", "--file", "."], 4, "is a folder"),
         (["nonsense"], 2, "unknown command"),
         (["list", "--nonsense"], 2, "No such option"),
     ],

@@ -83,7 +83,7 @@ def test_every_unknown_parent_is_told_with_what_it_may_have_been(write: Any) -> 
     write("profiles.toml", '[base.lm]\nmodel = "openai/x"\n[b]\nextends = ["bsae", "zzz"]\n')
     faults = validate().problems
     assert [f.message for f in faults] == [
-        '"b" extends "bsae", which does not exist',
+        'profile "b" extends "bsae", which does not exist',
         '"b" extends "zzz", which does not exist',
     ]
     assert faults[0].hint is not None
@@ -190,12 +190,12 @@ def test_a_variable_that_no_environment_holds_is_told(write: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a = 3", '"a" is not a profile'),
+        ("a = 3", 'profile "a" is not a table'),
         ("[a]\nlm = 3", 'profile "a": lm must be a table'),
         ("[a]\nextends = 3", 'profile "a": extends must be'),
         ("[a]\ncolour = 3", 'profile "a": unknown section "colour"'),
         ("[a]\ndescription = 3", 'profile "a": description must be a string'),
-        ('[a.lm]\nmodel = "${"', 'lm.model of "a" holds a "${" that names no variable'),
+        ('[a.lm]\nmodel = "${"', 'profile "a": lm.model has a "${" without a variable'),
         ('[a.adapter]\nclass = "dspy.Nothing"', "adapter.class: dspy has no Nothing"),
         ('[a.lm]\nmodel = "openai/x"\ntemprature = 1', 'dspy.LM has no parameter "temprature"'),
     ],
@@ -256,7 +256,7 @@ def test_a_warning_about_dspy_itself_is_told_once(
     bare = {**dspy_api.descriptor(), "open": True, "reason": "it is not there"}
     monkeypatch.setattr(dspy_api, "descriptor", lambda: bare)
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n[b.lm]\nmodel = "openai/x"\n')
-    assert told() == [("warning", None, "what DSPy takes cannot be checked: it is not there")]
+    assert told() == [("warning", None, "arguments of DSPy cannot be checked: it is not there")]
 
 
 def test_a_broken_line_of_an_env_file_is_a_warning_with_its_place(write: Any, caplog: Any) -> None:

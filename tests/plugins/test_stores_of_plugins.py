@@ -151,7 +151,7 @@ def test_what_cannot_be_called_is_told(serve, opener):
 
 def test_an_import_path_that_leads_nowhere_is_told(serve):
     serve({"cloud": "house_of_nobody:open"})
-    with pytest.raises(ProviderError, match='there is no module "house_of_nobody"'):
+    with pytest.raises(ProviderError, match='module "house_of_nobody" not found'):
         open_store("cloud:x")
 
 
