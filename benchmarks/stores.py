@@ -63,12 +63,12 @@ def _rows(folder: Path, address: str | None) -> list[Row]:
 
 def _make(root: str) -> None:
     """One closed experiment, as a program that was recorded leaves it."""
-    shelf, name = FolderStorage(Path(root)), new_id()
-    shelf.adopt(name, "journal-1-0.jsonl", _lines(name))
-    archive.seal(shelf, name, "done", ended=WHEN.format(999_999))
-    seal = archive.seal_of(shelf, name)
+    storage, name = FolderStorage(Path(root)), new_id()
+    storage.adopt(name, "journal-1-0.jsonl", _lines(name))
+    archive.seal(storage, name, "done", ended=WHEN.format(999_999))
+    seal = archive.seal_of(storage, name)
     assert seal is not None
-    archive.write(shelf, name, seal)
+    archive.write(storage, name, seal)
 
 
 def _lines(name: str) -> Iterator[bytes]:
@@ -94,8 +94,8 @@ def _lines(name: str) -> Iterator[bytes]:
 def _archive(url: str, root: str) -> tuple[str, float]:
     """The same experiments in a database: what `recover` does with closed ones."""
     with open_store(url) as store:
-        assert isinstance(store.shelf, FolderStorage)
-        shutil.copytree(root, store.shelf.root, copy_function=os.link)
+        assert isinstance(store.storage, FolderStorage)
+        shutil.copytree(root, store.storage.root, copy_function=os.link)
         start = time.perf_counter()
         store.recover()
         return url, time.perf_counter() - start

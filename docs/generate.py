@@ -112,7 +112,7 @@ def not_secret_names() -> str:
 
 
 def gap_fillers() -> str:
-    return names(f'"{text}"' for text in sorted(redaction.GAP_FILLERS))
+    return names(f'"{text}"' for text in sorted(redaction.PLACEHOLDERS))
 
 
 def names(words: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 This must stay light: it is loaded for every test, also where no test needs DSPy.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,12 @@ FOREIGN = ("DSPY_*", "XDG_*", "*_API_KEY", "OPENAI_*")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores it, and so would every process that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what lives to the end out of each collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Every private name of DSPy that we lean on, and what happens when one goes away.
+"""The private names of DSPy that we use, and what happens if one is missing.
 
-Importing this imports DSPy. Each function has a test that names what breaks without it.
+Importing this imports DSPy. Each function has a test that says what breaks without the name.
 """
 
 import importlib
@@ -24,6 +24,7 @@ __all__ = [
     "doors",
     "history",
     "is_dummy",
+    "is_offline",
     "is_swallowing",
     "mark",
     "note_emitted",
@@ -34,46 +35,46 @@ __all__ = [
     "usage_of",
 ]
 
-RECENT = 500  # entries of a history: so many calls may end while one is looked up
+RECENT = 500  # entries of the history: as many calls may end while one is looked up
 
-# `dspy.dsp.utils.settings` as an attribute is the settings object; the module is only here.
+# `dspy.dsp.utils.settings` as an attribute is the settings object; this is the module.
 _module = sys.modules.get("dspy.dsp.utils.settings")
 
 
 def unfit(why: str) -> ProfileError:
-    """What to raise where something here is gone that cannot be done without."""
+    """Return the error for a missing name that we cannot work without."""
     return ProfileError(f"this version of DSPy {why}", hint="install dspy>=3.4,<4")
 
 
 def block_overrides() -> ContextVar[Any] | None:
-    """The variable behind `dspy.context`, for overrides of a few keys.
+    """Return the variable behind `dspy.context`, for overrides of a few keys.
 
-    None: DSPy keeps it elsewhere now. Blocks then go through `dspy.context` itself, which copies
-    every setting, so that a `dspy.configure` inside the block is not seen before it ends.
+    Without it, blocks use `dspy.context` itself. That copies every setting, so that a
+    `dspy.configure` inside the block takes effect only after it.
     """
-    found = getattr(_module, "thread_local_overrides", None)
-    return found if isinstance(found, ContextVar) else None
+    variable = getattr(_module, "thread_local_overrides", None)
+    return variable if isinstance(variable, ContextVar) else None
 
 
 def base_config() -> dict[str, Any] | None:
-    """What `dspy.configure` writes to. None: a session cannot be pinned, and says so."""
-    found = getattr(_module, "main_thread_config", None)
-    return found if isinstance(found, dict) else None
+    """Return the table that `dspy.configure` writes to. Without it, no session can be pinned."""
+    config = getattr(_module, "main_thread_config", None)
+    return config if isinstance(config, dict) else None
 
 
 def own_defaults() -> Mapping[str, Any]:
-    """DSPy's settings before anybody touched them.
+    """Return DSPy's own defaults of its settings.
 
-    Without it every key counts as touched, and the default profile fills none.
+    Without them, every key counts as configured, and the default profile sets none.
     """
-    found = getattr(_module, "DEFAULT_CONFIG", None)
-    return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {}
+    defaults = getattr(_module, "DEFAULT_CONFIG", None)
+    return cast("Mapping[str, Any]", defaults) if isinstance(defaults, dict) else {}
 
 
 def client_keys() -> frozenset[str]:
-    """Arguments of `dspy.LM` that configure a connection, which a custom engine refuses.
+    """Return the arguments of `dspy.LM` that configure a connection; a custom engine refuses them.
 
-    Without DSPy's own list, the one it had in 3.4.
+    Without DSPy's own list, it is that of DSPy 3.4.
     """
     try:
         from dspy.clients.backend_selection import CLIENT_KEYS as DSPY_KEYS
@@ -83,19 +84,19 @@ def client_keys() -> frozenset[str]:
 
 
 def doors(module: str, *names: str) -> ModuleType | None:
-    """A module of DSPy through which its calls to models go, if it still has these functions.
+    """Return a module of DSPy that calls models, or None if it does not have these functions.
 
-    None: they go another way now, and nothing can be put in it.
+    Without them, its calls cannot be intercepted.
     """
     try:
-        found = importlib.import_module(module)
-    except ImportError:  # an extra of DSPy that is not installed, or a module that has gone
+        loaded = importlib.import_module(module)
+    except ImportError:  # the module is gone, or needs an extra that is not installed
         return None
-    return found if all(callable(getattr(found, name, None)) for name in names) else None
+    return loaded if all(callable(getattr(loaded, name, None)) for name in names) else None
 
 
 def cached_again(inner: Callable[..., Any]) -> Callable[..., Any]:
-    """A function behind DSPy's cache, as DSPy itself puts one there. Without that: uncached."""
+    """Return the function behind DSPy's cache, as DSPy itself wraps it. Without that: uncached."""
     try:
         from dspy.clients.cache import request_cache
     except ImportError:
@@ -104,21 +105,34 @@ def cached_again(inner: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_dummy(engine: object) -> bool:
-    """Whether this is the engine of `dspy.utils.DummyLM`. Without its name: no engine is."""
-    try:
-        from dspy.clients.engines import dummy_engine
-    except ImportError:
-        return False
-    return isinstance(engine, (dummy_engine.DummyEngine, dummy_engine.AsyncDummyEngine))
+    """Return whether this is the engine of `dspy.utils.DummyLM`. Without its name: no engine is."""
+    # No import: an engine of a module that is not loaded cannot be there.
+    module = sys.modules.get("dspy.clients.engines.dummy_engine")
+    kinds = (getattr(module, "DummyEngine", ()), getattr(module, "AsyncDummyEngine", ()))
+    return isinstance(engine, kinds)
 
 
-# Modules that run programs and tools, and make a failed example, a None or a text of an Exception.
+def is_offline(lm: object, engine: object = None) -> bool:
+    """Return whether an LM, or an engine alone, makes no live calls.
+
+    `engine` is the one that serves a call of the LM; without it, the LM's own. Any of them may
+    have `offline = True`, also the engine behind an asynchronous one. DSPy's dummies need not.
+    """
+    if engine is None:
+        engine = getattr(lm, "_engine_spec", None)
+    for part in (lm, engine, getattr(engine, "engine", None)):
+        if getattr(part, "offline", False) is True or is_dummy(part):
+            return True
+    return False
+
+
+# Modules that run programs and tools, and turn an Exception into a failed example, None or a text.
 _SWALLOWERS = ("dspy.utils.parallelizer", "dspy.evaluate.", "dspy.predict.", "dspy.teleprompt.")
 
 
 def is_swallowing() -> bool:
-    """Whether such a module runs what runs here. Without these names: none does."""
-    frame = sys._getframe(1)  # noqa: SLF001 - who has called us stands nowhere else
+    """Return whether such a module runs the current code. Without these names: False."""
+    frame = sys._getframe(1)  # noqa: SLF001 - frames alone show the callers
     while frame.f_back is not None:
         frame = frame.f_back
         if frame.f_globals.get("__name__", "").startswith(_SWALLOWERS):
@@ -127,7 +141,7 @@ def is_swallowing() -> bool:
 
 
 def usage_of(response: Any, provider: str | None) -> Mapping[str, Any]:
-    """The tokens of a response as DSPy counts them. Without its own counting: as they came."""
+    """Return the tokens of a response as DSPy counts them. Without that: as they were reported."""
     try:
         from dspy.clients.call_result import usage_dict
     except ImportError:
@@ -136,24 +150,24 @@ def usage_of(response: Any, provider: str | None) -> Mapping[str, Any]:
 
 
 def history() -> list[Any]:
-    """The entries that `dspy.inspect_history` shows. Without them, a list that is nobody's."""
-    found = getattr(sys.modules.get("dspy.clients.base_lm"), "GLOBAL_HISTORY", None)
-    return found if isinstance(found, list) else []
+    """Return the entries that `dspy.inspect_history` shows. Without them: an empty list."""
+    entries = getattr(sys.modules.get("dspy.clients.base_lm"), "GLOBAL_HISTORY", None)
+    return entries if isinstance(entries, list) else []
 
 
-def mark(outputs: object, **said: object) -> None:
-    """Say more in the entry of the call that gave these outputs: they are the same object there.
+def mark(outputs: object, **fields: object) -> None:
+    """Add fields to the history entry of the call with these outputs, which are the same object.
 
-    Without it, or where DSPy is told to keep no history, nothing is said.
+    Without a history, or if DSPy is configured to keep none, it does nothing.
     """
     for entry in islice(reversed(history()), RECENT):  # nearly always it is the last one
         if isinstance(entry, dict) and entry.get("outputs") is outputs:
-            entry.update(said)
+            entry.update(fields)
             return
 
 
 def note_emitted() -> None:
-    """A chunk goes to who reads the stream. Without it DSPy may try again what has been seen."""
+    """Note that a chunk is sent to the reader. Without it, DSPy may retry after sent chunks."""
     try:
         from dspy.clients.call_context import stream_emitted
     except ImportError:
@@ -165,12 +179,12 @@ _OWNER = ("config_owner_thread_id", "config_owner_async_task")
 
 
 def owner() -> tuple[Any, ...]:
-    """The thread and the task that alone may call `dspy.configure`: those that did it first."""
+    """Return the thread and the task that alone may call `dspy.configure`: the first that did."""
     return tuple(getattr(_module, name, None) for name in _OWNER)
 
 
 def set_owner(owner: tuple[Any, ...]) -> None:
-    """Without the names behind it, a task that has configured stays the only one that may."""
+    """Set the owner. Without these names, the first task that configured remains the only one."""
     for name, value in zip(_OWNER, owner, strict=True):
         if hasattr(_module, name):
             setattr(_module, name, value)

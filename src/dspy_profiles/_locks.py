@@ -3,23 +3,23 @@
 import os
 import threading
 from types import TracebackType
+from weakref import WeakSet
 
 __all__ = ["ProcessLock"]
 
 
 class ProcessLock:
-    """A re-entrant lock for a module's own state.
+    """Re-entrant lock for the state of a module or of one object.
 
-    A fork while another thread holds it would leave the child a lock that nobody opens; here the
-    child starts with an open one.
+    A fork while another thread holds it would leave the child a lock that is never released. Here
+    the child starts with a new one.
     """
 
     def __init__(self) -> None:
-        self._renew()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew)
+        self._lock = threading.RLock()
+        _all.add(self)
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         self._lock = threading.RLock()
 
     def __enter__(self) -> None:
@@ -32,3 +32,16 @@ class ProcessLock:
         traceback: TracebackType | None,
     ) -> None:
         self._lock.release()
+
+
+# What is registered with the system stays registered: so this is one function, not one per lock.
+_all: WeakSet[ProcessLock] = WeakSet()
+
+
+def _renew_all() -> None:
+    for lock in list(_all):
+        lock.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)

@@ -1,4 +1,4 @@
-"""Every error of ours: what went wrong, where, and what to do about it."""
+"""The errors of dspy-profiles: what went wrong, where, and how to fix it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Place(NamedTuple):
-    """A file and, where it is known, a line in it; prints as `path/profiles.toml:4`."""
+    """A file and, if known, a line in it; prints as `path/profiles.toml:4`."""
 
     file: Path
     line: int | None = None
@@ -36,10 +36,10 @@ class Place(NamedTuple):
 
 
 class ProfileError(Exception):
-    """The base of every error of ours.
+    """The base class of all errors of dspy-profiles.
 
     `str(error)` is the message, the place and the hint; each is an attribute as well.
-    `exit_code` is what the command line ends with.
+    `exit_code` is the exit code of the command line.
     """
 
     exit_code: ClassVar[int] = 4
@@ -47,7 +47,7 @@ class ProfileError(Exception):
     def __init__(
         self, message: str, hint: str | None = None, where: Place | str | None = None
     ) -> None:
-        super().__init__(message, hint, where)  # all of them, so that a pickled error is whole
+        super().__init__(message, hint, where)  # pickle calls the class with these arguments
         self.message = message
         self.hint = hint
         self.where = where
@@ -62,43 +62,43 @@ class ProfileError(Exception):
 
 
 class ProfileWarning(UserWarning):
-    """Something about a profile that its user should know, and that stops nothing."""
+    """A warning about a profile."""
 
 
 class ProfileNotFound(ProfileError):
-    """No profile of that name, or no profile that applies at all."""
+    """No profile has that name, or no profile is active."""
 
     exit_code = 3
 
 
 class InvalidProfile(ProfileError):
-    """A profile says something that cannot be: a wrong key, type, parent or value."""
+    """A profile has a wrong key, type, parent or value."""
 
 
 class InvalidFile(ProfileError):
-    """A file cannot be read or is not what it should be. It is left as it is."""
+    """A file cannot be read, or its content is not valid. The file stays unchanged."""
 
 
 class WriteFailed(InvalidFile):
-    """A file could not be written. It holds what it held before."""
+    """A file cannot be written. Its old content stays."""
 
     exit_code = 6
 
 
 class MissingSecret(ProfileError):
-    """A secret that a profile refers to is not there."""
+    """A reference to a secret has no value."""
 
     exit_code = 5
 
 
 class PlaintextSecret(ProfileError):
-    """A secret stands in clear where only a reference may stand."""
+    """A profile contains a plaintext secret; only a reference is allowed."""
 
     exit_code = 5
 
 
 class ProviderError(ProfileError):
-    """A class that a profile names cannot be imported, built or used."""
+    """A class or plugin that a profile names cannot be imported, built or used."""
 
 
 class LockTimeout(ProfileError):
@@ -108,39 +108,39 @@ class LockTimeout(ProfileError):
 
 
 class LiveCallBlocked(ProfileError):
-    """A call would have left this machine while live calls are blocked."""
+    """A live call was blocked."""
 
     exit_code = 1
 
 
 class BudgetExceeded(ProfileError):
-    """The next call would go over the budget; it was not made."""
+    """A call was blocked, since it would exceed the budget."""
 
     exit_code = 1
 
 
 class CassetteMiss(ProfileError):
-    """A request is not on the cassette that is being replayed."""
+    """A cassette has no response for a request."""
 
     exit_code = 1
 
 
 class StoreError(ProfileError):
-    """A result store cannot be opened, read or written."""
+    """A store of results cannot be opened, read or written."""
 
     exit_code = 6
 
 
 class ExperimentNotFound(StoreError):
-    """No experiment, or no trial, of that name is in the store."""
+    """The store has no experiment, or no trial, of that name."""
 
     exit_code = 3
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint that names what `word` may have been meant to be, or None."""
-    import difflib  # only where something is wrong
+    """Return a hint that names the known word nearest to `word`, or None."""
+    import difflib  # slow to import, and needed for errors only
 
-    others = sorted(set(known) - {word})  # of itself nobody has to be told
+    others = sorted(set(known) - {word})
     near = difflib.get_close_matches(word, others, n=1, cutoff=0.6)
     return f'did you mean "{near[0]}"?' if near else None

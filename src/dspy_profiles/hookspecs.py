@@ -1,4 +1,4 @@
-"""The hooks that a plugin may implement. Register under the entry-point group `dspy_profiles`."""
+"""The hooks that a plugin can implement. Register them under the entry point `dspy_profiles`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -6,58 +6,59 @@ from typing import Any
 
 import pluggy
 
-# `profile` is a `dspy_profiles.ResolvedProfile`, which stands above this module.
-hookspec = pluggy.HookspecMarker("dspy_profiles")
+# `profile` is a `dspy_profiles.ResolvedProfile`, of a package above this one.
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker("dspy_profiles")
 
 
 @hookspec
 def dspy_profiles_providers() -> Mapping[str, object]:  # type: ignore[empty-body]
-    """Providers by short name: `[x.provider] class = "name"`.
+    """Return providers by short name, for `[x.provider] class = "name"`.
 
-    A value is what an import path would name (a class or an object), or an import path.
+    A value is a class, an object, or the import path of one.
     """
 
 
 @hookspec
 def dspy_profiles_secret_schemes() -> Mapping[str, Callable[[str], str | None]]:  # type: ignore[empty-body]
-    """Secret schemes: "vault" serves `vault:path`, by a function from the path to the secret.
+    """Return secret schemes: the function of "vault" gets the path of `vault:path`.
 
-    None says that there is no such secret.
+    It returns the secret, or None if there is no such secret.
     """
 
 
 @hookspec
 def dspy_profiles_stores() -> Mapping[str, Callable[[str, Path], object] | str]:  # type: ignore[empty-body]
-    """Kinds of result stores: "cloud" serves `cloud:rest`, by a function from the rest to a store.
+    """Return kinds of result stores: the function of "cloud" opens `cloud:rest`.
 
-    It also gets the folder that a relative path starts from. In its place an import path may stand.
+    It gets the rest, and the folder that relative paths start from. A value may also be the
+    function's import path.
     """
 
 
 @hookspec
 def dspy_profiles_commands() -> Mapping[str, object]:  # type: ignore[empty-body]
-    """Commands by name: "push" is `dspy-profiles push`.
+    """Return commands by name: "push" adds `dspy-profiles push`.
 
-    A value is a `typer.Typer`, which is a group if it has several commands, or a function as Typer
-    takes it, or an import path to one of these. The names of our own commands are taken.
+    A value is a `typer.Typer` (a group if it has several commands), a function for Typer, or the
+    import path of either. The names of built-in commands cannot be used.
     """
 
 
 @hookspec
 def dspy_profiles_redaction_rules() -> Iterable[str]:  # type: ignore[empty-body]
-    """Regular expressions; what matches one is masked in everything that we print or write."""
+    """Return regular expressions; their matches are masked in everything printed or written."""
 
 
 @hookspec
 def dspy_profiles_loaded(profile: Any) -> None:
-    """A profile was resolved and built, for the first time or because something changed."""
+    """React to a profile that was built, for the first time or after a change."""
 
 
 @hookspec
 def dspy_profiles_activated(profile: Any) -> None:
-    """A profile has become the active one."""
+    """React to a profile that became active."""
 
 
 @hookspec
 def dspy_profiles_deactivated(profile: Any) -> None:
-    """A profile is no longer the active one."""
+    """React to a profile that is no longer active."""

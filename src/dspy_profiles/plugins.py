@@ -1,4 +1,4 @@
-"""One plugin manager. Entry points are loaded when somebody first needs a plugin."""
+"""The plugin manager. Entry points are loaded when a plugin is first needed."""
 
 from collections.abc import Mapping, Sequence
 from traceback import walk_tb
@@ -10,7 +10,13 @@ import pluggy
 from dspy_profiles import hookspecs
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.errors import ProfileError, ProviderError
-from dspy_profiles.secrets import BUILT_IN_SCHEMES, Fetch, Schemes, add_rule, retold
+from dspy_profiles.secrets import (
+    BUILT_IN_SCHEMES,
+    Fetch,
+    Schemes,
+    add_redaction_rule,
+    redacted_error,
+)
 
 __all__ = [
     "commands",
@@ -23,18 +29,18 @@ __all__ = [
 ]
 
 GROUP = "dspy_profiles"
-MEND = "mend or uninstall the package that registers it"
+REPAIR = "update or uninstall its package"
 
-hookimpl = pluggy.HookimplMarker("dspy_profiles")
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("dspy_profiles")
 
 _lock = ProcessLock()
 _manager: "Manager | None" = None
-# The hooks that somebody implements: an activation is too quick to ask the manager each time.
+# The hooks that some plugin implements: asking the manager would slow down each activation.
 listening: set[str] = set()
 
 
 class Manager(pluggy.PluginManager):
-    """Keeps `listening` up to date, and tells whose hook it was that failed."""
+    """Plugin manager that keeps `listening` up to date and names the plugin whose hook failed."""
 
     def __init__(self, project_name: str) -> None:
         super().__init__(project_name)
@@ -52,34 +58,34 @@ class Manager(pluggy.PluginManager):
             return
         codes = {frame.f_code for frame, _ in walk_tb(error.__traceback__)}
         raised = (impl for impl in impls if getattr(impl.function, "__code__", None) in codes)
-        named = next((self._named(impl.plugin, impl.plugin_name) for impl in raised), "a plugin")
-        said, cause = retold(error)
-        blamed = ProviderError(f"{named} of dspy-profiles fails in {hook}: {said}", hint=MEND)
-        blamed.__cause__ = cause
-        outcome.force_exception(blamed)
+        label = next((self._label(impl.plugin) for impl in raised), "a plugin of dspy-profiles")
+        message, cause = redacted_error(error)
+        failure = ProviderError(f"{label} failed in {hook}: {message}", hint=REPAIR)
+        failure.__cause__ = cause
+        outcome.force_exception(failure)
 
-    def _named(self, plugin: object, name: str) -> str:
-        """As its package and its entry point call it, or else its class or module."""
+    def _label(self, plugin: object) -> str:
+        """Return the plugin's entry point and package, or its class or module."""
         for known, dist in self.list_plugin_distinfo():
             if known is plugin:
-                return f'the plugin "{name}" (package {dist.project_name})'
+                return f'plugin "{self.get_name(plugin)}" of package {dist.project_name}'
         kind = plugin if isinstance(plugin, type | ModuleType) else type(plugin)
-        return f'the plugin "{kind.__name__}"'
+        return f'plugin "{kind.__name__}"'
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
         known = super().register(plugin, name)
-        self._count()
+        self._update_listening()
         for rules in self.hook.dspy_profiles_redaction_rules():
             for rule in rules:
-                add_rule(rule)
+                add_redaction_rule(rule)
         return known
 
     def unregister(self, plugin: object = None, name: str | None = None) -> object:
-        gone = super().unregister(plugin, name)
-        self._count()
-        return gone
+        removed = super().unregister(plugin, name)
+        self._update_listening()
+        return removed
 
-    def _count(self) -> None:
+    def _update_listening(self) -> None:
         ours = (name for name in vars(hookspecs) if name.startswith("dspy_profiles_"))
         hooks = {name: getattr(self.hook, name, None) for name in ours}
         listening.clear()
@@ -87,7 +93,7 @@ class Manager(pluggy.PluginManager):
 
 
 class BuiltIn:
-    """What the suite itself brings, by the same hooks as everybody."""
+    """The built-in providers, schemes and stores, registered by the same hooks as plugins."""
 
     @hookimpl
     def dspy_profiles_providers(self) -> Mapping[str, object]:
@@ -107,68 +113,68 @@ class BuiltIn:
 
 
 def manager() -> Manager:
-    """The manager, with every installed plugin registered."""
-    global _manager  # noqa: PLW0603 - one per process, made at first use
+    """Return the manager, with every installed plugin registered."""
+    global _manager  # noqa: PLW0603 - one per process, created at first use
     with _lock:
         if _manager is None:
-            made = Manager("dspy_profiles")
-            made.add_hookspecs(hookspecs)
-            made.register(BuiltIn(), "built-in")
+            created = Manager("dspy_profiles")
+            created.add_hookspecs(hookspecs)
+            created.register(BuiltIn(), "built-in")
             try:
-                made.load_setuptools_entrypoints(GROUP)
-                made.check_pending()
-            except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises
-                said, cause = retold(error)
+                created.load_setuptools_entrypoints(GROUP)
+                created.check_pending()
+            except Exception as error:  # noqa: BLE001 - a plugin's import can raise anything
+                message, cause = redacted_error(error)
                 raise ProviderError(
-                    f"{_not_loaded(made)} of dspy-profiles cannot be loaded: {said}", hint=MEND
+                    f"{_not_loaded(created)} cannot be loaded: {message}", hint=REPAIR
                 ) from cause
-            _manager = made
+            _manager = created
         return _manager
 
 
 def _not_loaded(manager: Manager) -> str:
-    """The first of the installed plugins that is not there: they are loaded in this order."""
+    """Return the first installed plugin that is not registered: pluggy loads them in this order."""
     from importlib.metadata import distributions
 
     for distribution in distributions():
         for point in distribution.entry_points:
             if point.group == GROUP and manager.get_plugin(point.name) is None:
-                return f'the plugin "{point.name}" (package {distribution.metadata["Name"]})'
-    return "a plugin"
+                return f'plugin "{point.name}" of package {distribution.metadata["Name"]}'
+    return "a plugin of dspy-profiles"
 
 
 def providers() -> dict[str, object]:
-    """Providers by short name."""
+    """Return providers by short name."""
     return _merged("dspy_profiles_providers")
 
 
 def secret_schemes() -> dict[str, Fetch]:
-    """Secret schemes by name."""
+    """Return secret schemes by name."""
     return _merged("dspy_profiles_secret_schemes")
 
 
 def stores() -> dict[str, Any]:
-    """What opens result stores, by scheme: a function, or an import path to one."""
+    """Return functions that open stores of results, or their import paths, by scheme."""
     return _merged("dspy_profiles_stores")
 
 
 def commands() -> dict[str, Any]:
-    """Commands of plugins, by name: a Typer app, a function, or an import path to one."""
+    """Return commands of plugins by name: a Typer app, a function, or the import path of one."""
     return _merged("dspy_profiles_commands")
 
 
 def _merged(hook: str) -> dict[str, Any]:
-    asked = manager()
+    plugins = manager()
     merged: dict[str, Any] = {}
     try:
-        for table in getattr(asked.hook, hook)():  # the last registered answers first
+        for table in getattr(plugins.hook, hook)():  # the last registered plugin comes first
             for name, value in table.items():
                 merged.setdefault(name, value)
     except ProfileError:
         raise
-    except Exception as error:  # noqa: BLE001 - a plugin gives what it likes
-        said, cause = retold(error)
+    except Exception as error:  # noqa: BLE001 - a plugin can return anything
+        message, cause = redacted_error(error)
         raise ProviderError(
-            f"a plugin of dspy-profiles fails in {hook}: {said}", hint=MEND
+            f"a plugin of dspy-profiles failed in {hook}: {message}", hint=REPAIR
         ) from cause
     return merged

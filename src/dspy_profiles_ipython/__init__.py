@@ -1,6 +1,6 @@
 """The IPython extension of dspy-profiles: `%load_ext dspy_profiles_ipython`.
 
-Standard library only, until something is asked for.
+Imports only the standard library.
 """
 
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ __all__ = ["load_ipython_extension", "unload_ipython_extension"]
 
 
 def load_ipython_extension(ipython: "InteractiveShell") -> None:
-    """Bring the magics, and apply the profile that `DSPY_PROFILE` names, if it names one."""
+    """Register the magics, and apply the profile in `DSPY_PROFILE`, if it is set."""
     from dspy_profiles_ipython._extension import load
 
     load(ipython)
 
 
 def unload_ipython_extension(ipython: "InteractiveShell") -> None:
-    """Leave nothing behind: no magic, no hook, no setting. A second time does nothing."""
+    """Remove all magics, hooks and settings of the extension. Safe to call twice."""
     from dspy_profiles_ipython._extension import unload
 
     unload(ipython)

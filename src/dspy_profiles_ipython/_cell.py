@@ -1,7 +1,7 @@
 """`%%dspy_profile NAME`: the rest of the cell runs in a block, as if it were indented there.
 
-A cell magic of the usual kind would run the cell by itself: then no `await` works in it, and line
-numbers are off. Here the first line becomes a call, and the syntax tree does the rest.
+An ordinary cell magic would run the cell itself: without `await`, and with wrong line numbers. Here
+the first line becomes a call, and a transformer of the syntax tree adds the block.
 """
 
 import ast
@@ -23,36 +23,40 @@ from dspy_profiles_ipython._state import look
 
 __all__ = ["CellBlocks", "block", "keep", "recorded", "run_whole", "shown"]
 
-BLOCKS = {"dspy_profile": "block", "dspy_record": "recorded"}  # magics, and what makes their block
+BLOCKS = {
+    "dspy_profile": "block",
+    "dspy_record": "recorded",
+}  # magics, and the functions that create their blocks
 FIRST = re.compile(rf"%%({'|'.join(BLOCKS)})(?:\s|$)")
-# What stands for the first line until the tree is made: what IPython itself makes of a cell magic,
-# but for its body. Tracebacks show it, and where no tree is made, as in %%timeit, it says so.
+# The call that replaces the first line until the tree is transformed: IPython's own call for a cell
+# magic, without the body. Tracebacks show it; if the tree is not transformed, as in %%timeit, it
+# raises an error.
 CALL = "get_ipython().run_cell_magic({!r}, {!r}, ...)\n"
-# From a cell to this module whatever the user's names are, also after %reset.
+# Refers to this module whatever names the user defines, even after %reset.
 HERE = f"__import__({__name__!r}, fromlist=['block'])"
 
 
 class FirstLine:
-    """`%%dspy_profile prod` becomes a call on a line of its own; the others stay."""
+    """Text transformer: replaces the line `%%dspy_profile prod` by a call."""
 
-    has_side_effects = True  # for IPython: ask without it whether a cell is complete
+    has_side_effects = True  # for IPython: skip this to check whether a cell is complete
 
     def __call__(self, lines: list[str]) -> list[str]:
-        found = FIRST.match(lines[0]) if lines else None
-        if found is None:
+        match = FIRST.match(lines[0]) if lines else None
+        if match is None:
             return lines
         rest = lines[1:]
         inner = next((n for n, line in enumerate(rest) if line.strip()), None)
         if inner is None:
-            return lines[:1]  # IPython says that there is nothing in the cell
+            return lines[:1]  # IPython reports that the cell is empty
         within = leading_indent(rest[inner:])
-        if within[0].startswith("%%"):  # a cell magic inside of ours, or ours once more
+        if within[0].startswith("%%"):  # another cell magic, or ours again
             within = cell_magic(self(within))
-        return [CALL.format(found[1], lines[0][found.end() :].strip()), *rest[:inner], *within]
+        return [CALL.format(match[1], lines[0][match.end() :].strip()), *rest[:inner], *within]
 
 
 class CellBlocks(ast.NodeTransformer):
-    """Two transformers: one of the cell's text, one of its tree."""
+    """Transformers of a cell's text and of its syntax tree."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
@@ -82,13 +86,13 @@ class CellBlocks(ast.NodeTransformer):
 
 
 def _heads(body: list[ast.stmt]) -> tuple[list[tuple[ast.stmt, str, str]], list[ast.stmt]]:
-    """The statements that stand for magics of ours, with the words behind; and what follows."""
+    """Split off the calls of our magics, with their arguments."""
     heads: list[tuple[ast.stmt, str, str]] = []
     for statement in body:
-        found = _magic(statement)
-        if found is None:
+        magic = _magic(statement)
+        if magic is None:
             break
-        heads.append((statement, *found))
+        heads.append((statement, *magic))
     return heads, body[len(heads) :]
 
 
@@ -105,7 +109,7 @@ def _magic(statement: ast.stmt) -> tuple[str, str] | None:
 
 
 def _future(body: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
-    """The imports `from __future__` that the cell begins with: no block may hold them."""
+    """Split off leading imports from `__future__`, which cannot be in a block."""
     start = 1 if _is_text(body[:1]) else 0
     end = start
     while end < len(body) and _is_future(body[end]):
@@ -124,20 +128,22 @@ def _is_future(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
-def _with_value(body: list[ast.stmt], shown_are: str) -> tuple[list[ast.stmt], Sequence[ast.stmt]]:
-    """The body, and behind the block what IPython is to display of it."""
-    if not body or shown_are == "all":  # then IPython displays every expression in the block
+def _with_value(
+    body: list[ast.stmt], interactivity: str
+) -> tuple[list[ast.stmt], Sequence[ast.stmt]]:
+    """Return the body, and the statements after the block that display its value."""
+    if not body or interactivity == "all":  # IPython displays every expression in the block
         return body, ()
     *others, last = body
     if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Starred):
         kept = ast.Expr(_call("keep", last.value, at=last))
         body = [*others, ast.copy_location(kept, last)]
         return body, [ast.copy_location(ast.Expr(_call("shown", at=last)), last)]
-    target = _target(last) if shown_are == "last_expr_or_assign" else None
+    target = _target(last) if interactivity == "last_expr_or_assign" else None
     if target is not None:
         name = ast.copy_location(ast.Name(target, ast.Load()), last)
         return body, [ast.copy_location(ast.Expr(name), last)]
-    return body, [ast.copy_location(ast.Pass(), last)]  # the block itself displays nothing
+    return body, [ast.copy_location(ast.Pass(), last)]  # the block displays nothing
 
 
 def _target(statement: ast.stmt) -> str | None:
@@ -150,31 +156,31 @@ def _target(statement: ast.stmt) -> str | None:
 
 
 def _call(name: str, *arguments: ast.expr, at: ast.stmt) -> ast.Call:
-    """A call of a function in this module."""
-    made = ast.parse(f"{HERE}.{name}()", mode="eval").body
-    assert isinstance(made, ast.Call)  # noqa: S101 - as it is written one line above
-    for node in ast.walk(made):
+    """Return a call of a function in this module."""
+    call = ast.parse(f"{HERE}.{name}()", mode="eval").body
+    assert isinstance(call, ast.Call)  # noqa: S101 - see the line above
+    for node in ast.walk(call):
         if isinstance(node, ast.expr):
             ast.copy_location(node, at)
-    made.args.extend(arguments)
-    return made
+    call.args.extend(arguments)
+    return call
 
 
-_kept: dict[int, Any] = {}  # by thread, of which each runs one cell at a time
+_kept: dict[int, Any] = {}  # by thread: each runs one cell at a time
 
 
 def keep(value: Any) -> None:
-    """Hold the value of a cell's last expression until its block is left."""
+    """Keep the value of a cell's last expression until its block ends."""
     _kept[get_ident()] = value
 
 
 def shown() -> Any:
-    """The value that was held, for IPython to display."""
+    """Return the kept value, for IPython to display."""
     return _kept.pop(get_ident(), None)
 
 
 class _Block:
-    """A block of ours, of which errors in entering and leaving are told in one line."""
+    """A block whose errors on entry and exit are shown in one line."""
 
     def __init__(self, inner: AbstractContextManager[Any]) -> None:
         self._inner = inner
@@ -194,12 +200,12 @@ class _Block:
             with in_one_line():
                 self._inner.__exit__(kind, error, traceback)
         except BaseException:
-            shown()  # to nobody: the cell ends here
+            shown()  # drop the value: the cell ends here
             raise
 
 
 def recorded(words: str) -> _Block:
-    """The block that a cell under `%%dspy_record` runs in."""
+    """Return the block for a cell under `%%dspy_record`."""
     from dspy_profiles_ipython._recorded_cell import recorded_block
 
     with in_one_line():
@@ -208,24 +214,24 @@ def recorded(words: str) -> _Block:
 
 
 def block(words: str) -> _Block:
-    """The block that a cell under `%%dspy_profile` runs in."""
+    """Return the block for a cell under `%%dspy_profile`."""
     from dspy_profiles.activation import profile
-    from dspy_profiles_ipython._asked import MagicArguments
+    from dspy_profiles_ipython._arguments import MagicArguments
 
     with in_one_line():
         look()
-        asked = MagicArguments.of_a_cell(words)
-        cassette = None if asked.cassette is None else Path(asked.cassette).expanduser()
-        inner = profile(asked.name, cassette=cassette, cassettes=asked.mode, **asked.overrides)
-        return _Block(inner)
+        arguments = MagicArguments.of_cell(words)
+        path = arguments.cassette
+        cassette = None if path is None else Path(path).expanduser()
+        mode, overrides = arguments.mode, arguments.overrides
+        return _Block(profile(arguments.name, cassette=cassette, cassettes=mode, **overrides))
 
 
 def run_whole(shell: InteractiveShell, magic: str, line: str, cell: object) -> None:
-    """Run a cell that another magic has kept whole; one that is typed never comes here."""
+    """Run a cell that is inside of another magic; a typed cell is transformed instead."""
     if not isinstance(cell, str):
         raise UsageError(
-            f"{magic} has to be the first line of its cell\n"
-            "  hint: put it above the other magic, as in %%timeit"
+            f"{magic} must be the first line of its cell\n  hint: move it above the other magic"
         )
     if not cell.strip():
         meant = " Did you mean the line magic %dspy_profile (single %)?" if magic == CELL else ""

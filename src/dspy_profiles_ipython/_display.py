@@ -1,4 +1,4 @@
-"""Profiles as a notebook shows them, and as a terminal does: one card, or a table."""
+"""Show one profile as a card, or all as a table, in notebooks and terminals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dspy_profiles.config import load_settings, locate
-from dspy_profiles.display import on_path
+from dspy_profiles.display import on_one_line, on_path
 from dspy_profiles.profiles import (
     PLAINTEXT,
     Catalog,
@@ -15,14 +15,14 @@ from dspy_profiles.profiles import (
     ResolvedProfile,
     Row,
     Scene,
-    rows_of,
+    profile_rows,
     summary,
 )
 from dspy_profiles.secrets import redact
 
 __all__ = ["Card", "Table"]
 
-# The colour of the page's own text, faded where it is an aside: light and dark themes both do.
+# Use the page's text color, faded for side notes: it suits light and dark themes.
 MUTED = "opacity:.6"
 ACCENT = "color:#3d8bd4"
 ALARM = "color:#d9534f"
@@ -35,13 +35,13 @@ ROW = "background:none;border:none"
 CELL = "text-align:left;vertical-align:top;border:none;padding:.12em 1.3em .12em 0;line-height:1.4"
 ONE_LINE = "white-space:nowrap"
 WRAPPED = "max-width:44em;white-space:pre-wrap;overflow-wrap:break-word"
-SHORT = 40  # characters of a value that stays on its line in a notebook
-WIDEST = 72  # characters of one cell, in text
+SHORT = 40  # longer values wrap in a notebook
+WIDEST = 72  # characters of one cell in a terminal
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: its text, and how it looks in a notebook."""
+    """One cell of a table: its text, and its style in a notebook."""
 
     text: str
     style: str = ""
@@ -49,7 +49,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Card:
-    """One profile: each value with its origin, secrets as references and whether they are there."""
+    """One profile: its values with origins, and whether its secrets are set."""
 
     name: str
     description: str
@@ -58,15 +58,15 @@ class Card:
 
     @classmethod
     def of(cls, profile: ResolvedProfile, *, state: str) -> Self:
-        # Where its secrets are, whatever the files of profiles have come to since.
-        found = locate()
-        scene = Scene(found, load_settings(found), Catalog(()))
-        rows = [_cells(row) for row in rows_of(scene, profile)]
+        # Only `.env` files matter here: the profile is resolved already.
+        locations = locate()
+        scene = Scene(locations, load_settings(locations), Catalog(()))
+        rows = [_cells(row) for row in profile_rows(scene, profile)]
         return cls(profile.name, profile.description or "", state, rows)
 
     def __repr__(self) -> str:
         head = "  ".join(filter(None, (self.name, self.description, f"({self.state})")))
-        return redact("\n".join([_visible(head), *_aligned(self.rows or [[NOTHING]])]))
+        return redact("\n".join([on_one_line(head), *_aligned(self.rows or [[NOTHING]])]))
 
     def _repr_html_(self) -> str:
         style = MUTED if self.state == "not active" else ACCENT
@@ -80,43 +80,43 @@ class Card:
         )
 
 
-NOTHING = Cell("nothing is set: DSPy's own defaults", MUTED)
+NOTHING = Cell("no values: DSPy's defaults apply", MUTED)
 HEADS = ("profile", "model", "extends", "from", "")
 
 
 @dataclass(frozen=True)
 class Table:
-    """All profiles; the active one stands out, or else it is said which is the default."""
+    """All profiles, with the active one and the default marked."""
 
     rows: Sequence[Sequence[Cell]]
-    faults: Sequence[str]
+    errors: Sequence[str]
 
     @classmethod
     def of(cls, active: str | None, choice: Choice | None) -> Self:
-        """`choice` is the profile that applies where none is named, if one does."""
+        """Return the table; `choice` is the profile that is active without a name, if any."""
         scene = Scene.now()
-        found = [summary(scene, name, choice) for name in scene.catalog.names()]
-        rows = [_listed(one, is_active=one["name"] == active) for one in found]
-        return cls(rows, [f"{one['name']}: {one['error']}" for one in found if one["error"]])
+        profiles = [summary(scene, name, choice) for name in scene.catalog.names()]
+        rows = [_listed(one, is_active=one["name"] == active) for one in profiles]
+        return cls(rows, [f"{one['name']}: {one['error']}" for one in profiles if one["error"]])
 
     def __repr__(self) -> str:
         heads = [Cell(""), *(Cell(head.upper()) for head in HEADS)]
         lines = _aligned([heads, *self.rows])
-        return redact("\n".join([*lines, *map(_visible, self.faults)]))
+        return redact("\n".join([*lines, *map(on_one_line, self.errors)]))
 
     def _repr_html_(self) -> str:
         heads = [Cell(head, MUTED) for head in HEADS]
-        faults = "".join(f'<div style="{ALARM}">{escape(fault)}</div>' for fault in self.faults)
-        return redact(f"<div>{_table([heads, *(row[1:] for row in self.rows)])}{faults}</div>")
+        errors = "".join(f'<div style="{ALARM}">{escape(error)}</div>' for error in self.errors)
+        return redact(f"<div>{_table([heads, *(row[1:] for row in self.rows)])}{errors}</div>")
 
 
 def _cells(row: Row) -> list[Cell]:
-    """A row of a card. A tick or a cross says whether what a reference leads to is there."""
+    """Return a row of a card, with a tick or a cross for the value of a reference."""
     *others, last = row.remark.split(" · ")
     style = MUTED
     if last.endswith(("is not set", "are not set", "dspy-profiles secrets move")):
         last, style = f"✗ {last}", ALARM
-    elif last.endswith(("set in the environment", "set in .env", "the fallback holds")):
+    elif last.endswith(("set in the environment", "set in .env", "fallback used")):
         last = f"✓ {last}"
     return [
         Cell(row.key, f"{MONO};{ONE_LINE}"),
@@ -127,15 +127,15 @@ def _cells(row: Row) -> list[Cell]:
 
 
 def _listed(one: dict[str, Any], *, is_active: bool) -> list[Cell]:
-    """A row of the table of profiles."""
+    """Return a row of the table of profiles."""
     model, style = one["model"] or one["description"] or one["provider"] or "", ""
     if one["error"]:
-        model, style = "cannot be used", ALARM
+        model, style = "invalid", ALARM
     elif not one["model"]:
         style = MUTED
     remarks = ["active"] * is_active + ["default"] * one["active"] + [PLAINTEXT] * one["plaintext"]
     return [
-        Cell("*" if is_active else ""),  # in text; in a notebook its name stands out
+        Cell("*" if is_active else ""),  # in terminals; notebooks show its name in bold
         Cell(one["name"], f"font-weight:bold;{ACCENT}" if is_active else ""),
         Cell(model, style),
         Cell(", ".join(one["extends"]), MUTED),
@@ -148,7 +148,7 @@ def _table(rows: Sequence[Sequence[Cell]]) -> str:
     lines = (
         f'<tr style="{ROW}">'
         + "".join(
-            # The width of a cell of a table is only a wish; that of a block in it holds.
+            # The width of a table's cell is a suggestion; that of a block in it is fixed.
             f'<td style="{CELL}"><div style="{cell.style}">{escape(cell.text)}</div></td>'
             for cell in row
         )
@@ -159,18 +159,13 @@ def _table(rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[Cell]]) -> list[str]:
-    """Columns of text, as wide as they have to be."""
-    texts = [[_cut(_visible(cell.text)) for cell in row] for row in rows]
+    """Return the rows as aligned columns of text."""
+    texts = [[_cut(on_one_line(cell.text)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return [
         "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in texts
     ]
-
-
-def _visible(text: str) -> str:
-    """One line, and nothing in it that a terminal would obey."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _cut(text: str) -> str:

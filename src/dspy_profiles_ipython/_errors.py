@@ -1,4 +1,4 @@
-"""Errors and warnings as IPython shows them without a traceback."""
+"""Show errors and warnings without a traceback."""
 
 import sys
 import warnings
@@ -10,10 +10,10 @@ from IPython.core.error import UsageError
 
 from dspy_profiles.errors import ProfileError, ProfileWarning
 
-__all__ = ["CELL", "RECORD", "as_magics", "in_one_line", "said", "warned_in_one_line"]
+__all__ = ["CELL", "RECORD", "as_magics", "error_text", "in_one_line", "warned_in_one_line"]
 
 CELL, RECORD = "%%dspy_profile", "%%dspy_record"
-# What hints name, and what does the same here.
+# Commands in hints, and the magics that do the same.
 MAGICS = {
     "dspy-profiles trace": "%dspy_trace",
     "dspy-profiles results list": "%dspy_results",
@@ -24,23 +24,25 @@ MAGICS = {
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Errors of ours leave this as a `UsageError`, which is what magics raise."""
+    """Convert ProfileError to UsageError, which IPython shows in one line."""
     try:
         with warned_in_one_line():
             yield
     except (ProfileError, UsageError) as error:
-        raise UsageError(said(error)) from None
+        raise UsageError(error_text(error)) from None
 
 
 @contextmanager
 def warned_in_one_line() -> Iterator[None]:
-    """Warnings of ours are said as errors are, without the line of ours that they came from.
+    """Print ProfileWarning in one line, without the line of code that raised it.
 
-    Filters stay as they are: what is imported meanwhile may add some of its own.
+    Does not change the filters of warnings, since imports in the block may add some.
     """
     show = warnings.showwarning
 
-    def say(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
+    def print_warning(
+        message: Warning | str, category: type[Warning], *more: Any, **named: Any
+    ) -> None:
         if issubclass(category, ProfileWarning):
             from dspy_profiles.secrets import redact
 
@@ -48,16 +50,16 @@ def warned_in_one_line() -> Iterator[None]:
         else:
             show(message, category, *more, **named)
 
-    warnings.showwarning = say
+    warnings.showwarning = print_warning
     try:
         yield
     finally:
-        if warnings.showwarning is say:
+        if warnings.showwarning is print_warning:
             warnings.showwarning = show
 
 
-def said(error: Exception) -> str:
-    """What an error says, without any secret."""
+def error_text(error: Exception) -> str:
+    """Return the text of an error, without secrets."""
     from dspy_profiles.secrets import redact
 
     is_plain = isinstance(error, (ProfileError, UsageError))
@@ -65,7 +67,7 @@ def said(error: Exception) -> str:
 
 
 def as_magics(text: str) -> str:
-    """A hint with magics in place of the commands that they stand for."""
+    """Replace commands in a hint by the magics that do the same."""
     for command, magic in MAGICS.items():
         text = text.replace(command, magic)
     return text

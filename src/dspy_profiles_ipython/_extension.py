@@ -1,4 +1,4 @@
-"""What loading brings into a shell, and what unloading takes out again."""
+"""Load the extension into a shell, and unload it."""
 
 import sys
 from typing import Any
@@ -19,14 +19,12 @@ __all__ = ["DspyProfiles", "load", "unload"]
 class DspyProfiles(Configurable):
     """How the extension starts: `c.DspyProfiles.default = "dev"` in ipython_config.py."""
 
-    default = Unicode("", help="The profile to start with, in place of the setting default.").tag(
-        config=True
-    )
+    default = Unicode("", help="Profile at load. Default: the setting default.").tag(config=True)
     auto = Bool(default_value=False, help="Apply the default profile at load.").tag(config=True)
 
 
 class Loaded:
-    """One loaded extension, and the way back."""
+    """The extension in one shell, which can remove itself."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
@@ -64,16 +62,16 @@ _loaded: dict[int, Loaded] = {}
 
 
 def load(shell: InteractiveShell) -> None:
-    """Bring everything in. Where it is in already, nothing changes."""
+    """Load the extension. Safe to call twice."""
     if id(shell) in _loaded:
         return
-    made = _loaded[id(shell)] = Loaded(shell)
-    made.enter()
+    loaded = _loaded[id(shell)] = Loaded(shell)
+    loaded.enter()
     config = DspyProfiles(parent=shell)
-    made.magics.start(default=config.default, auto=config.auto)
+    loaded.magics.start(default=config.default, auto=config.auto)
 
 
 def unload(shell: InteractiveShell) -> None:
-    made = _loaded.pop(id(shell), None)
-    if made is not None:
-        made.leave()
+    loaded = _loaded.pop(id(shell), None)
+    if loaded is not None:
+        loaded.leave()

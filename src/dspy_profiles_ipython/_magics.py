@@ -1,4 +1,4 @@
-"""`%dspy_profile`: show, switch, list, and go back to what was before."""
+"""`%dspy_profile`: show, switch, list and turn off profiles."""
 
 import os
 import sys
@@ -18,14 +18,14 @@ from IPython.display import display
 
 from dspy_profiles.errors import ProfileError, ProfileNotFound
 from dspy_profiles_ipython._cell import run_whole
-from dspy_profiles_ipython._errors import CELL, in_one_line, said, warned_in_one_line
+from dspy_profiles_ipython._errors import CELL, error_text, in_one_line, warned_in_one_line
 from dspy_profiles_ipython._state import State, look
 
 if TYPE_CHECKING:
     from dspy_profiles.profiles import Choice, ResolvedProfile
-    from dspy_profiles_ipython._asked import MagicArguments
+    from dspy_profiles_ipython._arguments import MagicArguments
 
-# What a magic needs is imported when it is used: loading the extension is to cost next to nothing.
+# Import other modules in functions: loading the extension must be quick.
 __all__ = ["DspyProfileMagics"]
 
 
@@ -46,7 +46,7 @@ class DspyProfileMagics(Magics):
     def dspy_profile(
         self, line: str, cell: object = None, local_ns: Mapping[str, Any] | None = None
     ) -> None:
-        """Switch this notebook to a DSPy profile, or show the one that it is on.
+        """Switch this notebook to a DSPy profile, or show the active one.
 
         ::
 
@@ -57,73 +57,72 @@ class DspyProfileMagics(Magics):
 
         `%%dspy_profile NAME` runs one cell under a profile; `await` works in it.
 
-        NAME              the profile to switch to; without one, show the active one
-        --set KEY=VALUE   override a value, as in lm.temperature=0; may be repeated
-        --show            show a profile, and switch to none
-        --list            list all profiles
-        --off             go back to what was before
-        --cassette FILE   of a cell: replay what models say from a file
-        --cassettes MODE  of a cell: none; once, new or all to record
+        NAME              Profile to switch to. Default: show the active profile.
+        --set KEY=VALUE   Override a value, as in lm.temperature=0. Repeatable.
+        --show            Show a profile without switching to it.
+        --list            List all profiles.
+        --off             Turn the profile off.
+        --cassette FILE   In a cell: replay responses from this file.
+        --cassettes MODE  In a cell: once, new or all to record, none to replay only.
         """
         if cell is not None:
             run_whole(self.shell, CELL, line, cell)
             return
-        from dspy_profiles_ipython._asked import MagicArguments
+        from dspy_profiles_ipython._arguments import MagicArguments
 
         with in_one_line():
-            asked = MagicArguments.of_a_line(line, {**self.shell.user_ns, **(local_ns or {})})
+            arguments = MagicArguments.of_line(line, {**self.shell.user_ns, **(local_ns or {})})
             try:
-                self._do(asked)
+                self._run(arguments)
             except ProfileNotFound as error:
-                if asked.name not in ("list", "off", "show"):
+                if arguments.name not in ("list", "off", "show"):
                     raise
-                hint = f"did you mean %dspy_profile --{asked.name}?"
+                hint = f"did you mean %dspy_profile --{arguments.name}?"
                 raise ProfileNotFound(error.message, hint, error.where) from None
 
-    def _do(self, asked: "MagicArguments") -> None:
-        if asked.cassette is not None:
-            raise UsageError(
-                f"a cassette is for one cell\n  hint: {CELL} NAME --cassette {asked.cassette}"
-            )
+    def _run(self, arguments: "MagicArguments") -> None:
+        if arguments.cassette is not None:
+            hint = f"{CELL} NAME --cassette {arguments.cassette}"
+            raise UsageError(f"--cassette works in a cell only\n  hint: {hint}")
         look()
-        match asked.option:
+        match arguments.option:
             case "list":
                 self._list()
             case "off":
                 self._off()
-            case None if asked.name is not None or asked.overrides:
-                self._switch(asked.name or self._own_name(), asked.overrides)
+            case None if arguments.name is not None or arguments.overrides:
+                self._switch(arguments.name or self._active_name(), arguments.overrides)
             case _:
-                self._show(asked.name, asked.overrides)
+                self._show(arguments.name, arguments.overrides)
 
     def start(self, *, default: str, auto: bool) -> None:
-        """At load: what the environment names is applied; a default is shown, unless `auto`."""
+        """Apply the profile of the environment; with `auto` the default, which else is shown."""
         self._default = default
         try:
             look()
             with warned_in_one_line():
                 self._start(self._choice(), auto=auto)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the magics are there to mend it
-            sys.stderr.write(f"dspy: {said(error)}\n")
+        except Exception as error:  # noqa: BLE001 - the magics must load after any error
+            sys.stderr.write(f"dspy: {error_text(error)}\n")
 
     def _start(self, choice: "Choice | None", *, auto: bool) -> None:
         if choice is None:
             return
-        _check_that_it_is_there(choice)
+        _check_exists(choice)
         name = choice.name
         if choice.is_default and not auto:
             command = _command(name)
-            sys.stdout.write(f"dspy: the default profile is {name}; {command} applies it\n")
+            sys.stdout.write(f"dspy: the default profile is {name}; to apply it: {command}\n")
             return
         reason = "the default, auto" if choice.is_default else choice.reason.removeprefix("from ")
         if _is_of_run(name):
-            reason = "dspy-profiles run"  # it comes with the import of DSPy
+            reason = "dspy-profiles run"  # `run` activates it when DSPy is imported
         else:
             self._state.switch(name, {})
         sys.stdout.write(f"dspy: profile {name} ({reason})\n")
 
     def _choice(self) -> "Choice | None":
-        """The profile that applies where none is named, if one does."""
+        """Return the profile that is active without a name, or None."""
         from dspy_profiles.profiles import Choice, Scene, choose
 
         try:
@@ -134,14 +133,14 @@ class DspyProfileMagics(Magics):
             return Choice(self._default, "from DspyProfiles.default", is_default=True)
         return choice
 
-    def _own_name(self) -> str:
-        """Whose values `--set` alone overrides."""
+    def _active_name(self) -> str:
+        """Return the profile that `--set` without a name overrides."""
         active = self._active()
         if active is not None:
             return active.name
         choice = self._choice()
         if choice is None:
-            raise ProfileNotFound("no profile is active", hint="name one: %dspy_profile NAME")
+            raise ProfileNotFound("no profile is active", hint="%dspy_profile NAME")
         return choice.name
 
     def _active(self) -> "ResolvedProfile | None":
@@ -150,7 +149,7 @@ class DspyProfileMagics(Magics):
         if "dspy" not in sys.modules:
             if SESSION_VARIABLE not in os.environ:
                 return None
-            import dspy  # noqa: F401 - `run` activates at the import
+            import dspy  # noqa: F401 - `run` activates the profile at import
         from dspy_profiles.activation import current_profile
 
         return current_profile()
@@ -163,9 +162,9 @@ class DspyProfileMagics(Magics):
         active = self._active()
         display(Card.of(applied, state="active"))
         if is_forced() and applied.name != name:
-            _tell(f"{FORCE_VARIABLE} is set: every name stands for {applied.name}")
+            _print(f"{FORCE_VARIABLE} is set: every name means {applied.name}")
         elif active is not None and active != applied:
-            _tell(f"inside of this block {active.name} stays in force")
+            _print(f"{active.name} stays active in this block")
 
     def _show(self, name: str | None, overrides: Mapping[str, Any]) -> None:
         from dspy_profiles.profiles import Choice, Scene, resolve_choice
@@ -173,42 +172,42 @@ class DspyProfileMagics(Magics):
 
         active = self._active()
         if name is None and overrides:
-            name = self._own_name()
+            name = self._active_name()
         if name is not None:
             choice = Choice(name, "from %dspy_profile")
             found = resolve_choice(Scene.now(), choice, overrides, allow_plaintext=True)
             is_active = active is not None and active.values == found.values
             display(Card.of(found, state="active" if is_active else "not active"))
         elif active is None:
-            self._say_that_none_is_active()
+            self._print_inactive()
         else:
             display(Card.of(active, state=_why(active)))
             self._hint(active)
 
-    def _say_that_none_is_active(self) -> None:
+    def _print_inactive(self) -> None:
         choice = self._choice()
         hint = ""
         if choice is not None:
             try:
-                _check_that_it_is_there(choice)
+                _check_exists(choice)
             except ProfileNotFound as error:
-                _tell(f"no profile is active: {said(error)}")
+                _print(f"no profile is active: {error_text(error)}")
                 return
             hint = f"; the default is {choice.name}"
-        _tell(f"no profile is active{hint}: %dspy_profile NAME applies one")
+        _print(f"no profile is active{hint}; to apply one: %dspy_profile NAME")
 
     def _hint(self, active: "ResolvedProfile") -> None:
-        """What has changed since the profile was applied."""
+        """Print what has changed since the profile was applied."""
         if self._state.profile != active:
             return
         command = _command(active.name)
         if keys := self._state.configured_since():
-            _tell(f"dspy.configure has set {', '.join(keys)} since: {command} sets it back")
+            _print(f"dspy.configure has set {', '.join(keys)} since; to set it back: {command}")
         try:
             if self._state.is_outdated():
-                _tell(f"its file has changed since: {command} takes it up")
+                _print(f"its file has changed since; to apply the changes: {command}")
         except ProfileError as error:
-            _tell(f"its file has changed since, and cannot be taken up: {said(error)}")
+            _print(f"its file has changed since and is now invalid: {error_text(error)}")
 
     def _list(self) -> None:
         from dspy_profiles_ipython._display import Table
@@ -222,36 +221,36 @@ class DspyProfileMagics(Magics):
         before = self._state.off()
         text = "no profile was applied" if before is None else f"profile {before.name} is off"
         now = self._active()
-        _tell(f"{text}{f'; {now.name} is active, {now.reason}' if now is not None else ''}")
+        _print(f"{text}{f'; {now.name} is active, {now.reason}' if now is not None else ''}")
 
 
 def _command(name: str) -> str:
-    """What is to be typed to switch to a profile."""
-    from dspy_profiles_ipython._words import quoted
+    """Return the command that switches to a profile."""
+    from dspy_profiles_ipython._arguments import quote
 
-    return f"%dspy_profile {quoted(name)}"
+    return f"%dspy_profile {quote(name)}"
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     from dspy_profiles.secrets import redact
 
     sys.stdout.write(redact(f"{text}\n"))
 
 
 def _why(active: "ResolvedProfile") -> str:
-    """Who has activated it, if not a magic."""
+    """Return "active", and why if not by a magic."""
     by_argument = active.reason == "from the argument"
     return "active" if by_argument else f"active, {active.reason}"
 
 
-def _check_that_it_is_there(choice: "Choice") -> None:
+def _check_exists(choice: "Choice") -> None:
     from dspy_profiles.profiles import Scene
 
     Scene.now().catalog.get(choice.name, choice.reason)
 
 
 def _is_of_run(name: str) -> bool:
-    """Whether `dspy-profiles run` has this process on that profile."""
+    """Return whether `dspy-profiles run` runs this process under that profile."""
     from dspy_profiles.config import SESSION_VARIABLE
 
     text = os.environ.get(SESSION_VARIABLE)

@@ -1,4 +1,4 @@
-"""`%%dspy_record`, `%dspy_results`, `%dspy_trace`: keep what a cell does, and look at it."""
+"""`%%dspy_record`, `%dspy_results`, `%dspy_trace`: record cells and show experiments."""
 
 import sys
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from IPython.display import display
 from dspy_profiles_ipython._cell import run_whole
 from dspy_profiles_ipython._errors import RECORD, in_one_line
 
-# What a magic needs is imported when it is used: loading the extension is to cost next to nothing.
+# Import other modules in functions: loading the extension must be quick.
 __all__ = ["DspyRecordMagics"]
 
 Names = Mapping[str, Any]
@@ -27,14 +27,14 @@ Names = Mapping[str, Any]
 
 @magics_class
 class DspyRecordMagics(Magics):
-    """What is recorded, and how to look at it."""
+    """Magics that record experiments and show them."""
 
     shell: InteractiveShell
 
     @no_var_expand
     @cell_magic
     def dspy_record(self, line: str, cell: object = None) -> None:
-        """Keep a durable record of all that DSPy does in this cell.
+        """Record what DSPy does in this cell as an experiment.
 
         ::
 
@@ -42,10 +42,10 @@ class DspyRecordMagics(Magics):
             answer = program(question="Why?")
             exp.score("accuracy", answer.answer == "because")
 
-        NAME               what the experiment is called
-        --hypothesis TEXT  what it is to show
-        --as NAME          the variable for its scores
-        --store URL        where it is kept; else the setting store
+        NAME               Name of the experiment.
+        --hypothesis TEXT  Hypothesis that it tests.
+        --as NAME          Variable to set to the experiment, for its scores.
+        --store URL        Store. Default: the setting store.
         """
         run_whole(self.shell, RECORD, line, cell)
 
@@ -53,43 +53,43 @@ class DspyRecordMagics(Magics):
     @no_var_expand
     @line_magic
     def dspy_results(self, line: str, local_ns: Names | None = None) -> None:
-        """List what was recorded, latest first.
+        """List recorded experiments, latest first.
 
         ::
 
             %dspy_results
             %dspy_results capital France --status failed
 
-        WORD …           only those that say all of these words somewhere
-        --status STATUS  only those that are done, failed, interrupted or running
-        --profile NAME   only those on a profile
-        --limit N        so many, latest first
-        --store URL      where to look; else the setting store
+        WORD …           Only experiments that contain all of these words.
+        --status STATUS  Only this status: done, failed, interrupted or running.
+        --profile NAME   Only experiments under this profile.
+        --limit N        Maximum number. Default: 20.
+        --store URL      Store. Default: the setting store.
         """
         with in_one_line():
             from dspy_profiles_ipython import _arguments
 
-            said = _arguments.of_results().parse_args(self._words(line, local_ns))
+            options = _arguments.results_parser().parse_args(self._words(line, local_ns))
             from dspy_profiles.results import open_store
             from dspy_profiles.results.views import view_list
 
-            with open_store(said.store) as store:
-                found = store.query_experiments(
-                    text=" ".join(said.words) or None,
-                    status=said.status,
-                    profile=said.profile,
-                    limit=said.limit,
+            with open_store(options.store) as store:
+                experiments = store.query_experiments(
+                    text=" ".join(options.words) or None,
+                    status=options.status,
+                    profile=options.profile,
+                    limit=options.limit,
                 )
-            if not found:
-                sys.stdout.write(f"nothing was found; {RECORD} NAME records a cell\n")
+            if not experiments:
+                sys.stdout.write(f"no experiments found; to record a cell: {RECORD} NAME\n")
                 return
-            display(view_list(found))
+            display(view_list(experiments))
 
     @needs_local_scope
     @no_var_expand
     @line_magic
     def dspy_trace(self, line: str, local_ns: Names | None = None) -> None:
-        """Show what happened in an experiment, or step by step in one of its trials.
+        """Show an experiment, or the steps of one of its trials.
 
         ::
 
@@ -97,42 +97,42 @@ class DspyRecordMagics(Magics):
             %dspy_trace tune 3
             %dspy_trace latest --html trace.html
 
-        EXPERIMENT   its name or id, latest, or latest~1 for the one before
-        TRIAL        one of its trials: its number, name or id
-        --full       shorten no prompt and no answer
-        --html FILE  write a page instead, for a browser
-        --yes        let it overwrite a file
-        --store URL  where to look; else the setting store
+        EXPERIMENT   Name or id, latest, or latest~1 for the one before.
+        TRIAL        One of its trials: number, name or id.
+        --full       Do not shorten prompts and responses.
+        --html FILE  Write an HTML page instead.
+        --yes        Overwrite an existing file.
+        --store URL  Store. Default: the setting store.
         """
         with in_one_line():
             from dspy_profiles_ipython import _arguments
 
-            said = _arguments.of_trace().parse_args(self._words(line, local_ns))
+            options = _arguments.trace_parser().parse_args(self._words(line, local_ns))
             from dspy_profiles.results import open_store
             from dspy_profiles.results.store import find_experiment, find_trial
             from dspy_profiles.results.views import view_experiment, view_trial
 
-            with open_store(said.store) as store:
-                experiment = find_experiment(store, said.experiment)
-                if said.trial is None:
-                    view: Any = view_experiment(experiment.id, store, full=said.full)
+            with open_store(options.store) as store:
+                experiment = find_experiment(store, options.experiment)
+                if options.trial is None:
+                    view: Any = view_experiment(experiment.id, store, full=options.full)
                     view.command = "%dspy_trace"
                 else:
-                    trial = find_trial(store, experiment, said.trial)
-                    view = view_trial(experiment.id, trial.id, store, full=said.full)
-            if said.html is None:
+                    trial = find_trial(store, experiment, options.trial)
+                    view = view_trial(experiment.id, trial.id, store, full=options.full)
+            if options.html is None:
                 display(view)
                 return
-            path = Path(said.html).expanduser()
-            if path.exists() and not said.yes:
+            path = Path(options.html).expanduser()
+            if path.exists() and not options.yes:
                 from dspy_profiles.errors import InvalidFile, Place
 
                 raise InvalidFile(
-                    "there is such a file already", "--yes overwrites it", Place(path)
+                    f"{path.name} already exists", "add --yes to overwrite it", Place(path)
                 )
             sys.stdout.write(f"written: {view.save(path)}\n")
 
     def _words(self, line: str, local_ns: Names | None) -> list[str]:
-        from dspy_profiles_ipython._words import typed
+        from dspy_profiles_ipython._arguments import parse_words
 
-        return typed(line, {**self.shell.user_ns, **(local_ns or {})})
+        return parse_words(line, {**self.shell.user_ns, **(local_ns or {})})

@@ -1,4 +1,4 @@
-"""The block that a cell under `%%dspy_record` runs in."""
+"""The block of a cell under `%%dspy_record`."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,35 +12,36 @@ from dspy_profiles.results import record
 from dspy_profiles_ipython import _arguments
 from dspy_profiles_ipython._errors import RECORD, as_magics
 from dspy_profiles_ipython._state import look
-from dspy_profiles_ipython._words import typed
 
 __all__ = ["recorded_block"]
 
 
 @contextmanager
 def recorded_block(line: str, names: dict[str, Any]) -> Iterator[None]:
-    """Keeps what the cell does; its last line leads on to another magic."""
-    said = _asked(line, names)
+    """Record the cell as an experiment; afterwards print the magic that shows it."""
+    options = _parse(line, names)
     look()
-    with record(said.name, said.hypothesis, store=said.store) as recording:
+    with record(options.name, options.hypothesis, store=options.store) as recording:
         recording.tell = _tell
-        if said.variable is not None:
-            names[said.variable] = recording
+        if options.variable is not None:
+            names[options.variable] = recording
         yield
 
 
-def _asked(line: str, names: Mapping[str, Any]) -> Any:
-    """What is said behind `%%dspy_record`."""
-    parser = _arguments.of_record()
-    said, more = parser.parse_known_args(typed(line, names))
+def _parse(line: str, names: Mapping[str, Any]) -> Any:
+    """Parse the arguments of `%%dspy_record`."""
+    parser = _arguments.record_parser()
+    options, more = parser.parse_known_args(_arguments.parse_words(line, names))
     if any(word.startswith("-") for word in more):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     if more:
-        hint = "a name with spaces stands in quotes"
+        hint = "put a name with spaces in quotes"
         raise UsageError(f"{RECORD} takes one name\n  hint: {hint}")
-    if said.variable is not None and (not said.variable.isidentifier() or iskeyword(said.variable)):
-        raise UsageError(f"--as {said.variable} is not the name of a variable")
-    return said
+    if options.variable is not None and (
+        not options.variable.isidentifier() or iskeyword(options.variable)
+    ):
+        raise UsageError(f"--as {options.variable}: not a valid name of a variable")
+    return options
 
 
 def _tell(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Which profile this notebook runs on, and how it was before."""
+"""The profile that this notebook has applied, and the state before it."""
 
 import os
 from collections.abc import Mapping
@@ -23,17 +23,17 @@ __all__ = ["State", "look"]
 
 
 def look() -> None:
-    """Pin the files that count, as they are found now from where this notebook started.
+    """Pin the files that count, found from the folder where this notebook started.
 
-    A later chdir changes nothing; a file that a cell has written since is seen.
+    A later chdir has no effect; new files are found.
     """
-    is_below_run = SESSION_VARIABLE in os.environ  # which knows where it started
+    is_below_run = SESSION_VARIABLE in os.environ  # it holds the folder where `run` started
     started = locate().cwd if are_locations_pinned() and not is_below_run else None
     pin_locations(find_locations(started))
 
 
 class State:
-    """At most one profile is applied at a time; its handle leads back to what was before it."""
+    """The applied profile, at most one, with the handle that restores the state before it."""
 
     def __init__(self) -> None:
         self._before = locate() if are_locations_pinned() else None
@@ -44,33 +44,33 @@ class State:
 
     @property
     def profile(self) -> "ResolvedProfile | None":
-        """The one that a magic has applied."""
+        """The profile that a magic has applied, or None."""
         return None if self._handle is None else self._handle.profile
 
     def switch(self, name: str, overrides: Mapping[str, Any]) -> "ResolvedProfile":
-        """Apply a profile in place of the one before; where that fails, all stays as it is."""
+        """Replace the applied profile. If that fails, nothing changes."""
         from dspy_profiles.activation import CACHE, configure
         from dspy_profiles.config import file_stamp
 
-        ready = CACHE.get(name, overrides)  # raises before anything is undone
+        ready = CACHE.get(name, overrides)  # raises before anything changes
         self.off()
         self._handle = configure(name, **overrides)
         self._ready, self._overrides = ready, overrides
-        files = self._handle.profile.files  # of one that stays as it was, none is as it was read
+        files = self._handle.profile.files  # after an error, read all files again
         self._stamps = {path: None if ready.reported else file_stamp(path) for path in files}
         return self._handle.profile
 
     def off(self) -> "ResolvedProfile | None":
-        """Go back to what was configured before; the profile that was applied, if one was."""
+        """Turn the profile off; return it, or None if no profile was applied."""
         handle = self._handle
         if handle is None:
             return None
-        handle.restore()  # raises in a thread that may not: then it still is applied
+        handle.restore()  # if it raises, as in another thread, the profile stays applied
         self._handle = self._ready = None
         return handle.profile
 
     def configured_since(self) -> list[str]:
-        """What `dspy.configure` has set since, of what the profile sets."""
+        """Return the profile's keys that `dspy.configure` has set since."""
         from dspy_profiles import _dspy
         from dspy_profiles.activation import innermost_pin
         from dspy_profiles.profiles import ACTIVE
@@ -82,9 +82,9 @@ class State:
         return [key for key in values if key != ACTIVE and config.get(key) is not values[key]]
 
     def is_outdated(self) -> bool:
-        """Whether the applied profile would be another one now, since a file of it has changed.
+        """Return whether the profile's files have changed its values since.
 
-        Raises where it could not be applied any more.
+        Raise ProfileError if the profile is not valid any more.
         """
         from dspy_profiles.config import file_stamp
         from dspy_profiles.profiles import Choice, Scene, resolve_choice
@@ -99,7 +99,7 @@ class State:
         return now.values != applied.values
 
     def leave(self) -> None:
-        """Put back what was configured, and which files count."""
+        """Restore the configuration, and the locations of files."""
         if self._before is None:
             unpin_locations()
         else:

@@ -1,7 +1,9 @@
-"""What this session was asked for: options, ini keys, environment and suite settings in one."""
+"""The options of a session: command line, ini file, environment and settings in one."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,15 @@ import pytest
 
 from dspy_profiles.config import SESSION_VARIABLE, Budgets, Settings, find_locations, load_settings
 from dspy_profiles.display import on_path
-from dspy_profiles.errors import InvalidProfile
+from dspy_profiles.errors import InvalidProfile, Place, ProfileError
 from dspy_profiles.profiles import Catalog, Choice, Scene, is_forced, is_offline, resolve_choice
 from dspy_profiles.run.session import Session
-from pytest_dspy_profiles._ini import blaming
 from pytest_dspy_profiles._options import FORCE, OPTIONS
 
-__all__ = ["Named", "SessionConfig", "is_controller"]
+__all__ = ["Named", "SessionConfig", "ini_place", "is_controller"]
+
+BY_SETTING = {option.setting: option for option in OPTIONS}
+INI_KEYS = frozenset(option.ini for option in OPTIONS)
 
 
 def is_controller(config: pytest.Config) -> bool:
@@ -26,7 +30,7 @@ def is_controller(config: pytest.Config) -> bool:
 
 @dataclass(frozen=True)
 class Named:
-    """Names of profiles, and who gave them; several are a matrix."""
+    """Names of profiles, and where they were given; several are a matrix."""
 
     names: tuple[str, ...] = ()
     by: str = ""
@@ -34,15 +38,15 @@ class Named:
 
 @dataclass(frozen=True)
 class SessionConfig:
-    """Everything that was settled before the first test was collected."""
+    """Everything that is settled before the first test is collected."""
 
     scene: Scene
     named: Named
     overrides: Mapping[str, Any]  # of the `run` around this pytest
     forced: bool
     skips_missing: bool
-    live_blocked_by: str | None  # who said so
-    allows_live: bool  # said on this command line, which holds against a forced profile, too
+    live_blocked_by: str | None  # the option or the line of the setting
+    allows_live: bool  # on this command line, which counts even before a forced profile
     budgets: Budgets
     report: Path | None
     isolates: bool
@@ -50,12 +54,12 @@ class SessionConfig:
 
     @property
     def is_held(self) -> bool:
-        """Whether a forced profile that is offline holds back live calls."""
+        """Whether a forced profile, if it is offline, blocks live calls."""
         return self.forced and not self.allows_live
 
     @property
     def held_by(self) -> str | None:
-        """What holds back the live calls of every test: the forced profile of the session."""
+        """The option that blocks live calls of every test: the session's profile is forced."""
         profiles = (
             resolve_choice(self.scene, Choice(name, f"from {self.named.by}"), self.overrides)
             for name in self.named.names
@@ -64,7 +68,7 @@ class SessionConfig:
 
     @property
     def header(self) -> str:
-        """The line at the top: what is in effect, and why."""
+        """The line at the top: what is active, and where it was set."""
         parts = []
         if self.named.names:
             plural = "profiles" if len(self.named.names) > 1 else "profile"
@@ -80,76 +84,74 @@ class SessionConfig:
             parts.append(f"budget {self.budgets}")
         return " · ".join(parts)
 
-    def cassettes(self, root: Path) -> Path:
-        """The folder of the cassettes."""
-        return self.scene.settings.path("cassette-dir") or root / "cassettes"
-
     @property
-    def is_worth_telling(self) -> bool:
-        """Whether something is in effect that whoever started the session should know of."""
+    def is_worth_a_header(self) -> bool:
+        """Whether something is active that the reader of the output should see."""
         cassettes = self.scene.settings.text("cassettes") != "off"
         others = self.live_blocked_by or self.budgets or self.store
         return bool(self.named.names or cassettes or others)
 
+    def cassette_folder(self, root: Path) -> Path:
+        return self.scene.settings.path("cassette-dir") or root / "cassettes"
+
     @classmethod
     def of(cls, config: pytest.Config) -> "SessionConfig":
-        """Raises a ProfileError for a file, a setting or a name that cannot be."""
+        """Read the options. Raises a ProfileError for an invalid file, setting or name."""
         here = config.invocation_params.dir
-        found = find_locations(None if here == Path.cwd() else here)
+        locations = find_locations(None if here == Path.cwd() else here)
         ini = {o.setting: str(config.getini(o.ini)) for o in OPTIONS}
         flags = {o.setting: str(config.getoption(o.flag) or "") for o in OPTIONS}
-        with blaming(config):
-            given = load_settings(found, ini=ini, flags=flags)
-        scene = Scene(found, given, Catalog.load(found))
-        named = _named(given)
+        with ini_place(config):
+            settings = load_settings(locations, ini=ini, flags=flags)
+        scene = Scene(locations, settings, Catalog.load(locations))
+        named = _named(settings)
         forced = bool(config.getoption(FORCE.flag) or config.getini(FORCE.ini)) or is_forced()
         if forced and not named.names:
             raise InvalidProfile(
-                f"{FORCE.flag} needs a profile to force", hint="name one: --dspy-profile mock"
+                f"{FORCE.flag} needs a profile to force", hint="add --dspy-profile mock"
             )
-        by = given.values["budget"].origin
-        with blaming(config, by):
-            budgets = Budgets.from_text(given.text("budget") or "")
+        by = settings.values["budget"].origin
+        with ini_place(config, by):
+            budgets = Budgets.from_text(settings.text("budget") or "")
             for name in budgets.profiles:
                 scene.catalog.get(name, f"in the budget from {by}")
-        live = given.values["live"]
+        live = settings.values["live"]
         return cls(
             scene=scene,
             named=named,
-            overrides=_of_run(named),
+            overrides=_overrides_of_run(named),
             forced=forced,
-            skips_missing=given.text("missing-secrets") == "skip",
-            live_blocked_by=f"{_flag(live.origin)} block" if live.value == "block" else None,
+            skips_missing=settings.text("missing-secrets") == "skip",
+            live_blocked_by=f"{_shown(live.origin)} block" if live.value == "block" else None,
             allows_live=live.value == "allow" and live.origin.startswith("--"),
             budgets=budgets,
-            report=given.path("report"),
-            isolates=given.text("isolation") == "true",
-            store=_store(given),
+            report=settings.path("report"),
+            isolates=settings.text("isolation") == "true",
+            store=_store(settings),
         )
 
 
-def _named(given: Settings) -> Named:
-    """From the command line, the environment or the ini file: never the default profile."""
-    value = given.values["default"]
-    by_pytest = {option.setting: option for option in OPTIONS}["default"]
-    in_environment = os.environ.get(by_pytest.env, "")
-    text = value.value if value.origin in (by_pytest.flag, by_pytest.ini) else ""
+def _named(settings: Settings) -> Named:
+    """Return the profiles of command line, environment or ini file: never the default profile."""
+    value, option = settings.values["default"], BY_SETTING["default"]
+    in_environment = os.environ.get(option.env, "")
+    text = value.value if value.origin in (option.flag, option.ini) else ""
     by = value.origin
-    if in_environment and by != by_pytest.flag:
-        text, by = in_environment, by_pytest.env
+    if in_environment and by != option.flag:
+        text, by = in_environment, option.env
     names = tuple(filter(None, map(str.strip, str(text or "").split(","))))
     return Named(tuple(dict.fromkeys(names)), by if names else "")
 
 
-def _store(given: Settings) -> str | None:
-    """A settings file or the environment says where results are; only pytest's own words record."""
-    by_pytest = {option.setting: option for option in OPTIONS}["store"]
-    by = given.values["store"].origin
-    return given.text("store") if by in (by_pytest.flag, by_pytest.ini) else None
+def _store(settings: Settings) -> str | None:
+    """Return the store if pytest's own option or ini key names it; others do not record tests."""
+    option = BY_SETTING["store"]
+    by = settings.values["store"].origin
+    return settings.text("store") if by in (option.flag, option.ini) else None
 
 
-def _of_run(named: Named) -> Mapping[str, Any]:
-    """What `dspy-profiles run --set` changes in the profile that it has exported."""
+def _overrides_of_run(named: Named) -> Mapping[str, Any]:
+    """Return what `dspy-profiles run --set` changes in the profile that it has exported."""
     text = os.environ.get(SESSION_VARIABLE)
     if not text or not named.by.startswith("DSPY_"):
         return {}
@@ -157,6 +159,31 @@ def _of_run(named: Named) -> Mapping[str, Any]:
     return session.overrides if named.names == (session.profile,) else {}
 
 
-def _flag(origin: str) -> str:
+def _shown(origin: str) -> str:
     path, _, line = origin.rpartition(":")
     return f"{Path(path).name}:{line} live =" if line.isdigit() else origin
+
+
+@contextmanager
+def ini_place(config: pytest.Config, origin: str = "") -> Iterator[None]:
+    """Give errors about the value of an ini key the place of that key.
+
+    `origin` is the key of the value that the block uses; an error may also name a key as its place.
+    """
+    try:
+        yield
+    except ProfileError as error:
+        key = origin if error.where is None else str(error.where)
+        if key not in INI_KEYS:
+            raise
+        raise type(error)(error.message, error.hint, _place_of(key, config)) from None
+
+
+def _place_of(key: str, config: pytest.Config) -> Place | str:
+    if any(each.startswith(f"{key}=") for each in config.getoption("override_ini") or ()):
+        return f"-o {key}"
+    if config.inipath is None:
+        return key
+    lines = config.inipath.read_text("utf-8", "replace").splitlines()
+    is_key = re.compile(rf"\s*{key}\s*[=:]")
+    return Place(config.inipath, next((n for n, s in enumerate(lines, 1) if is_key.match(s)), None))

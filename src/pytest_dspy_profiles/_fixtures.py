@@ -1,6 +1,6 @@
-"""The fixtures that tests ask for."""
+"""The fixtures of the plugin. Each asks for the active profile when it is used."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,18 +11,51 @@ if TYPE_CHECKING:
     from dspy_profiles.objects.engines.mock import MockEngine
     from dspy_profiles.profiles import ResolvedProfile
 
-__all__ = ["UsageSoFar", "dspy_lm", "dspy_mock", "dspy_profile", "dspy_usage"]
+__all__ = ["ProfileView", "UsageSoFar", "dspy_lm", "dspy_mock", "dspy_profile", "dspy_usage"]
+
+
+class ProfileView:
+    """The active profile, read again at each use: one fixture serves all scopes.
+
+    Without an active profile it is false and equals None. A test gets the profile itself.
+    """
+
+    __slots__ = ()
+
+    @property  # type: ignore[misc]  # read-only, and isinstance() asks it
+    def __class__(self) -> type:
+        return type(_active())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_active(), name)
+
+    def __bool__(self) -> bool:
+        return _active() is not None
+
+    def __eq__(self, other: object) -> bool:
+        return bool(_active() == other)
+
+    __hash__ = None  # type: ignore[assignment]  # a profile has none
+
+    def __repr__(self) -> str:
+        return repr(_active())
+
+
+def _active() -> "ResolvedProfile | None":
+    from dspy_profiles.activation import current_profile
+
+    return current_profile()
 
 
 class UsageSoFar:
-    """What the test has used until now: each attribute is read anew."""
+    """The usage of the test until now: each attribute is computed when it is read."""
 
     def __init__(self, test: Any) -> None:
         self._test = test
 
     @property
     def so_far(self) -> "Usage":
-        """All of it at one moment."""
+        """All counts at one moment."""
         usage: Usage = self._test.usage
         return usage
 
@@ -33,12 +66,12 @@ class UsageSoFar:
 
     @property
     def tokens(self) -> int:
-        """Tokens, in and out, as far as they were reported."""
+        """Input and output tokens, as far as they were reported."""
         return self.so_far.tokens
 
     @property
     def cost(self) -> float | None:
-        """Dollars; None where a price is not known."""
+        """Dollars; None if a price is not known."""
         return self.so_far.cost
 
     @property
@@ -48,7 +81,7 @@ class UsageSoFar:
 
     @property
     def replayed(self) -> int:
-        """Calls that a recording has answered."""
+        """Calls that a cassette has answered."""
         return self.so_far.replayed
 
     def __repr__(self) -> str:
@@ -57,47 +90,48 @@ class UsageSoFar:
 
 @pytest.fixture(scope="session")
 def dspy_profile(request: pytest.FixtureRequest) -> "ResolvedProfile | None":
-    """The profile that is in effect, resolved; None where none is."""
-    suite = _lazy.suite(request.config)
-    return None if suite is None else suite.running().stand.active()
+    """Return the active profile, or None."""
+    if _lazy.session_plugin(request.config) is None:
+        return None
+    return cast("ResolvedProfile", ProfileView())
 
 
 @pytest.fixture
 def dspy_lm() -> Any:
-    """The LM that is in effect."""
-    return _lm_for("dspy_lm")
+    """Return the active LM."""
+    return _active_lm("dspy_lm")
 
 
 @pytest.fixture
 def dspy_usage(request: pytest.FixtureRequest) -> UsageSoFar:
-    """Calls, tokens, cost and cache hits of this test so far."""
-    suite: Any = _lazy.suite(request.config)
-    if suite is None:  # nobody saw it coming
+    """Return the calls, tokens, cost and cache hits of this test so far."""
+    plugin: Any = _lazy.session_plugin(request.config)
+    if plugin is None:  # requested by getfixturevalue() in a session without profiles
         pytest.fail(
-            "dspy_usage: calls are not counted, as nothing in this session asks for a profile; "
-            "ask for it as an argument of the test",
+            "dspy_usage: calls are not counted, because this session uses no profile; "
+            "request dspy_usage as an argument of the test",
             pytrace=False,
         )
-    return UsageSoFar(suite.running().test)
+    return UsageSoFar(plugin.runner().test)
 
 
 @pytest.fixture
 def dspy_mock() -> "MockEngine":
-    """The mock that answers this test: script it with `.answer(…)`, read `.calls`."""
-    lm = _lm_for("dspy_mock")
+    """Return the mock of this test: script it with `.answer(…)`, read `.calls`."""
+    lm = _active_lm("dspy_mock")
     engine: MockEngine | None = getattr(lm, "engine", None)
     if not hasattr(engine, "answer"):
-        pytest.fail(f"dspy_mock: the LM in effect, {lm.model}, is no mock; {_HINT}", pytrace=False)
+        pytest.fail(f"dspy_mock: the active LM, {lm.model}, is not a mock; {_HINT}", pytrace=False)
     assert engine is not None  # noqa: S101
     return engine
 
 
-def _lm_for(fixture: str) -> Any:
+def _active_lm(fixture: str) -> Any:
     import dspy
 
     if dspy.settings.lm is None:
-        pytest.fail(f"{fixture}: no LM is in effect here; {_HINT}", pytrace=False)
+        pytest.fail(f"{fixture}: no LM is active; {_HINT}", pytrace=False)
     return dspy.settings.lm
 
 
-_HINT = 'mark the test @pytest.mark.dspy_profile("mock"), or run it with --dspy-profile mock'
+_HINT = 'mark the test @pytest.mark.dspy_profile("mock"), or run pytest --dspy-profile mock'

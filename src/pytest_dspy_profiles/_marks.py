@@ -1,4 +1,4 @@
-"""The marks of a test, read and checked; what is wrong with one is told with its place."""
+"""Read and check the marks of a test. Errors have the place of the mark."""
 
 import inspect
 import re
@@ -12,28 +12,27 @@ import pytest
 from dspy_profiles.config import Limits
 from dspy_profiles.errors import InvalidProfile, ProfileError
 from dspy_profiles.profiles import Overrides, check_overrides
-from pytest_dspy_profiles._packages import INIT
 
 __all__ = [
     "CassetteMark",
     "ProfileMark",
     "cassette_mark",
     "limits_of",
+    "mark_errors",
     "profile_mark",
     "profile_marks",
-    "unreadable",
 ]
 
 PROFILE = "dspy_profile"
 BUDGET = "dspy_budget"
 CASSETTE = "dspy_cassette"
-TAPED = '@pytest.mark.dspy_cassette(mode="once")'
-EXAMPLE = '@pytest.mark.dspy_profile("mock", lm={"temperature": 0})'
+CASSETTE_EXAMPLE = '@pytest.mark.dspy_cassette(mode="once")'
+PROFILE_EXAMPLE = '@pytest.mark.dspy_profile("mock", lm={"temperature": 0})'
 
 
 @dataclass(frozen=True)
 class ProfileMark:
-    """What the nearest mark says: under these names, or under none; and what they override."""
+    """A `dspy_profile` mark: names, or none; and overrides."""
 
     names: tuple[str, ...]
     is_none: bool = False
@@ -43,31 +42,31 @@ class ProfileMark:
 
     @property
     def place(self) -> str | None:
-        """Looked for only where it has to be told: it takes reading the source."""
+        """The place of the mark, looked up only for an error: it takes reading the source."""
         return None if self.mark is None else _place_of(self.node, self.mark)
 
 
 def profile_mark(node: Any) -> ProfileMark | None:
-    """The nearest; one that only overrides takes its names from the next that has some."""
-    found: ProfileMark | None = None
-    for read in profile_marks(node):
-        if found is None:
-            found = read
-        elif not found.names:
-            found = replace(found, names=read.names, is_none=read.is_none)
-        if found.names or found.is_none:
+    """Return the nearest mark; if it has no names, with those of the next that has some."""
+    nearest: ProfileMark | None = None
+    for mark in profile_marks(node):
+        if nearest is None:
+            nearest = mark
+        elif not nearest.names:
+            nearest = replace(nearest, names=mark.names, is_none=mark.is_none)
+        if nearest.names or nearest.is_none:
             break
-    return found
+    return nearest
 
 
 def profile_marks(node: Any) -> Iterator[ProfileMark]:
-    """All of them, nearest first."""
-    return (_read(where, mark) for where, mark in node.iter_markers_with_node(PROFILE))
+    """Yield all `dspy_profile` marks, nearest first."""
+    return (_profile(where, mark) for where, mark in node.iter_markers_with_node(PROFILE))
 
 
-def unreadable(node: Any) -> Iterator[str]:
-    """What is wrong with each mark of ours, also with those that others stand before."""
-    for name, read in ((PROFILE, _read), (CASSETTE, _cassette), (BUDGET, _limits)):
+def mark_errors(node: Any) -> Iterator[str]:
+    """Yield the error of each invalid mark, including those that a nearer one overrides."""
+    for name, read in ((PROFILE, _profile), (CASSETTE, _cassette), (BUDGET, _limits)):
         for where, mark in node.iter_markers_with_node(name):
             try:
                 read(where, mark)
@@ -76,14 +75,14 @@ def unreadable(node: Any) -> Iterator[str]:
 
 
 def limits_of(node: Any) -> Limits | None:
-    """What the nearest budget mark allows."""
-    found = next(iter(node.iter_markers_with_node(BUDGET)), None)
-    return None if found is None else _limits(*found)
+    """Return the limits of the nearest budget mark, or None."""
+    nearest = next(iter(node.iter_markers_with_node(BUDGET)), None)
+    return None if nearest is None else _limits(*nearest)
 
 
 @dataclass(frozen=True)
 class CassetteMark:
-    """What the nearest mark says."""
+    """A `dspy_cassette` mark."""
 
     name: str | None = None
     mode: str | None = None
@@ -91,23 +90,27 @@ class CassetteMark:
 
 
 def cassette_mark(node: Any) -> CassetteMark | None:
-    """The nearest one, checked."""
-    found = next(iter(node.iter_markers_with_node(CASSETTE)), None)
-    return None if found is None else _cassette(*found)
+    """Return the nearest cassette mark, or None."""
+    nearest = next(iter(node.iter_markers_with_node(CASSETTE)), None)
+    return None if nearest is None else _cassette(*nearest)
 
 
 def _cassette(where: Any, mark: pytest.Mark) -> CassetteMark:
     from dspy_profiles.calls.cassettes import checked_match, checked_mode
 
-    with _faulty(where, mark):
-        by_place = dict(zip(("name", "mode"), mark.args, strict=False))
-        given: dict[str, Any] = {**by_place, **mark.kwargs}
-        unknown = given.keys() - {"name", "mode", "match"}
+    with _at_mark(where, mark):
+        positional = dict(zip(("name", "mode"), mark.args, strict=False))
+        arguments: dict[str, Any] = {**positional, **mark.kwargs}
+        unknown = arguments.keys() - {"name", "mode", "match"}
         if unknown or len(mark.args) > 2:  # noqa: PLR2004 - a name and a mode
-            raise InvalidProfile("dspy_cassette takes name, mode and match", hint=TAPED)
-        name, mode, match = (given.get(key) for key in ("name", "mode", "match"))
+            raise InvalidProfile(
+                "dspy_cassette takes only name, mode and match", hint=CASSETTE_EXAMPLE
+            )
+        name, mode, match = (arguments.get(key) for key in ("name", "mode", "match"))
         if name is not None and (not isinstance(name, str) or not name.strip("./ ")):
-            raise InvalidProfile(f"a cassette is named by a text, not by {name!r}", hint=TAPED)
+            raise InvalidProfile(
+                f"dspy_cassette: name must be a string, not {name!r}", hint=CASSETTE_EXAMPLE
+            )
         return CassetteMark(
             name,
             None if mode is None else checked_mode(str(mode)),
@@ -116,36 +119,37 @@ def _cassette(where: Any, mark: pytest.Mark) -> CassetteMark:
 
 
 def _limits(where: Any, mark: pytest.Mark) -> Limits:
-    with _faulty(where, mark):
+    with _at_mark(where, mark):
         if mark.args or not mark.kwargs:
             raise InvalidProfile(
-                "dspy_budget takes limits by name",
+                "dspy_budget needs limits as keyword arguments",
                 hint="@pytest.mark.dspy_budget(calls=5, usd=0.01)",
             )
         return Limits.checked(mark.kwargs)
 
 
-def _read(where: Any, mark: pytest.Mark) -> ProfileMark:
-    with _faulty(where, mark):
+def _profile(where: Any, mark: pytest.Mark) -> ProfileMark:
+    with _at_mark(where, mark):
         names, overrides = mark.args, Overrides(mark.kwargs)
         is_none = names == (None,)
         if not is_none and not all(isinstance(name, str) and name for name in names):
             raise InvalidProfile(
-                f"dspy_profile takes names of profiles, or None alone, not {names!r}", hint=EXAMPLE
+                f"dspy_profile takes profile names, or only None, not {names!r}",
+                hint=PROFILE_EXAMPLE,
             )
         if len(set(names)) < len(names):
             raise InvalidProfile("dspy_profile names a profile twice")
         if not names and not overrides:
-            raise InvalidProfile("dspy_profile names no profile", hint=EXAMPLE)
+            raise InvalidProfile("dspy_profile has no profile name", hint=PROFILE_EXAMPLE)
         if is_none and overrides:
-            raise InvalidProfile("dspy_profile(None) has nothing to override")
+            raise InvalidProfile("dspy_profile(None) cannot have overrides")
         if overrides:
             check_overrides(overrides, names[0] if names and not is_none else "")
         return ProfileMark(() if is_none else names, is_none, overrides, where, mark)
 
 
-class _faulty:  # noqa: N801 - it reads as a phrase: with _faulty(node, mark): …
-    """Errors of ours in here are told with the place of the mark."""
+class _at_mark:  # noqa: N801 - it reads as a function: with _at_mark(node, mark): …
+    """Give errors of a block the place of a mark."""
 
     def __init__(self, node: Any, mark: pytest.Mark) -> None:
         self._node, self._mark = node, mark
@@ -160,10 +164,10 @@ class _faulty:  # noqa: N801 - it reads as a phrase: with _faulty(node, mark): �
 
 
 def _place_of(node: Any, mark: pytest.Mark) -> str:
-    """The file of a mark and, as near as it can be known, its line."""
+    """Return the file and the line of a mark, or of the nearest line that is known."""
     path = Path(node.path)
     if isinstance(node, pytest.Package):
-        path /= INIT
+        path /= "__init__.py"
     shown = (
         path.relative_to(node.config.rootpath)
         if path.is_relative_to(node.config.rootpath)
@@ -173,7 +177,7 @@ def _place_of(node: Any, mark: pytest.Mark) -> str:
 
 
 def _line(node: Any, path: Path, mark: pytest.Mark) -> int:
-    """That of the decorator, or of what it decorates; of `pytestmark` in a module."""
+    """Return the line of the decorator, of what it decorates, or of `pytestmark`."""
     try:
         if isinstance(node, pytest.Module | pytest.Package):
             lines = path.read_text("utf-8").splitlines()
@@ -181,7 +185,7 @@ def _line(node: Any, path: Path, mark: pytest.Mark) -> int:
         else:
             lines, start = inspect.getsourcelines(inspect.unwrap(node.obj))
             start, pattern = start - 1, rf"mark\.{mark.name}\b"
-    except (OSError, TypeError, AttributeError):  # no source: a generated or a foreign item
+    except (OSError, TypeError, AttributeError):  # a generated item has no source
         return (getattr(node, "location", (None, None))[1] or 0) + 1
-    found = (number for number, text in enumerate(lines, start + 1) if re.search(pattern, text))
-    return next(found, start + 1)
+    matches = (number for number, text in enumerate(lines, start + 1) if re.search(pattern, text))
+    return next(matches, start + 1)

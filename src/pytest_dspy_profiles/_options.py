@@ -1,17 +1,18 @@
-"""The options, ini keys and markers, as data: nothing of the core is imported to offer them.
+"""Options, ini keys and markers as data, so that pytest can list them without our core.
 
-The options are written by `python docs/generate.py` from the suite's table of settings.
+`python docs/generate.py` writes the options from the table in `config/_settings.py`.
 """
 
 from typing import NamedTuple
 
 __all__ = ["FORCE", "KEEP", "MARKERS", "OPTIONS", "OUTPUT", "Option"]
 
-OUTPUT = "dspy_profiles"  # what each report bears, and what a worker of xdist leaves at its end
+# The attribute of each report, and the key of what a worker of xdist sends at its end.
+OUTPUT = "dspy_profiles"
 
 
 class Option(NamedTuple):
-    """One setting, as pytest's command line and ini file spell it."""
+    """One setting, with its names on the command line, in the ini file and in the environment."""
 
     setting: str
     flag: str
@@ -29,7 +30,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-profile",
         "dspy_profile",
         "DSPY_PROFILE",
-        "The profile to run tests under; of several, NAME,NAME, each test runs once under each.",
+        "Run the tests under this profile; with NAME,NAME, once under each.",
         "NAME",
         (),
     ),
@@ -38,7 +39,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-missing-secrets",
         "dspy_missing_secrets",
         "DSPY_PROFILES_MISSING_SECRETS",
-        "What becomes of a test whose profile lacks a secret.",
+        "Whether a test fails or is skipped if a secret is missing.",
         None,
         ("fail", "skip"),
     ),
@@ -47,7 +48,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-live",
         "dspy_live",
         "DSPY_PROFILES_LIVE",
-        "Whether tests may call models that are neither mocked, nor replayed, nor cached.",
+        "Whether tests may make live calls.",
         None,
         ("allow", "block"),
     ),
@@ -56,7 +57,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-budget",
         "dspy_budget",
         "DSPY_PROFILES_BUDGET",
-        "What a test run may spend: usd=0.5,tokens=100000,calls=200,prod.calls=20.",
+        "Limits of a test run: usd=0.5,tokens=100000,calls=200,prod.calls=20.",
         "KIND=AMOUNT,…",
         (),
     ),
@@ -65,7 +66,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-cassettes",
         "dspy_cassettes",
         "DSPY_PROFILES_CASSETTES",
-        "Whether what models say to tests is recorded (once, new, all) or only replayed (none).",
+        "Record responses (once, new, all) or only replay them (none).",
         None,
         ("off", "none", "once", "new", "all"),
     ),
@@ -74,7 +75,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-cassette-dir",
         "dspy_cassette_dir",
         "DSPY_PROFILES_CASSETTE_DIR",
-        "The folder of the cassettes; else cassettes, at the root of the tests.",
+        "Folder of the cassettes. Default: cassettes, in the root of the tests.",
         "FOLDER",
         (),
     ),
@@ -83,7 +84,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-store",
         "dspy_store",
         "DSPY_PROFILES_STORE",
-        "Record the test run, each test a trial: file:DIR, sqlite:FILE, postgresql://…",
+        "Record the tests as an experiment in file:DIR, sqlite:FILE, postgresql://…",
         "URL",
         (),
     ),
@@ -92,7 +93,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-report",
         "dspy_report",
         "DSPY_PROFILES_REPORT",
-        "The file that a test run writes its usage to, as JSON.",
+        "Write the usage of a test run to this JSON file.",
         "FILE",
         (),
     ),
@@ -101,7 +102,7 @@ OPTIONS: tuple[Option, ...] = (
         "--dspy-isolation",
         "dspy_isolation",
         "DSPY_PROFILES_ISOLATION",
-        "Whether each test under a profile starts with DSPy's state as it was before the others.",
+        "Whether each test under a profile starts with the initial state of DSPy.",
         None,
         ("true", "false"),
     ),
@@ -113,7 +114,7 @@ FORCE = Option(
     "--dspy-profile-force",
     "dspy_profile_force",
     "DSPY_PROFILE_FORCE",
-    "Make every profile that code asks for mean the one of the test.",
+    "Use the profile of the test even if code names another one.",
 )
 
 KEEP = Option(
@@ -121,11 +122,11 @@ KEEP = Option(
     "--dspy-cassettes-keep",
     "",
     "",
-    "Keep what a failed test has recorded.",
+    "Save the responses that a failed test has recorded.",
 )
 
 MARKERS = (
-    "dspy_profile(*names, **overrides): the DSPy profile to run under; of several, once under each",
-    "dspy_cassette(name=None, mode=None, match=None): replay what models say from a file",
-    "dspy_budget(usd=, tokens=, calls=): what may be spent; the call that would pass is not made",
+    "dspy_profile(*names, **overrides): run under a DSPy profile, or once under each of several",
+    "dspy_cassette(name=None, mode=None, match=None): replay responses of models from a file",
+    "dspy_budget(usd=, tokens=, calls=): limit the test; a call above a limit is blocked",
 )

@@ -1,6 +1,6 @@
-"""Gathers what tests say of their usage, from this process or from xdist's workers, and tells it.
+"""Collect the usage of tests, from this process or from xdist's workers, and print it.
 
-Registered in every session; while nothing is said it does nothing.
+Registered in every session; without a report that has a usage it does nothing.
 """
 
 from pathlib import Path
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Reporter"]
 
-QUIETEST = -1  # -q; below that pytest says nothing at the end either
+QUIETEST = -1  # -q; with -qq, pytest prints nothing at the end either
 
 
 class Reporter:
-    """Where all reports come together: the one process, or the controller of many."""
+    """Gets the reports of all tests, in the only process or in the controller of workers."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._summary: Summary | None = None
         self._usage_errors: dict[str, None] = {}
         self._unwritten = ""
-        self._faults: list[Any] = []  # of the record of the session, by process
+        self._faults: list[Any] = []  # errors of the recorder, by process
 
     def summary(self) -> "Summary":
         if self._summary is None:
@@ -37,82 +37,85 @@ class Reporter:
         return self._summary
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        said = getattr(report, OUTPUT, None)
-        if said is not None:
-            self.summary().add(report, said)
-        elif report.failed and self._summary is not None:  # xdist's own: the worker has died
+        message = getattr(report, OUTPUT, None)
+        if message is not None:
+            self.summary().add(report, message)
+        elif report.failed and self._summary is not None:  # xdist's own report of a dead worker
             self._summary.add_crash(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        left = getattr(node, "workeroutput", {}).get(OUTPUT)
-        if left is None:
+        output = getattr(node, "workeroutput", {}).get(OUTPUT)
+        if output is None:
             if error and self._summary is not None:
                 self._summary.died.append(node.gateway.id)
             return
-        if left.get("faults"):
-            self._faults.append(left["faults"])
-        if left["usage_error"]:
-            self._usage_errors[left["usage_error"]] = None
-        self.summary().add_process(node.gateway.id, left["usage"])
+        if output.get("faults"):
+            self._faults.append(output["faults"])
+        if output["usage_error"]:
+            self._usage_errors[output["usage_error"]] = None
+        self.summary().add_process(node.gateway.id, output["usage"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._archive(session)
         if self._usage_errors:
             raise pytest.UsageError("\n".join(self._usage_errors))
-        suite = _lazy.suite(self._config)
-        if suite is not None and suite.is_running:
-            used = {name: vars(usage) for name, usage in suite.by_profile().items()}
+        plugin = _lazy.session_plugin(self._config)
+        if plugin is not None and plugin.is_running:
+            used = {name: vars(usage) for name, usage in plugin.by_profile().items()}
             self.summary().add_process(None, used)
-        if suite is not None and suite.asked.report is not None:
-            self._write(suite.asked.report, session)
+        if plugin is not None and plugin.session_config.report is not None:
+            self._write(plugin.session_config.report, session)
         if self._summary is not None and self._summary.cassettes and not session.exitstatus:
-            self._look_for_stale_ones(self._summary)
+            self._find_unused_cassettes(self._summary)
 
     def _archive(self, session: pytest.Session) -> None:
-        suite = _lazy.suite(self._config)
-        if suite is None or suite.book is None:
+        plugin = _lazy.session_plugin(self._config)
+        if plugin is None or plugin.experiment is None:
             return
-        faults = [*self._faults, *([suite.witness.faults] if suite.witness is not None else [])]
+        recorder = plugin.recorder
+        faults = [*self._faults, *([recorder.faults] if recorder is not None else [])]
         count = sum(each["count"] for each in faults)
         first = next((each["first"] for each in faults if each["count"]), None)
         exit_code = 1 if self._usage_errors else int(session.exitstatus)
-        suite.book.close(exit_code, suite.stopped_by, {"count": count, "first": first})
+        plugin.experiment.close(exit_code, plugin.stopped_by, {"count": count, "first": first})
 
-    def _look_for_stale_ones(self, summary: "Summary") -> None:
+    def _find_unused_cassettes(self, summary: "Summary") -> None:
         from dspy_profiles.calls.cassettes import write_last_run
-        from pytest_dspy_profiles import _stale
+        from pytest_dspy_profiles._cassettes import is_full_run
         from pytest_dspy_profiles._config import SessionConfig
 
-        if not _stale.is_full(self._config):
+        if not is_full_run(self._config):
             return
-        suite = _lazy.suite(self._config)
-        asked = SessionConfig.of(self._config) if suite is None else suite.asked
-        summary.stale = summary.cassettes.last_run(asked.cassettes(self._config.rootpath))
-        write_last_run(asked.scene.locations.root, summary.stale)  # for `cassettes prune`
+        plugin = _lazy.session_plugin(self._config)
+        session_config = SessionConfig.of(self._config) if plugin is None else plugin.session_config
+        folder = session_config.cassette_folder(self._config.rootpath)
+        summary.last_run = summary.cassettes.last_run(folder)
+        write_last_run(session_config.scene.locations.root, summary.last_run)
 
     def _write(self, path: Path, session: pytest.Session) -> None:
         from dspy_profiles.errors import WriteFailed
 
         try:
             self.summary().write(path, self._config)
-        except WriteFailed as error:  # told below: raised here, it would hide what failed besides
+        except WriteFailed as error:  # printed below: raised here, it would hide other failures
             self._unwritten = str(error)
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        self._tell(terminalreporter)
+        self._print(terminalreporter)
         if self._unwritten:
             terminalreporter.write_line(f"ERROR: {self._unwritten}", red=True)
 
-    def _tell(self, terminalreporter: Any) -> None:
+    def _print(self, terminalreporter: Any) -> None:
         if terminalreporter.verbosity < QUIETEST:
             return
-        suite = _lazy.suite(self._config)
+        plugin = _lazy.session_plugin(self._config)
         if self._summary is not None and not self._config.option.collectonly:
-            budgets = None if suite is None else suite.asked.budgets
-            self._summary.tell(terminalreporter, self._config, budgets)
-        for line in suite.book.lines if suite is not None and suite.book is not None else ():
+            budgets = None if plugin is None else plugin.session_config.budgets
+            self._summary.print(terminalreporter, self._config, budgets)
+        experiment = None if plugin is None else plugin.experiment
+        for line in () if experiment is None else experiment.lines:
             terminalreporter.write_line(f"dspy: {line}")

@@ -1,261 +1,268 @@
-"""Tests and fixtures, each under its own profile, with its own scope for what it calls."""
+"""Run each test and each fixture under its own profile, with its own count of calls."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import pytest
 
 from dspy_profiles.activation import Configuration, Isolation, Prepared
 from dspy_profiles.calls import Usage
 from dspy_profiles.errors import MissingSecret, ProfileError
-from dspy_profiles.profiles import OVERRIDE, is_offline
+from dspy_profiles.profiles import OVERRIDE_LAYER, is_offline
 from pytest_dspy_profiles._cassettes import TestCassettes
 from pytest_dspy_profiles._config import SessionConfig
+from pytest_dspy_profiles._failures import QUIET, raise_refusals
 from pytest_dspy_profiles._marks import limits_of
 from pytest_dspy_profiles._options import FORCE
 from pytest_dspy_profiles._pins import ActiveProfile
-from pytest_dspy_profiles._refusals import QUIET, raise_refusals
+from pytest_dspy_profiles._record import TrialRecorder
 from pytest_dspy_profiles._scopes import Scope, Scopes
-from pytest_dspy_profiles._select import FIXTURE, ProfileChoice, chosen, parameter_of
+from pytest_dspy_profiles._select import (
+    FIXTURE,
+    ProfileChoice,
+    parameter_of,
+    parameter_of_fixture,
+    select,
+)
 
-__all__ = ["Running", "Test"]
+__all__ = ["Runner", "Test"]
 
-HearFor = Callable[[str | None], None]
 InForce = tuple[Prepared | None, Scope | None]
 
 
 @dataclass(eq=False)
 class Test:
-    """The test that is under way."""
+    """The test that is running, and what is undone at its end."""
 
     __test__ = False
 
-    item: Any
-    ready: Prepared | None
+    item: pytest.Item
+    prepared: Prepared | None
     scope: Scope
-    isolation: Isolation | None
+    stack: ExitStack = field(default_factory=ExitStack)
+    isolation: Isolation | None = None
+    failed: bool = True  # until its reports show that it passed
 
     @property
     def usage(self) -> Usage:
         return self.scope.usage
 
 
-@dataclass(eq=False)
-class Teardown:
-    """The end of a wider fixture: under what it runs, and what is in force around it."""
+class Runner:
+    """Runs tests: in the only process, or in each worker of xdist.
 
-    ready: Prepared | None
-    scope: Scope
-    around: InForce | None = None
-    before: Configuration | None = None
-
-
-class Running:
-    """Where tests are run: in the one process, or in each worker of xdist."""
+    Whatever a scope (session, wider fixture, test) changes is undone by closing its stack.
+    """
 
     def __init__(
         self,
-        asked: SessionConfig,
+        session_config: SessionConfig,
         scopes: Scopes,
-        tapes: TestCassettes,
-        hear_for: HearFor | None = None,
+        cassettes: TestCassettes,
+        recorder: TrialRecorder | None = None,
     ) -> None:
-        self.asked = asked
-        self._hear_for = hear_for
         self.scopes = scopes
-        self.tapes = tapes
-        self.stand = ActiveProfile(asked)
+        self.cassettes = cassettes
+        self.profiles = ActiveProfile(session_config)
         self.test: Test | None = None
-        self._fixture: Any = None  # the definition of the fixture dspy_profile
-        self._now: InForce = (None, None)
-        self._ends = False  # whether the test is being torn down
+        self._config = session_config
+        self._recorder = recorder
+        self._stack = ExitStack()
+        self._in_force: InForce = (None, None)
+        self._is_tearing_down = False
 
-    def start(self) -> None:
-        """The session's profile is in force from the collection on, if it can be built."""
-        names = self.asked.named.names
-        scope = self.scopes.open("the collection", names[0] if names else "")
-        ready = None
-        if len(names) == 1:
-            with contextlib.suppress(MissingSecret):  # told by each test that needs it
-                ready = self.stand.ready(
-                    ProfileChoice(names, self.asked.named.by, self.asked.overrides)
-                )
-        self._under(ready, scope)
+    def __enter__(self) -> Self:
+        """Make the session's profile active from the collection on, if it can be built."""
+        with ExitStack() as stack:
+            if self.scopes.tally is not None:
+                stack.callback(self.scopes.tally.close)
+            stack.enter_context(self.profiles.session())
+            names = self._config.named.names
+            scope = self.scopes.open("the collection", names[0] if names else "")
+            prepared = None
+            if len(names) == 1:
+                with contextlib.suppress(MissingSecret):  # each test that needs it reports it
+                    prepared = self.profiles.prepared(
+                        ProfileChoice(names, self._config.named.by, self._config.overrides)
+                    )
+            stack.enter_context(self._under(prepared, scope))
+            self._stack = stack.pop_all()
+        return self
 
-    def leave(self) -> None:
-        """Put back what was before the session."""
-        self.stand.leave()
-        if self.scopes.tally is not None:
-            self.scopes.tally.close()
+    def __exit__(self, *_error: object) -> None:
+        self.finish()  # an interrupted test has not been torn down
+        self._stack.close()
 
     def begin(self, item: pytest.Item, trial: str | None = None) -> None:
-        """Known before anything of the test runs: its profile, and whether that can be built."""
-        self.test, self._ends = None, False
-        found = chosen(item, self.asked, parameter_of(item))
-        try:
-            ready = self.stand.ready(found)
-        except MissingSecret as missing:
-            if self.asked.skips_missing:
-                # Told with the test's own place, not with this one.
-                raise pytest.skip.Exception(missing.message, _use_item_location=True) from None
-            if missing.where in (None, OVERRIDE) and found.place is not None:  # the mark's own
-                raise MissingSecret(missing.message, missing.hint, found.place) from None
-            raise
-        name = found.names[0] if found.names else ""
-        profile = None if ready is None else ready.profile
-        is_held = self.asked.is_held and profile is not None and is_offline(profile)
+        """Enter the scope of a test, before anything of it runs."""
+        self.finish()
+        self._is_tearing_down = False
+        choice = select(item, self._config, parameter_of(item))
+        prepared = self._prepared_for_test(choice)
+        profile = None if prepared is None else prepared.profile
+        is_held = self._config.is_held and profile is not None and is_offline(profile)
         scope = self.scopes.open(
             item.nodeid,
-            name,
+            choice.name,
             limits_of(item),
             blocked_by=FORCE.flag if is_held else None,
-            cassette=self.tapes.for_test(item, profile),
+            cassette=self.cassettes.for_test(item, profile),
         )
         scope.trial = trial
-        self._under(ready, scope)
-        isolation = Isolation() if ready is not None and self.asked.isolates else None
-        self.test = Test(item, ready, scope, isolation)
+        test = Test(item, prepared, scope)
+        with ExitStack() as stack:
+            stack.callback(self._end_cassette, test)
+            stack.enter_context(self._under(prepared, scope))
+            if prepared is not None and self._config.isolates:
+                test.isolation = Isolation()
+                stack.callback(self._end_isolation, test)
+            test.stack = stack.pop_all()
+        self.test = test
+
+    def _prepared_for_test(self, choice: ProfileChoice) -> Prepared | None:
+        try:
+            return self.profiles.prepared(choice)
+        except MissingSecret as missing:
+            if self._config.skips_missing:
+                # Private, as pytest.skip() has no way to report the place of the test, not ours.
+                raise pytest.skip.Exception(missing.message, _use_item_location=True) from None
+            # The mark's own override: report the place of the mark.
+            if missing.where in (None, OVERRIDE_LAYER) and choice.place is not None:
+                raise MissingSecret(missing.message, missing.hint, choice.place) from None
+            raise
 
     @contextmanager
     def calling(self, item: Any) -> Iterator[None]:
-        """The body of the test. What was held back in it fails it, whoever has caught that."""
-        if self.test is None:
+        """Run the body of the test; a refused call fails it, even if its code caught the error."""
+        test = self.test
+        if test is None:
             yield
             return
-        test = self.test
-        self._under(test.ready, test.scope)
         if FIXTURE in getattr(item, "funcargs", {}):
-            item.funcargs[FIXTURE] = self.stand.active()
+            item.funcargs[FIXTURE] = self.profiles.active()  # a test gets the profile itself
         try:
-            with self.stand.laid(test.scope), raise_refusals(test.scope):
+            with self.profiles.stages(test.scope), raise_refusals(test.scope):
                 yield
         except ProfileError:
-            # unittest keeps aside what a test raised, a skip as well, and pytest would tell that.
+            # Private: pytest keeps what a unittest case raised, a skip included, in `_excinfo`, and
+            # would report that instead.
             kept = getattr(item, "_excinfo", None) or []
             kept[:] = [excinfo for excinfo in kept if not isinstance(excinfo.value, QUIET)]
             raise
 
     @contextmanager
     def tearing_down(self) -> Iterator[None]:
-        """Its fixtures, and those that end with it; then what it changed is put back."""
+        """Tear down the fixtures of the test, and those that end with it."""
         test = self.test
         if test is None:
             yield
             return
-        self._under(test.ready, test.scope)
-        self._ends = True
+        self._is_tearing_down = True
         try:
             with raise_refusals(test.scope):
                 yield
         finally:
-            self._isolate()
+            self._end_isolation(test)
 
-    def finish(self, *, failed: bool) -> Test | None:
-        """The test is over, with all that ended with it."""
-        if self.test is not None:
-            self.tapes.end(self.test.scope.cassette, failed=failed)
-        return self.test
+    def finish(self, *, failed: bool = True) -> Usage | None:
+        """Leave the scope of the test, if any, and return its usage."""
+        test, self.test = self.test, None
+        if test is None:
+            return None
+        test.failed = failed
+        test.stack.close()
+        return test.usage
 
     @contextmanager
     def setting_up(self, fixture: Any, request: Any) -> Iterator[None]:
-        """A fixture, under the profile of its own scope."""
+        """Set up a fixture under the profile of its own scope."""
         test = self.test
-        if fixture.argname == FIXTURE:
-            self._fixture = fixture
         if test is None or fixture.argname == FIXTURE:
             yield
         elif fixture.scope == "function":
-            self._under(test.ready, test.scope)
-            with self.stand.laid(test.scope, only_over_others=True), raise_refusals(test.scope):
+            with (
+                self.profiles.stages(test.scope, only_over_others=True),
+                raise_refusals(test.scope),
+            ):
                 yield
         else:
-            with self._wider(test, fixture, request):
+            with self._wider(test.item, fixture, request):
                 yield
 
     @contextmanager
-    def _wider(self, test: Test, fixture: Any, request: Any) -> Iterator[None]:
-        found = chosen(request.node, self.asked, self._parameter(test.item, fixture))
-        ready, trouble = None, None
+    def _wider(self, item: pytest.Item, fixture: Any, request: Any) -> Iterator[None]:
+        """Enter the scope of a fixture that outlives the test; its last finalizer leaves it."""
+        choice = select(request.node, self._config, parameter_of_fixture(item, fixture))
+        prepared, trouble = None, None
         try:
-            ready = self.stand.ready(found)
+            prepared = self.profiles.prepared(choice)
         except ProfileError as error:
-            trouble = error  # many fixtures have nothing to do with a model
-        name = found.names[0] if found.names else ""
-        cassette = self.tapes.for_fixture(
-            request.node, fixture, None if ready is None else ready.profile
-        )
-        scope = self.scopes.open(
-            f"the {fixture.scope} fixture {fixture.argname}", name, cassette=cassette
-        )
-        around, teardown = self._now, Teardown(ready, scope)
-        before = self._configuration()
-        fixture.addfinalizer(partial(self._after_teardown, teardown))  # the first is called last
-        self._under(ready, scope)
+            trouble = error  # many fixtures never call a model
+        profile = None if prepared is None else prepared.profile
+        cassette = self.cassettes.for_fixture(request.node, fixture, profile)
+        name = f"the {fixture.scope} fixture {fixture.argname}"
+        scope = self.scopes.open(name, choice.name, cassette=cassette)
+        stack = ExitStack()
+        stack.callback(self.cassettes.end, cassette, failed=False)
+        request.addfinalizer(stack.close)  # finalizers run in reverse order: this one is the last
         try:
-            with self.stand.laid(scope, only_over_others=True), raise_refusals(scope):
+            with (
+                self._apart(prepared, scope),
+                self.profiles.stages(scope, only_over_others=True),
+                raise_refusals(scope),
+            ):
                 yield
         except Exception as error:
             if trouble is not None:
-                error.add_note(f"the profile of this fixture is not in effect: {trouble}")
+                error.add_note(f"the profile of this fixture is not active: {trouble}")
             raise
         finally:
-            self._keep(before)
-            fixture.addfinalizer(partial(self._before_teardown, teardown))
-            self._under(*around)
+            # The first one, which leaves the scope open for the fixture's own finalizers.
+            request.addfinalizer(lambda: stack.enter_context(self._tearing_down(prepared, scope)))
 
-    def _before_teardown(self, teardown: "Teardown") -> None:
-        if self._ends:  # else it makes way for another one, for the sake of the next test
-            self._isolate()
-        teardown.around, teardown.before = self._now, self._configuration()
-        self._under(teardown.ready, teardown.scope)
+    @contextmanager
+    def _tearing_down(self, prepared: Prepared | None, scope: Scope) -> Iterator[None]:
+        # While a test is set up, a fixture may end to be made again for the next parameter.
+        if self._is_tearing_down and self.test is not None:
+            self._end_isolation(self.test)
+        with self._apart(prepared, scope):
+            yield
 
-    def _after_teardown(self, teardown: "Teardown") -> None:
-        self.tapes.end(teardown.scope.cassette, failed=False)
-        if teardown.around is not None:
-            self._keep(teardown.before)
-            self._under(*teardown.around)
+    @contextmanager
+    def _apart(self, prepared: Prepared | None, scope: Scope) -> Iterator[None]:
+        """Run something of a wider fixture: what it configures outlives the test."""
+        isolation = None if self.test is None else self.test.isolation
+        before = None if isolation is None else Configuration()
+        with self._under(prepared, scope):
+            try:
+                yield
+            finally:
+                if before is not None and self.test is not None and self.test.isolation is not None:
+                    self.test.isolation.keep(before)
 
-    def _configuration(self) -> Configuration | None:
-        isolates = self.test is not None and self.test.isolation is not None
-        return Configuration() if isolates else None
+    @contextmanager
+    def _under(self, prepared: Prepared | None, scope: Scope) -> Iterator[None]:
+        """Make a profile active, and let calls belong to a scope."""
+        around = self._in_force
+        self._switch(prepared, scope)
+        try:
+            yield
+        finally:
+            self._switch(*around)
 
-    def _keep(self, before: Configuration | None) -> None:
-        """What a wider fixture has changed since is no business of the test."""
-        if before is not None and self.test is not None and self.test.isolation is not None:
-            self.test.isolation.keep(before)
+    def _switch(self, prepared: Prepared | None, scope: Scope | None) -> None:
+        self._in_force = (prepared, scope)
+        self.profiles.switch(prepared, scope)
+        if self._recorder is not None:
+            self._recorder.attribute_to(None if scope is None else scope.trial)
 
-    def _isolate(self) -> None:
-        if self.test is not None and self.test.isolation is not None:
-            self.test.isolation.end(keep=self.stand.pin)
-            self.test.isolation = None
+    def _end_isolation(self, test: Test) -> None:
+        if test.isolation is not None:
+            test.isolation.end(keep=self.profiles.pin)
+            test.isolation = None
 
-    def _under(self, ready: Prepared | None, scope: Scope | None) -> None:
-        self._now = (ready, scope)
-        self.stand.switch(ready, scope)
-        if self._hear_for is not None:
-            self._hear_for(None if scope is None else scope.trial)
-        if self._fixture is not None and self._fixture.cached_result is not None:
-            _, key, error = self._fixture.cached_result
-            if error is None:  # one fixture serves all scopes, and says what is active in each
-                self._fixture.cached_result = (self.stand.active(), key, None)
-
-    @staticmethod
-    def _parameter(item: Any, fixture: Any) -> str | None:
-        """The profile of the matrix, for a fixture that is made anew for each."""
-        value = parameter_of(item)
-        if value is None:
-            return None
-        definitions = item._fixtureinfo.name2fixturedefs  # noqa: SLF001 - who needs whom
-        wanted, seen = list(fixture.argnames), set[str]()
-        while wanted:
-            name = wanted.pop()
-            if name == FIXTURE:
-                return value
-            if name not in seen:
-                seen.add(name)
-                wanted += [arg for each in definitions.get(name, ()) for arg in each.argnames]
-        return None
+    def _end_cassette(self, test: Test) -> None:
+        self.cassettes.end(test.scope.cassette, failed=test.failed)

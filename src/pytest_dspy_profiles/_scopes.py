@@ -1,34 +1,32 @@
-"""Whom a call belongs to: a test, or a fixture that outlives tests. Each has stages of its own."""
+"""Owners of calls: tests, and fixtures that outlive tests. Each has its own stages."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dspy_profiles.calls import FORCED, Guard, Meter, Stage, Usage, total
-from dspy_profiles.calls.budget import Account, Budget, Tally
+from dspy_profiles.calls.budget import Account, Accounts, Tally
 from dspy_profiles.calls.cassettes import Cassette, stages_for
 from dspy_profiles.config import Budgets, Limits
 
 __all__ = ["Scope", "Scopes"]
 
-NO_PROFILE = ""
 HINT = (
-    'mark it @pytest.mark.dspy_profile("mock"), record it on a cassette, or let it call: '
-    "--dspy-live allow"
+    'mark the test @pytest.mark.dspy_profile("mock"), record a cassette, or run '
+    "pytest --dspy-live allow"
 )
-FORCED_HINT = f"{FORCED}; or let it call: --dspy-live allow"
+FORCED_HINT = f"{FORCED}; or run pytest --dspy-live allow"
 
 
 @dataclass(eq=False)
 class Scope:
-    """One owner of calls. It goes on counting when it is over: threads may outlive it."""
+    """One owner of calls. It still counts after its end, as threads may outlive it."""
 
     name: str
     profile: str
     stages: tuple[Stage, ...]
     meter: Meter
     cassette: Cassette | None = None
-    trial: str | None = None  # what it is in the record of the session
-    is_told: bool = False  # a test or a fixture has failed of what was held back in it
+    trial: str | None = None  # its trial in the experiment of the session
+    is_reported: bool = False  # a test or a fixture has failed because of a refused call
 
     @property
     def usage(self) -> Usage:
@@ -37,24 +35,16 @@ class Scope:
 
 @dataclass
 class Scopes:
-    """Makes them, and knows them all."""
+    """All scopes of this process."""
 
     budgets: Budgets
     tally: Tally | None
     live_blocked_by: str | None
-    forced_by: str | None = None  # what keeps a session offline, also where a mark is not
+    forced_by: str | None = None  # keeps a session offline, even without a mark
     all: list[Scope] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # Places in the file that all processes share: they read the same budgets.
-        named = [("this session", self.budgets.session)] + [
-            (f'the profile "{name}"', limits) for name, limits in self.budgets.profiles.items()
-        ]
-        self._shared = {
-            name: Account(name, limits, self.tally, place)
-            for place, (name, limits) in enumerate(named)
-            if limits
-        }
+        self._accounts = Accounts("this session", self.budgets, self.tally)
 
     def open(
         self,
@@ -65,27 +55,21 @@ class Scopes:
         blocked_by: str | None = None,
         cassette: Cassette | None = None,
     ) -> Scope:
+        """Return a new scope with its stages: meter, cassette, guard, budget."""
         meter = Meter()
         stages: list[Stage] = [meter, *stages_for(cassette)]
         if (forced_by := blocked_by or self.forced_by) is not None:
             stages.append(Guard(name, forced_by, FORCED_HINT))
         elif self.live_blocked_by is not None:
             stages.append(Guard(name, self.live_blocked_by, HINT))
-        accounts = list(self._accounts(name, profile, limits))
-        if accounts:
-            stages.append(Budget(accounts))
-        made = Scope(name, profile, tuple(stages), meter, cassette)
-        self.all.append(made)
-        return made
-
-    def _accounts(self, name: str, profile: str, limits: Limits | None) -> Iterator[Account]:
-        if limits:
-            yield Account(name, limits)
-        for shared in (f'the profile "{profile}"', "this session"):
-            if shared in self._shared:
-                yield self._shared[shared]
+        own = [Account(name, limits)] if limits else []
+        if (budget := self._accounts.stage(profile, *own)) is not None:
+            stages.append(budget)
+        scope = Scope(name, profile, tuple(stages), meter, cassette)
+        self.all.append(scope)
+        return scope
 
     def by_profile(self) -> dict[str, Usage]:
-        """What was used under each profile in this process."""
+        """Return the usage of this process under each profile."""
         names = dict.fromkeys(scope.profile for scope in self.all)
         return {n: total(s.usage for s in self.all if s.profile == n) for n in names}

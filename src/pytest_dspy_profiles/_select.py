@@ -1,4 +1,4 @@
-"""Which profile a test, or a fixture of some scope, is to run under."""
+"""Select the profile of a test, or of a fixture of any scope."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,23 +15,29 @@ __all__ = [
     "FIXTURE",
     "ProfileChoice",
     "candidates",
-    "chosen",
     "name_for",
     "parameter_of",
+    "parameter_of_fixture",
     "parametrize",
+    "select",
 ]
 
-FIXTURE = "dspy_profile"  # the one whose parameter is the profile, in a matrix
+FIXTURE = "dspy_profile"  # in a matrix, its parameter is the profile
 
 
 @dataclass(frozen=True)
 class ProfileChoice:
-    """The profiles that apply, who said so, and what is overridden in them."""
+    """The selected profiles, where they were named, and their overrides."""
 
     names: tuple[str, ...] = ()
     by: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     mark: ProfileMark | None = None  # the nearest, if any
+
+    @property
+    def name(self) -> str:
+        """The first name; empty if no profile is selected."""
+        return self.names[0] if self.names else ""
 
     @property
     def place(self) -> str | None:
@@ -41,62 +47,80 @@ class ProfileChoice:
         return Choice(name, f"from {self.by}")
 
 
-def candidates(node: Any, asked: SessionConfig) -> ProfileChoice:
-    """The nearest mark, a hook's answer, the session's: the first that is there."""
+def candidates(node: Any, session_config: SessionConfig) -> ProfileChoice:
+    """Return the profiles of the nearest mark, of a hook, or of the session, in this order."""
     mark = profile_mark(node)
     if mark is not None and (mark.names or mark.is_none):
         return ProfileChoice(mark.names, "a mark", mark.overrides, mark)
     overrides = mark.overrides if mark is not None else {}
-    if isinstance(node, pytest.Item) and _has_choosers(node.config):
-        hooked = node.ihook.pytest_dspy_choose_profile(item=node)
-        if hooked is not None:
-            return ProfileChoice((hooked,), "pytest_dspy_choose_profile", overrides, mark)
-    overrides = _merged(asked.overrides, overrides) if overrides else asked.overrides
-    return ProfileChoice(asked.named.names, asked.named.by, overrides, mark)
+    if isinstance(node, pytest.Item) and _has_hook(node.config):
+        name = node.ihook.pytest_dspy_choose_profile(item=node)
+        if name is not None:
+            return ProfileChoice((name,), "pytest_dspy_choose_profile", overrides, mark)
+    of_session = session_config.overrides
+    overrides = _merged(of_session, overrides) if overrides else of_session
+    return ProfileChoice(session_config.named.names, session_config.named.by, overrides, mark)
 
 
-def _has_choosers(config: pytest.Config) -> bool:
-    """Whether any plugin or conftest, wherever it stands, has this hook."""
+def _has_hook(config: pytest.Config) -> bool:
+    """Return whether any plugin or conftest, in any folder, chooses profiles."""
     return bool(config.hook.pytest_dspy_choose_profile.get_hookimpls())
 
 
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Sections of both; where both have a key, the other's counts."""
+def _merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Merge sections; a key of `upper` counts before the same key of `lower`."""
     return {
-        section: {**one.get(section, {}), **other.get(section, {})}
-        if isinstance(one.get(section, other.get(section)), Mapping)
-        else other.get(section, one.get(section))
-        for section in {**one, **other}
+        section: {**lower.get(section, {}), **upper.get(section, {})}
+        if isinstance(lower.get(section, upper.get(section)), Mapping)
+        else upper.get(section, lower.get(section))
+        for section in {**lower, **upper}
     }
 
 
-def chosen(node: Any, asked: SessionConfig, parameter: str | None) -> ProfileChoice:
-    """One profile or none: of a matrix, the parameter of the test."""
-    found = candidates(node, asked)
-    names = found.names[:1] if parameter is None else (parameter,)
-    return found if names == found.names else replace(found, names=names)
+def select(node: Any, session_config: SessionConfig, parameter: str | None) -> ProfileChoice:
+    """Return one profile or none; in a matrix, the parameter of the test."""
+    choice = candidates(node, session_config)
+    names = choice.names[:1] if parameter is None else (parameter,)
+    return choice if names == choice.names else replace(choice, names=names)
 
 
 def parameter_of(item: Any) -> str | None:
-    """The profile that a test of a matrix was made for."""
+    """Return the profile of the matrix that a test was made for."""
     params = getattr(getattr(item, "callspec", None), "params", {})
     value = params.get(FIXTURE)
     return value if isinstance(value, str) else None
 
 
-def name_for(item: Any, asked: SessionConfig) -> str | None:
-    """The name of a test's profile, for reports."""
-    names = chosen(item, asked, parameter_of(item)).names
-    return names[0] if names else None
+def parameter_of_fixture(item: Any, fixture: Any) -> str | None:
+    """Return the profile of the matrix for a fixture that is set up once for each."""
+    value = parameter_of(item)
+    if value is None:
+        return None
+    # Private: pytest has no public way to ask which fixtures a fixture requests.
+    definitions = item._fixtureinfo.name2fixturedefs  # noqa: SLF001
+    waiting, seen = list(fixture.argnames), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name == FIXTURE:
+            return value
+        if name not in seen:
+            seen.add(name)
+            waiting += [arg for each in definitions.get(name, ()) for arg in each.argnames]
+    return None
 
 
-def parametrize(metafunc: pytest.Metafunc, asked: SessionConfig) -> None:
-    """Make a test for each profile, where there are several."""
-    if _chooses_itself(metafunc):
+def name_for(item: Any, session_config: SessionConfig) -> str | None:
+    """Return the name of a test's profile, for reports."""
+    return select(item, session_config, parameter_of(item)).name or None
+
+
+def parametrize(metafunc: pytest.Metafunc, session_config: SessionConfig) -> None:
+    """Make a test for each profile, if there are several."""
+    if _is_parametrized(metafunc):
         return
     try:
-        names = candidates(metafunc.definition, asked).names
-    except ProfileError:  # told with all other faults, once everything is collected
+        names = candidates(metafunc.definition, session_config).names
+    except ProfileError:  # reported with all other errors, once everything is collected
         return
     if len(names) > 1:
         if FIXTURE not in metafunc.fixturenames:
@@ -104,11 +128,11 @@ def parametrize(metafunc: pytest.Metafunc, asked: SessionConfig) -> None:
         metafunc.parametrize(FIXTURE, names, indirect=True, scope="session", ids=names)
 
 
-def _chooses_itself(metafunc: pytest.Metafunc) -> bool:
-    """Whether the test is parametrized with profiles by its own author."""
+def _is_parametrized(metafunc: pytest.Metafunc) -> bool:
+    """Return whether the author of the test has parametrized it with profiles."""
     for mark in metafunc.definition.iter_markers("parametrize"):
-        given = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
-        names = given.split(",") if isinstance(given, str) else given
+        argnames = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+        names = argnames.split(",") if isinstance(argnames, str) else argnames
         if FIXTURE in map(str.strip, names):
             return True
     return False

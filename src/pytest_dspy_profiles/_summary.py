@@ -1,4 +1,4 @@
-"""What a session has used: lines below the tests, properties for JUnit, a file of JSON."""
+"""The usage of a session: lines below the tests, properties for JUnit, a JSON report."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ from dspy_profiles.config import Budgets
 from dspy_profiles.display import counted, exact, money
 from dspy_profiles.errors import WriteFailed
 from dspy_profiles.secrets import redact
-from pytest_dspy_profiles._outcomes import outcome_after
-from pytest_dspy_profiles._stale import Cassettes
+from pytest_dspy_profiles._cassettes import CassetteUsage
+from pytest_dspy_profiles._failures import outcome_after
 
 __all__ = ["Summary", "properties"]
 
@@ -24,16 +24,16 @@ PHASES = ("setup", "call", "teardown")
 
 
 def properties(usage: Usage) -> list[tuple[str, object]]:
-    """What JUnit's file says of a test; an unknown cost is left out."""
+    """Return the properties of a test in JUnit's file; an unknown cost is left out."""
     if not usage:
         return []
-    found: list[tuple[str, object]] = [("dspy.calls", usage.calls), ("dspy.tokens", usage.tokens)]
-    return found if usage.cost is None else [*found, ("dspy.cost", round(usage.cost, 9))]
+    counts: list[tuple[str, object]] = [("dspy.calls", usage.calls), ("dspy.tokens", usage.tokens)]
+    return counts if usage.cost is None else [*counts, ("dspy.cost", round(usage.cost, 9))]
 
 
 @dataclass
 class Tested:
-    """One test, as its three reports tell it."""
+    """One test, as its reports describe it."""
 
     nodeid: str
     profile: str | None
@@ -54,32 +54,32 @@ class Tested:
 
 @dataclass
 class Summary:
-    """Adds up tests and processes. What a process says at its end counts more than its tests."""
+    """Adds up tests and processes. The totals of a process replace those of its tests."""
 
     tests: dict[str, Tested] = field(default_factory=dict)
     processes: dict[str | None, Mapping[str, Usage]] = field(default_factory=dict)
-    died: list[str] = field(default_factory=list)  # workers that have not told their end
-    cassettes: Cassettes = field(default_factory=Cassettes)
-    stale: LastRun | None = None  # cassettes that a full run has not used
+    died: list[str] = field(default_factory=list)  # workers that sent no totals
+    cassettes: CassetteUsage = field(default_factory=CassetteUsage)
+    last_run: LastRun | None = None  # cassettes that a full run has not used
 
-    def add(self, report: Any, said: Mapping[str, Any]) -> None:
-        """One phase of a test. A test that is run again counts once, with all that it used."""
+    def add(self, report: Any, message: Mapping[str, Any]) -> None:
+        """Add one phase of a test. A test that is rerun counts once, with all of its usage."""
         node = getattr(report, "node", None)
         worker = None if node is None else node.gateway.id
-        found = self.tests.get(report.nodeid)
-        if found is None:
-            found = self.tests[report.nodeid] = Tested(
-                said.get("nodeid", report.nodeid), said["profile"], "passed", 0.0, Usage(), worker
-            )
-        found.outcome = outcome_after(found.outcome, report)
-        found.duration += report.duration
-        for told in said.get("cassettes", ()):
-            self.cassettes.add(told)
-        if "usage" in said:
-            found.usage += Usage(**said["usage"])
+        test = self.tests.get(report.nodeid)
+        if test is None:
+            nodeid, profile = message.get("nodeid", report.nodeid), message["profile"]
+            test = Tested(nodeid, profile, "passed", 0.0, Usage(), worker)
+            self.tests[report.nodeid] = test
+        test.outcome = outcome_after(test.outcome, report)
+        test.duration += report.duration
+        for counts in message.get("cassettes", ()):
+            self.cassettes.add(counts)
+        if "usage" in message:
+            test.usage += Usage(**message["usage"])
 
     def add_crash(self, report: Any) -> None:
-        """A test that took its worker with it: what it used died too."""
+        """Mark a test as failed that ended its worker; its usage is lost."""
         if report.nodeid in self.tests:
             self.tests[report.nodeid].outcome = "failed"
 
@@ -87,7 +87,7 @@ class Summary:
         self.processes[worker] = {name: Usage(**usage) for name, usage in used.items()}
 
     def by_profile(self) -> dict[str, Usage]:
-        """Sums over all processes; of one that died, what its tests had told."""
+        """Return the usage over all processes; of a dead one, the usage that its tests sent."""
         parts = [part for used in self.processes.values() for part in used.items()]
         parts += [
             (test.profile or "", Usage() if test.worker in self.processes else test.usage)
@@ -97,7 +97,7 @@ class Summary:
         return {name: total(usage for each, usage in parts if each == name) for name in names}
 
     def as_json(self, config: pytest.Config) -> dict[str, Any]:
-        """What `--dspy-report` writes."""
+        """Return what `--dspy-report` writes."""
         used = self.by_profile()
         counts = {name: self._count(name) for name in used}
         return {
@@ -121,11 +121,11 @@ class Summary:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(redact(text) + "\n", encoding="utf-8")
         except OSError as error:
-            said = f"the report cannot be written: {error.strerror}"
-            raise WriteFailed(said, where=str(path)) from None
+            message = f"cannot write the report: {error.strerror}"
+            raise WriteFailed(message, where=str(path)) from None
 
-    def tell(self, reporter: Any, config: pytest.Config, budgets: Budgets | None) -> None:
-        """The lines below the tests; none where no test had a profile and no LM was asked."""
+    def print(self, reporter: Any, config: pytest.Config, budgets: Budgets | None) -> None:
+        """Print the lines below the tests, if a test had a profile or called an LM."""
         used = {
             name: usage
             for name, usage in self.by_profile().items()
@@ -143,48 +143,45 @@ class Summary:
     def _lines(self, used: Mapping[str, Usage], budgets: Budgets) -> Iterator[str]:
         width = max(len(name or "no profile") for name in used)
         for name, usage in used.items():
-            said = _usage_text(
-                usage, self._count(name), budgets.profiles.get(name, Budgets().session)
-            )
-            yield f"{name or 'no profile':{width}}  {said}" if len(used) > 1 else said
+            limits = budgets.profiles.get(name, Budgets().session)
+            text = _usage_text(usage, self._count(name), limits)
+            yield f"{name or 'no profile':{width}}  {text}" if len(used) > 1 else text
         if budgets.session and len(used) > 1:
-            said = _usage_text(total(used.values()), len(self.tests), budgets.session)
-            yield f"{'all':{width}}  {said}"
+            text = _usage_text(total(used.values()), len(self.tests), budgets.session)
+            yield f"{'all':{width}}  {text}"
         elif budgets.session:
             yield f"budget of this session: {budgets.session}"
-        asked = [test for test in self.tests.values() if test.usage]
-        if asked:
-            yield _one("slowest", max(asked, key=lambda test: test.duration))
-        paid = [test for test in asked if test.usage.cost]
+        calling = [test for test in self.tests.values() if test.usage]
+        if calling:
+            yield _test_text("slowest", max(calling, key=lambda test: test.duration))
+        paid = [test for test in calling if test.usage.cost]
         if paid:
-            yield _one("costliest", max(paid, key=lambda test: test.usage.cost or 0))
-        yield from self.cassettes.lines(self.stale)
+            yield _test_text("costliest", max(paid, key=lambda test: test.usage.cost or 0))
+        yield from self.cassettes.lines(self.last_run)
         for worker in self.died:
-            yield f"{worker} died: what its last test and its wider fixtures used is not counted"
+            yield f"{worker} died: the usage of its last test and wider fixtures is not counted"
 
 
-def _one(what: str, test: Tested) -> str:
+def _test_text(label: str, test: Tested) -> str:
     usage = test.usage
     cost = f"   {money(usage.cost)}" if usage.cost else ""
-    return f"{what:9}  {test.nodeid}   {test.duration:.2f} s   {_calls(usage)}{cost}"
+    return f"{label:9}  {test.nodeid}   {test.duration:.2f} s   {_calls(usage)}{cost}"
 
 
-def _calls(usage: Usage) -> str:
-    said = counted(usage.calls, "call")
-    aside = [
-        f"{n:,} {word}" for n, word in ((usage.replayed, "replayed"), (usage.cached, "cached")) if n
-    ]
-    return f"{said} ({', '.join(aside)} besides)" if aside else said
+def _calls(usage: Usage, limit: int | None = None) -> str:
+    calls = counted(usage.calls, "call") + (f" of {limit:,}" if limit is not None else "")
+    others = ((usage.replayed, "replayed"), (usage.cached, "cached"))
+    return " · ".join([calls, *(f"{n:,} {word}" for n, word in others if n)])
 
 
 def _usage_text(usage: Usage, tests: int, limits: Any) -> str:
-    """One line: tests, calls, tokens, money, and what there was to spend."""
+    """Return one line: tests, calls, tokens and cost, each with its limit."""
     cost = "cost unknown" if usage.cost is None else money(usage.cost)
     of = {kind: getattr(limits, kind) for kind in ("calls", "tokens", "usd")}
     return " · ".join(
         (
             counted(tests, "test"),
-            _calls(usage) + (f" of {of['calls']:,}" if of["calls"] is not None else ""),
+            _calls(usage, of["calls"]),
             f"{usage.tokens:,} tokens"
             + (f" of {of['tokens']:,}" if of["tokens"] is not None else ""),
             cost + (f" of {exact(of['usd'])}" if of["usd"] is not None else ""),

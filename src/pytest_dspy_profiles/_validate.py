@@ -1,5 +1,6 @@
-"""Whether what tests ask for can be: told before any of them runs, all of it at once."""
+"""Check marks and profiles of all tests before any of them runs."""
 
+import unittest
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from dspy_profiles import plugins, schema
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
 from dspy_profiles.objects import Content, content
-from dspy_profiles.profiles import OVERRIDE, Choice, resolve_choice
+from dspy_profiles.profiles import OVERRIDE_LAYER, Choice, resolve_choice
 from pytest_dspy_profiles import _marks
 from pytest_dspy_profiles._config import SessionConfig
 from pytest_dspy_profiles._select import candidates, parameter_of
@@ -17,22 +18,22 @@ __all__ = ["Checks"]
 
 
 class Checks:
-    """Looks at each profile once, without DSPy and without its secrets."""
+    """Checks each profile once, without DSPy and without its secrets."""
 
-    def __init__(self, asked: SessionConfig) -> None:
-        self._asked = asked
-        self._sound: set[tuple[str, Content]] = set()
+    def __init__(self, session_config: SessionConfig) -> None:
+        self._config = session_config
+        self._valid: set[tuple[str, Content]] = set()
 
     def session(self) -> None:
-        """Raises a ProfileError where a profile of the session cannot be."""
-        for name in self._asked.named.names:
-            self._profile(name, f"from {self._asked.named.by}", self._asked.overrides, None)
+        """Raise a ProfileError if a profile of the session is invalid."""
+        for name in self._config.named.names:
+            self._profile(name, f"from {self._config.named.by}", self._config.overrides, None)
 
-    def faults(self, item: pytest.Item) -> Iterator[str]:
-        """What is wrong with the marks of a test, and with the profiles that it asks for."""
-        unreadable = list(_marks.unreadable(item))
-        yield from unreadable
-        if unreadable:
+    def errors(self, item: pytest.Item) -> Iterator[str]:
+        """Yield the errors in the marks of a test, or else in its profiles."""
+        mark_errors = list(_marks.mark_errors(item))
+        yield from mark_errors
+        if mark_errors:
             return
         try:
             self._item(item)
@@ -40,23 +41,23 @@ class Checks:
             yield str(error)
 
     def _item(self, item: pytest.Item) -> None:
-        for mark in _marks.profile_marks(item):  # those of a class are for its fixtures, too
+        for mark in _marks.profile_marks(item):  # marks of a class are for its fixtures, too
             for name in mark.names:
                 self._profile(name, "from a mark", mark.overrides, mark)
-        found, parameter = candidates(item, self._asked), parameter_of(item)
-        if found.overrides and not found.names:
+        choice, parameter = candidates(item, self._config), parameter_of(item)
+        if choice.overrides and not choice.names:
             raise ProfileNotFound(
-                "dspy_profile overrides a profile, but names none, and the session has none",
-                hint='name it: @pytest.mark.dspy_profile("mock", …)',
-                where=found.place,
+                "dspy_profile has overrides, but neither the mark nor the session names a profile",
+                hint='@pytest.mark.dspy_profile("mock", …)',
+                where=choice.place,
             )
-        for name in found.names if parameter is None else (parameter,):
-            self._profile(name, f"from {found.by}", found.overrides, found.mark)
-        if len(found.names) > 1 and parameter is None and _cannot_repeat(item):
+        for name in choice.names if parameter is None else (parameter,):
+            self._profile(name, f"from {choice.by}", choice.overrides, choice.mark)
+        if len(choice.names) > 1 and parameter is None and _takes_one_profile(item):
             raise ProfileError(
-                f"{item.nodeid} cannot run once under each of {', '.join(found.names)}: "
+                f"{item.nodeid} cannot run once under each of {', '.join(choice.names)}: "
                 "unittest and doctest items take one profile",
-                hint='mark it with one: @pytest.mark.dspy_profile("mock")',
+                hint='@pytest.mark.dspy_profile("mock")',
             )
 
     def _profile(
@@ -67,25 +68,27 @@ class Checks:
         mark: _marks.ProfileMark | None,
     ) -> None:
         key = (name, content(overrides))
-        if key in self._sound:
+        if key in self._valid:
             return
         try:
             self._resolve(name, reason, overrides)
         except ProfileError as error:
-            if mark is None or error.where not in (None, OVERRIDE):
+            if mark is None or error.where not in (None, OVERRIDE_LAYER):
                 raise
             raise type(error)(error.message, error.hint, mark.place) from None
-        self._sound.add(key)
+        self._valid.add(key)
 
     def _resolve(self, name: str, reason: str, overrides: Mapping[str, Any]) -> None:
-        profile = resolve_choice(self._asked.scene, Choice(name, reason), overrides)
+        profile = resolve_choice(self._config.scene, Choice(name, reason), overrides)
         schemes = plugins.secret_schemes()
-        for fault in schema.check(profile, schema.descriptor(), schemes=schemes):
-            if fault.severity == "error":
-                raise InvalidProfile(f'profile "{name}": {fault.message}', fault.hint, fault.where)
+        for problem in schema.check(profile, schema.descriptor(), schemes=schemes):
+            if problem.severity == "error":
+                message = f'profile "{name}": {problem.message}'
+                raise InvalidProfile(message, problem.hint, problem.where)
 
 
-def _cannot_repeat(item: pytest.Item) -> bool:
-    from _pytest.unittest import TestCaseFunction
-
-    return isinstance(item, pytest.DoctestItem | TestCaseFunction)
+def _takes_one_profile(item: pytest.Item) -> bool:
+    """Return whether pytest cannot parametrize an item."""
+    case = getattr(item, "cls", None)
+    is_unittest = case is not None and issubclass(case, unittest.TestCase)
+    return is_unittest or isinstance(item, pytest.DoctestItem)

@@ -1,4 +1,4 @@
-"""The hooks that conftests and other plugins may implement."""
+"""Hooks of the pytest plugin, for conftests and other plugins."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,25 +8,25 @@ import pytest
 
 @pytest.hookspec(firstresult=True)
 def pytest_dspy_choose_profile(item: pytest.Item) -> str | None:
-    """The profile of a test that has no mark of its own; None leaves it to the others.
+    """Return the profile of a test without a `dspy_profile` mark, or None.
 
-    It counts before the command line, and after the test's own mark.
+    It counts before the command line, and after a mark.
     """
 
 
 @pytest.hookspec
 def pytest_dspy_summary(usage: Mapping[str, Any]) -> str | Iterable[str] | None:
-    """Further lines for the summary. `usage` is what `--dspy-report` writes."""
+    """Return more lines for the summary. `usage` is what `--dspy-report` writes."""
 
 
 @pytest.hookspec
 def pytest_dspy_filter_request(
     request: dict[str, Any], kind: str, item: Any
 ) -> Mapping[str, Any] | None:
-    """The request as a cassette is to have it: written so, and compared so. None: as it is.
+    """Return the request as a cassette records and compares it; None leaves it unchanged.
 
-    Asked one after the other, each with what the one before has returned. It must say the same for
-    the same request every time.
+    Each implementation gets the result of the one before. It must return the same for the same
+    request every time.
     """
 
 
@@ -34,4 +34,4 @@ def pytest_dspy_filter_request(
 def pytest_dspy_filter_response(
     response: dict[str, Any], kind: str, item: Any
 ) -> Mapping[str, Any] | None:
-    """The same for what came back; the program gets it as it was returned here."""
+    """Return the response as a cassette records it and as the program gets it, or None."""

@@ -1,6 +1,6 @@
-"""Hooks that cost next to nothing while no profile is wanted; then the suite takes over.
+"""The plugin that pytest loads: cheap hooks, until a session uses a profile.
 
-Imported in every pytest of an environment that has us: the standard library alone, up here.
+Imported by every pytest of the environment, so it imports only the standard library.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -36,16 +36,16 @@ def pytest_configure(config: "pytest.Config") -> None:
     config.pluginmanager.register(_fixtures, "dspy_profiles_fixtures")
     from pytest_dspy_profiles import _lazy, _reporting
 
-    if not hasattr(config, "workerinput"):  # which is what a worker of xdist has
-        config.pluginmanager.register(_reporting.Reporter(config), "dspy_profiles_relay")
-    config.pluginmanager.register(_lazy.LazyStart(), "dspy_profiles_sleep")
+    if not hasattr(config, "workerinput"):  # only a worker of xdist has it
+        config.pluginmanager.register(_reporting.Reporter(config), "dspy_profiles_reporter")
+    config.pluginmanager.register(_lazy.LazyStart(), "dspy_profiles_lazy_start")
     if _lazy.is_wanted(config):
-        _lazy.wake(config)
+        _lazy.start(config)
 
 
 def pytest_generate_tests(metafunc: "pytest.Metafunc") -> None:
     if metafunc.definition.get_closest_marker("dspy_profile") is not None:
         from pytest_dspy_profiles import _lazy
 
-        if not _lazy.is_awake(metafunc.config):
-            _lazy.wake_for_marks(metafunc)
+        if not _lazy.is_started(metafunc.config):
+            _lazy.start_for_marks(metafunc)

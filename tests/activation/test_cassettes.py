@@ -34,7 +34,7 @@ def test_what_was_recorded_is_replayed_by_another_model_of_that_name() -> None:
 
 
 def test_a_miss_comes_out_of_the_block_as_itself_and_says_what_records() -> None:
-    with pytest.raises(CassetteMiss, match="there is no cassette") as raised:  # noqa: SIM117 - the block is what is left
+    with pytest.raises(CassetteMiss, match="does not exist; blocked a call") as raised:  # noqa: SIM117 - the block is what is left
         with profile("dev", cassette="x.jsonl"):
             dspy.Evaluate(
                 devset=[dspy.Example(question="Why?").with_inputs("question")],

@@ -40,7 +40,7 @@ def test_an_lm_of_the_programs_own_is_held_back_in_a_block_and_in_blocks_in_it(o
         raise AssertionError
 
     with pytest.raises(
-        LiveCallBlocked, match="would call the model openai/own.*DSPY_PROFILE_FORCE"
+        LiveCallBlocked, match="blocked a live call to openai/own.*DSPY_PROFILE_FORCE"
     ):
         ask()
 

@@ -253,7 +253,7 @@ def test_an_unchanged_file_is_not_read_again(
     write(project / "profiles.toml", mock("one"))
     assert model() == "one"
     monkeypatch.setattr(
-        "dspy_profiles.config._document.read", lambda path: pytest.fail(f"read {path}")
+        "dspy_profiles.config._document.read_toml", lambda path: pytest.fail(f"read {path}")
     )
     assert model() == "one"
 

@@ -105,7 +105,7 @@ def test_it_comes_out_of_the_outermost_block_of_a_dspy_that_has_moved_its_overri
 
 def test_where_no_block_is_around_it_says_what_it_is_and_how_to_catch_it() -> None:
     configure("gone")
-    with pytest.raises(Refused, match="there is no cassette") as raised:
+    with pytest.raises(Refused, match="does not exist; blocked a call") as raised:
         ask()
     (note,) = raised.value.__notes__
     assert "CassetteMiss" in note

@@ -127,7 +127,7 @@ def test_a_price_that_is_not_known_is_an_error_where_dollars_are_counted(
     with pytest.raises(Refused) as raised:
         lm("Why?")
     assert raised.value.error.message == (
-        "the price of own/model is not known, so the budget of this test in dollars cannot be kept"
+        "price of own/model is unknown, so the budget of this test in dollars cannot be enforced"
     )
     assert "tokens= or calls=" in raised.value.error.hint
     assert engine.made == 1  # it is known only afterwards
@@ -199,18 +199,18 @@ def test_the_error_says_what_was_spent_on_what(stand: Any, priced_lm: Any, engin
     with pytest.raises(Refused) as raised:
         priced_lm("Why?")
     assert raised.value.error.message == (
-        "the budget of this test is spent: 3 of 3 calls; the next call of own/model was not made"
+        "budget of this test reached: 3 of 3 calls; blocked a call to own/model"
     )
     assert raised.value.error.hint == (
-        "3 calls (own/model 2, other/model 1), 36 tokens, $0.75; "
-        "raise the budget, or look for a loop there"
+        "raise the limit, or look for a loop "
+        "(so far: 3 calls (own/model 2, other/model 1), 36 tokens, $0.75)"
     )
 
 
 def test_the_error_says_which_limit_is_reached(limited: Any, priced_lm: Any) -> None:
     limited(calls=100, tokens=500_000, usd=1)
     spend(priced_lm)
-    with pytest.raises(Refused, match=r"is spent: \$1.00 of \$1.00; the next call"):
+    with pytest.raises(Refused, match=r"reached: \$1.00 of \$1.00; blocked a call"):
         priced_lm("Why?")
 
 
@@ -229,14 +229,14 @@ def test_what_is_under_way_is_reported(limited: Any, lm: Any, engine: Any) -> No
     caller.start()
     engine.reached.wait()
     assert account.in_flight == 1
-    with pytest.raises(Refused, match=r"1 call \(own/model 1\), 1 still under way, 0 tokens"):
+    with pytest.raises(Refused, match=r"so far: 1 call, 1 still running, 0 tokens"):
         lm("Why?")
     engine.may_answer.set()
     caller.join()
     assert account.in_flight == 0
     with pytest.raises(Refused) as raised:
         lm("Why?")
-    assert "under way" not in str(raised.value)
+    assert "still running" not in str(raised.value)
 
 
 def test_the_first_account_that_is_spent_is_named_and_no_other_is_charged(
@@ -245,7 +245,7 @@ def test_the_first_account_that_is_spent_is_named_and_no_other_is_charged(
     test, session = Account("this test", Limits(calls=9)), Account("this session", Limits(calls=1))
     stand(Budget([test, session]))
     lm("Why?")
-    with pytest.raises(Refused, match="the budget of this session is spent"):
+    with pytest.raises(Refused, match="budget of this session reached"):
         lm("Why?")
     assert (test.spent.calls, session.spent.calls) == (1, 1)
 

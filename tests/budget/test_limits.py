@@ -38,26 +38,26 @@ def test_zero_is_a_limit(kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("calls", '"calls" is no budget'),
-        ("5", '"5" is no budget'),
-        ("=5", 'knows no ""'),
-        ("call=5", 'knows no "call"'),
-        ("prod.call=5", 'knows no "call"'),
-        ("prod.=5", 'knows no ""'),
-        ("calls=", "calls='' cannot be kept"),
-        ("calls=many", "calls='many' cannot be kept"),
-        ("calls=-1", "calls=-1 cannot be kept"),
-        ("calls=1.5", "calls=1.5 cannot be kept"),
-        ("calls=1e3", "calls=1000.0 cannot be kept"),
-        ("calls==5", "calls='=5' cannot be kept"),
-        ("tokens=2.0", "tokens=2.0 cannot be kept"),
-        ("usd=$5", "usd='$5' cannot be kept"),
-        ("usd=nan", "usd=nan cannot be kept"),
-        ("usd=inf", "usd=inf cannot be kept"),
-        ("usd=-0.01", "usd=-0.01 cannot be kept"),
-        ("usd=1e400", "usd=inf cannot be kept"),
-        (f"usd=1{'0' * 400}", "cannot be kept"),
-        (f"calls=1{'0' * 5000}", "cannot be kept"),
+        ("calls", '"calls" is not a budget'),
+        ("5", '"5" is not a budget'),
+        ("=5", 'unknown kind of budget ""'),
+        ("call=5", 'unknown kind of budget "call"'),
+        ("prod.call=5", 'unknown kind of budget "call"'),
+        ("prod.=5", 'unknown kind of budget ""'),
+        ("calls=", "invalid budget calls=''"),
+        ("calls=many", "invalid budget calls='many'"),
+        ("calls=-1", "invalid budget calls=-1"),
+        ("calls=1.5", "invalid budget calls=1.5"),
+        ("calls=1e3", "invalid budget calls=1000.0"),
+        ("calls==5", "invalid budget calls='=5'"),
+        ("tokens=2.0", "invalid budget tokens=2.0"),
+        ("usd=$5", "invalid budget usd='$5'"),
+        ("usd=nan", "invalid budget usd=nan"),
+        ("usd=inf", "invalid budget usd=inf"),
+        ("usd=-0.01", "invalid budget usd=-0.01"),
+        ("usd=1e400", "invalid budget usd=inf"),
+        (f"usd=1{'0' * 400}", "invalid budget"),
+        (f"calls=1{'0' * 5000}", "invalid budget"),
     ],
 )
 def test_nonsense_is_refused(text: str, message: str) -> None:
@@ -69,14 +69,14 @@ def test_nonsense_is_refused(text: str, message: str) -> None:
 def test_a_near_miss_is_told() -> None:
     with pytest.raises(InvalidProfile, match='did you mean "tokens"'):
         Limits.checked({"token": 5})
-    with pytest.raises(InvalidProfile, match="limits are usd, tokens, calls"):
+    with pytest.raises(InvalidProfile, match="kinds: usd, tokens, calls"):
         Limits.checked({"euros": 5})
 
 
 @pytest.mark.parametrize("amount", [True, False, None, "5", [5], {}, float("nan"), 5j])
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_other_type_is_an_amount(kind: str, amount: object) -> None:
-    with pytest.raises(InvalidProfile, match="cannot be kept"):
+    with pytest.raises(InvalidProfile, match="invalid budget"):
         Limits.checked({kind: amount})
 
 

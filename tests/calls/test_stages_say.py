@@ -183,12 +183,12 @@ def test_what_is_held_is_found_in_groups_of_groups() -> None:
 def test_a_dspy_whose_calls_cannot_be_followed_is_refused(
     monkeypatch: pytest.MonkeyPatch, stand: Any
 ) -> None:
-    from dspy_profiles.calls import _patch as taps
+    from dspy_profiles.calls import _patch as patch
 
-    monkeypatch.setattr(taps, "_tapped", False)
+    monkeypatch.setattr(patch, "_installed", False)
     monkeypatch.delattr("dspy.clients.execution.finalize")
     with pytest.raises(ProfileError, match="cannot be followed"):
         stand()
-    assert not taps._tapped
+    assert not patch._installed
     monkeypatch.undo()
     stand()

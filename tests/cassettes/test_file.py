@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from dspy_profiles.activation import _stages as stages
 from dspy_profiles.calls.cassettes import Cassette, describe, prune, stages_for
-from dspy_profiles.calls.cassettes._entries import Header
-from dspy_profiles.calls.cassettes._format import Track, lines
+from dspy_profiles.calls.cassettes._file import Header, Recording, lines
 from dspy_profiles.calls.cassettes._json import dumped, fold, original, plain, unfold
 from dspy_profiles.calls.cassettes._read import read
 
@@ -200,8 +199,8 @@ def test_text_that_is_no_unicode_is_made_some():
 def test_what_is_written_can_be_read(size, path):
     path.parent.mkdir()
     request = {"model": "m", "messages": [{"role": "user", "content": "x \n\n" * size}]}
-    track = Track("lm", request, [{"response": {"a": 1}}, {"response": {"a": 2}}])
-    path.write_bytes(b"".join(lines(Header(1, "3", ""), [track])))
+    recording = Recording("lm", request, [{"response": {"a": 1}}, {"response": {"a": 2}}])
+    path.write_bytes(b"".join(lines(Header(1, "3", ""), [recording])))
     (entry,) = read(path).entries
     assert entry.request == request
-    assert entry.responses == list(track.responses)
+    assert entry.responses == list(recording.responses)

@@ -175,7 +175,7 @@ def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of
 
 def test_one_that_cannot_be_written_is_an_error_that_says_why(path, lm_of):
     path.parent.write_text("a file where the folder should be")
-    with pytest.raises(WriteFailed, match="could not be made"):
+    with pytest.raises(WriteFailed, match="cannot be created"):
         play(path, "all", lm_of("a"), "a").save()
 
 

@@ -5,7 +5,7 @@ import pytest
 from dspy_profiles.calls import Refused
 from dspy_profiles.calls.budget import Account, Budget
 from dspy_profiles.calls.cassettes import Cassette, checked_mode
-from dspy_profiles.calls.cassettes._write import stamp_of
+from dspy_profiles.calls.cassettes._file import stamp_of
 from dspy_profiles.config import Limits
 from dspy_profiles.errors import CassetteMiss, InvalidProfile
 
@@ -31,7 +31,7 @@ def test_once_adds_nothing_to_a_file_that_is_there(path, playing, lm_of, silent,
 
 
 def test_none_answers_nothing_where_there_is_no_file(path, playing, silent, ask):
-    with playing("none", silent), pytest.raises(Refused, match="there is no cassette"):
+    with playing("none", silent), pytest.raises(Refused, match="does not exist; blocked a call"):
         ask()
     assert not path.parent.exists()
 

@@ -49,7 +49,7 @@ def test_it_says_the_same_to_async_programs():
 def test_what_is_not_on_it_is_a_miss_that_names_the_file(ask, path):
     with pytest.raises(CassetteMiss, match=path.name) as miss, profile("shown"):
         ask("What else?")
-    assert "record it: record it" not in str(miss.value)
+    assert str(miss.value).count("record it") == 1
 
 
 def test_a_miss_passes_what_would_make_a_failed_example_of_it(path):
@@ -65,7 +65,7 @@ def test_a_block_in_another_leaves_the_miss_to_the_outer_one(ask):
 
 
 def test_it_needs_a_cassette(ask):
-    with pytest.raises(InvalidProfile, match="needs a cassette"), profile("bare"):
+    with pytest.raises(InvalidProfile, match="provider replay has no cassette"), profile("bare"):
         ask()
 
 

@@ -232,7 +232,7 @@ def test_chunks_of_another_kind_are_refused(path, says, playing, lm, streamed):
         """What some other library streams."""
 
     says(Own())
-    with playing("once", lm), pytest.raises(Refused, match=r"cannot be kept on a cassette.*\.Own"):
+    with playing("once", lm), pytest.raises(Refused, match=r"cannot be recorded.*\.Own"):
         streamed()
     assert not path.exists()
 

@@ -11,13 +11,13 @@ from dspy_profiles.calls.cassettes._read import read
 HEADER = '{"cassette":1,"dspy":"3.4.1","profile":"a1b2"}\n'
 TRACK = '{{"kind":"lm","request":{{"model":"{}"}},"responses":[{{"response":{{"text":"{}"}}}}]}}\n'
 BROKEN = {
-    "torn": (f"{HEADER}{TRACK.format('m', 'x')[:40]}".encode(), 2, "is cut short"),
-    "truncated": (HEADER[:20].encode(), 1, "does not begin with a header"),
-    "by hand": (f'{HEADER}{{"kind":"lm"}}\n'.encode(), 2, '"request" is missing'),
-    "conflict": (f"{HEADER}<<<<<<< HEAD\n".encode(), 2, "git has left a conflict"),
-    "newer": (b'{"cassette":2}\n', 1, "has format 2; this version reads format 1"),
+    "torn": (f"{HEADER}{TRACK.format('m', 'x')[:40]}".encode(), 2, "is truncated"),
+    "truncated": (HEADER[:20].encode(), 1, "the first line is not a header"),
+    "by hand": (f'{HEADER}{{"kind":"lm"}}\n'.encode(), 2, '"request" must be a JSON object'),
+    "conflict": (f"{HEADER}<<<<<<< HEAD\n".encode(), 2, "part of a git conflict"),
+    "newer": (b'{"cassette":2}\n', 1, "has format 2; this dspy-profiles reads format 1"),
     "empty": (b"", 1, "is empty"),
-    "binary": (bytes(range(256)) * 9, 1, "does not begin with a header"),
+    "binary": (bytes(range(256)) * 9, 1, "the first line is not a header"),
 }
 
 
@@ -124,7 +124,7 @@ class TestCheck:
         done = quick("cassettes", "check")
         assert done.code == 1
         assert "an API key" in done.out
-        assert "does not begin with a header" in done.err
+        assert "the first line is not a header" in done.err
 
     def test_names_of_the_settings_count(self, quick, two, write) -> None:
         held = json.dumps({"my-word": "a8Kd02mZq91xLwPv7TsB"})[1:-1]

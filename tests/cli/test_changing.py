@@ -74,7 +74,7 @@ def test_what_is_always_text_stays_text(cli, project):
         (["prod", "lm.temperature", "hot"], 4, 'expected a number, got the string "hot"'),
         (["prod", "settings.num_threds", "4"], 4, 'did you mean "num_threads"?'),
         (["prod", "lmm.model", "x"], 4, 'did you mean "lm"?'),
-        (["prod", "lm", "x"], 4, "has to be a table"),
+        (["prod", "lm", "x"], 4, "must be a table"),
         (["prod", "lm.model.x", "1"], 4, "unset it first"),
         (["prod", "extends", "gone"], 4, "does not exist"),
         (["base", "extends", "prod"], 4, "in a circle"),
@@ -84,7 +84,7 @@ def test_what_is_always_text_stays_text(cli, project):
         (["prod", "provider.x", "1"], 4, "set prod provider.class=mock provider.x=…"),
         (["new", "provider.x=1", "provider.y=1"], 4, "import path (pkg.mod.Class) or a short name"),
         (["prod", "a b", "1"], 4, "is not a key"),
-        (["prod", "lm.model"], 4, '"lm.model" sets nothing'),
+        (["prod", "lm.model"], 4, '"lm.model" is not KEY=VALUE'),
         (["prod"], 2, "set PROFILE KEY VALUE"),
         (["--profile", "prod"], 2, "Missing argument"),
         (["prod", "lm.seed", "--forse"], 2, "unknown option --forse"),
@@ -161,7 +161,7 @@ def test_a_provider_that_is_extended_takes_further_keys(quick, write):
 def test_a_secret_is_never_written(cli, profiles, canary, key, more):
     done = cli("set", "prod", key, canary, *more)
     assert done.code == 5 or more == ["--debug"]
-    assert "is a secret in clear" in done.err
+    assert "is a plaintext secret" in done.err
     assert profiles.read_text() == FILE
 
 

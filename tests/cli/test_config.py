@@ -69,7 +69,7 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
         (["set", "default", "mock", "mock"], 4, "takes one value"),
         (["set", "default", ""], 4, "must not be empty"),
         (["set", "env-file", "[1]"], 4, "takes strings"),
-        (["set", "budget", "x"], 4, '"x" is no budget'),
+        (["set", "budget", "x"], 4, '"x" is not a budget'),
         (["set", "env-file"], 2, "Missing argument"),
         (["set", "env-file", "x", "--project"], 4, "pyproject.toml not found"),
         (["set", "env-file", "x", "--project", "--user"], 2, "exclude each other"),
@@ -97,7 +97,7 @@ def test_a_budget_that_a_file_has_wrong_is_an_error_of_validate_and_can_be_mende
     write("pyproject.toml", '[tool.dspy-profiles]\nbudget = "x"\n')
     done = quick("validate")
     assert done.code == 4
-    assert 'pyproject.toml:2: error: "x" is no budget' in done.out
+    assert 'pyproject.toml:2: error: "x" is not a budget' in done.out
     assert quick("list").code == 4
     assert quick("config", "set", "budget", "calls=3").code == 0
     assert quick("validate").code == 0

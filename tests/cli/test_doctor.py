@@ -57,7 +57,7 @@ def test_a_broken_file_is_told_and_ends_with_one(write: Any, words: tuple[str, .
     write("profiles.toml", "[prod\n")
     done = run("doctor", *words)
     assert done.returncode == 1
-    assert "profiles.toml:1: error: this is not TOML" in done.stderr
+    assert "profiles.toml:1: error: profiles.toml is not valid TOML" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -67,7 +67,7 @@ def test_broken_settings_are_told_and_end_with_one(write: Any) -> None:
     done = run("doctor", "good", GOOD_KEY="canary-1")
     assert done.returncode == 1
     assert "its files are invalid" in done.stdout
-    assert 'pyproject.toml:2: error: there is no setting "colour"' in done.stderr
+    assert 'pyproject.toml:2: error: unknown setting "colour"' in done.stderr
 
 
 def test_an_env_file_that_cannot_be_read_is_told_and_ends_with_one(write: Any) -> None:

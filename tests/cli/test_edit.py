@@ -78,9 +78,9 @@ def test_bytes_stay_as_they_are(cli, project, editor):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("text += 'x = \\n'", "this is not TOML"),
+        ("text += 'x = \\n'", "is not valid TOML"),
         ("text += '[p]\\nlmm = 1\\n'", 'unknown section "lmm"'),
-        ("text += '[p]\\nlm = 1\\n'", "has to be a table"),
+        ("text += '[p]\\nlm = 1\\n'", "must be a table"),
         ("text = 'p = 1\\n' + text", '"p" is not a profile'),
         ("text = text.replace('[base.lm]', '[other.lm]')", 'extends "base", which does not exist'),
         ("text += '[prod.lm]\\nmodle = 1\\n'", 'did you mean "model"?'),
@@ -157,8 +157,8 @@ def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (b"x = \n", "profiles.toml:8 is invalid: this is not TOML"),
-        (b"# \xe4\n", "profiles.toml:8 is invalid: this file is not UTF-8"),
+        (b"x = \n", "profiles.toml:8 is invalid: profiles.toml is not valid TOML"),
+        (b"# \xe4\n", "profiles.toml:8 is invalid: profiles.toml is not UTF-8"),
         (b"x = \0\n", "profiles.toml:8 is invalid: this is a binary file"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, prof
 
 def test_a_person_is_offered_to_open_it_again(terminal, profiles, editor):
     env = editor("text = text + 'x = \\n' if 'x = ' not in text else text.replace('x = ', '[x]')")
-    screen = terminal("edit", **env).until("this is not TOML").until("Open it again? [Y/n]")
+    screen = terminal("edit", **env).until("is not valid TOML").until("Open it again? [Y/n]")
     screen.type("").until("saved")
     assert screen.end() == 0
     assert profiles.read_text() == FILE + "[x]\n"

@@ -1,6 +1,7 @@
 """Broken files, closed folders, full disks and held locks: nothing is lost by any command."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def test_a_broken_file_stays_and_is_named(cli, write, project, command):
     env = {"EDITOR": EDITOR, "TMPDIR": str(project.parent)}
     done = cli(*(WRITERS | READERS)[command], env=env)
     assert (done.code, done.out) == (4, "")
-    assert "this is not TOML" in done.err.splitlines()[0]
+    assert "is not valid TOML" in done.err.splitlines()[0]
     assert "profiles.toml:7" in done.err
     assert path.read_bytes() == before
     assert sorted(p.name for p in project.iterdir()) == [".git", "profiles.toml", "x.env"]
@@ -90,7 +91,7 @@ def test_a_file_that_may_not_be_written_is_told_with_6(cli, bound, read_only, an
     env = {"EDITOR": EDITOR, "TMPDIR": anyones}
     done = cli(*WRITERS[command], under=bound, cwd=read_only, env=env)
     assert (done.code, done.out) == (6, ""), done.err
-    assert "could not be written: Permission denied" in done.err
+    assert re.search(r"cannot write \S+: Permission denied", done.err)
     assert (read_only / "profiles.toml").read_text() == FILE
     assert sorted(p.name for p in read_only.iterdir()) == [".git", "profiles.toml", "x.env"]
 
@@ -142,7 +143,7 @@ sys.exit(code)
     )
     assert (done.code, done.out) == (6, ""), done.err
     assert "No space left on device" in done.err
-    assert "make room" in done.err
+    assert "free some disk space" in done.err
 
 
 IMPATIENT = """
@@ -174,7 +175,7 @@ def test_a_lock_that_somebody_holds_is_told_with_6(cli, write, anyones):
             env = {"EDITOR": EDITOR, "TMPDIR": anyones}
             done = cli(*words, under=(sys.executable, "-c", IMPATIENT), env=env)
             assert done.code == 6, (words, done.err)
-            assert "another process has been writing this file" in done.err
+            assert "is locked by another process" in done.err
         assert path.read_text() == FILE
         holder.stdin.close()
     assert cli(*WRITERS["set"]).code == 0

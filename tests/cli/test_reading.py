@@ -138,7 +138,7 @@ def test_show_says_what_is_set_where(cli, profiles, write):
     write("more.toml", '[p.lm]\nmodel = "${M}/${N}"\napi_base = "${A:-x}${B:-y}"\n')
     shown = cli("show", "p", "--file", "more.toml").out
     assert "M, N are not set\n" in shown
-    assert "A, B are not set: the fallback holds" in shown
+    assert "A, B are not set: fallback used" in shown
 
 
 def test_show_for_programs(cli, profiles):
@@ -193,10 +193,10 @@ secret = "********"
 
 def test_reading_works_on_a_file_with_secrets_in_clear_and_marks_them(cli, leaky):
     done = cli("list")
-    assert ["leaky", "openai/x", "profiles.toml", "holds a secret in clear"] in done.lines
+    assert ["leaky", "openai/x", "profiles.toml", "plaintext secret"] in done.lines
     assert cli("list", "--json").json["profiles"][0]["plaintext"] is True
     shown = cli("show", "leaky")
-    assert shown.out.count("a secret in clear: dspy-profiles secrets move") >= 3
+    assert shown.out.count("plaintext secret: dspy-profiles secrets move") >= 3
     assert cli("get", "leaky", "lm.api_key").out == "********\n"
     assert cli("get", "leaky", "lm.list", "--json").json["value"] == [{"token": "********"}]
     assert cli("diff", "leaky", "other").code == 0
@@ -245,7 +245,7 @@ def test_get_prints_the_value_and_nothing_else(cli, write):
         (["get", "prdo", "lm"], 3, 'did you mean "prod"?'),
         (["get", "prod"], 2, "Missing argument"),
         (["show", "nope"], 3, "profiles: base, prod, mock"),
-        (["show"], 3, "no profile is named"),
+        (["show"], 3, "no profile named and no default"),
         (["diff", "prod", "nope"], 3, 'no profile "nope"'),
         (["diff", "prod"], 2, "Missing argument"),
         (["list", "--file", "."], 4, "this is a folder"),

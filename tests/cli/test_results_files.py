@@ -40,7 +40,7 @@ def test_what_is_no_bundle_is_one_error_and_what_is_not_there_another(quick, wri
     write("profiles.toml", "[p]\n")
     done = quick("results", "import", "profiles.toml")
     assert (done.code, done.out) == (4, "")
-    assert done.err.startswith("error: this is no bundle")
+    assert done.err.startswith("error: not a readable bundle")
     done = quick("results", "import", "absent.zip")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("error: file not found\n  at absent.zip\n")
@@ -118,8 +118,8 @@ def test_fields_are_dropped_and_a_misspelt_one_is_told(quick, recorded) -> None:
 def test_a_condition_that_is_none_is_told_before_anything_is_read(quick) -> None:
     done = quick("results", "examples", "nothing", "--where", "scroe>=0.8")
     assert (done.code, done.out) == (2, "")
-    assert 'Invalid value for --where: trials have no "scroe" to choose by' in done.err
+    assert 'Invalid value for --where: unknown field "scroe"' in done.err
     assert 'did you mean "score"?' in done.err
     half = quick("results", "examples", "nothing", "--where", "score>=")
     assert half.code == 2
-    assert '"score>=" is no condition; write it like this' in half.err
+    assert '"score>=" is not a condition; write a condition' in half.err

@@ -36,7 +36,7 @@ def test_a_line_that_was_added_is_found(quick, recorded) -> None:
         journal.write(b'{"type":"lost","count":1}\n')
     done = quick("results", "verify", "base")
     assert done.code == 1
-    assert "something was added after the experiment was closed" in done.out
+    assert "data was added after the experiment was closed" in done.out
 
 
 def test_what_a_child_wrote_too_late_does_no_harm(quick, recorded) -> None:
@@ -44,7 +44,7 @@ def test_what_a_child_wrote_too_late_does_no_harm(quick, recorded) -> None:
     journal.with_name("journal-99-1.jsonl").write_bytes(journal.read_bytes())
     done = quick("results", "verify", "base")
     assert done.code == 0
-    assert "begun after the experiment was closed" in done.out
+    assert "began after the experiment was closed" in done.out
 
 
 def test_a_torn_off_document_is_made_anew_from_the_journals(quick, recorded) -> None:
@@ -81,7 +81,7 @@ def test_what_a_killed_process_left_open_is_closed(quick, killed) -> None:
     assert "interrupted" in quick("results", "list").out
     left = quick("results", "verify", "killed")
     assert (left.code, left.lines[0][1:]) == (1, ["killed", "invalid"])
-    assert "open: it is not archived" in left.out
+    assert "open: not archived" in left.out
     assert "results recover" in left.err
     done = quick("results", "recover")
     assert (done.code, done.lines[0][1:3]) == (0, ["killed", "interrupted"])

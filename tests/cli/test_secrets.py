@@ -381,7 +381,7 @@ def test_a_broken_line_of_an_env_file_is_told_once_with_its_place(cli, write, le
     write(".env.other", "DSPY_LM_MODEL=a/b\n? ?\n")
     for words in (["secrets", "move", "--yes"], ["show", "prod"], ["secrets", "check"]):
         said = cli(*words).err
-        assert said.count(".env:2: this is no NAME=VALUE") == 1
+        assert said.count(".env:2: not NAME=VALUE") == 1
         assert (said.count("NAME=VALUE"), said.count("dotenv")) == (1, 0)
     done = cli("run", "-p", "mock", "--", sys.executable, "-c", "import dspy")
     assert done.err.count("NAME=VALUE") == 1

@@ -12,7 +12,13 @@ from dspy_profiles.cli.profiles._as_env import assigned, raw_values, read_variab
 from dspy_profiles.cli.profiles._as_python import program
 from dspy_profiles.config import join_key, split_key
 from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileError
-from dspy_profiles.profiles import ResolvedProfile, Table, assignment, nested, typed
+from dspy_profiles.profiles import (
+    ResolvedProfile,
+    Table,
+    parse_assignment,
+    parse_assignments,
+    parse_value,
+)
 from dspy_profiles.secrets import Names
 
 GENERATED = settings(
@@ -106,7 +112,7 @@ def test_a_word_sets_the_key_and_the_value_that_it_spells(path, value):
     except InvalidProfile:
         assert not all(part.isprintable() for part in path)
         return
-    assert assignment(word) == (path, value)
+    assert parse_assignment(word) == (path, value)
 
 
 @GENERATED
@@ -117,14 +123,14 @@ def test_a_word_sets_the_key_and_the_value_that_it_spells(path, value):
 @example(["a=" + "9" * 5000])
 def test_any_words_are_tables_or_refused(words):
     with suppress(InvalidProfile):
-        assert bool(nested(words)) == bool(words)
+        assert bool(parse_assignments(words)) == bool(words)
 
 
 @GENERATED
 @given(st.text())
 def test_a_text_is_typed_as_json_or_as_it_stands(text):
     try:
-        value = typed(text)
+        value = parse_value(text)
     except InvalidProfile:
         assert text.strip() == "null"
     else:
@@ -153,5 +159,5 @@ def test_a_program_passes_the_arguments_of_the_profile(name, table):
 @pytest.mark.parametrize("missing", ["x", "lm"])
 def test_a_word_that_sets_nothing_repeats_no_more_than_a_key(missing):
     with pytest.raises(InvalidProfile) as raised:
-        assignment(missing)
+        parse_assignment(missing)
     assert (missing in str(raised.value)) == (missing == "lm")

@@ -80,7 +80,7 @@ class Shell:
                 "LITELLM_LOCAL_MODEL_COST_MAP": "True",
                 # What only the tests of our own plugin need, and a reader need not have; and an
                 # option of which every pytest would say that nobody has set it.
-                "PYTEST_ADDOPTS": "-p no:randomly -p no:rerunfailures "
+                "PYTEST_ADDOPTS": "-p no:randomly -p no:rerunfailures -p no:hypothesispytest "
                 "-o asyncio_default_fixture_loop_scope=function",
                 # A test file that is written anew within a second may look like the one before.
                 "PYTHONDONTWRITEBYTECODE": "1",

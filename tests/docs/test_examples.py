@@ -31,6 +31,8 @@ def run(page, root):
         for b in page.blocks
         if b.language in ("python", "console") or b.file is not None or "output" in b.marks
     ]
+    if not steps:
+        return []
     job = {"page": page.name, "path": str(page.path), "root": str(root), "blocks": steps}
     home = str(folder.parent)
     found = root / "faults"

@@ -8,8 +8,8 @@ import pytest
 from dspy_profiles import results
 from dspy_profiles.results import Store
 from dspy_profiles.results import _model as model
-from dspy_profiles.results.recording import _callback_base as hearing
 from dspy_profiles.results.recording import _json as values
+from dspy_profiles.results.recording import _status as status
 from dspy_profiles.results.views import _notebook as notebook
 from dspy_profiles.results.views import _page as page
 from dspy_profiles.results.views import _terminal as terminal
@@ -52,7 +52,7 @@ def test_every_method_of_a_store_is_named(sections) -> None:
 
 def test_the_limits_are_those_of_the_code(sections) -> None:
     limits = (values.LONGEST, values.FOLD, values.SHOWN, values.MOST_ITEMS, values.DEEPEST)
-    for number in (*limits, hearing.LONGEST_ERROR):
+    for number in (*limits, status.LONGEST_ERROR):
         assert f"{number:,} " in sections["Limits"] or f"| {number} |" in sections["Limits"]
     shown = sections["`TrialView`"]
     in_pages = (page.MOST_ROWS, page.MOST_DECISIONS, page.LONGEST, page.BUDGET // 2**20)

@@ -48,7 +48,7 @@ def test_what_may_stand_in_a_broken_file_is_not_missed(write: Any, home: Path) -
     write("profiles.toml", '[dev]\nextends = "base"\n[dev.lm]\ntemperature = 0\n')
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "base"\n')
     assert len(told()) == 1
-    assert "this is not TOML" in messages()
+    assert "is not valid TOML" in messages()
 
 
 def test_a_cycle_and_a_wrong_type_of_the_same_profile_are_both_told(write: Any) -> None:
@@ -113,7 +113,7 @@ def test_an_inherited_plaintext_secret_is_told_once(write: Any) -> None:
         "profiles.toml",
         '[base.lm]\nmodel = "openai/x"\napi_key = "sk-canary-1"\n[dev]\nextends = "base"\n',
     )
-    assert told() == [("error", 3, 'lm.api_key of "base" is a secret in clear')]
+    assert told() == [("error", 3, 'profile "base": lm.api_key is a plaintext secret')]
 
 
 def test_every_plaintext_secret_has_a_line_of_its_own(write: Any) -> None:
@@ -169,7 +169,7 @@ def test_each_that_nobody_extends_needs_one(write: Any) -> None:
 
 def test_a_section_that_is_no_table_lacks_nothing_besides(write: Any) -> None:
     write("profiles.toml", '[base.lm]\ntemperature = 0\n[a]\nextends = "base"\nlm = 3\n')
-    assert told() == [("error", 5, 'lm of profile "a" has to be a table')]
+    assert told() == [("error", 5, 'profile "a": lm must be a table')]
 
 
 def test_a_model_that_a_missing_parent_may_bring_is_not_missed(write: Any) -> None:
@@ -191,10 +191,10 @@ def test_a_variable_that_no_environment_holds_is_told(write: Any) -> None:
     ("text", "said"),
     [
         ("a = 3", '"a" is not a profile'),
-        ("[a]\nlm = 3", 'lm of profile "a" has to be a table'),
-        ("[a]\nextends = 3", 'extends of profile "a" has to be'),
-        ("[a]\ncolour = 3", 'profile "a" has an unknown section "colour"'),
-        ("[a]\ndescription = 3", 'description of profile "a" has to be a string'),
+        ("[a]\nlm = 3", 'profile "a": lm must be a table'),
+        ("[a]\nextends = 3", 'profile "a": extends must be'),
+        ("[a]\ncolour = 3", 'profile "a": unknown section "colour"'),
+        ("[a]\ndescription = 3", 'profile "a": description must be a string'),
         ('[a.lm]\nmodel = "${"', 'lm.model of "a" holds a "${" that names no variable'),
         ('[a.adapter]\nclass = "dspy.Nothing"', "adapter.class: dspy has no Nothing"),
         ('[a.lm]\nmodel = "openai/x"\ntemprature = 1', 'dspy.LM has no parameter "temprature"'),
@@ -229,7 +229,7 @@ def test_settings_that_are_no_table_are_told(write: Any) -> None:
 def test_a_sound_setting_beside_a_wrong_one_still_counts(write: Any) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\ncolour = 1\nnot-secret = "api_key"\n')
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "plain"\n')
-    assert [message for _, _, message in told()] == ['there is no setting "colour"']
+    assert [message for _, _, message in told()] == ['unknown setting "colour"']
 
 
 def test_a_named_file_that_is_not_there_is_told(project: Path) -> None:

@@ -121,7 +121,7 @@ def test_no_part_of_a_secret_is_shown() -> None:
 
 def test_what_a_server_says_cannot_paint_the_terminal() -> None:
     error = lm_errors.LMServerError("\x1b[31mred\x07\nnext", status=500)
-    assert verdict(error, ASKED).detail == "[31mred  next"
+    assert verdict(error, ASKED).detail == "␛[31mred␇ next"
 
 
 def test_a_long_speech_is_cut() -> None:

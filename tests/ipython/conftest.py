@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import gc
 import io
 import re
 import sys
@@ -107,6 +108,7 @@ def new_shell(clean_dspy: None) -> Iterator[Callable[..., Shell]]:
     """Makes the one shell of this process, with this configuration."""
     main, path = sys.modules["__main__"], list(sys.path)
     InteractiveShell.clear_instance()
+    gc.freeze()  # each shell collects garbage at its end: what is here already is none
 
     def made(**config: Any) -> Shell:
         settings = Config({"HistoryManager": {"enabled": False}, **config})

@@ -70,9 +70,9 @@ def test_a_miss_ends_the_cell_in_a_line_whatever_it_catches(program) -> None:
     body = "try:\n    ask(question='another')\nexcept Exception:\n    pass\nprint('went on')"
     said = program(cell(body))
     assert said.kind == "UsageError"
-    assert "was asked what is not on the cassette one.jsonl" in said.err
+    assert "one.jsonl has no response for this request" in said.err
     assert "[-?-] {+another+}" in said.err
-    assert "record it: run the cell with --cassettes new" in said.err
+    assert "hint: run the cell with --cassettes new" in said.err
     assert "Traceback" not in said.text
     assert "went on" not in said.out
     assert program.lm() is None
@@ -114,7 +114,7 @@ def test_the_file_may_come_from_python_from_home_and_in_quotes(program, home) ->
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%%dspy_profile house --cassettes once\n1", "--cassettes needs a --cassette FILE"),
+        ("%%dspy_profile house --cassettes once\n1", "--cassettes needs --cassette FILE"),
         ("%%dspy_profile house --cassette x --cassettes onec\n1", 'did you mean "once"?'),
         ("%%dspy_profile house --cassette\n1", "expected one argument"),
         ("%dspy_profile house --cassette x", "%%dspy_profile NAME --cassette x"),

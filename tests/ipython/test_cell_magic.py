@@ -172,7 +172,7 @@ def test_timeit_goes_around_it(shell) -> None:
 def test_in_a_magic_that_keeps_the_cell_whole_it_refuses(shell) -> None:
     said = shell("%%prun\n%%dspy_profile dev\nran = True")
     assert said.kind == "UsageError"
-    assert "%%dspy_profile has to be the first line of its cell" in said.err
+    assert "%%dspy_profile must be the first line of its cell" in said.err
     assert "ran" not in shell.ip.user_ns
 
 
@@ -206,13 +206,13 @@ def test_a_cell_of_comments_does_nothing(shell) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("", "needs the name of a profile\n  hint: one of base, dev,"),
+        ("", "needs the name of a profile\n  hint: %%dspy_profile NAME, with one of base, dev,"),
         ("devv", 'did you mean "dev"?'),
         ("keyless", "NOT_THERE"),
         ("dev prod", "takes one name"),
-        ("--list", "--list goes with %dspy_profile"),
-        ("mock?", 'there is no profile "mock?"'),
-        ("?", 'there is no profile "?"'),
+        ("--list", "%%dspy_profile has no option --list"),
+        ("mock?", 'profile "mock?" not found'),
+        ("?", 'profile "?" not found'),
     ],
 )
 def test_an_error_in_the_first_line_is_told_in_short_and_nothing_runs(shell, line, said) -> None:
@@ -334,7 +334,7 @@ def test_over_a_profile_of_the_notebook(shell) -> None:
 def test_switching_inside_of_it_holds_afterwards_and_is_said(shell) -> None:
     said = shell(f"%%dspy_profile dev\n%dspy_profile prod\n{MODEL}")
     assert said.value == "openai/dev"
-    assert "inside of this block dev stays in force" in said.out
+    assert "dev stays active in this block" in said.out
     assert shell(MODEL).value == "openai/prod"
     shell("%dspy_profile --off")
 

@@ -8,7 +8,7 @@ from IPython.core.completer import provisionalcompleter
 
 from dspy_profiles.results import open_store, record
 from dspy_profiles_ipython import _arguments as parsers
-from dspy_profiles_ipython import _record_offers as record_offers
+from dspy_profiles_ipython import _completion as completion
 
 
 @pytest.fixture
@@ -109,10 +109,10 @@ def kept(shell):
         return [each.id for each in store.query_experiments()]
 
 
-@pytest.mark.parametrize("magic", sorted(record_offers.OPTIONS))
+@pytest.mark.parametrize("magic", sorted(completion.OPTIONS))
 def test_options_of_the_magics_about_results_complete(offered, magic) -> None:
     line = "%%dspy_record x" if magic == "record" else f"%dspy_{magic}"
-    options = re.findall(r"(--\w+)", getattr(parsers, f"of_{magic}")().format_usage())
+    options = re.findall(r"(--\w+)", getattr(parsers, f"{magic}_parser")().format_usage())
     assert offered(f"{line} --") == [f"{line} {option}" for option in sorted(options)]
     assert offered(f"{line} --st")[-1] == f"{line} --store"
 
@@ -178,17 +178,15 @@ def test_a_store_that_does_not_answer_in_time_offers_nothing(offered, monkeypatc
         may_go.wait()
         return ["too late"]
 
-    monkeypatch.setattr(record_offers, "_experiments", waiting)
-    monkeypatch.setattr(record_offers, "PATIENCE", 0)
+    monkeypatch.setattr(completion, "_experiments", waiting)
+    monkeypatch.setattr(completion, "PATIENCE", 0)
     assert offered("%dspy_trace ") == []
     assert asked.wait(60)
     may_go.set()
 
 
 def test_a_mark_that_makes_no_magic_is_left_to_ipython(offered, kept) -> None:
-    assert offered("dspy_record --") != [
-        f"dspy_record {o}" for o in record_offers.OPTIONS["record"]
-    ]
+    assert offered("dspy_record --") != [f"dspy_record {o}" for o in completion.OPTIONS["record"]]
     assert "%%dspy_trace latest" not in offered("%%dspy_trace la")
 
 

@@ -36,7 +36,9 @@ def test_without_a_name_the_active_profile_is_shown(shell) -> None:
 
 
 def test_where_none_is_active_it_says_so(shell) -> None:
-    assert shell("%dspy_profile").out == ("no profile is active: %dspy_profile NAME applies one\n")
+    assert shell("%dspy_profile").out == (
+        "no profile is active; to apply one: %dspy_profile NAME\n"
+    )
 
 
 def test_where_none_is_active_the_default_is_named(write, new_shell) -> None:
@@ -50,7 +52,7 @@ def test_a_default_of_the_configuration_is_named_and_marked(new_shell, profiles)
     shell = new_shell(DspyProfiles={"default": "dev"})
     assert "the default profile is dev" in shell.load().out
     assert shell("%dspy_profile").out == (
-        "no profile is active; the default is dev: %dspy_profile NAME applies one\n"
+        "no profile is active; the default is dev; to apply one: %dspy_profile NAME\n"
     )
     rows = [line.split() for line in shell("%dspy_profile --list").text.splitlines()]
     assert [row[0] for row in rows if row[-1] == "default"] == ["dev"]
@@ -102,7 +104,7 @@ def test_the_list_marks_the_active_profile(shell) -> None:
 def test_the_list_names_a_profile_that_cannot_be_used(shell, write) -> None:
     write("profiles.toml", '[sound.provider]\nclass = "mock"\n[lost]\nextends = "nobody"\n')
     said = shell("%dspy_profile --list")
-    assert "cannot be used" in said.text
+    assert "invalid" in said.text
     assert said.text.splitlines()[-1].startswith("lost: ")
     assert "which does not exist" in said.text
     assert said.error is None
@@ -164,7 +166,7 @@ def test_a_later_configure_of_the_users_wins_and_stays(shell) -> None:
     dspy.configure(lm=later)
     assert dspy.settings.lm is later
     said = shell("%dspy_profile").out
-    assert said == "dspy.configure has set lm since: %dspy_profile prod sets it back\n"
+    assert said == "dspy.configure has set lm since; to set it back: %dspy_profile prod\n"
     shell("%dspy_profile --off")
     assert dspy.settings.lm is later
     assert dspy.settings.num_threads != 7
@@ -233,9 +235,9 @@ def test_a_typo_is_asked_back(shell) -> None:
     ("line", "said"),
     [
         ("dev prod", "takes one name"),
-        ("--list dev", "--list stands alone"),
-        ("--off dev", "--off stands alone"),
-        ("--list --off", "exclude each other"),
+        ("--list dev", "--list takes no other arguments"),
+        ("--off dev", "--off takes no other arguments"),
+        ("--list --off", "cannot be combined"),
         ("dev --set", "--set"),
         ('""', "the name of the profile is empty"),
         ("dev --set lm", "lm"),
@@ -309,7 +311,7 @@ def test_an_edited_file_is_seen_at_the_next_use(shell, profiles) -> None:
     profiles.write_text(profiles.read_text().replace("openai/dev", "openai/other"))
     said = shell("%dspy_profile")
     assert "openai/dev" in said.text
-    assert "its file has changed since: %dspy_profile dev takes it up" in said.out
+    assert "its file has changed since; to apply the changes: %dspy_profile dev" in said.out
     assert shell.lm() == "openai/dev"
     shell("%dspy_profile dev")
     assert shell.lm() == "openai/other"
@@ -331,7 +333,7 @@ def test_a_file_that_got_broken_keeps_the_profile_and_is_told(shell, profiles) -
     assert "profiles.toml:1" in said.err
     assert shell.lm() == "openai/dev"
     profiles.write_text(good.replace("[dev]", "[gone]").replace("[dev.", "[gone."))
-    assert "cannot be taken up" in shell("%dspy_profile").out
+    assert "is now invalid" in shell("%dspy_profile").out
 
 
 @pytest.mark.filterwarnings("always::dspy_profiles.ProfileWarning")
@@ -346,7 +348,7 @@ def test_a_profile_that_cannot_be_read_anew_is_applied_as_it_was_in_one_line(
     assert said.err.startswith('dspy: profile "dev" stays as it was, because it cannot be read')
     assert "profiles.toml:1" in said.err
     assert ".py" not in said.err
-    assert "cannot be taken up" in shell("%dspy_profile").out
+    assert "is now invalid" in shell("%dspy_profile").out
     profiles.write_text("[[dev\n")
     said = shell("%%dspy_profile dev\n1")
     assert (said.error, said.value) == (None, 1)
@@ -378,7 +380,7 @@ def test_blocks_and_contexts_win_inside_and_end(shell) -> None:
     with profile("prod"):
         assert shell.lm() == "openai/prod"
         assert "prod  (active)" in shell("%dspy_profile").text
-        assert "inside of this block prod stays in force" in shell("%dspy_profile base").out
+        assert "prod stays active in this block" in shell("%dspy_profile base").out
         assert shell.lm() == "openai/prod"
     assert shell.lm() == "openai/base"
     with dspy.context(lm=dspy.LM("mine")):
@@ -390,7 +392,7 @@ def test_where_a_name_is_forced_it_says_so(shell, monkeypatch) -> None:
     monkeypatch.setenv("DSPY_PROFILE_FORCE", "1")
     said = shell("%dspy_profile prod")
     assert shell.lm() == "openai/dev"
-    assert "DSPY_PROFILE_FORCE is set: every name stands for dev" in said.out
+    assert "DSPY_PROFILE_FORCE is set: every name means dev" in said.out
 
 
 @pytest.mark.parametrize("word", ["off", "list", "show"])
@@ -408,7 +410,7 @@ def test_an_option_without_its_dashes_is_asked_back(shell, profiles, word) -> No
 def test_help_has_every_option_with_its_value(shell, magic) -> None:
     tables = shell.ip.magics_manager.magics
     found = tables["line"].get(f"dspy_{magic}") or tables["cell"][f"dspy_{magic}"]
-    usage = getattr(parsers, f"of_{magic}")().format_usage()
+    usage = getattr(parsers, f"{magic}_parser")().format_usage()
     options = re.findall(r"\[(--[^\]]+)\]", usage)
     assert options
     shown = inspect.cleandoc(found.__doc__)

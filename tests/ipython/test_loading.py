@@ -122,7 +122,7 @@ def test_the_variable_in_an_env_file_counts_as_well(bare, write) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("devv", 'dspy: there is no profile "devv" (from DSPY_PROFILE)'),
+        ("devv", 'dspy: profile "devv" not found (from DSPY_PROFILE)'),
         ("keyless", "NOT_THERE"),
     ],
 )
@@ -156,7 +156,7 @@ def test_a_folder_that_is_gone_is_told_and_the_magics_are_there(new_shell, tmp_p
     here.rmdir()
     told = shell.load()
     assert told.error is None
-    assert "working directory is gone" in told.err
+    assert "working directory does not exist" in told.err
     os.chdir(tmp_path)
     assert shell("%dspy_profile mock").error is None
 
@@ -181,7 +181,7 @@ def test_a_default_is_only_shown(new_shell, write, by) -> None:
         write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "dev"\n')
     shell = new_shell(**({"DspyProfiles": {"default": "dev"}} if by == "config" else {}))
     said = shell.load()
-    assert said.out == f"dspy: the default profile is {name}; %dspy_profile {name} applies it\n"
+    assert said.out == f"dspy: the default profile is {name}; to apply it: %dspy_profile {name}\n"
     assert shell.lm() is None
 
 

@@ -66,7 +66,7 @@ def test_results_are_listed_latest_first_and_found_by_their_words(shell):
     found = shell("%dspy_results ONE word").text
     assert "one" in found
     assert "two" not in found
-    assert "nothing was found" in shell("%dspy_results --status failed").text
+    assert "no experiments found" in shell("%dspy_results --status failed").text
 
 
 def test_a_trace_is_shown_whole_and_by_trial(shell, project):
@@ -85,8 +85,8 @@ def test_a_trace_is_shown_whole_and_by_trial(shell, project):
     page.write_text("mine")
     refused = shell("%dspy_trace --html trace.html")
     assert refused.kind == "UsageError"
-    assert "there is such a file already" in refused.err
-    assert "--yes overwrites it" in refused.err
+    assert "trace.html already exists" in refused.err
+    assert "add --yes" in refused.err
     assert page.read_text() == "mine"
     assert "written:" in shell("%dspy_trace --html trace.html --yes").text
     assert "where" in page.read_text("utf-8")
@@ -100,7 +100,7 @@ def test_values_behind_an_equals_sign_may_stand_in_quotes(shell, experiment):
 
 def test_what_is_not_there_leads_on_to_another_magic(shell):
     shell("%%dspy_record tune\nimport dspy")
-    assert "%dspy_results shows those that there are" in shell("%dspy_trace nope").err
+    assert "%dspy_results shows all experiments" in shell("%dspy_trace nope").err
     said = shell("%dspy_trace tune 7").err
     assert re.search(r"it has no trials; %dspy_trace \w{26} shows them", said)
 
@@ -108,16 +108,16 @@ def test_what_is_not_there_leads_on_to_another_magic(shell):
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        ("%dspy_trace nope", 'there is no experiment "nope"'),
+        ("%dspy_trace nope", 'experiment "nope" not found'),
         ("%dspy_trace", "hint: record one: %%dspy_record NAME, or pytest --dspy-store"),
-        ("%dspy_results --status nonsense", "it is one of running, done, failed"),
-        ("%dspy_results --store nonsense", '"nonsense" is no result store'),
+        ("%dspy_results --status nonsense", "write one of: running, done, failed"),
+        ("%dspy_results --store nonsense", '"nonsense" is not a result store'),
         ("%%dspy_record\n1", "the following arguments are required: name"),
-        ("%%dspy_record my name\n1", "a name with spaces stands in quotes"),
+        ("%%dspy_record my name\n1", "put a name with spaces in quotes"),
         ("%%dspy_record my name --nope\n1", "unrecognized arguments: name --nope"),
-        ("%%dspy_record tune --as 1x\n1", "--as 1x is not the name of a variable"),
-        ("%%dspy_record tune --as class\n1", "--as class is not the name of a variable"),
-        ("%%dspy_record tune --store nonsense\n1", '"nonsense" is no result store'),
+        ("%%dspy_record tune --as 1x\n1", "--as 1x: not a valid name of a variable"),
+        ("%%dspy_record tune --as class\n1", "--as class: not a valid name of a variable"),
+        ("%%dspy_record tune --store nonsense\n1", '"nonsense" is not a result store'),
         ("%%dspy_record tune\n", "the cell body is empty"),
         ("%dspy_results --nope", "unrecognized arguments: --nope"),
         ("%dspy_trace tune --nope", "unrecognized arguments: --nope"),

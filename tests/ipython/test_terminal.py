@@ -99,7 +99,7 @@ def test_a_cell_of_many_lines(terminal) -> None:
 
 def test_an_error_is_one_line(terminal) -> None:
     said = terminal("%dspy_profile prid")
-    assert 'UsageError: there is no profile "prid"' in said
+    assert 'UsageError: profile "prid" not found' in said
     assert "Traceback" not in said
 
 

@@ -51,7 +51,7 @@ def test_a_scheme_of_a_plugin_gives_secrets(register, vault):
 
 def test_one_that_has_no_such_secret_says_none(register, vault):
     register(secret_schemes=lambda: {"vault": lambda path: None})
-    with pytest.raises(MissingSecret, match="team/key is not there") as error:
+    with pytest.raises(MissingSecret, match="team/key does not exist") as error:
         vault()
     assert str(error.value.where) == f"{vault.path}:2"
 
@@ -154,7 +154,7 @@ def test_a_plugin_that_cannot_be_imported_is_told_each_time(tmp_path):
         "    try: plugins.manager()\n"
         "    except ProfileError as error: print(error.message)\n",
     )
-    named = 'the plugin "acme" (package acme) of dspy-profiles cannot be loaded'
+    named = 'plugin "acme" of package acme cannot be loaded'
     assert told.count(f"{named}: RuntimeError: no licence") == 2
 
 
@@ -174,7 +174,7 @@ def test_a_listener_that_fails_is_named_and_the_settings_are_as_they_were(tmp_pa
         "except ProfileError as error:\n"
         "    print(error.message, repr(error.__cause__), current_profile())\n",
     )
-    named = 'the plugin "acme" (package acme) of dspy-profiles fails in dspy_profiles_deactivated'
+    named = 'plugin "acme" of package acme failed in dspy_profiles_deactivated'
     assert told == f"{named}: RuntimeError: no network RuntimeError('no network') None\n"
 
 
@@ -183,5 +183,5 @@ def test_one_that_was_registered_by_hand_is_named_by_its_class(register):
         raise ValueError("no")
 
     register(activated=activated)
-    with pytest.raises(ProviderError, match='the plugin "Plugin" of dspy-profiles fails'):
+    with pytest.raises(ProviderError, match='plugin "Plugin" failed'):
         plugins.manager().hook.dspy_profiles_activated(profile=resolve("mock"))

@@ -7,7 +7,7 @@ import pytest
 
 from dspy_profiles import plugins
 from dspy_profiles.errors import ProviderError, StoreError
-from dspy_profiles.results import open_store
+from dspy_profiles.results import BaseStore, open_store, record
 from dspy_profiles.secrets import remember
 
 
@@ -57,16 +57,37 @@ def test_an_import_path_is_imported_when_its_scheme_is_opened(serve, write, monk
         "house_stores.py",
         """
         from dspy_profiles.results import open_store
-        def shelf(rest, folder):
+        def storage(rest, folder):
             return open_store(f"memory:{rest}")
         """,
     )
     monkeypatch.syspath_prepend(project)
-    serve({"shelf": "house_stores:shelf"})
+    serve({"storage": "house_stores:storage"})
     open_store("memory:")
     assert "house_stores" not in sys.modules
-    assert open_store("shelf:one").url == "memory:one"
+    assert open_store("storage:one").url == "memory:one"
     del sys.modules["house_stores"]
+
+
+def test_a_store_may_derive_from_the_base_of_all_stores(serve, project):
+    class Cloud(BaseStore):
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+
+    cloud = Cloud("cloud:team", open_store(f"file:{project / 'cloud'}").storage)
+    serve({"cloud": lambda rest, folder: cloud})
+    with record("a run", store="cloud:team") as exp:
+        exp.score("accuracy", 1)
+    with open_store("cloud:team") as store:
+        assert store is cloud
+        assert [found.score for found in store.query_experiments(status="done")] == [1.0]
+        assert store.query_trials(exp.id, kind="test") == []
+        assert (store.recover(), store.rebuild(), list(store.verify(exp.id))) == ([], 1, [])
+        with pytest.raises(TypeError, match=r"query_experiments\(\) got an .* argument 'score'"):
+            store.query_experiments(score=1)
+    assert cloud.closed == 1
 
 
 def test_it_may_replace_a_built_in_one(serve):
@@ -80,7 +101,7 @@ def test_an_unknown_scheme_lists_those_that_there_are(serve):
     with pytest.raises(StoreError) as error:
         open_store("clod:bucket")
     assert error.value.message == (
-        '"clod:bucket" is no result store; those that there are begin with '
+        '"clod:bucket" is not a result store; known kinds: '
         "cloud:, file:, memory:, postgresql:, sqlite:"
     )
     assert error.value.hint == 'did you mean "cloud"?'
@@ -88,7 +109,7 @@ def test_an_unknown_scheme_lists_those_that_there_are(serve):
 
 @pytest.mark.parametrize("url", ["", "results", "file", ":x", "C:\\results"])
 def test_what_has_no_scheme_is_refused(url):
-    with pytest.raises(StoreError, match="is no result store"):
+    with pytest.raises(StoreError, match="is not a result store"):
         open_store(url)
 
 
@@ -117,7 +138,7 @@ def test_an_error_of_ours_comes_as_it_is(serve):
 @pytest.mark.parametrize("given", [None, 5, object])
 def test_what_gives_no_store_is_told(serve, given):
     serve({"cloud": lambda rest, folder: given})
-    with pytest.raises(StoreError, match="which is no store"):
+    with pytest.raises(StoreError, match="not a store"):
         open_store("cloud:x")
 
 
@@ -136,5 +157,5 @@ def test_an_import_path_that_leads_nowhere_is_told(serve):
 
 def test_a_hook_that_fails_is_told(serve):
     serve(lambda: 1 / 0)
-    with pytest.raises(ProviderError, match="fails in dspy_profiles_stores"):
+    with pytest.raises(ProviderError, match="failed in dspy_profiles_stores"):
         open_store("file:results")

@@ -1,13 +1,18 @@
-"""Suites of somebody else: each is written to the project and run by a pytest of its own."""
+"""Suites of somebody else: each is written to the project and run by a pytest of its own.
+
+That pytest is forked from a server that has imported what is heavy; a test or a module that asks
+for `real_processes` starts a Python for it, and so do all with DSPY_PROFILES_TEST_REAL_PROCESSES.
+"""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from tests.forking import ForkServer
 
 PATIENCE = 180  # seconds until a pytest that hangs is killed, which fails its test
 # Whatever a developer, a CI, or the pytest above tells every Python and every pytest.
@@ -26,6 +31,7 @@ STRICT = (
 )
 
 IN_ORDER = ("-p", "no:randomly")
+ONLY_REAL_PROCESSES = bool(os.environ.get("DSPY_PROFILES_TEST_REAL_PROCESSES"))
 
 Run = Callable[..., pytest.RunResult]
 
@@ -38,8 +44,24 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer | None]:
+    if ONLY_REAL_PROCESSES or not ForkServer.works_here():
+        yield None
+        return
+    foreign = (*FOREIGN, "DSPY_*")
+    environ = {k: v for k, v in os.environ.items() if not any(fnmatchcase(k, f) for f in foreign)}
+    with ForkServer({**environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}) as server:
+        yield server
+
+
 @pytest.fixture
-def run(project: Path) -> Run:
+def real_processes() -> None:
+    """Asked for by tests of start-up, imports, signals and workers: each pytest starts anew."""
+
+
+@pytest.fixture
+def run(project: Path, request: pytest.FixtureRequest) -> Run:
     """pytest with these words, strictly, in the project or another folder, to its end.
 
     What warns fails, unless `strict=()` or other words say otherwise.
@@ -53,15 +75,22 @@ def run(project: Path) -> Run:
         cwd: Path | None = None,
         python: str = sys.executable,
     ) -> pytest.RunResult:
-        done = subprocess.run(
-            [python, "-m", "pytest", *order, *strict, *map(str, words)],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=cwd or project,
-            env={**os.environ, **(env or {})},
-            timeout=PATIENCE,
-        )
+        words = ("-m", "pytest", *order, *strict, *map(str, words))
+        env, cwd = {**os.environ, **(env or {})}, cwd or project
+        may_fork = python == sys.executable and "real_processes" not in request.fixturenames
+        server = request.getfixturevalue("fork_server") if may_fork else None
+        if server and server.serves(env):
+            done = server.run(words, cwd=cwd, env=env, timeout=PATIENCE)
+        else:
+            done = subprocess.run(
+                [python, *words],
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd=cwd,
+                env=env,
+                timeout=PATIENCE,
+            )
         out, err = done.stdout.splitlines(), done.stderr.splitlines()
         print(*words, done.stdout, done.stderr, sep="\n")  # noqa: T201 - shown where the test fails
         return pytest.RunResult(done.returncode, out, err, duration=0)

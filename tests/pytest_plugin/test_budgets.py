@@ -38,12 +38,10 @@ def test_exactly_as_many_calls_are_made_as_the_session_may_make(run_both_ways, s
     outcomes = result.parseoutcomes()
     assert outcomes["failed"] >= 4
     assert outcomes.get("passed", 0) + outcomes["failed"] == 8
-    said = (
-        "the budget of this session is spent: 17 of 17 calls; the next call of openai/gpt-4o-mini"
-    )
+    said = "budget of this session reached: 17 of 17 calls; blocked a call to openai/gpt-4o-mini"
     assert len(refused(result)) == outcomes["failed"]
     for line in refused(result).values():
-        assert line.startswith(f"{said} was not made"), line
+        assert line.startswith(said), line
     result.stdout.fnmatch_lines(["*17 calls*"])
 
 
@@ -62,7 +60,7 @@ def test_a_profile_has_a_budget_of_its_own(run_both_ways, suite, server):
     assert len(server.asked) == 6 + 3
     for test, line in refused(result).items():
         assert "staging" in test
-        assert line.startswith('the budget of the profile "staging" is spent: 3 of 3 calls')
+        assert line.startswith('budget of profile "staging" reached: 3 of 3 calls')
 
 
 def test_a_mark_limits_each_test_by_itself(run_both_ways, suite, server):
@@ -87,9 +85,7 @@ def test_a_mark_limits_each_test_by_itself(run_both_ways, suite, server):
     result.assert_outcomes(passed=4, failed=2)
     assert len(server.asked) == 3 * 2 + 2 + 3
     lines = refused(result)
-    assert (
-        "the budget of test_it.py::TestClass::test_beyond is spent: 2 of 2" in lines["test_beyond"]
-    )
+    assert "budget of test_it.py::TestClass::test_beyond reached: 2 of 2" in lines["test_beyond"]
     assert "0 of 0 calls" in lines["test_none_at_all"]
 
 
@@ -129,7 +125,7 @@ def test_dollars_cannot_be_kept_where_the_price_is_not_known(run_both_ways, suit
         result = run_both_ways(*LIVE, *(() if mark else ("--dspy-budget", "usd=1")))
 
     result.assert_outcomes(failed=1)
-    assert "the price of openai/my-own-model is not known" in refused(result)["test_asks"]
+    assert "price of openai/my-own-model is unknown" in refused(result)["test_asks"]
     result.stdout.fnmatch_lines(["*hint: limit tokens= or calls= in place of usd=*"])
 
 
@@ -197,7 +193,7 @@ def test_the_mock_counts_too(run, suite):
 
     result = run("--dspy-profile", "mock", "--dspy-budget", "calls=1")
 
-    assert "1 of 1 call; the next call of mock was not made" in refused(result)["test_asks"]
+    assert "1 of 1 call; blocked a call to mock" in refused(result)["test_asks"]
 
 
 SWALLOWING = """
@@ -250,7 +246,7 @@ def test_nothing_of_dspy_swallows_a_refusal(run_both_ways, suite):
     result.assert_outcomes(failed=len(names))
     assert refused(result).keys() == set(names)
     for name, line in refused(result).items():
-        assert f"{name} is spent: 1 of 1 call" in line, line
+        assert f"{name} reached: 1 of 1 call" in line, line
 
 
 def test_what_a_refused_test_has_queued_is_not_charged_to_the_next(run_both_ways, suite, server):
@@ -315,7 +311,7 @@ def test_a_wider_fixture_that_is_refused_is_an_error_of_its_test(run_both_ways, 
     result = run_both_ways(*LIVE, "--dspy-budget", "live.calls=1")
 
     result.assert_outcomes(errors=1)
-    assert 'the budget of the profile "live" is spent' in refused(result)["test_wants_it"]
+    assert 'budget of profile "live" reached' in refused(result)["test_wants_it"]
 
 
 def test_the_message_says_what_was_spent_on_what(run, suite, write):
@@ -331,7 +327,7 @@ def test_the_message_says_what_was_spent_on_what(run, suite, write):
         result = run(*LIVE, "--dspy-budget", "calls=3")
 
     result.stdout.fnmatch_lines(
-        ["*hint: 3 calls (openai/gpt-4o-mini 2, openai/gpt-4o 1), 3,000,000 tokens, $2.80*"]
+        ["*(so far: 3 calls (openai/gpt-4o-mini 2, openai/gpt-4o 1), 3,000,000 tokens, $2.80)*"]
     )
 
 

@@ -226,4 +226,4 @@ def test_what_is_run_from_a_folder_below_finds_the_same_file(run, suite, server,
     run(*LIVE, cwd=below).assert_outcomes(passed=1)
     Path("cassettes/deep/test_it/test_asks.jsonl").unlink()
     result = run(*LIVE, cwd=below)
-    result.stdout.fnmatch_lines(["*record it: pytest 'test_it.py::test_asks' *"])
+    result.stdout.fnmatch_lines(["*hint: pytest 'test_it.py::test_asks' *"])

@@ -169,7 +169,7 @@ def test_a_wider_fixture_is_filtered_as_well(run, suite, server, write):
 @pytest.mark.parametrize(
     "wrong",
     [
-        ("raise KeyError('mine')", "the cassette's filter failed: KeyError: 'mine'"),
+        ("raise KeyError('mine')", "cassette filter failed: KeyError: 'mine'"),
         ("return 3", "pytest_dspy_filter_request returned int, and not a table"),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_marked_test_is_recorded_when_it_is_told_to_and_replayed_from_then_on(
 
     result.assert_outcomes(passed=1)
     assert len(server.asked) == 1
-    result.stdout.fnmatch_lines(["*0 calls (1 replayed besides)*", "cassettes  1 replayed"])
+    result.stdout.fnmatch_lines(["*0 calls · 1 replayed*", "cassettes  1 replayed"])
 
 
 def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, suite, server):
@@ -50,7 +50,7 @@ def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, sui
     result.assert_outcomes(failed=1)
     assert server.asked == []
     result.stdout.fnmatch_lines(
-        ["*record it: pytest 'test_it.py::test_asks' --dspy-profile live --dspy-cassettes new"]
+        ["*hint: pytest 'test_it.py::test_asks' --dspy-profile live --dspy-cassettes new"]
     )
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_asks - dspy: not recorded: *"])
 
@@ -58,7 +58,7 @@ def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, sui
 def test_the_command_that_a_miss_prints_records(run, suite, server):
     suite(ASKS)
     said = "\n".join(run(*LIVE).outlines)
-    words = said.partition("record it: pytest ")[2].splitlines()[0].replace("'", "").split()
+    words = said.partition("hint: pytest ")[2].splitlines()[0].replace("'", "").split()
 
     run(*LIVE, *words).assert_outcomes(passed=1)
     run(*LIVE).assert_outcomes(passed=1)
@@ -222,7 +222,7 @@ def test_tests_that_share_a_cassette_are_all_recorded_also_where_it_is_to_be_onc
     result = run_both_ways(*LIVE, "--dspy-cassettes", "once")
 
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*asked what is not on the cassette*"])
+    result.stdout.fnmatch_lines(["*has no response for this request*"])
     assert server.asked == []
 
 
@@ -265,7 +265,7 @@ def test_the_hint_of_a_miss_names_the_profile_that_was_asked_for(run, suite, ser
     write("profiles.toml", server.profile("live") + server.profile('"it\'s mine"', "gpt-4o"))
     suite(ASKS.replace("()", "(n)").replace("@", "@pytest.mark.parametrize('n', [\"it's\"])\n@"))
     result = run("--dspy-profile", "it's mine")
-    said = result.stdout.str().partition("record it: pytest ")[2].splitlines()[0]
+    said = result.stdout.str().partition("hint: pytest ")[2].splitlines()[0]
     run(*shlex.split(said)).assert_outcomes(passed=1)
     run("--dspy-profile", "it's mine").assert_outcomes(passed=1)
 
@@ -292,10 +292,10 @@ def test_a_replayed_call_is_live_for_no_guard_and_no_budget(run, suite, server):
 @pytest.mark.parametrize(
     ("mark", "told"),
     [
-        ('mode="onec"', 'there is no cassette mode "onec"'),
+        ('mode="onec"', 'unknown cassette mode "onec"'),
         ('match=("mesages",)', "mesages"),
-        ("name=3", "a cassette is named by a text, not by 3"),
-        ("file='x'", "dspy_cassette takes name, mode and match"),
+        ("name=3", "dspy_cassette: name must be a string, not 3"),
+        ("file='x'", "dspy_cassette takes only name, mode and match"),
     ],
 )
 def test_a_wrong_mark_is_told_before_any_test_runs(run, suite, mark, told):

@@ -15,24 +15,32 @@ KINDS = {
     "refused": (
         {"status": 401, "says": "Incorrect API key provided"},
         "key refused",
-        "is it the right one",
+        "check that the key is the right one",
     ),
-    "forbidden": ({"status": 403, "says": "not for you"}, "key refused", "is it the right one"),
-    "billing": ({"status": 402, "says": "no credit"}, "not paid for", "no credit left"),
+    "forbidden": (
+        {"status": 403, "says": "not for you"},
+        "key refused",
+        "check that the key is the right one",
+    ),
+    "billing": ({"status": 402, "says": "no credit"}, "not paid for", "add credit"),
     "rate_limit": (
         {"status": 429, "says": "slow down", "headers": {"retry-after": "7"}},
         "rate limit",
-        "it asks for a pause of 7 s",
+        "the provider asks for a pause of 7 s",
     ),
     "wrong_model": (
         {"status": 404, "says": "The model does not exist"},
         "wrong model",
-        "look at lm.model",
+        "check lm.model",
     ),
-    "proxy": ({"status": 400, "says": NO_SUCH_MODEL}, "wrong model", "look at lm.model"),
-    "broken": ({"status": 500, "says": "oh no"}, "provider down", "is it up"),
-    "overloaded": ({"status": 503, "says": "later"}, "provider down", "is it up"),
-    "unreachable": (None, "provider down", "is it up"),
+    "proxy": ({"status": 400, "says": NO_SUCH_MODEL}, "wrong model", "check lm.model"),
+    "broken": ({"status": 500, "says": "oh no"}, "provider down", "check that the provider is up"),
+    "overloaded": (
+        {"status": 503, "says": "later"},
+        "provider down",
+        "check that the provider is up",
+    ),
+    "unreachable": (None, "provider down", "check that the provider is up"),
 }
 SUITE = """
 @pytest.mark.dspy_profile("{name}")
@@ -174,7 +182,7 @@ def test_what_we_hold_back_is_told_apart_too(run_both_ways, suite):
 
     result.assert_outcomes(failed=2)
     lines, reports = last_lines(result), sections(result)
-    assert lines["test_budget"].startswith("dspy: budget: the budget of test_it.py::test_budget")
+    assert lines["test_budget"].startswith("dspy: budget: budget of test_it.py::test_budget")
     assert lines["test_live"].startswith("dspy: blocked live call: test_it.py::test_live would")
     for name in ("budget", "live"):
         assert_is_short_and_the_users(reports[f"test_{name}"], name)

@@ -31,7 +31,7 @@ def test_a_refused_call_fails_its_subtest_and_the_next_one_runs(run_both_ways, s
     result = run_both_ways("--dspy-profile", "mock")
 
     text = result.stdout.str()
-    assert len(re.findall(r"^SUBFAILED\S* .*dspy: budget: the budget of", text, re.MULTILINE)) == 2
+    assert len(re.findall(r"^SUBFAILED\S* .*dspy: budget: budget of", text, re.MULTILINE)) == 2
     assert len(re.findall(r"^SUBFAILED.*two.* - assert 1 == 2", text, re.MULTILINE)) == 2
     assert "INTERNALERROR" not in text
     assert PASSES_BY not in text

@@ -2,6 +2,8 @@
 
 import pytest
 
+real_processes = pytest.mark.usefixtures("real_processes")
+
 # Some of everything that pytest has, none of it ours; and a look at what was imported.
 ORDINARY = """
     import sys
@@ -47,7 +49,7 @@ ORDINARY = """
         assert ours == []
 """
 OUTCOMES = {"passed": 5, "failed": 1, "skipped": 1, "xfailed": 1, "errors": 1}
-NAMES = ("dspy_profiles_suite", "dspy_profiles_relay")
+NAMES = ("dspy_profiles_session", "dspy_profiles_reporter")
 
 
 def told(result: pytest.RunResult) -> list[str]:
@@ -59,6 +61,7 @@ def told(result: pytest.RunResult) -> list[str]:
     ]
 
 
+@real_processes
 @pytest.mark.parametrize(
     ("where", "text"),
     [
@@ -79,6 +82,7 @@ def test_a_suite_that_asks_for_nothing_runs_as_without_us(run, write, home, wher
     assert told(result) == told(run("-p", "no:dspy_profiles"))
 
 
+@real_processes
 def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(run, write, home):
     write("test_it.py", ORDINARY)
     write(home / ".dspy/profiles.toml", '[default]\nextends = "mock"\n')
@@ -88,6 +92,7 @@ def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(run,
     assert result.errlines == []
 
 
+@real_processes
 def test_nothing_is_written_where_nobody_asks(run, write, home, project):
     write("test_it.py", "def test_a(): pass")
     before = sorted(home.rglob("*"))
@@ -96,6 +101,7 @@ def test_nothing_is_written_where_nobody_asks(run, write, home, project):
     assert after == before
 
 
+@real_processes
 def test_without_the_plugin_its_marks_and_options_are_unknown(run, write):
     write("test_it.py", "def test_a(): pass")
     result = run("-p", "no:dspy_profiles", "--dspy-profile", "mock")
@@ -133,9 +139,9 @@ def test_a_fixture_of_ours_that_comes_as_a_surprise_says_that_nothing_is_in_effe
     result.assert_outcomes(passed=1, failed=3)
     result.stdout.fnmatch_lines(
         [
-            "dspy_lm: no LM is in effect here; mark the test @pytest.mark.dspy_profile(*",
+            "dspy_lm: no LM is active; mark the test @pytest.mark.dspy_profile(*",
             "dspy_usage: calls are not counted, as nothing in this session asks for a profile;*",
-            "dspy_mock: no LM is in effect here;*",
+            "dspy_mock: no LM is active;*",
         ]
     )
 

@@ -65,14 +65,14 @@ def test_help_shows_every_option_and_ini_key(run, more):
 
 def test_markers_and_fixtures_are_listed_with_a_line_of_help_each(run):
     markers = run("--markers").stdout.str()
-    assert "@pytest.mark.dspy_profile(*names, **overrides): the DSPy profile" in markers
-    assert "@pytest.mark.dspy_budget(usd=, tokens=, calls=): what may be spent" in markers
+    assert "@pytest.mark.dspy_profile(*names, **overrides): run under a DSPy profile" in markers
+    assert "@pytest.mark.dspy_budget(usd=, tokens=, calls=): limit the test" in markers
     result = run("--fixtures")
     _, _, ours = result.stdout.str().partition("fixtures defined from pytest_dspy_profiles")
     for name in ("dspy_profile [session scope]", "dspy_lm", "dspy_usage", "dspy_mock"):
         _, _, said = ours.partition(f"\n{name} -- ")
         where, what = said.splitlines()[:2]
-        assert "pytest_dspy_profiles/fixtures.py:" in where
+        assert "pytest_dspy_profiles/_fixtures.py:" in where
         assert what.strip() not in ("", "no docstring available")
 
 
@@ -194,7 +194,7 @@ def test_a_wrong_value_is_told_with_who_gave_it_and_what_it_may_be(run, suite, w
     result.stderr.fnmatch_lines(["*argument --dspy-live: invalid choice: 'blok'*allow*block*"])
     result = run(env={"DSPY_PROFILES_LIVE": "blok"})
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: live is 'blok', and has to be allow or block"])
+    result.stderr.fnmatch_lines(["ERROR: live must be allow or block, not 'blok'"])
     assert "DSPY_PROFILES_LIVE" in result.stderr.str()
     assert 'did you mean "block"?' in result.stderr.str()
     path = write("pyproject.toml", '[tool.dspy-profiles]\nlive = "blok"\n')
@@ -203,7 +203,7 @@ def test_a_wrong_value_is_told_with_who_gave_it_and_what_it_may_be(run, suite, w
     assert f"{path}:2" in result.stderr.str()
 
 
-def test_an_option_that_only_says_how_wakes_nobody(run, suite):
+def test_an_option_that_only_says_how_wakes_nobody(real_processes, run, suite):
     suite("import sys\ndef test_a(): assert 'dspy' not in sys.modules", imports="")
     result = run("--dspy-missing-secrets", "skip", "--dspy-isolation", "false")
     result.assert_outcomes(passed=1)

@@ -261,8 +261,8 @@ def test_pytests_own_words_record_and_others_only_say_where(run, suite, write, p
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--dspy-store", "nonsense"], '*"nonsense" is no result store*'),
-        (["--dspy-store", "file:taken"], "*is no folder*"),
+        (["--dspy-store", "nonsense"], '*"nonsense" is not a result store*'),
+        (["--dspy-store", "file:taken"], "*is not a folder*"),
     ],
 )
 def test_a_store_that_cannot_be_is_told_before_any_test_runs(run, suite, write, words, said):

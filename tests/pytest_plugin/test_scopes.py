@@ -446,8 +446,8 @@ def test_configuring_an_lm_in_a_test_is_warned_of_once_per_place(
     result.assert_outcomes(passed=4, warnings=2)
     result.stdout.fnmatch_lines(
         [
-            "*their_code.py:3: ProfileWarning: lm is configured while the profile*",
-            '*test_it.py:23: ProfileWarning: lm is configured while the profile "mock"*',
+            "*their_code.py:3: ProfileWarning: lm is set here, but profile*",
+            '*test_it.py:23: ProfileWarning: lm is set here, but profile "mock"*',
         ]
     )
     result.stdout.fnmatch_lines(["*dspy_profile(None)*"])
@@ -541,7 +541,7 @@ def test_forcing_an_offline_profile_holds_the_live_calls_of_marked_tests_too(
     text = result.stdout.str()
     assert "it left" not in text
     assert text.count(" - dspy: blocked live call: ") == 2
-    assert "or let it call: --dspy-live allow" in text
+    assert "or run pytest --dspy-live allow" in text
     assert "it left" in run_both_ways(*words, "--dspy-live", "allow").stdout.str()
 
 
@@ -585,6 +585,26 @@ def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, dev_and_stagi
     run_both_ways("--dspy-profile", "mock").assert_outcomes(passed=9)
 
 
+def test_a_fixture_gets_a_view_of_the_active_profile(run, suite, dev_and_staging):
+    suite("""
+        @pytest.fixture(scope="module")
+        def wide(dspy_profile):
+            assert isinstance(dspy_profile, dspy_profiles.ResolvedProfile)
+            assert dspy_profile.name == "mock"
+            yield dspy_profile
+            assert dspy_profile.name == "mock"
+        @pytest.mark.dspy_profile("dev")
+        def test_dev(wide, dspy_profile, request):
+            late = request.getfixturevalue("dspy_profile")
+            assert dspy_profile is current_profile() and dspy_profile == wide == late == wide
+            assert repr(wide) == repr(dspy_profile)
+        @pytest.mark.dspy_profile(None)
+        def test_none(wide):
+            assert not wide and wide == None and not isinstance(wide, dspy_profiles.ResolvedProfile)
+    """)
+    run("--dspy-profile", "mock").assert_outcomes(passed=2)
+
+
 def test_a_fixture_that_has_nothing_to_give_says_what_to_do(run_both_ways, suite, dev_and_staging):
     suite("""
         def test_lm(dspy_lm): pass
@@ -594,11 +614,11 @@ def test_a_fixture_that_has_nothing_to_give_says_what_to_do(run_both_ways, suite
     """)
     result = run_both_ways(env={"PROD_KEY": "sk-1234567890"})
     result.assert_outcomes(errors=3)
-    how = "*mark the test @pytest.mark.dspy_profile*, or run it with --dspy-profile mock"
+    how = "*mark the test @pytest.mark.dspy_profile*, or run pytest --dspy-profile mock"
     for test, what in (
-        ("test_lm", "dspy_lm: no LM is in effect here;"),
-        ("test_mock", "dspy_mock: no LM is in effect here;"),
-        ("test_no_mock", "dspy_mock: the LM in effect, openai/gpt-4o, is no mock;"),
+        ("test_lm", "dspy_lm: no LM is active;"),
+        ("test_mock", "dspy_mock: no LM is active;"),
+        ("test_no_mock", "dspy_mock: the active LM, openai/gpt-4o, is not a mock;"),
     ):
         result.stdout.fnmatch_lines([f"ERROR test_it.py::{test} - Failed: {what}*"])
     result.stdout.fnmatch_lines([how])

@@ -180,7 +180,7 @@ def test_the_sums_of_all_processes_are_told_once(run_both_ways, suite, server, q
     result = run_both_ways(*LIVE, *quiet, "--dspy-budget", "live.usd=1.5,tokens=10_000_000")
 
     first, budget, slowest, costliest = below(result)
-    assert first == "5 tests · 6 calls (3 cached besides) · 6,000,000 tokens · $0.900 of $1.50"
+    assert first == "5 tests · 6 calls · 3 cached · 6,000,000 tokens · $0.900 of $1.50"
     assert budget == "budget of this session: 10,000,000 tokens"
     assert re.fullmatch(r"slowest test_it.py::test_asks\S+ \d+\.\d\d s .*", slowest)
     assert re.fullmatch(
@@ -278,7 +278,9 @@ def test_a_worker_that_dies_takes_only_its_last_test_with_it(run, suite, server,
     assert len(server.asked) == 13
     lines = below(result)
     assert lines[0] == "13 tests · 12 calls · 12,000,000 tokens · $1.80"
-    assert any(re.fullmatch(r"gw\d died: what its last test .* is not counted", x) for x in lines)
+    assert any(
+        re.fullmatch(r"gw\d died: the usage of its last test .* is not counted", x) for x in lines
+    )
     assert report()["total"]["calls"] == 12
     crashed = next(test for test in report()["tests"] if "dies" in test["nodeid"])
     assert crashed["outcome"] == "failed"
@@ -429,7 +431,7 @@ def test_a_report_that_cannot_be_written_is_told_in_one_line(
 
     said = "\n".join(result.outlines + result.errlines)
     assert result.ret != pytest.ExitCode.OK
-    assert "the report cannot be written" in said
+    assert "cannot write the report" in said
     assert "Traceback" not in said
     assert "INTERNALERROR" not in said
     assert below(result)[0].startswith("1 test · 1 call")

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+real_processes = pytest.mark.usefixtures("real_processes")
+
 TESTS = """
     @pytest.mark.parametrize("n", range(4))
     def test_session(n): assert name() == "mock" and ask()
@@ -28,6 +30,7 @@ def ours(result: pytest.RunResult) -> list[str]:
     return [line for line in lines if not line.startswith("slowest")]
 
 
+@real_processes
 @pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
 def test_workers_say_together_what_one_process_says(run, suite, dist, dev_and_staging):
     suite(TESTS)
@@ -43,12 +46,14 @@ def test_workers_say_together_what_one_process_says(run, suite, dist, dev_and_st
     assert together.errlines == []
 
 
+@real_processes
 def test_every_test_once_on_each_worker(run, suite):
     suite("def test_a(): assert name() == 'mock' and ask()")
     result = run("-n", "2", "--dist", "each", *MOCK)
     result.assert_outcomes(passed=2)
 
 
+@real_processes
 def test_without_workers_xdist_changes_nothing(run, suite):
     suite("def test_a(): assert name() == 'mock'")
     for words in (("-n", "0"), ("-p", "no:xdist"), ("-p", "no:xdist", "-p", "no:xdist.looponfail")):
@@ -57,6 +62,7 @@ def test_without_workers_xdist_changes_nothing(run, suite):
         assert len([line for line in result.outlines if line.startswith("dspy: profile")]) == 1
 
 
+@real_processes
 def test_the_controller_imports_no_dspy(run, suite, write):
     write(
         "conftest.py",
@@ -73,6 +79,7 @@ def test_the_controller_imports_no_dspy(run, suite, write):
     assert "CONTROLLER False" in result.outlines
 
 
+@real_processes
 def test_a_worker_that_dies_leaves_the_others_under_their_profile(run, suite):
     suite("""
         import os
@@ -147,6 +154,7 @@ def test_a_test_that_is_run_again_starts_afresh_and_counts_once(run_both_ways, s
     result.stdout.fnmatch_lines(["2 tests · 2 calls ·*"])
 
 
+@real_processes
 @installed("pytest_timeout", "pytest-timeout")
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_a_timeout_that_does_not_strike_changes_nothing(run_both_ways, suite, method):
@@ -155,6 +163,7 @@ def test_a_timeout_that_does_not_strike_changes_nothing(run_both_ways, suite, me
     run_both_ways(*words, *MOCK, strict=()).assert_outcomes(passed=1)
 
 
+@real_processes
 @installed("pytest_timeout", "pytest-timeout")
 def test_a_test_that_a_timeout_ends_leaves_the_next_its_profile(run, suite):
     suite("""

@@ -137,7 +137,7 @@ class TestABundle:
         (file,) = folder.glob("journal-*.jsonl")
         file.chmod(0o644)
         file.write_bytes(file.read_bytes().replace(b"0.5", b"0.9"))
-        with pytest.raises(StoreError, match="not what was there") as caught:
+        with pytest.raises(StoreError, match="changed after the experiment") as caught:
             export_bundle(experiment, source, io.BytesIO())
         assert f"results verify {experiment}" in str(caught.value.hint)
 
@@ -146,7 +146,7 @@ class TestABundle:
     ) -> None:
         for each in (project / "source" / "blobs").glob("*/*"):
             each.unlink()
-        with pytest.raises(StoreError, match="a long text of the experiment .* is gone"):
+        with pytest.raises(StoreError, match="a long text of the experiment .* is missing"):
             export_bundle(experiment, source, io.BytesIO())
 
     def test_is_not_made_of_what_nobody_would_take_in(
@@ -202,26 +202,26 @@ class TestAnImport:
     def test_that_was_cut_short_is_brought_to_its_end(
         self, source: Store, experiment: str, file: Path, empty: Store, left: str
     ) -> None:
-        shelf = source.shelf
-        for name in shelf.names(experiment):
-            empty.shelf.adopt(experiment, name, shelf.lines(experiment, name))
+        storage = source.storage
+        for name in storage.names(experiment):
+            empty.storage.adopt(experiment, name, storage.lines(experiment, name))
         if left == "seal":
             for name, data in unpacked(file).items():
                 if name.startswith("blobs/"):
-                    empty.shelf.keep(data)
-            seal = shelf.document(experiment, "seal.json")
+                    empty.storage.keep(data)
+            seal = storage.document(experiment, "seal.json")
             assert seal is not None
-            empty.shelf.put_first(experiment, "seal.json", seal)
+            empty.storage.put_first(experiment, "seal.json", seal)
         import_bundle(file, empty)
         assert answers(empty, experiment) == answers(source, experiment)
-        assert empty.shelf.document(experiment, "experiment.json") is not None
+        assert empty.storage.document(experiment, "experiment.json") is not None
 
     def test_does_not_touch_another_experiment_of_the_same_id(
         self, source: Store, experiment: str, file: Path, empty: Store
     ) -> None:
         lines = [b'{"type":"experiment","started":"2026-11-21T12:00:00Z","name":"mine"}\n']
-        empty.shelf.adopt(experiment, "journal-0.jsonl", iter(lines))
-        with pytest.raises(StoreError, match="that is not the same"):
+        empty.storage.adopt(experiment, "journal-0.jsonl", iter(lines))
+        with pytest.raises(StoreError, match="has another experiment with the id"):
             import_bundle(file, empty)
         assert empty.get_experiment(experiment).name == "mine"
 
@@ -308,57 +308,63 @@ def name_a_device(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
 
 
 TAMPERED: dict[str, tuple[Change, str]] = {
-    "a journal was changed": (flip, "is not what was exported"),
-    "a journal and its hash were changed": (flip_and_tell, "this bundle is not sound"),
-    "a journal and all but the summary were changed": (flip_and_seal, "is not sound"),
-    "the summary was changed": (raise_score, "the summary is not what was archived"),
-    "the summary names other files": (name_a_device, "its summary is missing, or"),
+    "a journal was changed": (flip, "has changed since it was exported"),
+    "a journal and its hash were changed": (flip_and_tell, "the bundle is damaged"),
+    "a journal and all but the summary were changed": (flip_and_seal, "the bundle is damaged"),
+    "the summary was changed": (raise_score, "the summary has changed since it was archived"),
+    "the summary names other files": (name_a_device, "the summary is missing, or"),
     "a long text was changed": (change_text, "is not named after its hash"),
-    "a long text is missing": (without(blob), "its long texts are not those"),
-    "a long text is missing and was told": (without(blob, is_told=False), "the files in it"),
-    "a long text was added": (add_text, "its long texts are not those"),
-    "a journal is missing": (without(journal), "its journals are not those"),
-    "the seal is missing": (without(lambda _: "seal.json"), "its seal is missing"),
-    "the summary is missing": (without(lambda _: "experiment.json"), "its summary is missing"),
-    "the trials are missing": (without(lambda _: "trials.jsonl"), "is not sound"),
-    "a journal was added": (add("journals/journal-99.jsonl"), "its journals are not those"),
-    "a file was added": (add("seal.json.bak"), "has no place in a bundle"),
-    "a file was added untold": (add("evil.py", is_told=False), "has no place in a bundle"),
-    "a folder above": (add("../evil.py"), "has no place in a bundle"),
+    "a long text is missing": (without(blob), "the long texts are not those"),
+    "a long text is missing and was told": (
+        without(blob, is_told=False),
+        "the files are not those",
+    ),
+    "a long text was added": (add_text, "the long texts are not those"),
+    "a journal is missing": (without(journal), "the journals are not those"),
+    "the seal is missing": (without(lambda _: "seal.json"), "the seal is missing"),
+    "the summary is missing": (without(lambda _: "experiment.json"), "the summary is missing"),
+    "the trials are missing": (without(lambda _: "trials.jsonl"), "the bundle is damaged"),
+    "a journal was added": (add("journals/journal-99.jsonl"), "the journals are not those"),
+    "a file was added": (add("seal.json.bak"), "unexpected file"),
+    "a file was added untold": (add("evil.py", is_told=False), "unexpected file"),
+    "a folder above": (add("../evil.py"), "unexpected file"),
     "a folder above in a name that is known": (
         add("journals/../../../journal-1.jsonl"),
-        "has no place in a bundle",
+        "unexpected file",
     ),
-    "a path from the root": (add("/etc/cron.d/evil"), "has no place in a bundle"),
-    "a path of Windows": (add("..\\evil.py"), "has no place in a bundle"),
-    "a name with a line's end": (add("seal.json\n"), "has no place in a bundle"),
-    "a folder": (add("journals/"), "has no place in a bundle"),
+    "a path from the root": (add("/etc/cron.d/evil"), "unexpected file"),
+    "a path of Windows": (add("..\\evil.py"), "unexpected file"),
+    "a name with a line's end": (add("seal.json\n"), "unexpected file"),
+    "a folder": (add("journals/"), "unexpected file"),
     "the manifest names itself": (
         lambda _, manifest: manifest["files"].update({"manifest.json": {"size": 0, "sha256": ""}}),
-        "has no place|are not those",
+        "unexpected file|are not those",
     ),
-    "a later version": (says(v=2), "of version 2, and only 1 is known here"),
-    "no version": (says(v=None), "of version None"),
-    "another format": (says(format="holiday photos"), "no bundle of an experiment"),
-    "no id": (says(id=None), "names no experiment"),
-    "an id that is a path": (says(id="../../../../../../../x.y"), "names no experiment"),
-    "the id of another experiment": (says(id="0" * 26), "its seal is missing, or that of another"),
-    "no files": (says(files=None), "does not say which files"),
+    "a later version": (says(v=2), "version 2, and only 1 is supported"),
+    "no version": (says(v=None), "version None"),
+    "another format": (says(format="holiday photos"), "not a bundle of an experiment"),
+    "no id": (says(id=None), "does not name an experiment"),
+    "an id that is a path": (says(id="../../../../../../../x.y"), "does not name an experiment"),
+    "the id of another experiment": (
+        says(id="0" * 26),
+        "the seal is missing, or belongs to another",
+    ),
+    "no files": (says(files=None), "does not list the files"),
     "files without sizes": (
         lambda files, manifest: says(files={name: {} for name in files})(files, manifest),
-        "does not say which files",
+        "does not list the files",
     ),
     "sizes below zero": (
         lambda _, manifest: manifest["files"]["seal.json"].update(size=-1),
-        "does not say which files",
+        "does not list the files",
     ),
     "a size that is too large to be true": (
         lambda _, manifest: manifest["files"]["seal.json"].update(size=2**50),
-        "larger than what is taken in",
+        "the bundle is too large",
     ),
     "a size that is too small": (
         lambda _, manifest: manifest["files"]["seal.json"].update(size=1),
-        "is not what was exported",
+        "has changed since it was exported",
     ),
 }
 
@@ -372,9 +378,9 @@ def refused(empty: Store, project: Path) -> Iterator[Callable[[Path, str], Inval
         with pytest.raises(InvalidFile, match=said) as caught:
             import_bundle(file, empty)
         assert str(caught.value.where) == str(file)
-        assert empty.shelf.ids() == []
+        assert empty.storage.ids() == []
         assert empty.query_experiments() == []
-        assert vars(empty.shelf)["_blobs"] == {}
+        assert vars(empty.storage)["_blobs"] == {}
         assert sorted(project.parent.rglob("*")) == before
         return caught.value
 
@@ -395,16 +401,18 @@ class TestWhatIsRefused:
     def test_is_no_zip(
         self, write: Callable[..., Path], refused: Callable[[Path, str], InvalidFile]
     ) -> None:
-        refused(write("run.zip", "hello"), "no bundle that can be read: File is not a zip file")
-        refused(write("run.zip", ""), "no bundle that can be read")
+        refused(write("run.zip", "hello"), "not a readable bundle: File is not a zip file")
+        refused(write("run.zip", ""), "not a readable bundle")
 
     def test_is_a_zip_of_something_else(
         self, project: Path, refused: Callable[[Path, str], InvalidFile]
     ) -> None:
-        refused(packed({"a.txt": b"hello"}, project / "a.zip"), "no bundle of an experiment")
-        refused(packed({"manifest.json": b"[1]"}, project / "b.zip"), "no bundle of an experiment")
+        refused(packed({"a.txt": b"hello"}, project / "a.zip"), "not a bundle of an experiment")
+        refused(
+            packed({"manifest.json": b"[1]"}, project / "b.zip"), "not a bundle of an experiment"
+        )
         deep = b"[" * 100_000
-        refused(packed({"manifest.json": deep}, project / "c.zip"), "no bundle of an experiment")
+        refused(packed({"manifest.json": deep}, project / "c.zip"), "not a bundle of an experiment")
 
     def test_is_a_file_that_is_not_there_or_is_a_folder(
         self, project: Path, refused: Callable[[Path, str], InvalidFile]
@@ -420,7 +428,7 @@ class TestWhatIsRefused:
             zipfile.ZipFile(file, "a") as made,
         ):
             made.writestr("seal.json", b"{}")
-        refused(file, '"seal.json" is in it twice')
+        refused(file, '"seal.json" exists twice')
 
     def test_is_what_unpacks_to_far_more_than_it_says(
         self, file: Path, refused: Callable[[Path, str], InvalidFile]
@@ -430,7 +438,7 @@ class TestWhatIsRefused:
 
         made = changed(file, bomb)
         assert made.stat().st_size < 2**20
-        refused(made, '"trials.jsonl" is not what was exported')
+        refused(made, '"trials.jsonl" has changed since it was exported')
 
     def test_is_a_manifest_without_end(
         self,
@@ -440,7 +448,7 @@ class TestWhatIsRefused:
     ) -> None:
         monkeypatch.setattr("dspy_profiles.results.export._bundle_files.MOST_OF_MANIFEST", 2**16)
         made = packed({"manifest.json": b" " * 2**20}, project / "bomb.zip")
-        refused(made, '"manifest.json" is not what was exported')
+        refused(made, '"manifest.json" has changed since it was exported')
 
     def test_is_what_has_more_files_than_any_experiment(
         self,
@@ -449,7 +457,7 @@ class TestWhatIsRefused:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("dspy_profiles.results.export._bundle_files.MOST_FILES", 3)
-        refused(file, "more files than any experiment")
+        refused(file, "the bundle has too many files")
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     def test_is_what_is_packed_in_another_way(
@@ -459,7 +467,7 @@ class TestWhatIsRefused:
         with zipfile.ZipFile(file, "w", method) as made:
             for name, data in files.items():
                 made.writestr(name, data)
-        refused(file, "packed in a way that bundles are not")
+        refused(file, "unsupported compression")
 
 
 @settings(
@@ -487,6 +495,6 @@ def test_a_damaged_bundle_is_refused_or_nothing_of_it_is_another(
     try:
         import_bundle(made, empty)
     except InvalidFile:
-        assert empty.shelf.ids() == []
+        assert empty.storage.ids() == []
     else:
         assert answers(empty, experiment) == answers(source, experiment)

@@ -442,7 +442,7 @@ class TestAlignment:
         for tests in ({"a": "Paris", "b": "Rome"}, {"b": "Milan", "a": "Paris", "c": "Bonn"}):
             book = ExperimentWriter(store, "pytest")
             book.title(None)
-            part = WorkerJournal(store.shelf, book.id)
+            part = WorkerJournal(store.storage, book.id)
             for name, answer in tests.items():
                 trial = part.begin_test(name, {})
                 with dspy.context(lm=lm_of(f"[[ ## answer ## ]]\n{answer}")):
@@ -465,7 +465,7 @@ class TestAlignment:
         for tests in (("strict", "lax"), ("lax", "strict")):
             book = ExperimentWriter(store, "pytest")
             book.title(None)
-            part = WorkerJournal(store.shelf, book.id)
+            part = WorkerJournal(store.storage, book.id)
             for name in tests:
                 trial = part.begin_test(name, {})
                 with dspy.context(lm=lm_of()):
@@ -517,7 +517,7 @@ class TestAlignment:
     def test_one_that_is_not_there_is_said(
         self, store: Store, evaluated: Callable[..., str]
     ) -> None:
-        with pytest.raises(ExperimentNotFound, match="there is no experiment"):
+        with pytest.raises(ExperimentNotFound, match="not found in"):
             diff_experiments(evaluated(), "0" * 26, store)
 
 
@@ -557,8 +557,8 @@ class TestTheGate:
     @pytest.mark.parametrize(
         ("status", "reason"),
         [
-            ("running", "B is still running: its score is not that of all trials"),
-            ("interrupted", "B is interrupted: its score is not that of all trials"),
+            ("running", "B is still running: its score does not include all trials"),
+            ("interrupted", "B is interrupted: its score does not include all trials"),
         ],
     )
     def test_it_holds_back_what_is_not_whole(self, status: str, reason: str) -> None:

@@ -34,13 +34,13 @@ def journal(file_store: Store, lm: Any, program: Any) -> bytes:
 
 def read(text: bytes) -> tuple[list[str], dict[str, bytes], list[Any]]:
     """The trials, the events by id, and the faults."""
-    shelf, name = MemoryStorage(), new_id()
-    shelf.adopt(name, "journal-0.jsonl", iter([text]))
-    made = assemble(shelf, name, None)
+    storage, name = MemoryStorage(), new_id()
+    storage.adopt(name, "journal-0.jsonl", iter([text]))
+    made = assemble(storage, name, None)
     orjson.dumps(made.experiment.to_json())
     events = {
         event.id: orjson.dumps(event.to_json())
-        for event in stream(shelf, name, None, "interrupted")
+        for event in stream(storage, name, None, "interrupted")
     }
     return [trial.id for trial in made.trials], events, list(made.faults)
 

@@ -5,6 +5,7 @@ from typing import Any
 import dspy
 import pytest
 
+from dspy_profiles import _dspy
 from dspy_profiles.results.recording import _dspy_objects as dspy_forms
 
 
@@ -36,9 +37,9 @@ def test_the_enclosing_call_is_known_in_a_callback(lm: Any, program: Any) -> Non
 
 
 def test_who_asks_nobody_is_known(lm: Any) -> None:
-    assert dspy_forms.is_offline(dspy.utils.DummyLM([{"answer": "x"}]))
-    assert not dspy_forms.is_offline(lm)
-    assert not dspy_forms.is_offline(dspy.LM("openai/gpt-4o-mini"))
+    assert _dspy.is_offline(dspy.utils.DummyLM([{"answer": "x"}]))
+    assert not _dspy.is_offline(lm)
+    assert not _dspy.is_offline(dspy.LM("openai/gpt-4o-mini"))
 
 
 def test_arguments_are_those_that_change_the_answer() -> None:

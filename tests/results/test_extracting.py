@@ -85,7 +85,7 @@ class TestWhatIsGood:
         found = rows("score>=1")
         assert {row["source"]["kind"] for row in found.rows} == {"example"}
         assert len(found.rows) == 3  # each was tried with every candidate
-        assert found.left_out["say the same as another one"] >= 6
+        assert found.left_out["are equal to another one"] >= 6
 
 
 class TestARow:
@@ -159,7 +159,7 @@ class TestARow:
     ) -> None:
         book = ExperimentWriter(store, "pytest")
         book.title(None)
-        part = WorkerJournal(store.shelf, book.id)
+        part = WorkerJournal(store.storage, book.id)
         for name, status, questions in (
             ("test_two", "done", ("Where?", "Who?")),
             ("test_bad", "failed", ("Why?",)),
@@ -194,7 +194,7 @@ class TestRowsThatSayTheSame:
         (experiment,) = store.query_experiments()
         second = store.query_trials(experiment.id)[1]
         assert row["source"]["trial"] == second.id  # of equals the first
-        assert found.left_out == {"say the same as another one": 3}
+        assert found.left_out == {"are equal to another one": 3}
 
     def test_are_not_those_with_other_labels(
         self, store: Store, lm: Any, program: Any, rows: Callable[..., Extract]
@@ -224,10 +224,10 @@ class TestWhatIsLeftOut:
     ) -> None:
         with record("calls", store=store):
             program(question="Where?")
-        with pytest.raises(ProfileError, match='no field "qestion"') as caught:
+        with pytest.raises(ProfileError, match='unknown field "qestion"') as caught:
             rows(drop=("qestion",))
         assert caught.value.hint == 'did you mean "question"?'
-        with pytest.raises(ProfileError, match='no field "email"') as caught:
+        with pytest.raises(ProfileError, match='unknown field "email"') as caught:
             rows(drop=("email",))
         assert "answer, question" in str(caught.value.hint)
 
@@ -257,7 +257,7 @@ class TestWhatIsLeftOut:
             program(question=object())
         found = rows()
         assert [row["inputs"]["question"] for row in found.rows] == ["x" * 45]
-        assert found.left_out == {"hold what was not recorded whole": 2}
+        assert found.left_out == {"contain values that were not recorded completely": 2}
 
     def test_is_a_text_that_is_gone_from_the_store(
         self, project: Path, lm: Any, program: Any
@@ -271,7 +271,7 @@ class TestWhatIsLeftOut:
                 blob.unlink()
         found = extract(store.get_experiment(exp.id), store)
         assert [row["inputs"]["question"] for row in found.rows] == ["short"]
-        assert found.left_out == {"hold what was not recorded whole": 1}
+        assert found.left_out == {"contain values that were not recorded completely": 1}
 
     def test_is_not_a_table_that_only_looks_like_a_form_of_ours(
         self, store: Store, lm: Any, rows: Callable[..., Extract], project: Path
@@ -365,16 +365,19 @@ class TestLoading:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            ('{"v": 1, "inputs"', "this is no row of examples"),
-            ('{"question": "Why?"}', "it is not of version 1"),
-            ('{"v": 2, "inputs": {"a": 1}, "labels": {"b": 1}}', "it is not of version 1"),
-            ("[]", "it is not of version 1"),
-            ('{"v": 1, "inputs": {}, "labels": {"b": 1}}', "it has no inputs"),
-            ('{"v": 1, "inputs": {"a": 1}, "labels": null}', "it has no labels"),
-            ('{"v": 1, "inputs": {"a": {"$bytes": "x"}}, "labels": {"b": 1}}', "no row of"),
-            ('{"v": 1, "inputs": {"a": {"$pairs": [1]}}, "labels": {"b": 1}}', "no row of"),
-            ('{"v": 1, "inputs": {"a": {"$pairs": [[[], 1]]}}, "labels": {"b": 1}}', "no row of"),
-            ("\x00", "this is no row of examples"),
+            ('{"v": 1, "inputs"', "not a row of examples"),
+            ('{"question": "Why?"}', "the version is not 1"),
+            ('{"v": 2, "inputs": {"a": 1}, "labels": {"b": 1}}', "the version is not 1"),
+            ("[]", "the version is not 1"),
+            ('{"v": 1, "inputs": {}, "labels": {"b": 1}}', "inputs is missing"),
+            ('{"v": 1, "inputs": {"a": 1}, "labels": null}', "labels is missing"),
+            ('{"v": 1, "inputs": {"a": {"$bytes": "x"}}, "labels": {"b": 1}}', "not a row of"),
+            ('{"v": 1, "inputs": {"a": {"$pairs": [1]}}, "labels": {"b": 1}}', "not a row of"),
+            (
+                '{"v": 1, "inputs": {"a": {"$pairs": [[[], 1]]}}, "labels": {"b": 1}}',
+                "not a row of",
+            ),
+            ("\x00", "not a row of examples"),
         ],
     )
     def test_says_which_line_is_no_row(

@@ -114,7 +114,7 @@ def answers(store: Store) -> Any:
 
 def forget(store: Store) -> None:
     """Take away all that can be made of the journals: the database, or the documents."""
-    root: Path = store.shelf.root  # type: ignore[attr-defined]
+    root: Path = store.storage.root  # type: ignore[attr-defined]
     if isinstance(store, SqlStore):
         with store._database._engine.begin() as connection:
             METADATA.drop_all(connection)
@@ -151,5 +151,5 @@ def test_a_hundred_killed_processes_lose_nothing_that_they_were_told_is_kept(
     assert again.rebuild() == len(before)
     assert answers(again) == before
     if isinstance(again, SqlStore):
-        shutil.rmtree(again.shelf.root)  # type: ignore[attr-defined]
+        shutil.rmtree(again.storage.root)  # type: ignore[attr-defined]
         assert answers(open_store(lasting_url)) == before

@@ -325,7 +325,7 @@ def test_a_full_disk_does_not_stop_the_program_and_the_loss_is_counted_and_told_
     store = open_store(f"file:{small_disk / 'results'}")
     done = run(STARVED, store, 200)
     assert done.stdout == "the program went on\n"
-    assert done.stderr.count("is not whole: No space left on device; the program goes on") == 1
+    assert done.stderr.count("is incomplete: No space left on device; the program continues") == 1
     assert "recorded but not archived" in done.stderr
     assert "Traceback" not in done.stderr
     (experiment,) = store.query_experiments()
@@ -337,7 +337,7 @@ def test_a_file_that_may_not_grow_is_cut_at_a_whole_line(files: Store) -> None:
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
     done = run(limited + STARVED, files, 200)
     assert done.stdout == "the program went on\n"
-    assert done.stderr.count("is not whole: File too large; the program goes on") == 1
+    assert done.stderr.count("is incomplete: File too large; the program continues") == 1
     assert_only_what_was_counted_is_lost(files, lost_lines(done.stderr), 200)
     (experiment,) = files.query_experiments()
     assert files.verify(experiment.id) == []

@@ -91,10 +91,10 @@ def test_a_line_without_an_end_in_the_middle_is_told(file_store: Store, journal:
     assert file_store.verify(found.id) == []  # torn off at the end of its own journal
 
 
-def shelf_with(text: bytes) -> tuple[MemoryStorage, str]:
-    shelf, name = MemoryStorage(), new_id()
-    shelf.adopt(name, "journal-0.jsonl", iter([text]))
-    return shelf, name
+def storage_with(text: bytes) -> tuple[MemoryStorage, str]:
+    storage, name = MemoryStorage(), new_id()
+    storage.adopt(name, "journal-0.jsonl", iter([text]))
+    return storage, name
 
 
 LINES = st.fixed_dictionaries(
@@ -123,25 +123,25 @@ LINES = st.fixed_dictionaries(
 )
 
 
-def read_all(shelf: MemoryStorage, name: str) -> None:
-    made = assemble(shelf, name, None)
+def read_all(storage: MemoryStorage, name: str) -> None:
+    made = assemble(storage, name, None)
     orjson.dumps(made.experiment.to_json())
     for trial in made.trials:
         orjson.dumps(trial.to_json())
-    for event in stream(shelf, name, None, "interrupted"):
+    for event in stream(storage, name, None, "interrupted"):
         orjson.dumps(event.to_json())
 
 
 @given(st.binary())
 def test_arbitrary_bytes_are_read(text: bytes) -> None:
-    read_all(*shelf_with(text))
+    read_all(*storage_with(text))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LINES), st.integers(0, 40))
 def test_arbitrary_lines_are_read(lines: list[dict[str, Any]], cut: int) -> None:
     text = b"".join(orjson.dumps(line) + b"\n" for line in lines)
-    read_all(*shelf_with(text[: len(text) - cut]))
+    read_all(*storage_with(text[: len(text) - cut]))
 
 
 def test_candidates_have_no_part_in_the_score_of_the_experiment() -> None:
@@ -152,8 +152,8 @@ def test_candidates_have_no_part_in_the_score_of_the_experiment() -> None:
         {"type": "trial", "id": "b", "kind": "example", "started": when},
         {"type": "trial.end", "id": "b", "ended": when, "score": 0.5},
     ]
-    shelf, name = shelf_with(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-    made = assemble(shelf, name, None)
+    storage, name = storage_with(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    made = assemble(storage, name, None)
     assert (made.experiment.score, made.experiment.trials) == (0.5, 2)
 
 

@@ -51,7 +51,7 @@ class TestStoresAreOpened:
 
     def test_a_file_is_no_folder(self, write: Callable[..., Path]) -> None:
         path = write("file", "text")
-        with pytest.raises(StoreError, match="is no folder"):
+        with pytest.raises(StoreError, match="is not a folder"):
             open_store(f"file:{path}")
 
     def test_a_folder_that_cannot_be_made_is_told_before_the_run(
@@ -207,19 +207,19 @@ def test_a_record_that_was_removed_meanwhile_is_said_to_be_lost_and_leaves_nothi
     url: str, capsys: pytest.CaptureFixture[str], project: Path
 ) -> None:
     with record("a run", store=url) as exp:
-        folder = Path(exp.store.shelf.root)
+        folder = Path(exp.store.storage.root)
         shutil.rmtree(folder)
     said = capsys.readouterr().err
-    assert said == 'dspy-profiles: "a run" is lost: its journals were removed meanwhile\n'
+    assert said == 'dspy-profiles: "a run" is lost: its journals were removed while it ran\n'
     assert not folder.exists()
     assert open_store(url).recover() == []
 
 
 def test_what_is_no_store_is_refused() -> None:
     given: Any = 3
-    with pytest.raises(StoreError, match="3 is no result store"), record("a run", store=given):
+    with pytest.raises(StoreError, match="3 is not a result store"), record("a run", store=given):
         pass
-    with pytest.raises(StoreError, match="3 is no result store"):
+    with pytest.raises(StoreError, match="3 is not a result store"):
         open_store(given)
 
 
@@ -241,7 +241,7 @@ def test_a_name_steers_no_terminal_where_the_record_is_told(
     with record("a\x1b[31m\nb\u202e" + "c" * 500, store=store):
         pass
     told = capsys.readouterr().err
-    assert 'recorded "a [31m b ccc' in told
+    assert 'recorded "a␛[31m b⟨U+202E⟩ccc' in told
     assert len(told.partition(" --store ")[0]) < 200
     assert told.count("\n") == 1
     assert not {"\x1b", "\u202e"} & set(told)
@@ -263,7 +263,7 @@ def test_what_is_told_of_a_record_has_no_secret_in_it(
         pass
     told, failed = capsys.readouterr().err.splitlines()
     assert 'recorded "with ${OPENAI_API_KEY}": 0 trials' in told
-    assert '"[31mwith ${OPENAI_API_KEY}" is recorded but not archived: ${OPENAI' in failed
+    assert '"␛[31mwith ${OPENAI_API_KEY}" is recorded but not archived: ${OPENAI' in failed
 
 
 def test_long_and_odd_names_are_kept(store: Store, lm: Any) -> None:

@@ -49,7 +49,7 @@ def with_password(url: str, password: str) -> str:
 def test_a_relative_file_starts_at_the_working_directory(project: Path) -> None:
     store = open_store("sqlite:sub/results.db")
     assert store.url == f"sqlite:{project}/sub/results.db"
-    assert store.shelf.root == project / "sub" / "results.db.journals"
+    assert store.storage.root == project / "sub" / "results.db.journals"
     with record("a run", store=store):
         pass
     assert (project / "sub" / "results.db").exists()
@@ -64,7 +64,7 @@ def test_one_in_a_settings_file_starts_there(project: Path, write: Write) -> Non
 
 @pytest.mark.parametrize("url", ["sqlite:", "sqlite:///results.db", "sqlite::memory:"])
 def test_sqlite_without_a_file_is_refused(url: str) -> None:
-    with pytest.raises(StoreError, match="names no file") as error:
+    with pytest.raises(StoreError, match="does not name a file") as error:
         open_store(url)
     assert "sqlite:results.db" in str(error.value.hint)
 
@@ -147,7 +147,7 @@ def test_a_file_that_may_only_be_read_is_read_and_nothing_is_left_beside_it(
         "1 []\n"
         "the database failed: attempt to write a readonly database\n"
         f"  at {file}\n"
-        "  hint: name a file of SQLite that may be written, or a new one: sqlite:results.db\n"
+        "  hint: use a writable SQLite file, or a new one: sqlite:results.db\n"
     ), done.stderr
     assert sorted(path.name for path in shut.iterdir()) == there
 
@@ -219,13 +219,13 @@ class TestAServerThatGoesAway:
             assert program(question="Why not?").answer == "Paris"
         said = capfd.readouterr().err
         assert "recorded but not archived: the database failed: connection failed" in said
-        assert f"dspy-profiles results recover --store {server.url} does it later" in said
+        assert f"to archive it: dspy-profiles results recover --store {server.url}" in said
         for ask in (store.query_experiments, store.recover, store.rebuild):
             with pytest.raises(StoreError, match="is not currently accepting connections") as error:
                 ask()
             assert str(error.value.where) == server.url
             assert error.value.hint == (
-                "look at the address, and whether the server runs: psql opens the same URL"
+                "check the address, and that the server runs: psql opens the same URL"
             )
         server.comes_back()
         assert [each.id for each in store.recover()] == [exp.id]
@@ -257,7 +257,7 @@ class TestAServerThatGoesAway:
                 program(question="Why?")
         assert "recorded but not archived: the database failed: " in capfd.readouterr().err
         server.comes_back()
-        shutil.rmtree(store.shelf.root / "experiments" / before.id)
+        shutil.rmtree(store.storage.root / "experiments" / before.id)
         assert [each.id for each in open_store(server.url).query_experiments()] == [
             exp.id,  # of its journals
             before.id,
@@ -306,7 +306,7 @@ def test_one_without_the_right_to_make_tables_is_told_when_it_archives(
     "url", ["postgresql:results", "postgresql://h:port/db", "postgresql://[::1/db"]
 )
 def test_what_is_no_address_is_told(url: str) -> None:
-    with pytest.raises(StoreError, match="is no address of a database") as error:
+    with pytest.raises(StoreError, match="is not the address of a database") as error:
         open_store(url)
     assert error.value.hint == "write postgresql://you:${PGPASSWORD}@host/database"
 
@@ -406,13 +406,13 @@ class TestPasswords:
             program(question="hunter3333")
         store = exp.store
         assert store.verify(exp.id) == []
-        files = [path for path in store.shelf.root.rglob("*") if path.is_file()]
+        files = [path for path in store.storage.root.rglob("*") if path.is_file()]
         assert files
         assert not [path for path in files if b"hunter3333" in path.read_bytes()]
         assert "********" in str(store.query_trials(exp.id)[0].inputs)
 
     def test_one_that_was_left_out_elsewhere_is_told(self) -> None:
-        with pytest.raises(StoreError, match="password of the result store was left out"):
+        with pytest.raises(StoreError, match="has a masked password"):
             open_store("postgresql://somebody:********@127.0.0.1:1/results")
 
     def test_a_parameter_may_hold_one_too(self, account: str) -> None:
@@ -430,7 +430,7 @@ class TestPasswords:
 
     @pytest.mark.parametrize("url", ["postgres://me:hunter2@h/db", "mysql://me:hun@ter2@h/db"])
     def test_it_is_not_shown_where_the_scheme_is_unknown(self, url: str) -> None:
-        with pytest.raises(StoreError, match="is no result store") as error:
+        with pytest.raises(StoreError, match="is not a result store") as error:
             open_store(url)
         assert "ter2" not in str(error.value)
 
@@ -454,7 +454,7 @@ def test_a_schema_of_its_own_is_a_store_of_its_own(cluster: Any, lm: Any) -> Non
         pass
     assert [each.id for each in open_store(team).query_experiments()] == [exp.id]
     assert open_store(url).query_experiments() == []
-    shutil.rmtree(exp.store.shelf.root)
+    shutil.rmtree(exp.store.storage.root)
     assert [each.id for each in open_store(team).query_experiments()] == [exp.id]
 
 

@@ -46,7 +46,7 @@ def everything(store: Store, name: str) -> Any:
 
 
 def journals(store: Store) -> Path:
-    return Path(store.shelf.root)
+    return Path(store.storage.root)
 
 
 def in_sql(store: Store, *statements: str) -> Any:
@@ -76,13 +76,13 @@ def test_the_database_alone_answers_everything(store: Store, done: Experiment) -
     assert everything(other, done.id) == before
 
 
-def test_its_shelf_has_what_was_archived_elsewhere(store: Store, done: Experiment) -> None:
-    here = store.shelf
+def test_its_storage_has_what_was_archived_elsewhere(store: Store, done: Experiment) -> None:
+    here = store.storage
     names = here.names(done.id)
     before = [(b"".join(here.lines(done.id, n)), here.digest(done.id, n)) for n in names]
     documents = [here.document(done.id, n) for n in ("seal.json", "experiment.json")]
     shutil.rmtree(journals(store))
-    there = open_store(store.url).shelf
+    there = open_store(store.url).storage
     assert there.ids() == [done.id]
     assert there.names(done.id) == names
     assert [(b"".join(there.lines(done.id, n)), there.digest(done.id, n)) for n in names] == before
@@ -131,13 +131,13 @@ def test_a_part_of_a_journal_is_the_same_part(
 ) -> None:
     monkeypatch.setattr("dspy_profiles.results.store.sql._sealed.PIECE", 1024)
     store.rebuild()
-    shelf = store.shelf
-    (name,) = shelf.names(done.id)
-    here = b"".join(shelf.lines(done.id, name, start, end))
+    storage = store.storage
+    (name,) = storage.names(done.id)
+    here = b"".join(storage.lines(done.id, name, start, end))
     with store._database.reading() as connection:
         sealed = store._sealed(connection)
         assert b"".join(sealed.lines(done.id, name, start, end)) == here
-        assert sealed.digest(done.id, name, end) == shelf.digest(done.id, name, end)
+        assert sealed.digest(done.id, name, end) == storage.digest(done.id, name, end)
 
 
 def test_what_fails_half_way_leaves_nothing_in_the_database(
@@ -164,7 +164,7 @@ def test_what_fails_half_way_leaves_nothing_in_the_database(
 
 def in_there(store: Store) -> set[str]:
     with store._database.reading() as connection:
-        return set() if connection is None else answers.archived(connection, store.shelf.ids())
+        return set() if connection is None else answers.archived(connection, store.storage.ids())
 
 
 def test_nothing_in_it_can_be_changed(store: Store, done: Experiment) -> None:
@@ -175,7 +175,7 @@ def test_nothing_in_it_can_be_changed(store: Store, done: Experiment) -> None:
         ("dspy_pieces", "name"),
         ("dspy_blobs", "name"),
     ):
-        with pytest.raises(sqlalchemy.exc.DBAPIError, match="what is archived does not change"):
+        with pytest.raises(sqlalchemy.exc.DBAPIError, match="archived data does not change"):
             in_sql(store, f"UPDATE {table} SET {column} = 'x'")
     assert store.verify(done.id) == []
 
@@ -210,7 +210,7 @@ def test_rows_that_were_changed_are_found_and_rebuilt(
 
 
 def test_sealed_journals_that_were_changed_are_found(store: Store, done: Experiment) -> None:
-    (name,) = store.shelf.names(done.id)
+    (name,) = store.storage.names(done.id)
     in_sql(
         store,
         unfixed(store, "dspy_pieces"),
@@ -369,7 +369,7 @@ class TestSchemas:
 
     def test_a_later_one_is_refused(self, store: Store, done: Experiment) -> None:
         in_sql(store, "UPDATE dspy_schema SET version = 7")
-        with pytest.raises(StoreError, match="tables are of version 7, and this one knows 1") as e:
+        with pytest.raises(StoreError, match="tables in the database have version 7") as e:
             open_store(store.url)
         assert e.value.hint == "pip install -U dspy-profiles"
         assert str(e.value.where) in store.url
@@ -378,5 +378,5 @@ class TestSchemas:
         self, store: Store, done: Experiment
     ) -> None:
         in_sql(store, "DELETE FROM dspy_schema")
-        with pytest.raises(StoreError, match="does not say which version"):
+        with pytest.raises(StoreError, match="version of the tables in the database is missing"):
             open_store(store.url)

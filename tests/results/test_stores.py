@@ -43,7 +43,7 @@ def test_an_empty_store_has_no_experiments(store: Store) -> None:
 @pytest.mark.parametrize("name", ["", "nothing", "0" * 26, "../../etc", "a/b", "\0", None])
 def test_what_is_not_there_is_not_found(store: Store, name: Any) -> None:
     for ask in (store.get_experiment, store.query_trials, store.events, store.verify):
-        with pytest.raises(ExperimentNotFound, match="there is no experiment"):
+        with pytest.raises(ExperimentNotFound, match="not found in"):
             ask(name)
 
 
@@ -169,7 +169,7 @@ def test_archiving_twice_changes_nothing(store: Store, lm: Any, program: Any) ->
 
 @pytest.mark.parametrize("given", ["0" * 26, None])
 def test_what_is_no_experiment_is_not_archived(store: Store, given: Any) -> None:
-    with pytest.raises(StoreError, match="is no experiment"):
+    with pytest.raises(StoreError, match="is not an experiment"):
         store.archive_experiment(given)
 
 
@@ -278,13 +278,13 @@ class TestExperimentsAreFound:
     @pytest.mark.parametrize(
         ("wanted", "said"),
         [
-            ({"since": "yesterday"}, '"yesterday" is no time'),
-            ({"until": timedelta(days=1)}, '"1 day, 0:00:00" is no time'),
-            ({"min_score": "a"}, "min_score is 'a', which is no number"),
-            ({"limit": "a"}, "limit is 'a', which is no number"),
-            ({"status": "nonsense"}, "it is one of running, done, failed, interrupted, skipped"),
+            ({"since": "yesterday"}, '"yesterday" is not a time'),
+            ({"until": timedelta(days=1)}, '"1 day, 0:00:00" is not a time'),
+            ({"min_score": "a"}, "min_score is 'a', which is not a number"),
+            ({"limit": "a"}, "limit is 'a', which is not a number"),
+            ({"status": "nonsense"}, "write one of: running, done, failed, interrupted, skipped"),
             ({"status": "fialed"}, 'did you mean "failed"'),
-            ({"status": ["failed"]}, "is no status"),
+            ({"status": ["failed"]}, "is not a status"),
         ],
     )
     def test_what_no_experiment_can_be_is_told(self, store: Store, wanted: Any, said: str) -> None:
@@ -402,7 +402,7 @@ class TestScores:
 
     @pytest.mark.parametrize("named", [1, "1", "bogus"])
     def test_one_of_no_trial_is_refused(self, store: Store, lm: Any, named: Any) -> None:
-        refused = pytest.raises(ProfileError, match="is no trial.*\n.*hint: a Trial, or its id")
+        refused = pytest.raises(ProfileError, match="is not a trial\n.*hint: pass a Trial")
         with record("a run", store=store) as exp, refused:
             exp.score("m", 1, trial=named)
         assert store.query_trials(exp.id) == []
@@ -420,7 +420,7 @@ class TestWhatCannotBeClosed:
 
     def block(self, store: Store, experiment: str) -> Path:
         """Take the place of a document that is to be written."""
-        taken = Path(store.shelf.root) / "experiments" / experiment / "trials.jsonl"
+        taken = Path(store.storage.root) / "experiments" / experiment / "trials.jsonl"
         (taken / "taken").mkdir(parents=True)
         return taken
 
@@ -433,7 +433,7 @@ class TestWhatCannotBeClosed:
                 store.recover()
             assert caught.value.message.startswith(
                 f"the experiment {left[1]} could not be closed, 2 others were: "
-                "this result store cannot be written: "
+                "the result store cannot be written: "
             )
             assert str(caught.value.where) == str(taken)
             shutil.rmtree(taken)
@@ -445,14 +445,14 @@ class TestWhatCannotBeClosed:
         self, lasting_url: str, left: list[str]
     ) -> None:
         with open_store(lasting_url) as store:
-            with open_store(f"file:{store.shelf.root}") as files:
+            with open_store(f"file:{store.storage.root}") as files:
                 assert len(files.recover()) == 3  # which a database beside them has not seen
-            (Path(store.shelf.root) / "experiments" / left[1] / "trials.jsonl").unlink()
+            (Path(store.storage.root) / "experiments" / left[1] / "trials.jsonl").unlink()
             taken = self.block(store, left[1])
             with pytest.raises(StoreError) as caught:
                 store.rebuild()
             assert caught.value.message.startswith(
-                f"the experiment {left[1]} could not be made anew, 2 others were: "
+                f"the experiment {left[1]} could not be rebuilt, 2 others were: "
             )
             assert str(caught.value.where) == str(taken)
             shutil.rmtree(taken)

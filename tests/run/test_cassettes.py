@@ -99,7 +99,7 @@ def test_a_miss_ends_the_program_with_the_command_that_records(program) -> None:
     held = Path("x.jsonl").read_bytes()
     done = program("none", "second")
     assert (done.returncode, done.stdout, asked()) == (1, "", 1)
-    assert "is not on the cassette x.jsonl" in done.stderr
+    assert "x.jsonl has no response for this request" in done.stderr
     assert "dspy-profiles run --cassette x.jsonl --cassettes new -- " in done.stderr
     assert "Traceback" not in done.stderr
     assert Path("x.jsonl").read_bytes() == held
@@ -126,7 +126,7 @@ def test_what_a_fork_has_recorded_does_not_bring_half_of_a_program_back(program)
 def test_without_a_mode_it_is_replayed_alone_and_off_is_without_it(program) -> None:
     done = program(None, "first")
     assert done.returncode == 1
-    assert "there is no cassette" in done.stderr
+    assert "does not exist; blocked a call" in done.stderr
     assert program("off", "first").stdout == "first answer 1\n"
     assert not Path("x.jsonl").exists()
 

@@ -174,8 +174,8 @@ def test_the_store_is_that_of_the_option_then_of_the_settings(run, write, record
     ("words", "code", "said"),
     [
         (["--store", "file:x", "asks.py"], 2, "--store needs --record"),
-        (["--record", "--store", "memory:", "asks.py"], 6, "name a store that lasts"),
-        (["--record", "--store", "nonsense", "asks.py"], 6, "is no result store"),
+        (["--record", "--store", "memory:", "asks.py"], 6, "use a store on disk"),
+        (["--record", "--store", "nonsense", "asks.py"], 6, "is not a result store"),
         (["--record", "-p", "nope", "asks.py"], 3, 'no profile "nope"'),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_live_call_ends_the_program_with_one_line(run, live) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     (line, place, hint) = done.stderr.splitlines()
-    assert line.startswith("dspy-profiles: error: this program would call the model openai/gpt-4o-")
+    assert line.startswith("dspy-profiles: error: blocked a live call to openai/gpt-4o-")
     assert place.endswith("program.py:7")
     assert "lm()" in hint
 
@@ -53,7 +53,7 @@ def test_it_gets_past_evaluate_and_parallel(run, live) -> None:
     )
     done = run("-p", "mock", "--force", "program.py")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "would call the model" in done.stderr
+    assert "blocked a live call" in done.stderr
 
 
 def test_on_a_thread_it_is_told_in_one_line_too(run, live) -> None:
@@ -68,7 +68,7 @@ def test_on_a_thread_it_is_told_in_one_line_too(run, live) -> None:
     )
     done = run("-p", "mock", "--force", "program.py")
     assert done.stdout == "done\n"
-    assert "would call the model" in done.stderr
+    assert "blocked a live call" in done.stderr
     assert "Traceback" not in done.stderr
 
 

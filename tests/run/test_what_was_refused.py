@@ -66,22 +66,24 @@ def test_it_is_told_in_one_line_at_the_end_and_the_program_has_failed(refused, w
     done = refused(WAYS[way], END)
     assert (done.returncode, done.stdout) == (1, "went on\nthe last word\n")
     assert done.stderr.count("dspy-profiles: error: ") == 1
-    assert "there is no cassette absent.jsonl" in done.stderr
-    assert "hint: record it: dspy-profiles run --cassette absent.jsonl" in done.stderr
+    assert "cassette absent.jsonl does not exist" in done.stderr
+    assert "hint: dspy-profiles run --cassette absent.jsonl" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_program_that_says_itself_how_it_failed_is_believed(refused) -> None:
     done = refused(WAYS["whoever catches all"], "sys.exit(3)\n")
     assert done.returncode == 3
-    assert "there is no cassette" in done.stderr
+    assert "does not exist; blocked a call" in done.stderr
 
 
 def test_an_error_of_its_own_is_shown_as_ever_and_what_was_refused_below(refused) -> None:
     done = refused(WAYS["whoever catches all"], "raise ValueError('mine')\n")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
-    assert done.stderr.index("ValueError: mine") < done.stderr.index("there is no cassette")
+    assert done.stderr.index("ValueError: mine") < done.stderr.index(
+        "does not exist; blocked a call"
+    )
 
 
 def test_a_profile_that_is_a_replay_tells_its_misses_too(write, run) -> None:
@@ -92,17 +94,17 @@ def test_a_profile_that_is_a_replay_tells_its_misses_too(write, run) -> None:
     write("asks.py", ASK + WAYS["whoever catches all"])
     done = run("-p", "played", "--", sys.executable, "asks.py")
     assert done.returncode == 1
-    assert "there is no cassette x.jsonl" in done.stderr
+    assert "cassette x.jsonl does not exist" in done.stderr
 
 
 def test_a_program_that_skips_its_end_has_failed_as_well(refused) -> None:
     done = refused(WAYS["whoever catches all"], "os._exit(0)\n")
     assert done.returncode == 1
-    assert done.stderr.count("there is no cassette") == 1
+    assert done.stderr.count("does not exist; blocked a call") == 1
 
 
 def test_a_refusal_in_a_grandchild_fails_the_run(refused, write) -> None:
     write("below.py", textwrap.dedent(ASK) + textwrap.dedent(WAYS["whoever catches all"]))
     done = refused("import subprocess\nsubprocess.run([sys.executable, 'below.py'])\n")
     assert done.returncode == 1
-    assert done.stderr.count("there is no cassette") == 1
+    assert done.stderr.count("does not exist; blocked a call") == 1

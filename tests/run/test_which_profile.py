@@ -80,15 +80,15 @@ def test_where_none_applies_that_is_said_and_nothing_is_changed(run) -> None:
 def test_where_none_applies_there_is_nothing_to_force_or_override(run, more) -> None:
     done = run(*more, "--", "echo", "started")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "no profile is named" in done.stderr
+    assert "no profile named and no default" in done.stderr
 
 
 FAULTS = {
-    "missing": ("nope", 3, 'there is no profile "nope" (from --profile)'),
+    "missing": ("nope", 3, 'profile "nope" not found (from --profile)'),
     "no secret": ("no-secret", 5, "SOME_KEY is not set"),
     "no secrets": ("no-secrets", 5, "needs 2 secrets"),
     "no secret of env": ("no-env", 5, "SOME_KEY is not set"),
-    "in clear": ("in-clear", 5, "is a secret in clear"),
+    "in clear": ("in-clear", 5, "is a plaintext secret"),
     "wrong type": ("wrong-type", 4, "temperature"),
     "wrong keys": ("wrong-keys", 4, "and settings.num_thread"),
     "unknown parent": ("orphan", 4, "which does not exist"),
@@ -243,7 +243,7 @@ def test_overrides_reach_the_child_with_their_types(run, write) -> None:
         (["lm.api_key=${SOME_KEY}", "provider.class=x.Y"], 5, "SOME_KEY is not set"),
         (["lm.temperature=hot"], 4, "lm.temperature"),
         (["lmm.model=x"], 4, "lmm"),
-        (["lm.model"], 4, "sets nothing"),
+        (["lm.model"], 4, "is not KEY=VALUE"),
         (["lm=3", "lm.model=x"], 4, "lm"),
         (["lm.model=x", "lm.model.y=x"], 4, "lm.model.y"),
         (["extends=prod"], 4, "extends"),
@@ -283,7 +283,7 @@ def test_forced_every_name_in_the_program_means_the_sessions_profile(run, write)
     )
     words = ["-p", "mock", "--set", "lm.model=ours", "forced.py"]
     assert run("--force", *words).stdout == "ours ours ours mock\n"
-    assert 'there is no profile "prod"' in run(*words).stderr
+    assert 'profile "prod" not found' in run(*words).stderr
 
 
 def test_a_run_inside_a_run_wins(run, dev_and_staging) -> None:

@@ -17,7 +17,7 @@ from keyring.backend import KeyringBackend
 from dspy_profiles import plugins
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.profiles import Scene, check_overrides, fetch, missing, resolve
-from dspy_profiles.secrets import Secret, add_rule, redact, remember
+from dspy_profiles.secrets import Secret, add_redaction_rule, redact, remember
 from dspy_profiles.secrets import _dotenv as environment
 
 CANARY = "sk-canary-7f3a9c"
@@ -220,7 +220,7 @@ def test_an_error_of_looking_for_one_name_shows_nothing_of_the_others(home, proj
 
 def test_an_error_about_a_variable_shows_no_other(project):
     with pytest.raises(ProfileError) as caught:
-        environment.set_once("p", {"X": CANARY, "Y": CANARY + "\0"})
+        environment.set_variables_once("p", {"X": CANARY, "Y": CANARY + "\0"})
     assert CANARY not in frames(caught.value)
 
 
@@ -240,7 +240,7 @@ def test_a_secret_shows_itself_to_nobody():
 
 def test_a_secret_that_travelled_in_a_pickle_says_that_it_is_not_there():
     travelled = pickle.loads(pickle.dumps(Secret(CANARY, "${X}")))
-    with pytest.raises(ProfileError, match=r"\$\{X\} did not travel"):
+    with pytest.raises(ProfileError, match=r"does not hold the secret of \$\{X\}"):
         travelled.reveal()
 
 
@@ -271,6 +271,6 @@ def test_redaction_finds_the_token_without_its_scheme():
 
 
 def test_redaction_masks_what_a_rule_matches():
-    add_rule(r"acme-\d+")
-    add_rule(r"acme-\d+")
+    add_redaction_rule(r"acme-\d+")
+    add_redaction_rule(r"acme-\d+")
     assert redact("an acme-123 key") == "an ******** key"

@@ -7,7 +7,7 @@ import pytest
 
 from dspy_profiles.errors import InvalidFile, InvalidProfile
 from dspy_profiles.profiles import Scene
-from dspy_profiles.secrets import broken_lines, load_env_files, names_in, set_once
+from dspy_profiles.secrets import invalid_lines, load_env_files, names_in_files, set_variables_once
 
 
 def load():
@@ -53,15 +53,15 @@ def test_a_line_that_says_nothing_is_told_once_with_its_place_and_unshown(write,
     path = write(".env", "A=1\nsk-canary x\nB='canary\nC=3\n")
     load()
     load()
-    assert names_in([path]) == {"A", "C"}
+    assert names_in_files([path]) == {"A", "C"}
     assert caplog.messages == [
-        f"dspy-profiles: {path}:{line}: this is no NAME=VALUE, and is left out" for line in (2, 3)
+        f"dspy-profiles: {path}:{line}: not NAME=VALUE; ignored" for line in (2, 3)
     ]
 
 
 def test_a_broken_line_that_was_asked_for_is_told_by_nobody_else(write, caplog, project):
     path = write(".env", "what is this\n")
-    assert broken_lines([path, project / "gone.env"]) == [(path, 1)]
+    assert invalid_lines([path, project / "gone.env"]) == [(path, 1)]
     load()
     assert caplog.messages == []
 
@@ -180,24 +180,24 @@ def test_sixteen_threads_may_load_at_once(write):
 
 def test_a_profiles_variables_are_set_where_unset_and_stay():
     os.environ["A"] = "before"
-    set_once("p", {"A": "p", "B": "p"})
+    set_variables_once("p", {"A": "p", "B": "p"})
     assert (os.environ["A"], os.environ["B"]) == ("before", "p")
     load_env_files([])
     assert os.environ["B"] == "p"
 
 
 def test_two_profiles_that_disagree_are_told_so_without_the_values():
-    set_once("p", {"A": "sk-one"})
-    with pytest.warns(UserWarning, match='"q" wants another A than "p"') as warned:
-        set_once("q", {"A": "sk-two"})
+    set_variables_once("p", {"A": "sk-one"})
+    with pytest.warns(UserWarning, match='"q" sets A to another value than profile "p"') as warned:
+        set_variables_once("q", {"A": "sk-two"})
     assert "sk-" not in str(warned[0].message)
     assert os.environ["A"] == "sk-one"
-    set_once("p", {"A": "sk-edited"})
-    set_once("q", {"A": "sk-one"})
+    set_variables_once("p", {"A": "sk-edited"})
+    set_variables_once("q", {"A": "sk-one"})
 
 
 def test_a_value_that_no_environment_can_hold_is_told_without_it():
-    with pytest.raises(InvalidProfile, match='"p" cannot set A, C') as error:
-        set_once("p", {"A": "sk-\0", "B": "fine", "C": "sk-\ud800"})
+    with pytest.raises(InvalidProfile, match='profile "p": cannot set A, C') as error:
+        set_variables_once("p", {"A": "sk-\0", "B": "fine", "C": "sk-\ud800"})
     assert "sk-" not in str(error.value)
     assert os.environ["B"] == "fine"

@@ -22,7 +22,7 @@ def refused(write, text):
 @pytest.mark.parametrize("key", [pattern.replace("*", "my") for pattern in SECRET_KEYS])
 def test_under_each_kind_of_name(write, key):
     path, error = refused(write, f'[p.lm]\nmodel = "m"\n{key} = "{SK}"\n')
-    assert error.message == f'lm.{key} of "p" is a secret in clear'
+    assert error.message == f'profile "p": lm.{key} is a plaintext secret'
     assert str(error.where) == f"{path}:3"
 
 
@@ -130,10 +130,10 @@ def test_secret_keys_put_a_key_on_the_list(write, key):
 
 def test_the_hint_shows_what_to_write(write):
     _, error = refused(write, f'[p.lm.extra_headers]\nx-api-key = "{SK}"\n')
-    assert 'x-api-key = "${X_API_KEY}"' in error.hint
-    assert "not-secret in [tool.dspy-profiles]" in error.hint
-    _, error = refused(write, f'[p.lm]\npassword = "{SK}"\n')
-    assert 'password = "${MY_PASSWORD}"' in error.hint
+    assert error.hint == "run dspy-profiles secrets move, or add x-api-key to not-secret"
+    with pytest.raises(PlaintextSecret) as caught:
+        resolve("mock", lm={"password": f"${{MY_PASSWORD:-{SK}}}"})
+    assert 'password = "${MY_PASSWORD}"' in caught.value.hint
 
 
 def test_several_are_told_at_once(write):

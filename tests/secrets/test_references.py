@@ -104,7 +104,7 @@ def test_a_reference_or_none_under_another_name(fetched, text, expected):
 )
 def test_a_malformed_reference_is_an_error_with_its_place(write, text):
     path = write("profiles.toml", f"[p.lm]\n\nmodel = '{text}'\n")
-    with pytest.raises(InvalidProfile, match=r'lm\.model of "p"') as error:
+    with pytest.raises(InvalidProfile, match=r'profile "p": lm\.model') as error:
         resolve("p")
     assert str(error.value.where) == f"{path}:3"
     assert "$${" in error.value.hint
@@ -208,7 +208,7 @@ def test_all_that_are_missing_are_told_at_once(write):
         f"THREE is not set, for env.X at {path}:5",
     ):
         assert text in error.value.message
-    assert error.value.hint == "export ONE and TWO and THREE, or put it into .env"
+    assert error.value.hint == "export ONE and TWO and THREE, or add them to .env"
     assert [m.name for m in missing(resolve("p"))] == ["ONE", "gone.txt", "TWO", "THREE"]
 
 

@@ -46,17 +46,20 @@ from dspy_profiles.errors import (
 )
 from dspy_profiles.plugins import hookimpl, manager
 from dspy_profiles.results import (
+    BaseStore,
     Candidate,
     Decision,
     Event,
     Experiment,
     ExperimentNotFound,
+    ExperimentQuery,
     ExperimentView,
     Fault,
     Recording,
     Score,
     Store,
     Trial,
+    TrialQuery,
     TrialView,
     load_examples,
     open_store,
@@ -64,6 +67,7 @@ from dspy_profiles.results import (
     view_experiment,
     view_trial,
 )
+from dspy_profiles.results.journal import JournalStorage
 
 
 def package() -> None:
@@ -303,6 +307,26 @@ def queried() -> None:
     assert_type(store.archive_experiment(experiment), Experiment)
     store.query_trials()  # type: ignore[call-arg]
     store.query_experiments(score=1)  # type: ignore[call-arg]
+    store.query_experiments(limit="3")  # type: ignore[arg-type]
+
+
+def queried_with_conditions_of_a_variable(store: Store) -> None:
+    conditions: ExperimentQuery = {"status": "done", "since": date(2026, 1, 1)}
+    assert_type(store.query_experiments(**conditions), list[Experiment])
+    of_trials: TrialQuery = {"kind": "test"}
+    assert_type(store.query_trials("latest", **of_trials), list[Trial])
+    ExperimentQuery(score=1)  # type: ignore[typeddict-unknown-key]
+
+
+def derived(storage: JournalStorage) -> None:
+    class Cloud(BaseStore):
+        def get_experiment(self, experiment_id: str) -> Experiment:
+            return super().get_experiment(experiment_id)
+
+    with Cloud("cloud:x", storage) as opened:
+        assert_type(opened, Cloud)
+        store: Store = opened
+        assert_type(store.storage, JournalStorage)
 
 
 def viewed() -> None:

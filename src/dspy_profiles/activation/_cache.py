@@ -19,7 +19,7 @@ from dspy_profiles.profiles import (
     check_name,
     choose,
     is_forced,
-    overridden,
+    override,
 )
 
 __all__ = ["CACHE", "ProfileCache"]
@@ -97,7 +97,7 @@ class ProfileCache:
         with self._lock:
             entry = self._entries.get(key)
             if entry is None or entry.above is not session:
-                profile = overridden(session.profile, overrides)
+                profile = override(session.profile, overrides)
                 entry = Prepared(profile, is_default=False, watch=session.watch, above=session)
                 self._keep(key, entry)
             if entry.built is None:

@@ -7,7 +7,7 @@ import dspy
 from dspy_profiles import _dspy
 from dspy_profiles.activation._session import SESSION, Pin
 from dspy_profiles.calls import STAGES
-from dspy_profiles.objects import kept_lms, start_engines_afresh
+from dspy_profiles.objects import cached_lms, reset_engines
 
 __all__ = ["Configuration", "Isolation"]
 
@@ -70,7 +70,7 @@ class Isolation:
         dspy.cache = dspy.clients.Cache(
             enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None
         )
-        start_engines_afresh()
+        reset_engines()
 
     def end(self, keep: Pin | None = None) -> None:
         """Restore everything, except for this pin. Safe to call twice."""
@@ -123,6 +123,6 @@ def _identities(value: list[Any] | dict[str, Any]) -> object:
 
 def _histories(configured: Configuration) -> list[list[Any]]:
     """Return DSPy's own history, and those of LMs that outlive a test."""
-    lms = (*kept_lms(), dspy.settings.lm, configured.settings.get("lm"))
+    lms = (*cached_lms(), dspy.settings.lm, configured.settings.get("lm"))
     found = (_dspy.history(), *(getattr(lm, "history", None) for lm in lms))
     return list({id(each): each for each in found if isinstance(each, list)}.values())

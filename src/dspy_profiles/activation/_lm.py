@@ -7,7 +7,7 @@ from dspy_profiles.activation._block import current_profile
 from dspy_profiles.activation._cache import CACHE
 from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.profiles import SECTIONS, Overrides, ResolvedProfile, is_forced, overridden
+from dspy_profiles.profiles import SECTIONS, Overrides, ResolvedProfile, is_forced, override
 
 __all__ = ["embedder", "lm"]
 
@@ -58,4 +58,4 @@ def _profile(name: str | None, overrides: Mapping[str, Any]) -> ResolvedProfile 
     active = current_profile() if name is None and not is_forced() else None
     if active is None:
         return CACHE.get(name, overrides, build=False)
-    return overridden(active, overrides) if overrides else active
+    return override(active, overrides) if overrides else active

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dspy_profiles import plugins, schema
 from dspy_profiles.activation._watch import Watch
-from dspy_profiles.config import SETTINGS, VARIABLES, KeyPath
+from dspy_profiles.config import LOCATION_VARIABLES, SETTINGS, KeyPath
 from dspy_profiles.errors import InvalidProfile, ProfileError
 from dspy_profiles.objects import make_importable
 from dspy_profiles.profiles import (
@@ -18,17 +18,17 @@ from dspy_profiles.profiles import (
     Choice,
     ResolvedProfile,
     Scene,
+    check_references,
     is_forced,
     is_offline,
-    overridden,
+    override,
     references,
-    refuse_missing,
     resolve_choice,
     secret_files,
     set_variables,
 )
 from dspy_profiles.schema import Finding
-from dspy_profiles.secrets import load_env_files, remember_secrets, variables_in
+from dspy_profiles.secrets import load_env_files, remember_environment, variables_in
 
 if TYPE_CHECKING:
     from dspy_profiles.calls import Stage
@@ -63,7 +63,7 @@ class Prepared:
 
     def build(self) -> None:
         """Make the profile's objects. The first call in a process imports DSPy."""
-        refuse_missing(self.profile, skip=_not_needed(self.profile))
+        check_references(self.profile, skip=_not_needed(self.profile))
         from dspy_profiles.objects import build
 
         built = build(self.profile)
@@ -92,16 +92,16 @@ def prepare(
     """
     load_env_files(scene.env_files)
     if isinstance(choice, ResolvedProfile):
-        profile = overridden(choice, overrides) if overrides else choice
+        profile = override(choice, overrides) if overrides else choice
     else:
         profile = resolve_choice(scene, choice, overrides)
     _refuse(profile, findings(profile, scene))
     if mode != "read":
-        refuse_missing(profile, skip=_not_needed(profile))
+        check_references(profile, skip=_not_needed(profile))
     names = () if isinstance(choice, ResolvedProfile) else (profile.name, *profile.parents)
     watch = _watch(profile, scene, names)
     set_variables(profile)
-    remember_secrets(scene.names)
+    remember_environment(scene.names)
     make_importable((scene.locations.cwd, scene.locations.root))
     is_default = isinstance(choice, Choice) and choice.is_default
     ready = Prepared(profile, is_default, watch)
@@ -156,7 +156,7 @@ def _watch(profile: ResolvedProfile, scene: Scene, names: tuple[str, ...]) -> Wa
     return Watch(
         scene.locations,
         variables=(
-            *VARIABLES,
+            *LOCATION_VARIABLES,
             NAME_VARIABLE,
             FORCE_VARIABLE,
             *(setting.env for setting in SETTINGS),

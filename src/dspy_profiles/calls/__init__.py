@@ -1,6 +1,6 @@
 """Stages around every call to a model: meter, guard, budget, cassettes.
 
-The only package that stands between DSPy and its LMs, embedders and retrievers.
+The only package that intercepts DSPy's calls to LMs, embedders and retrievers.
 """
 
 from dspy_profiles._lazy import attach
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dspy_profiles.calls._held import raise_refusal as raise_refusal
     from dspy_profiles.calls._held import refusal_in as refusal_in
     from dspy_profiles.calls._meter import Meter as Meter
+    from dspy_profiles.calls._meter import Usage as Usage
+    from dspy_profiles.calls._meter import total as total
     from dspy_profiles.calls._patch import install as install
     from dspy_profiles.calls._patch import watch as watch
     from dspy_profiles.calls._stage import REPLAYED as REPLAYED
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from dspy_profiles.calls._stage import Call as Call
     from dspy_profiles.calls._stage import Stage as Stage
     from dspy_profiles.calls._stream import reader as reader
-    from dspy_profiles.calls._usage import Usage as Usage
-    from dspy_profiles.calls._usage import total as total
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
@@ -33,10 +33,9 @@ else:
             "_caller": "calling_line is_own",
             "_guard": "FORCED Guard",
             "_held": "BrokenOff Refused raise_refusal refusal_in",
-            "_meter": "Meter",
+            "_meter": "Meter Usage total",
             "_patch": "install watch",
             "_stage": "Answer Call REPLAYED STAGES Stage",
             "_stream": "reader",
-            "_usage": "Usage total",
         },
     )

@@ -1,4 +1,4 @@
-"""The line that a call comes from: the innermost one outside of all libraries."""
+"""The line that a call comes from: the innermost one that is not in a library."""
 
 import sys
 import sysconfig
@@ -11,23 +11,23 @@ __all__ = ["calling_line", "is_own"]
 
 _LIBRARIES = tuple(
     {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
-    # Ours may be installed so that it can be edited; the plugins stand beside it.
+    # Our own packages may be an editable install, outside of these folders.
     | {folder.resolve() for folder in Path(__file__).parents[2].glob("*dspy_prof*")}
 )
 
 
 @cache
 def is_own(file: str) -> bool:
-    """Whether a file is the program's own: no library's, and no code without a file."""
+    """Return whether a file is the program's own. Code without a file, as of `-c`, is not."""
     if file.startswith("<"):
         return False
-    found = Path(file).resolve()
-    return not any(found.is_relative_to(folder) for folder in _LIBRARIES)
+    path = Path(file).resolve()
+    return not any(path.is_relative_to(folder) for folder in _LIBRARIES)
 
 
 def calling_line() -> Place | None:
-    """The program's line that led here; None on a thread that began in a library."""
-    frame = sys._getframe(1)  # noqa: SLF001 - the caller's line is what has to be told
+    """Return the program's line that led here, or None on a thread that a library started."""
+    frame = sys._getframe(1)  # noqa: SLF001 - frames have no public way in that is as fast
     while frame is not None:
         if is_own(frame.f_code.co_filename):
             return Place(Path(frame.f_code.co_filename), frame.f_lineno)

@@ -1,4 +1,4 @@
-"""No call leaves this machine: the guard that tests, and forced offline sessions, stand behind."""
+"""The guard blocks live calls: in tests, and in sessions that are forced offline."""
 
 from dspy_profiles.calls._held import Refused
 from dspy_profiles.calls._stage import Answer, Call, Stage
@@ -6,29 +6,30 @@ from dspy_profiles.errors import LiveCallBlocked
 
 __all__ = ["FORCED", "Guard"]
 
-# What to do where an offline profile is forced on code that has an LM of its own.
-FORCED = "code that names its own LM knows nothing of profiles: give it the active one, lm()"
+# The hint if an offline profile is forced on code that creates its own LM.
+FORCED = "in code that creates its own LM, use that of the active profile: dspy_profiles.lm()"
 
-_WHAT = {
-    "lm": "would call the model {}",
-    "embedder": "would ask the model {} for embeddings",
-    "retriever": "would ask the retriever at {}",
+_CALLS = {
+    "lm": "a live call to {}",
+    "embedder": "a live call to the embedder {}",
+    "retriever": "a live call to the retriever {}",
 }
 
 
 class Guard(Stage):
-    """Holds back every call that would ask somebody: all but mocks, replays and what is cached."""
+    """Blocks live calls. Offline engines, replays and cached responses pass."""
 
     rank = 20
 
-    def __init__(self, who: str, why: str, hint: str) -> None:
-        self._who = who  # "tests/test_qa.py::test_capital", "this program"
-        self._why = why  # "--dspy-live block"
+    def __init__(self, owner: str, reason: str, hint: str) -> None:
+        """`owner` is a test or "this program"; `reason` is the option that blocks."""
+        self._owner = owner
+        self._reason = reason
         self._hint = hint
 
     def before(self, call: Call) -> Answer | None:
         if call.offline:
             return None
-        what = _WHAT[call.kind].format(call.model)
-        said = f"{self._who} {what}, but live calls are blocked ({self._why})"
-        raise Refused(LiveCallBlocked(said, self._hint))
+        blocked = _CALLS[call.kind].format(call.model)
+        message = f"blocked {blocked} in {self._owner} ({self._reason})"
+        raise Refused(LiveCallBlocked(message, self._hint))

@@ -1,114 +1,155 @@
-"""One call, led through the stages."""
+"""The state of one call on its way through the stages. No I/O: see `_drivers`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import dspy
+
+from dspy_profiles import _dspy
 from dspy_profiles.calls._caller import calling_line
-from dspy_profiles.calls._held import Refused
+from dspy_profiles.calls._held import BrokenOff, Refused
 from dspy_profiles.calls._stage import Answer, Call, Stage
 
 __all__ = ["StagedCall", "result_of"]
 
 
 class StagedCall:
-    """One call's way through the stages: those that were asked hear how it ended.
+    """One attempt to reach a model, and the stages that it passes.
 
-    `events` are those that have waited for its end.
+    `start` asks the stages. If none of them answers, the driver makes the call and reports
+    `succeeded` or `failed`; of a stream, each event to `received`, then `ended` or `broken`.
+    Every stage that was asked is told once how the call ended.
     """
 
     def __init__(self, call: Call, stages: Sequence[Stage]) -> None:
         self.call = call
         self._stages = stages
         self._asked: list[Stage] = []
-        self._over = False
-        self.events: Sequence[Any] = ()
+        self._is_over = False
+        self._received: list[Any] = []
+        self._sent: Sequence[Any] = ()
 
-    def make(self, send: Callable[[], Any], of: Callable[[Any], Answer] = Answer) -> Any:
-        """The result of the call, or what a stage has in its place."""
-        if (given := self.ask()) is not None:
-            return result_of(given)
-        try:
-            result = send()
-        except BaseException as error:
-            self.fail(error)
-            raise
-        return self.told(of(result)).result
+    @property
+    def chunks(self) -> Sequence[Any]:
+        """The chunks that waited for the end, to be sent past DSPy to the reader of a stream."""
+        return self._sent if self.call.streamed and self.call.request is None else ()
 
-    async def amake(
-        self, send: Callable[[], Awaitable[Any]], of: Callable[[Any], Answer] = Answer
-    ) -> Any:
-        """The same, where the call is awaited."""
-        if (given := self.ask()) is not None:
-            return result_of(given)
-        try:
-            result = await send()
-        except BaseException as error:
-            self.fail(error)
-            raise
-        return self.told(of(result)).result
-
-    def ask(self) -> Answer | None:
-        """Ask each stage in turn; the first that answers ends it."""
+    def start(self) -> Answer | None:
+        """Ask each stage by rank. Return the first answer, or None to make the call."""
         for stage in self._stages:
             try:
                 answer = stage.before(self.call)
-            except Refused as held:
-                self._held_back(held, stage)
+            except Refused as refused:
+                self._refused(refused, stage)
                 raise
             if answer is not None:
                 self.call.replayed = True
-                self.told(answer)
-                return answer
+                return self._succeed(answer)
             self._asked.append(stage)
         return None
 
-    def told(self, answer: Answer) -> Answer:
-        """The answer, with what the stages have put in it."""
-        if self._is_first_end():
-            for stage in reversed(self._asked):
-                stage.after(self.call, answer)
-            self.events = answer.events or ()
-        return answer
+    def succeeded(self, result: Any) -> Answer:
+        """Return the answer, with what the stages have changed in it."""
+        call = self.call
+        answer = Answer(result)
+        if call.kind == "lm":
+            answer.usage = _usage(result, call.provider)
+            if call.whole and call.streamed:
+                answer.events = call.events
+        return self._succeed(answer)
 
-    def fail(self, error: BaseException) -> None:
-        """Raise what a stage wants in the error's place; else the caller raises it again."""
-        if (instead := self.ended(error)) is not error:
+    def failed(self, error: BaseException) -> None:
+        """Raise the error that a stage wants instead; without one, the driver raises again."""
+        if (instead := self._fail(error)) is not error:
             raise instead from None
 
-    def ended(self, error: BaseException) -> BaseException:
-        """The error, or what a stage wants raised in its place."""
-        if self._is_first_end():
-            for stage in reversed(self._asked):
-                error = stage.failed(self.call, error) or error
-            self.events = self.call.events
-        return error
+    def received(self, event: Any) -> bool:
+        """Return whether an event goes to DSPy at once; if not, it waits for the end."""
+        self._received.append(event)
+        if self.call.whole:
+            return False
+        if _is_end(event):  # DSPy stops reading here
+            self._succeed(self._streamed())
+        return True
 
-    def _is_first_end(self) -> bool:
-        # A stream may fail when all of it has been read; the call has been answered all the same.
-        over, self._over = self._over, True
-        return not over
+    def ended(self, error: Exception | None = None) -> Answer:
+        """Return the events that waited for the end of a stream, and the error to raise then."""
+        if not self.call.whole:
+            self._fail(BrokenOff())
+            return Answer()
+        if any(map(_is_end, self._received)):
+            answer = self._succeed(self._streamed())
+            answer.error = error
+            return answer
+        self.call.events = self._received
+        instead = self._fail(error or BrokenOff())
+        if isinstance(instead, Exception):
+            error = None if isinstance(instead, BrokenOff) else instead
+        return Answer(events=self.call.events, error=error)
+
+    def broken(self, error: BaseException) -> Answer | None:
+        """Like `ended`, for a stream that raised. None: no event waits, the driver raises again."""
+        if self.call.whole and isinstance(error, Exception):
+            return self.ended(error)
+        self.failed(error)
+        return None
 
     def priced(self, cost: float | None) -> None:
-        """Said once, when DSPy has finished the call; all hear of it before one holds it up."""
-        refused: Refused | None = None
+        """Tell the stages the cost of the finished call; all of them, before one refuses it."""
+        refusal: Refused | None = None
         for stage in reversed(self._asked):
             try:
                 stage.priced(self.call, cost)
-            except Refused as held:
-                refused = held
-        if refused is not None:
-            self._held_back(refused)
-            raise refused
+            except Refused as refused:
+                refusal = refused
+        if refusal is not None:
+            self._refused(refusal)
+            raise refusal
 
-    def _held_back(self, held: Refused, *by: Stage) -> None:
-        if held.error.where is None:
-            held.error.where = calling_line()
-        for each in (*self._asked, *by):
-            each.held(self.call, held.error)
+    def _succeed(self, answer: Answer) -> Answer:
+        if self._is_first_end():
+            for stage in reversed(self._asked):
+                stage.after(self.call, answer)
+            self._sent = answer.events or ()
+        return answer
+
+    def _fail(self, error: BaseException) -> BaseException:
+        if self._is_first_end():
+            for stage in reversed(self._asked):
+                error = stage.failed(self.call, error) or error
+            self._sent = self.call.events
+        return error
+
+    def _is_first_end(self) -> bool:
+        # A stream can fail after its end event: by then the call has been answered.
+        is_over, self._is_over = self._is_over, True
+        return not is_over
+
+    def _streamed(self) -> Answer:
+        end = next(filter(_is_end, reversed(self._received)), None)
+        return Answer(events=self._received, usage=_usage(end, self.call.provider))
+
+    def _refused(self, refused: Refused, *by: Stage) -> None:
+        if refused.error.where is None:
+            refused.error.where = calling_line()
+        for stage in (*self._asked, *by):
+            stage.held(self.call, refused.error)
 
 
-def result_of(given: Answer) -> Any:
-    """What a stage has in place of a call; its error is raised as the model's would be."""
-    if given.error is not None:
-        raise given.error
-    return given.result
+def result_of(answer: Answer) -> Any:
+    """Return the result. Raises the answer's error as the model's own would be raised."""
+    if answer.error is not None:
+        raise answer.error
+    return answer.result
+
+
+def _usage(result: Any, provider: str | None) -> Any:
+    """Return the tokens of a response, of a stream's last event, or of a result with counts."""
+    usage = getattr(result, "usage", None)
+    if isinstance(usage, dspy.lm15.Usage):
+        return _dspy.usage_of(result, provider)
+    return usage if isinstance(usage, dict) else {}  # DSPy itself rejects what is no response
+
+
+def _is_end(event: Any) -> bool:
+    return getattr(event, "type", None) == "end"

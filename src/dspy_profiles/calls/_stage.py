@@ -1,4 +1,4 @@
-"""What a stage is told of a call, and what it may say."""
+"""Stages, and what passes between them and DSPy: calls and answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from dspy_profiles.errors import ProfileError
 
 __all__ = ["REPLAYED", "STAGES", "Answer", "Call", "Stage"]
 
-# The stages in force travel under this key among DSPy's settings, as the active profile does.
+# The active stages are kept under this key of DSPy's settings, like the active profile.
 STAGES = "dspy_profiles_stages"
 # Set on an error that a stage has answered with: DSPy does not wait before it tries again.
 REPLAYED = "dspy_profiles_replayed"
@@ -16,31 +16,31 @@ REPLAYED = "dspy_profiles_replayed"
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One attempt to reach a model. DSPy's retries are calls of their own.
+    """One attempt to reach a model. Each retry of DSPy is a call of its own.
 
-    Where there is no `request`, the events of a stream are the chunks that the engine has sent.
+    Without a `request`, the events of a stream are the chunks that the engine has sent.
     """
 
     kind: Literal["lm", "embedder", "retriever"]
     model: str
     lm: Any = None  # the LM that was called
-    request: Any = None  # as the engine gets it; None where it gets `legacy` alone
+    request: Any = None  # as the engine receives it; None if it receives `legacy` alone
     legacy: Mapping[str, Any] = field(default_factory=dict)
     provider: str | None = None
-    rollout: Any = None  # DSPy's rollout_id, which no request bears
-    offline: bool = False  # it asks nobody
+    rollout: Any = None  # DSPy's rollout_id, which no request contains
+    offline: bool = False  # not a live call
     streamed: bool = False
     replayed: bool = False  # a stage has answered it
-    whole: bool = False  # set by a stage: a stream goes on to DSPy when all of it is there
-    events: Sequence[Any] = ()  # what such a stream had brought when it failed
+    whole: bool = False  # set by a stage: DSPy receives a stream only when all of it has arrived
+    events: Sequence[Any] = ()  # the events of such a stream before it failed
 
 
 @dataclass(eq=False, slots=True)
 class Answer:
-    """What came back: a result, or the events of a stream. From a stage, in place of a call.
+    """A result or the events of a stream, from the model or from a stage instead of the call.
 
-    A stage may answer with an error, after events if there are any: DSPy then does what it does
-    with one of the model's. One that is told of an answer may put another result, or events, in it.
+    A stage may answer with an error, after events if there are any: DSPy then treats it as an
+    error of the model. In `after`, a stage may replace the result or the events.
     """
 
     result: Any = None
@@ -59,32 +59,32 @@ class Answer:
 
 
 class Stage:
-    """Has a say before and after each call. This one says nothing: override what matters.
+    """Hook around every LM, embedder and retriever call. This one does nothing.
 
-    Stages are asked by rank, lowest first; what one answers, or holds back by raising `Held`, those
-    after it never hear of. Every method may be called from any thread.
+    Stages run by `rank`, lowest first. If `before` returns an answer or raises `Refused`, later
+    stages are skipped. Every method must be thread-safe.
     """
 
-    rank: ClassVar[int] = 0  # who watches is 0; who answers 10; who holds back 20, and counts 30
-    bypasses_cache: ClassVar[bool] = False  # whether calls pass it that DSPy's cache would answer
+    rank: ClassVar[int] = 0  # 0 watches, 10 answers, 20 blocks, 30 counts
+    bypasses_cache: ClassVar[bool] = False  # whether calls come here before DSPy's cache
 
     def before(self, call: Call) -> Answer | None:
-        """An answer in place of the call, or None to let it go on."""
+        """Return an answer to replace the call, or None to continue."""
 
     def after(self, call: Call, answer: Answer) -> None:
-        """The call was answered, by the model or by a later stage."""
+        """Handle the answer of the model, or of a later stage."""
 
     def failed(self, call: Call, error: BaseException) -> BaseException | None:
-        """The call was made, and ended in an error. What is returned is raised in its place.
+        """Handle the error of a call that was made; return another one to raise instead.
 
-        A stream without an end event is `BrokenOff`: DSPy finds that out by itself.
+        A stream without an end event is `BrokenOff`: DSPy raises its own error for it.
         """
 
     def held(self, call: Call, error: ProfileError) -> None:
-        """A later stage, or this one, has held the call back."""
+        """Handle the error of this stage, or of a later one, that has blocked the call."""
 
     def priced(self, call: Call, cost: float | None) -> None:
-        """What DSPy says the finished call has cost; None: it does not know."""
+        """Handle the cost of the finished call, as DSPy reports it; None is unknown."""
 
     def cached(self, lm: Any) -> None:
-        """DSPy's own cache has answered; no call was made."""
+        """Handle a response of DSPy's cache; no call was made."""

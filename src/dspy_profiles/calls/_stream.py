@@ -1,6 +1,6 @@
-"""What an engine sends by itself to who reads a stream, past DSPy's events.
+"""Chunks that an engine itself sends to the reader of a stream, past DSPy's events.
 
-LiteLLM's does so where DSPy makes no request of lm15, and an LM with a `forward` of its own may.
+LiteLLM's engine does so if DSPy makes no lm15 request, and so may an LM with its own `forward`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,34 +12,34 @@ import dspy
 from dspy_profiles import _dspy
 from dspy_profiles.calls._stage import Call
 
-__all__ = ["asend_on", "buffer_stream", "is_read", "reader", "replay_to_stream"]
+__all__ = ["areplay_to_stream", "buffer_stream", "is_read", "reader", "replay_to_stream"]
 
 
 def is_read() -> bool:
-    """Whether somebody waits for the chunks of the calls that are made here."""
+    """Return whether the chunks of calls made here have a reader."""
     return dspy.settings.get("send_stream") is not None
 
 
 def reader() -> int | None:
-    """The mark of the predictor that calls here: chunks bear it, and find their listeners by it."""
+    """Return the id of the predictor that calls here; chunks find their listeners by it."""
     predictor = dspy.settings.get("caller_predict")
     return id(predictor) if predictor else None
 
 
 @contextmanager
 def buffer_stream(call: Call) -> Iterator[None]:
-    """While it runs, what is sent becomes the call's events, if a stage wants all of them."""
+    """Keep the chunks that are sent as the call's events, if a stage wants all of them."""
     if not (call.whole and call.streamed):
         yield
         return
-    waiting = _Waiting()
-    call.events = waiting.chunks
-    with dspy.context(send_stream=waiting):
+    buffer = _Buffer()
+    call.events = buffer.chunks
+    with dspy.context(send_stream=buffer):
         yield
 
 
-class _Waiting:
-    """In the place of the stream: what is sent to it stays here."""
+class _Buffer:
+    """Replaces the stream, and keeps the chunks that are sent to it."""
 
     def __init__(self) -> None:
         self.chunks: list[Any] = []
@@ -52,7 +52,7 @@ class _Waiting:
 
 
 def replay_to_stream(chunks: Iterable[Any]) -> None:
-    """Send them to who reads, from a synchronous call, as its engine would have."""
+    """Send chunks to the reader, from a synchronous call."""
     from anyio import from_thread
 
     for chunk in chunks:
@@ -60,8 +60,8 @@ def replay_to_stream(chunks: Iterable[Any]) -> None:
         from_thread.run(dspy.settings.send_stream.send, chunk)
 
 
-async def asend_on(chunks: Iterable[Any]) -> None:
-    """The same from an asynchronous one."""
+async def areplay_to_stream(chunks: Iterable[Any]) -> None:
+    """Send chunks to the reader, from an asynchronous call."""
     for chunk in chunks:
         _dspy.note_emitted()
         await dspy.settings.send_stream.send(chunk)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles.display import show_place
+from dspy_profiles.display import as_text, folded_columns, show_place
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
@@ -45,7 +45,6 @@ JSON_VERSION = 1
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ACCENT = "cyan"
 MUTED = "bright_black"
-NARROW_GAP = 2  # if columns do not fit with their usual gap
 
 _plain = False
 
@@ -64,7 +63,7 @@ def out(*lines: object) -> None:
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
             if isinstance(part, str | Text):
-                console.print(_visible(part), soft_wrap=True)
+                console.print(as_text(part), soft_wrap=True)
                 continue
             with console.capture() as rendered:
                 console.print(part)
@@ -91,7 +90,7 @@ def note(*lines: object) -> None:
     console = console_for(to_stderr=True)
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
-            shown_part = _visible(part) if isinstance(part, str | Text) else part
+            shown_part = as_text(part) if isinstance(part, str | Text) else part
             console.print(shown_part, soft_wrap=True)
 
 
@@ -143,34 +142,8 @@ class Columns:
     gap: int
 
     def lines(self, width: int) -> "Iterable[Text | Table]":
-        """Yield each row as a line if all fit; else one table that folds its cells."""
-        widths = [max(cell.cell_len for cell in column) for column in zip(*self.rows, strict=True)]
-        gaps = len(widths) - 1
-        gap = min(self.gap, max(NARROW_GAP, (width - sum(widths)) // max(gaps, 1)))
-        if sum(widths) + gap * gaps > width or self._have_lines():
-            return [self._folded(gap)]
-        return [self._line(row, widths, gap) for row in self.rows]
-
-    def _have_lines(self) -> bool:
-        return any("\n" in cell.plain for row in self.rows for cell in row)
-
-    @staticmethod
-    def _line(row: list[Text], widths: list[int], gap: int) -> Text:
-        line = Text()
-        for cell, width in zip(row, widths, strict=True):
-            line.append_text(cell).append(" " * (width - cell.cell_len + gap))
-        line.rstrip()
-        return line
-
-    def _folded(self, gap: int) -> "Table":
-        from rich.table import Table  # seldom needed, and slow for many rows
-
-        table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
-        for _ in self.rows[0]:
-            table.add_column(overflow="fold")  # a narrow terminal loses no text
-        for row in self.rows:
-            table.add_row(*row)
-        return table
+        """Return each row as a line if all fit; else one table that folds its cells."""
+        return folded_columns(self.rows, width, self.gap)
 
 
 def columns(
@@ -179,22 +152,7 @@ def columns(
     """Return rows and a header as columns without borders."""
     titled = [[Text(title, style=MUTED) for title in header], *rows] if header else list(rows)
     most = max(map(len, titled), default=0)
-    return Columns([[_visible(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
-
-
-def _visible(line: str | Text) -> Text:
-    """Return a line without characters that control the terminal."""
-    text = line.copy() if isinstance(line, Text) else Text(line)
-    text.plain = text.plain.translate(_CONTROL)
-    return text
-
-
-# Escapes, and characters that change the direction of reading.
-_CONTROL = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
-    0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
-}
+    return Columns([[as_text(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
 
 
 def as_json(value: Any) -> Any:

@@ -12,7 +12,7 @@ from rich.text import Text
 from dspy_profiles.cli._options import AsJson
 from dspy_profiles.cli._output import ACCENT, MUTED, as_json, columns, emit, note, out, out_value
 from dspy_profiles.config import (
-    BY_NAME,
+    SETTINGS_BY_NAME,
     Locations,
     Setting,
     SettingValue,
@@ -41,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 SettingName = Annotated[
-    str, typer.Argument(help="Name of a setting.", autocompletion=lambda: list(BY_NAME))
+    str, typer.Argument(help="Name of a setting.", autocompletion=lambda: list(SETTINGS_BY_NAME))
 ]
 
 
@@ -50,14 +50,14 @@ def list_settings(*, json: AsJson = False) -> None:
     where = locate()
     values = _values(where)
     if json:
-        emit(settings=[_as_json(BY_NAME[name], value) for name, value in values.items()])
+        emit(settings=[_as_json(SETTINGS_BY_NAME[name], value) for name, value in values.items()])
         return
     rows = [
         (
             name,
             Text(_shown(value.value), style=ACCENT),
             Text(_origin(value), style=MUTED),
-            Text(BY_NAME[name].help, style=MUTED),
+            Text(SETTINGS_BY_NAME[name].help, style=MUTED),
         )
         for name, value in values.items()
     ]
@@ -116,9 +116,9 @@ def set_(
 
 
 def _known(name: str) -> Setting:
-    setting = BY_NAME.get(name) or BY_NAME.get(name.replace("_", "-"))
+    setting = SETTINGS_BY_NAME.get(name) or SETTINGS_BY_NAME.get(name.replace("_", "-"))
     if setting is None:
-        near = did_you_mean(name, BY_NAME) or f"settings: {', '.join(BY_NAME)}"
+        near = did_you_mean(name, SETTINGS_BY_NAME) or f"settings: {', '.join(SETTINGS_BY_NAME)}"
         raise ProfileNotFound(f'unknown setting "{name}"', near)
     return setting
 
@@ -152,9 +152,9 @@ def _value(setting: Setting, words: list[str]) -> str | list[str]:
 def _values(where: Locations) -> dict[str, SettingValue]:
     """Return the effective settings; the default may come from the environment."""
     values = dict(load_settings(where).values)
-    name = os.environ.get(BY_NAME["default"].env)
+    name = os.environ.get(SETTINGS_BY_NAME["default"].env)
     if name:
-        values["default"] = SettingValue(name, BY_NAME["default"].env, where.cwd)
+        values["default"] = SettingValue(name, SETTINGS_BY_NAME["default"].env, where.cwd)
     store = values.get("store")
     if store is not None and isinstance(store.value, str):
         values["store"] = replace(store, value=_masked(store.value))

@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 from dspy_profiles.cli._options import File, Profile
 from dspy_profiles.cli._output import note, use_color, warn
 from dspy_profiles.config import SETTINGS
-from dspy_profiles.profiles import nested
+from dspy_profiles.profiles import parse_assignments
 from dspy_profiles.run import (
     Launch,
     Recorded,
@@ -115,7 +115,9 @@ def run(
     words, recorded = program_words(words), _recorded(cassette, cassettes)
 
     def start(recorded: Recorded) -> Launch:
-        launched = launch(profile, file, nested(overrides or ()), force=force, recorded=recorded)
+        launched = launch(
+            profile, file, parse_assignments(overrides or ()), force=force, recorded=recorded
+        )
         if launched.profile is None:
             note("no active profile, and no --profile: the program runs without one")
         elif option := cut_off_by(words, launched.environ):

@@ -12,7 +12,7 @@ from dspy_profiles.cli._options import File, ToProject, ToUser
 from dspy_profiles.cli._output import MUTED, out, out_raw
 from dspy_profiles.cli.profiles._target import target
 from dspy_profiles.cli.profiles._write import rewriting
-from dspy_profiles.config import editing, read
+from dspy_profiles.config import editing, read_toml
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, Place, ProfileNotFound
 from dspy_profiles.schema import descriptor, profiles_schema
@@ -47,7 +47,7 @@ def schema(
         out_raw(text)
         return
     where = target(None, file=file, project=project, user=user)
-    if read(where.path).stamp is None:
+    if read_toml(where.path).stamp is None:
         raise ProfileNotFound("profiles file not found", "dspy-profiles init", Place(where.path))
     beside = Path(os.path.realpath(where.path)).with_name(NAME)
     with rewriting(beside) as schema_file:

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from dspy_profiles.config._document import Document as Document
     from dspy_profiles.config._document import Stamp as Stamp
     from dspy_profiles.config._document import file_stamp as file_stamp
-    from dspy_profiles.config._document import load as load
-    from dspy_profiles.config._document import read as read
+    from dspy_profiles.config._document import read_toml as read_toml
+    from dspy_profiles.config._document import read_unparsed as read_unparsed
     from dspy_profiles.config._edit import Edit as Edit
     from dspy_profiles.config._edit import editing as editing
     from dspy_profiles.config._keys import KeyPath as KeyPath
     from dspy_profiles.config._keys import join_key as join_key
     from dspy_profiles.config._keys import split_key as split_key
+    from dspy_profiles.config._locations import LOCATION_VARIABLES as LOCATION_VARIABLES
     from dspy_profiles.config._locations import PATH_VARIABLE as PATH_VARIABLE
-    from dspy_profiles.config._locations import PROFILES as PROFILES
+    from dspy_profiles.config._locations import PROFILES_FILE as PROFILES_FILE
     from dspy_profiles.config._locations import SESSION_VARIABLE as SESSION_VARIABLE
-    from dspy_profiles.config._locations import VARIABLES as VARIABLES
     from dspy_profiles.config._locations import Layer as Layer
     from dspy_profiles.config._locations import Locations as Locations
     from dspy_profiles.config._locations import are_locations_pinned as are_locations_pinned
@@ -31,46 +31,47 @@ if TYPE_CHECKING:
     from dspy_profiles.config._locations import locate as locate
     from dspy_profiles.config._locations import pin_locations as pin_locations
     from dspy_profiles.config._locations import unpin_locations as unpin_locations
-    from dspy_profiles.config._settings import BY_NAME as BY_NAME
-    from dspy_profiles.config._settings import SETTINGS as SETTINGS
-    from dspy_profiles.config._settings import TOOL as TOOL
-    from dspy_profiles.config._settings import Setting as Setting
+    from dspy_profiles.config._settings import SETTINGS_TABLE as SETTINGS_TABLE
     from dspy_profiles.config._settings import Settings as Settings
     from dspy_profiles.config._settings import SettingValue as SettingValue
     from dspy_profiles.config._settings import load_settings as load_settings
     from dspy_profiles.config._settings import setting_from_text as setting_from_text
     from dspy_profiles.config._settings import settings_from_table as settings_from_table
     from dspy_profiles.config._settings import settings_home as settings_home
+    from dspy_profiles.config._settings_table import SETTINGS as SETTINGS
+    from dspy_profiles.config._settings_table import SETTINGS_BY_NAME as SETTINGS_BY_NAME
+    from dspy_profiles.config._settings_table import Setting as Setting
     from dspy_profiles.config._toml import Statement as Statement
-    from dspy_profiles.config._toml import inside as inside
+    from dspy_profiles.config._toml import comment_start as comment_start
+    from dspy_profiles.config._toml import inline_statements as inline_statements
+    from dspy_profiles.config._toml import statement_lines as statement_lines
     from dspy_profiles.config._toml import statements as statements
-    from dspy_profiles.config._toml_edit import renamed as renamed
-    from dspy_profiles.config._toml_extents import comment_start as comment_start
-    from dspy_profiles.config._toml_extents import extent as extent
+    from dspy_profiles.config._toml_edit import rename_in_text as rename_in_text
     from dspy_profiles.config._trust import Action as Action
     from dspy_profiles.config._trust import may as may
     from dspy_profiles.config._write import locked as locked
     from dspy_profiles.config._write import replace_file as replace_file
+    from dspy_profiles.config._write import write_atomically as write_atomically
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
             "_budgets": "Budgets Limits",
-            "_document": "Document RACY_NS Stamp file_stamp load read",
+            "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
             "_edit": "Edit editing",
             "_keys": "KeyPath join_key split_key",
             "_locations": (
-                "Layer Locations PATH_VARIABLE PROFILES SESSION_VARIABLE VARIABLES "
+                "LOCATION_VARIABLES Layer Locations PATH_VARIABLE PROFILES_FILE SESSION_VARIABLE "
                 "are_locations_pinned find_locations locate pin_locations unpin_locations"
             ),
             "_settings": (
-                "BY_NAME SETTINGS Setting SettingValue Settings TOOL load_settings "
+                "SETTINGS_TABLE SettingValue Settings load_settings "
                 "setting_from_text settings_from_table settings_home"
             ),
-            "_toml": "Statement inside statements",
-            "_toml_edit": "renamed",
-            "_toml_extents": "comment_start extent",
-            "_write": "locked replace_file",
+            "_settings_table": "SETTINGS SETTINGS_BY_NAME Setting",
+            "_toml": "Statement comment_start inline_statements statement_lines statements",
+            "_toml_edit": "rename_in_text",
             "_trust": "Action may",
+            "_write": "locked replace_file write_atomically",
         },
     )

@@ -1,4 +1,4 @@
-"""What may be spent, and how that is written: `usd=0.5,tokens=100000,staging.calls=20`."""
+"""Limits of spending, written as `usd=0.5,tokens=100000,staging.calls=20`."""
 
 import sys
 from collections.abc import Mapping
@@ -16,69 +16,68 @@ _MOST = sys.float_info.max  # a larger one could not even be printed as dollars
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that may be spent of each kind; None where there is no limit."""
+    """The limit of each kind; None: no limit."""
 
     usd: float | None = None
     tokens: int | None = None
     calls: int | None = None
 
     @classmethod
-    def checked(cls, given: Mapping[str, object]) -> Self:
-        """Raises InvalidProfile for a kind or an amount that there cannot be."""
-        for kind, amount in given.items():
+    def checked(cls, amounts: Mapping[str, object]) -> Self:
+        """Return limits. Raise InvalidProfile for an unknown kind or an invalid amount."""
+        for kind, amount in amounts.items():
             if kind not in KINDS:
                 raise InvalidProfile(
-                    f'a budget knows no "{kind}"',
-                    hint=did_you_mean(kind, KINDS) or f"limits are {', '.join(KINDS)}",
+                    f'unknown kind of budget "{kind}"',
+                    hint=did_you_mean(kind, KINDS) or f"kinds: {', '.join(KINDS)}",
                 )
             whole = kind != "usd"
             fits = isinstance(amount, int if whole else int | float)
             if not fits or isinstance(amount, bool) or not 0 <= amount <= _MOST:  # type: ignore[operator]
                 raise InvalidProfile(
-                    f"a budget of {kind}={amount!r} cannot be kept",
-                    hint=f"{kind} is {'a whole number' if whole else 'an amount of dollars'}, "
-                    "zero or more",
+                    f"invalid budget {kind}={amount!r}",
+                    hint=f"{kind} must be {'a whole number' if whole else 'dollars'}, 0 or more",
                 )
-        return cls(**given)  # type: ignore[arg-type]
+        return cls(**amounts)  # type: ignore[arg-type]
 
     def __bool__(self) -> bool:
         return any(getattr(self, kind) is not None for kind in KINDS)
 
     def __str__(self) -> str:
-        said = []
+        parts = []
         if self.usd is not None:
-            said.append(exact(self.usd))
-        said += [
+            parts.append(exact(self.usd))
+        parts += [
             counted(most, kind.removesuffix("s"))
             for kind in KINDS[1:]
             if (most := getattr(self, kind)) is not None
         ]
-        return ", ".join(said)
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
 class Budgets:
-    """A session's limits, and those of single profiles in it."""
+    """The limits of a session, and those of single profiles in it."""
 
     session: Limits = field(default_factory=Limits)
     profiles: Mapping[str, Limits] = field(default_factory=dict)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """From `[PROFILE.]KIND=AMOUNT,…`."""
+        """Parse `[PROFILE.]KIND=AMOUNT,…`."""
         session: dict[str, object] = {}
         profiles: dict[str, dict[str, object]] = {}
         for part in filter(None, map(str.strip, text.split(","))):
             key, equals, amount = part.partition("=")
             if not equals:
                 raise InvalidProfile(
-                    f'"{part}" is no budget', hint="write usd=0.5,tokens=100000,calls=200"
+                    f'"{part}" is not a budget', hint="write usd=0.5,tokens=100000,calls=200"
                 )
             profile, _, kind = key.strip().rpartition(".")
             table = profiles.setdefault(profile, {}) if profile else session
             table[kind] = _number(amount.strip())
-        found = {name: Limits.checked(table) for name, table in profiles.items()}
-        return cls(Limits.checked(session), found)
+        of_profiles = {name: Limits.checked(table) for name, table in profiles.items()}
+        return cls(Limits.checked(session), of_profiles)
 
     def __bool__(self) -> bool:
         return bool(self.session) or any(self.profiles.values())

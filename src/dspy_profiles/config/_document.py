@@ -1,4 +1,4 @@
-"""One TOML file as it was read: its data, and the line of each key. Reading creates nothing."""
+"""Read a TOML file: its data, and the line of each key. Reading never creates a file."""
 
 import errno
 import gc
@@ -18,11 +18,11 @@ from dspy_profiles._locks import ProcessLock
 from dspy_profiles.config._keys import KeyPath
 from dspy_profiles.errors import InvalidFile, Place
 
-__all__ = ["RACY_NS", "Document", "Stamp", "file_stamp", "read"]
+__all__ = ["RACY_NS", "Document", "Stamp", "file_stamp", "read_toml"]
 
 
 class Stamp(NamedTuple):
-    """What tells one state of a file from the next without reading it."""
+    """Attributes that change whenever a file changes, so that it need not be read to see that."""
 
     mtime_ns: int
     size: int
@@ -31,29 +31,31 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A file's text and what it says. `data` is shared between readers: never change it."""
+    """A file's text and data. `data` is shared between readers: never change it."""
 
     path: Path
-    text: str = field(default="", repr=False)  # as it stands, line ends too, but for the BOM
+    text: str = field(default="", repr=False)  # unchanged, with its line ends, but without the BOM
     data: dict[str, Any] = field(default_factory=dict, repr=False)
-    stamp: Stamp | None = None  # None: there is no such file
-    encoding: str = "utf-8"  # "utf-8-sig" where the file starts with a BOM
-    settled: bool = True  # False: so young that one more write might not move the stamp
+    stamp: Stamp | None = None  # None: the file does not exist
+    encoding: str = "utf-8"  # "utf-8-sig" if the file starts with a BOM
+    settled: bool = True  # False: so recent that one more write might not change the stamp
 
     def line(self, key: KeyPath) -> int | None:
-        """The line of the statement that makes the key, or else its nearest parent."""
+        """Return the line of the statement that defines the key, or its nearest parent."""
         known = (self._lines.get(key[:length]) for length in range(len(key), 0, -1))
         return next((line for line in known if line is not None), None)
 
     def unchanged(self) -> bool:
-        """Whether the file still is what was read; for a settled one this costs one `stat`."""
+        """Return whether the file is unchanged; this is one `stat` if it is settled."""
         if file_stamp(self.path) != self.stamp:
             return False
-        return self.settled or self.stamp is None or load(self.path).text == self.text
+        return self.settled or self.stamp is None or read_unparsed(self.path).text == self.text
 
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
-        from dspy_profiles.config._toml import statements  # its expressions take time to compile
+        from dspy_profiles.config._toml import (
+            statements,  # its regular expressions take time to compile
+        )
 
         own: dict[KeyPath, int] = {}
         implied: dict[KeyPath, int] = {}
@@ -64,7 +66,7 @@ class Document:
                 arrays.add(path)
             for length in range(1, len(path)):
                 implied.setdefault(path[:length], row.line)
-                if path[:length] in arrays:  # the keys of an element have no path of their own
+                if path[:length] in arrays:  # keys of an array's element have no path of their own
                     break
             else:
                 own.setdefault(path, row.line)
@@ -72,7 +74,7 @@ class Document:
 
 
 def file_stamp(path: Path) -> Stamp | None:
-    """The file's stamp now, or None where there is no such file."""
+    """Return the file's stamp, or None if it does not exist."""
     try:
         return _stamp(path.stat())
     except (FileNotFoundError, NotADirectoryError):
@@ -81,16 +83,16 @@ def file_stamp(path: Path) -> Stamp | None:
         raise _unreadable(path, error) from error
 
 
-def read(path: Path) -> Document:
-    """The file as it is now, parsed once for as long as it does not change.
+def read_toml(path: Path) -> Document:
+    """Read a file; parse it only if it has changed since the last call.
 
-    A file that does not exist is an empty document; one that is no TOML is an `InvalidFile`.
+    Return an empty document if it does not exist. Raise InvalidFile if it is not valid TOML.
     """
     with _lock:
         known = _documents.get(path)
         if known is not None and known.settled and file_stamp(path) == known.stamp:
             return known
-        document = load(path)
+        document = read_unparsed(path)
         if known is None or known.text != document.text:
             document = replace(document, data=_parse(document))
         elif (known.stamp, known.settled) == (document.stamp, document.settled):
@@ -105,7 +107,7 @@ def read(path: Path) -> Document:
         return document
 
 
-_KEPT = 64  # documents; a long process may read many files once
+_KEPT = 64  # documents; a long process may read many files only once
 RACY_NS = 100_000_000  # coarser than any clock that stamps files on the systems we support
 _documents: dict[Path, Document] = {}
 _lock = ProcessLock()
@@ -115,10 +117,10 @@ def _stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def load(path: Path) -> Document:
-    """Everything but the data."""
+def read_unparsed(path: Path) -> Document:
+    """Read a file without parsing it: `data` is empty."""
     before = time.time_ns()
-    # Without O_NONBLOCK a named pipe would hang us before we know that it is one.
+    # Without O_NONBLOCK, opening a named pipe would block.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
@@ -143,7 +145,7 @@ def load(path: Path) -> Document:
 def _check_kind(path: Path, mode: int) -> None:
     if modes.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "a folder")
-    # /dev/null is how one says "no file at all"; a pipe could be read only once.
+    # /dev/null means "no file"; a pipe could be read only once.
     if not modes.S_ISREG(mode) and os.fspath(path) != os.devnull:
         raise OSError(errno.EINVAL, "not a regular file")
 
@@ -153,13 +155,13 @@ def _decode(path: Path, raw: bytes, encoding: str) -> str:
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        # The codec for files with a BOM counts without it, and a BOM is on the first line.
+        # The codec's position excludes the BOM, which is on the first line.
         line = raw.count(b"\n", 0, error.start + (3 if encoding == "utf-8-sig" else 0)) + 1
-        hint = "save it as UTF-8; TOML knows no other encoding"
-        raise InvalidFile("this file is not UTF-8", hint, Place(path, line)) from error
+        hint = "save the file as UTF-8"
+        raise InvalidFile(f"{path.name} is not UTF-8", hint, Place(path, line)) from error
     if nul >= 0:
         place = Place(path, raw.count(b"\n", 0, nul) + 1)
-        raise InvalidFile("this is a binary file, not TOML", "name a text file", place)
+        raise InvalidFile(f"{path.name} is a binary file, not TOML", "name a TOML file", place)
     return text
 
 
@@ -169,17 +171,18 @@ def _parse(document: Document) -> dict[str, Any]:
             return tomli.loads(document.text)
     except tomli.TOMLDecodeError as error:
         place = Place(document.path, error.lineno)
-        hint = "look at that line's quotes, commas and brackets; text stands in quotes"
-        raise InvalidFile(f"this is not TOML: {error.msg}", hint, place) from error
+        hint = "check the quotes, commas and brackets of this line; strings need quotes"
+        message = f"{document.path.name} is not valid TOML: {error.msg}"
+        raise InvalidFile(message, hint, place) from error
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 400 brackets
-        hint = "write it shorter or less deep"
-        where = Place(document.path)
-        raise InvalidFile(f"this TOML cannot be read: {error}", hint, where) from error
+        hint = "write shorter numbers and fewer levels of brackets"
+        message = f"cannot parse {document.path.name}: {error}"
+        raise InvalidFile(message, hint, Place(document.path)) from error
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No search for garbage among thousands of new tables, all of which stay: an eighth of it."""
+    """Pause the garbage collector: all new tables stay, and looking at them costs an eighth."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -192,13 +195,13 @@ def _no_collection() -> Iterator[None]:
 def _unreadable(path: Path, error: OSError | ValueError) -> InvalidFile:
     place = Place(path)
     code = error.errno if isinstance(error, OSError) else None
-    if code == errno.EISDIR or (code == errno.EACCES and path.is_dir()):  # as Windows says it
-        return InvalidFile("this is a folder, not a file", "name the file in it", place)
+    if code == errno.EISDIR or (code == errno.EACCES and path.is_dir()):  # as on Windows
+        return InvalidFile(f"{path.name} is a folder", "name a file in it", place)
     if code in (errno.EACCES, errno.EPERM):
-        hint = f"give yourself the right to: chmod u+r '{path}'"
-        return InvalidFile("this file may not be read", hint, place)
+        message = f"no permission to read {path.name}"
+        return InvalidFile(message, f"chmod u+r '{path}'", place)
     if code == errno.ELOOP:
-        hint = "point the link at the file itself"
-        return InvalidFile("this symbolic link leads back to itself", hint, place)
+        message = f"{path.name} is a symbolic link to itself"
+        return InvalidFile(message, "link to the file", place)
     why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return InvalidFile(f"this file cannot be read: {why}", "name a readable text file", place)
+    return InvalidFile(f"cannot read {path.name}: {why}", "name a readable text file", place)

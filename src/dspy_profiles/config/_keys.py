@@ -13,8 +13,8 @@ KeyPath = tuple[str, ...]
 
 
 def split_key(dotted: str) -> KeyPath:
-    """A key as TOML writes it: `lm.model`, `lm.extra_headers."x.y"`."""
-    # With two values, since `lm.model = 0 #` would bring one of its own.
+    """Split a key in TOML's spelling: `lm.model`, `lm.extra_headers."x.y"`."""
+    # Parse it with two values: `lm.model = 0 #` would bring a value of its own.
     zero, one = _path_to(f"{dotted} = 0"), _path_to(f"{dotted} = 1")
     if zero is None or one is None or (zero[1], one[1]) != (0, 1) or "\n" in dotted:
         raise InvalidProfile(f'"{dotted}" is not a key', hint="write section.key, as in lm.model")
@@ -22,10 +22,10 @@ def split_key(dotted: str) -> KeyPath:
 
 
 def _path_to(statement: str) -> tuple[KeyPath, object] | None:
-    """What one statement sets, and to what."""
+    """Return the key that one statement sets, and its value."""
     try:
         node: Any = tomli.loads(statement)
-    except (ValueError, RecursionError):  # no TOML, or more than TOML's reader takes
+    except (ValueError, RecursionError):  # not TOML, or nested too deeply for its parser
         return None
     path: list[str] = []
     while isinstance(node, dict) and len(node) == 1:
@@ -35,8 +35,8 @@ def _path_to(statement: str) -> tuple[KeyPath, object] | None:
 
 
 def join_key(path: KeyPath) -> str:
-    """The reverse of `split_key`."""
-    # An override may have keys that are no text, as {"logit_bias": {50256: -100}}.
+    """Return the key in TOML's spelling, the reverse of `split_key`."""
+    # Overrides can have keys that are not strings: {"logit_bias": {50256: -100}}.
     return ".".join(part if _is_bare(part) else _quoted(part) for part in map(str, path))
 
 
@@ -45,5 +45,5 @@ def _is_bare(part: str) -> bool:
 
 
 def _quoted(part: str) -> str:
-    # A JSON string is a TOML one, but for the one control character that JSON lets stand.
+    # A JSON string is a TOML string, except for one control character that JSON does not escape.
     return json.dumps(part, ensure_ascii=False).replace("\x7f", "\\u007f")

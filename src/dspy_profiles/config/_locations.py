@@ -1,4 +1,4 @@
-"""Which files count, in which order. Nothing else knows a path."""
+"""Find the files that count, in order. No other module knows a path."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,10 @@ from dspy_profiles.errors import InvalidFile
 from dspy_profiles.secrets import expand_user
 
 __all__ = [
+    "LOCATION_VARIABLES",
     "PATH_VARIABLE",
-    "PROFILES",
+    "PROFILES_FILE",
     "SESSION_VARIABLE",
-    "VARIABLES",
     "Layer",
     "Locations",
     "are_locations_pinned",
@@ -23,17 +23,17 @@ __all__ = [
     "unpin_locations",
 ]
 
-PROFILES = "profiles.toml"
+PROFILES_FILE = "profiles.toml"
 CONFIG = "config.toml"
 PATH_VARIABLE = "DSPY_PROFILES_PATH"
-SESSION_VARIABLE = "DSPY_PROFILES_SESSION"  # what `run` tells the processes below it, as JSON
-# Whatever in the environment decides which files are read.
-VARIABLES = (PATH_VARIABLE, SESSION_VARIABLE, "XDG_CONFIG_HOME", "HOME", "USERPROFILE")
+SESSION_VARIABLE = "DSPY_PROFILES_SESSION"  # JSON, from `run` to its child processes
+# The environment variables that decide which files are read.
+LOCATION_VARIABLES = (PATH_VARIABLE, SESSION_VARIABLE, "XDG_CONFIG_HOME", "HOME", "USERPROFILE")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One profiles file and its rank: "user", "project", or "file" where one was named."""
+    """One profiles file and its kind: "user", "project", or "file" if it was named."""
 
     name: str
     path: Path
@@ -41,16 +41,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Locations:
-    """Every path that a working directory and an environment lead to."""
+    """Every path that follows from a working directory and an environment."""
 
     cwd: Path
     root: Path  # the project's
-    layers: tuple[Layer, ...]  # profiles files, nearest first; a named one may not exist yet
-    user_file: Path  # the user's profiles, there or to be made
-    user_config: Path  # the user's suite settings, there or to be made
+    layers: tuple[Layer, ...]  # profiles files, nearest first; a named file may not exist yet
+    user_file: Path  # the user's profiles; may not exist yet
+    user_config: Path  # the user's settings; may not exist yet
     pyprojects: tuple[Path, ...]  # nearest first
-    env_files: tuple[Path, ...]  # where `.env` is looked for, unless a setting says otherwise
-    hidden: tuple[Path, ...] = ()  # user files that another one keeps from being read
+    env_files: tuple[Path, ...]  # the `.env` files, unless the setting env-file names others
+    hidden: tuple[Path, ...] = ()  # user files that another user file replaces
 
     @property
     def project_file(self) -> Path | None:
@@ -70,7 +70,7 @@ def find_locations(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Locations:
-    """Look from a working directory, this process's unless another is given."""
+    """Find the files from `cwd`, by default the working directory."""
     environ = os.environ if environ is None else environ
     named = str(file or environ.get(PATH_VARIABLE) or "")
     if cwd is None:
@@ -78,10 +78,10 @@ def find_locations(
         cwd = Path(session["cwd"]) if session else _working_directory()
         named = "" if session and not session["named"] else named
     home = _home(environ)
-    user_file, hidden_file = _user_file(PROFILES, home, environ)
+    user_file, hidden_file = _user_file(PROFILES_FILE, home, environ)
     user_config, hidden_config = _user_file(CONFIG, home, environ)
     folders = tuple(_upwards(cwd, home))
-    project = next((f / PROFILES for f in folders if _is_there(f / PROFILES)), None)
+    project = next((f / PROFILES_FILE for f in folders if _is_there(f / PROFILES_FILE)), None)
     git = next((f for f in folders if _is_there(f / ".git")), None)
     root = project.parent if project is not None else git or cwd
     if named:
@@ -103,18 +103,18 @@ def find_locations(
 
 
 def locate(*, file: Path | None = None) -> Locations:
-    """The pinned locations of this session, else what `find` finds now."""
+    """Return the pinned locations of this session, or what `find_locations` returns now."""
     return _pinned if _pinned is not None and file is None else find_locations(file=file)
 
 
 def pin_locations(locations: Locations) -> None:
-    """Hold on to these for as long as the session lasts, whatever `chdir` does."""
-    global _pinned  # noqa: PLW0603 - a session is a fact of the process
+    """Use these locations for the rest of the session, even after a `chdir`."""
+    global _pinned  # noqa: PLW0603 - a process has one session
     _pinned = locations
 
 
 def unpin_locations() -> None:
-    """Look afresh from now on."""
+    """Search for files again from now on."""
     global _pinned  # noqa: PLW0603
     _pinned = None
 
@@ -124,7 +124,7 @@ def are_locations_pinned() -> bool:
 
 
 def _session(environ: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """What the `run` above this process pinned, unless somebody has named another file since.
+    """Return the session that `run` passed to this process, unless another file was named since.
 
     The file that `run` exports is only the one that defines its profile; the others count too.
     """
@@ -150,8 +150,8 @@ def _working_directory() -> Path:
         return Path.cwd()
     except OSError:
         raise InvalidFile(
-            "the working directory is gone or may not be read",
-            hint="change to a folder that is there",
+            "the working directory does not exist or cannot be read",
+            hint="change to an existing folder",
         ) from None
 
 
@@ -161,10 +161,10 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def _user_file(name: str, home: Path, environ: Mapping[str, str]) -> tuple[Path, tuple[Path, ...]]:
-    """The file that counts, and those that it hides."""
+    """Return the file that counts, and those that it hides."""
     plain = home / ".dspy" / name
     xdg = Path(environ.get("XDG_CONFIG_HOME") or "")
-    if not xdg.is_absolute():  # unset, or relative, which the XDG rules say to ignore
+    if not xdg.is_absolute():  # unset, or relative, which the XDG specification says to ignore
         return plain, ()
     first = xdg / "dspy" / name
     if _is_there(first):
@@ -173,7 +173,7 @@ def _user_file(name: str, home: Path, environ: Mapping[str, str]) -> tuple[Path,
 
 
 def _upwards(cwd: Path, home: Path) -> Iterator[Path]:
-    """The folders in which a project's files may stand, nearest first."""
+    """Yield the folders that may hold a project's files, nearest first."""
     real_home = os.path.realpath(home)
     for folder in (cwd, *cwd.parents):
         if os.path.realpath(folder) == real_home:
@@ -184,7 +184,7 @@ def _upwards(cwd: Path, home: Path) -> Iterator[Path]:
 
 
 def _is_there(path: Path) -> bool:
-    # What may not even be looked at, as another user's home, is not there for us; Path.exists
+    # A path that cannot be inspected, as in another user's home, counts as missing; Path.exists
     # would raise.
     return os.path.exists(path)  # noqa: PTH110
 

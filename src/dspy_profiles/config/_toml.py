@@ -1,22 +1,37 @@
-"""Where each statement stands in the text of a TOML file: what tomli does not tell."""
+"""The text of a TOML file: its statements, their lines and their quotes, which tomli omits."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dspy_profiles.config._keys import KeyPath
-from dspy_profiles.config._toml_quotes import unquoted
+import tomli
 
-__all__ = ["Statement", "inside", "items", "statements"]
+from dspy_profiles.config._keys import KeyPath, join_key
+
+__all__ = [
+    "Statement",
+    "comment_start",
+    "inline_statements",
+    "is_blank_before",
+    "items",
+    "line_end",
+    "line_start",
+    "name_as",
+    "own_end",
+    "quoted_as",
+    "statement_lines",
+    "statements",
+    "unquoted",
+]
 
 
 class Statement(NamedTuple):
-    """A table's header, or a key and its value, and where in the text it stands."""
+    """A table's header, or a key and its value, with their positions in the text."""
 
-    table: KeyPath  # what it stands in: the path of a header, or of an inline table
+    table: KeyPath  # the path of the header or inline table around it
     path: KeyPath
-    parts: list[tuple[int, int]]  # where the last parts of `path` are written here
-    value: int | None  # where the value begins; None for a header
+    parts: list[tuple[int, int]]  # positions of the parts of `path` that are written here
+    value: int | None  # start of the value; None for a header
     start: int
     end: int
     line: int
@@ -24,7 +39,7 @@ class Statement(NamedTuple):
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """Every statement of a text that tomli has accepted, in order."""
+    """Yield every statement, in order, of a text that tomli has accepted."""
     at, line = 0, 1
     table: KeyPath = ()
     while head := _HEAD.match(text, begin := _end(_BLANK, text, at)):
@@ -39,8 +54,8 @@ def statements(text: str) -> Iterator[Statement]:
         raise ValueError(f"no statement at {begin}")
 
 
-def inside(text: str, row: Statement) -> Iterator[Statement]:
-    """The keys of the inline table that is this statement's value, if it is one."""
+def inline_statements(text: str, row: Statement) -> Iterator[Statement]:
+    """Yield the keys of the inline table that is this statement's value, if it is one."""
     if row.value is None or text[row.value] != "{":
         return
     at = row.value + 1
@@ -51,7 +66,7 @@ def inside(text: str, row: Statement) -> Iterator[Statement]:
 
 
 def items(text: str, row: Statement) -> Iterator[tuple[int, int]]:
-    """Where the items of the list stand that is this statement's value, if it is one."""
+    """Yield the positions of the items of the list that is this statement's value, if it is one."""
     if row.value is None or text[row.value] != "[":
         return
     at = _end(_FILLER, text, row.value + 1)
@@ -72,16 +87,16 @@ _FILLER = re.compile(r"(?:[ \t\r\n,=]++|#[^\n]*+)*+")
 _SCALAR = re.compile(
     r'''"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}+|"(?:[^"\\]|\\.)*+"'''
     r"""|'{3}(?:[^']|'(?!''))*+'{3,5}+|'[^']*+'"""
-    r"|[\w.:+-]++(?:[ ]\d[\w.:+-]*+)?+",  # a date and its time may stand apart
+    r"|[\w.:+-]++(?:[ ]\d[\w.:+-]*+)?+",  # a space can separate a date and its time
     re.DOTALL,
 )
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
-    if found is None:
+    match = pattern.match(text, at)
+    if match is None:
         raise ValueError(f"no value at {at}")
-    return found.end()
+    return match.end()
 
 
 def _statement(text: str, head: re.Match[str], table: KeyPath, line: int) -> Statement:
@@ -107,3 +122,80 @@ def _value_end(text: str, at: int) -> int:
         if not depth:
             return at
         at = _end(_FILLER, text, at)
+
+
+def line_start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def line_end(text: str, at: int) -> int:
+    return text.find("\n", at) + 1 or len(text)
+
+
+def is_blank_before(text: str, at: int) -> bool:
+    """Return whether the line above is blank; True for the first line."""
+    return not text[line_start(text, at - 1) : at].strip() if at else True
+
+
+def comment_start(text: str, at: int) -> int:
+    """Return the start of the comment right above a line, or of the line."""
+    while at:
+        above = line_start(text, at - 1)
+        line = text[above:at].lstrip()
+        if not line.startswith("#") or line.startswith("#:"):  # `#:` is about the file
+            break
+        at = above
+    return at
+
+
+def own_end(text: str, at: int) -> int:
+    """Return the end of a section whose last statement ends at `at`.
+
+    Comments right below belong to it, unless they touch the next section.
+    """
+    end = line_end(text, at)
+    comments = _COMMENTS.match(text, end)
+    if comments is None:
+        return end
+    below = comments.end()
+    is_blank_below = not text[below : line_end(text, below)].strip()
+    return below if is_blank_below else end
+
+
+def statement_lines(text: str, row: Statement, rows: list[Statement]) -> tuple[int, int]:
+    """Return the lines of a statement; for a header, those of its section."""
+    start = line_start(text, row.start)
+    if row.value is not None:
+        return start, line_end(text, row.end)
+    headers = (other.start for other in rows if other.value is None and other.start > row.start)
+    below = min(headers, default=len(text))
+    return start, own_end(text, max(o.end for o in rows if row.start <= o.start < below))
+
+
+_COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*(?:\n|\Z))+")
+
+
+def unquoted(part: str) -> str:
+    """Return the value of a key, or of a string on one line."""
+    if part[0] == '"' and "\\" in part:
+        name: str = tomli.loads(f"key = {part}")["key"]
+        return name
+    return part[1:-1] if part[0] in "\"'" else part
+
+
+def quoted_as(old: str, new: str) -> str:
+    """Return the new value, in single quotes if the old one has them and they can hold it."""
+    if new[:1] != '"' or old[:1] != "'" or old[:3] == "'''":
+        return new
+    plain = unquoted(new)
+    return f"'{plain}'" if _LITERAL.fullmatch(plain) else new
+
+
+def name_as(old: str, name: str) -> str:
+    """Return a part of a key in the quotes of the old one."""
+    new = join_key((name,))
+    needs_none = old[0] in "\"'" and new[0] != '"'
+    return quoted_as(old, f'"{new}"' if needs_none else new)
+
+
+_LITERAL = re.compile(r"[^'\x00-\x08\n-\x1f\x7f]*")

@@ -1,29 +1,33 @@
-"""The text of a TOML file with one key set, removed, renamed or copied: pure functions.
+"""Set, remove, rename or copy one key in the text of a TOML file: pure functions.
 
-Nothing outside the lines of that key moves by a byte. Whether the result means what it should
-is for the caller to check: these functions know where things stand, not what they mean.
+No byte outside the lines of that key changes. The caller checks the result: these functions see
+positions, not values.
 """
 
 import re
 from collections.abc import Callable
 
 from dspy_profiles.config._keys import KeyPath, join_key
-from dspy_profiles.config._toml import Statement, inside, items, statements
-from dspy_profiles.config._toml_extents import (
+from dspy_profiles.config._toml import (
+    Statement,
     comment_start,
-    extent,
+    inline_statements,
     is_blank_before,
+    items,
     line_end,
     line_start,
+    name_as,
     own_end,
+    quoted_as,
+    statement_lines,
+    statements,
 )
-from dspy_profiles.config._toml_quotes import name_as, quoted_as
 
 __all__ = [
     "copied",
     "is_written_whole",
     "removed",
-    "renamed",
+    "rename_in_text",
     "with_first_line",
     "with_header",
     "with_items",
@@ -32,12 +36,12 @@ __all__ = [
 
 
 def is_written_whole(text: str, key: KeyPath) -> bool:
-    """Whether the key is one value in one place: no headers, no dotted keys under it."""
+    """Return whether the key is one value in one place, without headers or dotted keys under it."""
     return _whole(_rows(text, key), key) is not None
 
 
 def with_value(text: str, key: KeyPath, value: str) -> str:
-    """The key with this value; what is there under it must be one value or nothing."""
+    """Set the key to this value; the old value must be written in one place, or be missing."""
     rows = _rows(text, key)
     whole = _whole(rows, key)
     if whole is not None:
@@ -49,7 +53,7 @@ def with_value(text: str, key: KeyPath, value: str) -> str:
     parent = _nearest(rows, key)
     family = _under(rows, parent)
     dotted = [row for row in family if row.value is not None and len(row.table) < len(parent)]
-    if dotted:  # a table that dotted keys have made takes no header
+    if dotted:  # a table defined by dotted keys cannot have a header
         return _behind(text, dotted[-1], f"{join_key(key[len(dotted[-1].table) :])} = {value}")
     line = f"{join_key(key[-1:])} = {value}"
     if len(key) - len(parent) > 1:
@@ -58,7 +62,7 @@ def with_value(text: str, key: KeyPath, value: str) -> str:
 
 
 def with_items(text: str, key: KeyPath, change: Callable[[int, str], str]) -> str:
-    """The list with each item as `change` writes it; what is between them stays."""
+    """Replace each item of a list by what `change` returns; the text between them stays."""
     whole = _whole(_rows(text, key), key)
     spans = list(items(text, whole)) if whole is not None else []
     for index, (start, end) in reversed(list(enumerate(spans))):
@@ -67,23 +71,23 @@ def with_items(text: str, key: KeyPath, change: Callable[[int, str], str]) -> st
 
 
 def with_header(text: str, key: KeyPath) -> str:
-    """With a new, empty table."""
+    """Add an empty table."""
     return _with_section(text, _nearest(_rows(text, key), key), [f"[{join_key(key)}]"])
 
 
 def removed(text: str, key: KeyPath) -> str:
-    """Without the key and all that is under it; the table that held it stays, empty if need be."""
+    """Remove the key and everything under it; the table that held it stays, even if empty."""
     rows = _rows(text, key)
     gone = _under(rows, key)
     owner = _inline_owner(rows, key)
     first = gone[0]
-    # The last thing in a table that nothing else makes: its place becomes the table's own.
+    # The last key of a table that nothing else defines: a header replaces it.
     orphaned = len(key) > 1 and len(_under(rows, key[:-1])) == len(gone)
     if owner is not None:
         for row in reversed(gone[1:] if orphaned else gone):
             text = _without_entry(text, owner, row)
     else:
-        spans = [extent(text, row, rows) for row in gone]
+        spans = [statement_lines(text, row, rows) for row in gone]
         if orphaned:
             spans[0] = (line_end(text, first.end), max(spans[0][1], line_end(text, first.end)))
         text = _cut(text, spans)
@@ -95,8 +99,8 @@ def removed(text: str, key: KeyPath) -> str:
     return f"{text[:end_of_name]} = {{}}{text[first.end :]}"
 
 
-def renamed(text: str, old: KeyPath, name: str) -> str:
-    """With the last part of `old` called `name` wherever it is written."""
+def rename_in_text(text: str, old: KeyPath, name: str) -> str:
+    """Rename the last part of `old` to `name` wherever it is written."""
     rows = _under(_rows(text, old), old)
     for row in sorted(rows, key=lambda row: row.start, reverse=True):
         part = len(old) - 1 - len(row.table)
@@ -107,13 +111,13 @@ def renamed(text: str, old: KeyPath, name: str) -> str:
 
 
 def copied(text: str, old: KeyPath, new: KeyPath) -> str:
-    """With a second `old` called `new`: whole sections with the comments in and above them."""
+    """Copy `old` to `new`: whole sections, with the comments in and above them."""
     rows = _rows(text, old)
     result, lines = text, list[str]()
     is_inline = _inline_owner(rows, old) or _inline_owner(_rows(text, new), new)
     for row in _under(rows, old):
         if row.value is None:
-            start, end = extent(text, row, rows)
+            start, end = statement_lines(text, row, rows)
             start = comment_start(text, start)
             name, name_end = row.parts[0][0], row.parts[len(old) - 1][1]
             section = text[start:name] + join_key(new) + text[name_end:end]
@@ -121,13 +125,13 @@ def copied(text: str, old: KeyPath, new: KeyPath) -> str:
             lines.append("")
         elif len(row.table) < len(old):
             target = new + row.path[len(old) :]
-            end = row.end if is_inline else line_end(text, row.end)  # its comment comes too
+            end = row.end if is_inline else line_end(text, row.end)  # with its comment
             result = with_value(result, target, text[row.value : end].rstrip())
     return _with_section(result, _nearest(rows, new), lines[:-1]) if lines else result
 
 
 def with_first_line(text: str, line: str, instead: str) -> str:
-    """With this line on top, in place of one that starts with `instead`."""
+    """Put this line first, replacing one that starts with `instead`."""
     if text.startswith(instead):
         return line + text[len(text[: line_end(text, 0)].rstrip("\r\n")) :]
     return _insert(text, 0, [line])
@@ -138,11 +142,11 @@ _COMMA = re.compile(r"\s*,[ \t]*")
 
 
 def _rows(text: str, key: KeyPath) -> list[Statement]:
-    """Every statement, and the entries of the inline tables on the way to the key."""
+    """Return every statement, and the entries of the inline tables around the key."""
     rows = list(statements(text))
     owner, known = _inline_owner(rows, key), None
     while owner is not None and owner is not known:
-        rows += inside(text, owner)
+        rows += inline_statements(text, owner)
         owner, known = _inline_owner(rows, key), owner
     return rows
 
@@ -156,19 +160,19 @@ def _whole(rows: list[Statement], key: KeyPath) -> Statement | None:
 
 
 def _inline_owner(rows: list[Statement], key: KeyPath) -> Statement | None:
-    """The innermost value that the key is a part of."""
-    found = (_whole(rows, key[:length]) for length in range(len(key) - 1, 0, -1))
-    return next((row for row in found if row is not None), None)
+    """Return the innermost value that contains the key."""
+    owners = (_whole(rows, key[:length]) for length in range(len(key) - 1, 0, -1))
+    return next((row for row in owners if row is not None), None)
 
 
 def _nearest(rows: list[Statement], key: KeyPath) -> KeyPath:
-    """The longest parent of the key that is there; the root always is."""
+    """Return the longest parent of the key that exists; the root always does."""
     parents = (key[:length] for length in range(len(key) - 1, 0, -1))
     return next((parent for parent in parents if _under(rows, parent)), ())
 
 
 def _insert(text: str, at: int, lines: list[str]) -> str:
-    """With these lines at the start of a line, or at the end of a text that may lack a newline."""
+    """Insert these lines at the start of a line, or at the end of a text without a newline."""
     first = text.find("\n")
     newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
     block = newline.join(lines)
@@ -183,27 +187,27 @@ def _behind(text: str, row: Statement, line: str) -> str:
 
 
 def _with_section(text: str, parent: KeyPath, lines: list[str]) -> str:
-    """With a section behind the last one of its parent; without one, at the end of the file."""
+    """Add a section after the last one of its parent, or at the end of the file."""
     family = _under(list(statements(text)), parent) if parent else []
     at = own_end(text, max(row.end for row in family)) if family else len(text)
     return _insert(text, at, lines if is_blank_before(text, at) else ["", *lines])
 
 
 def _with_line(text: str, rows: list[Statement], table: KeyPath, line: str) -> str:
-    """With this line behind the last one of a table that is there, if only by its sub-tables."""
+    """Add this line after the last one of a table that exists, even if only by its subtables."""
     family = _under(rows, table)
     header = [row for row in family if row.path == table and row.value is None]
     body = [row for row in family if row.table == table and row.value is not None]
     if header or body:
         return _behind(text, (header + body)[-1], line)
-    if table:  # there is [prod.lm], but no [prod] yet
+    if table:  # [prod.lm] exists, but not [prod]
         lines = [f"[{join_key(table)}]", line, ""]
         return _insert(text, line_start(text, family[0].start), lines)
     return _with_first_key(text, rows, line)
 
 
 def _with_first_key(text: str, rows: list[Statement], line: str) -> str:
-    """With a key above all tables: the file has none outside of them so far."""
+    """Add a key above all tables, to a file that has none there."""
     if not rows:
         return _insert(text, len(text), [line])
     at = comment_start(text, line_start(text, rows[0].start))
@@ -211,7 +215,7 @@ def _with_first_key(text: str, rows: list[Statement], line: str) -> str:
 
 
 def _with_entry(text: str, owner: Statement, entry: str) -> str:
-    entries = list(inside(text, owner))
+    entries = list(inline_statements(text, owner))
     if entries:
         at = entries[-1].end
         return f"{text[:at]}, {entry}{text[at:]}"
@@ -220,7 +224,7 @@ def _with_entry(text: str, owner: Statement, entry: str) -> str:
 
 
 def _without_entry(text: str, owner: Statement, row: Statement) -> str:
-    entries = list(inside(text, owner))
+    entries = list(inline_statements(text, owner))
     index = [entry.start for entry in entries].index(row.start)
     comma = _COMMA.match(text, row.end)
     start, end = row.start, comma.end() if comma else row.end
@@ -235,7 +239,7 @@ def _without_entry(text: str, owner: Statement, row: Statement) -> str:
 
 
 def _cut(text: str, spans: list[tuple[int, int]]) -> str:
-    """Without these lines, and without the blank lines that set apart a section that is gone."""
+    """Remove these lines, and the blank lines around a removed section."""
     merged = list[tuple[int, int]]()
     for start, end in sorted(spans):
         if merged and (

@@ -1,115 +1,169 @@
-"""A file under its lock, and its replacement in one step: the old text or the new, never half."""
+"""Lock a file, and replace it in one step: readers see the old content or the new, never half."""
 
 import errno
 import os
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from dspy_profiles.config._document import Document
 from dspy_profiles.errors import LockTimeout, Place, WriteFailed
 
-__all__ = ["locked", "replace_file"]
+__all__ = ["locked", "replace_file", "write_atomically"]
 
 
 @contextmanager
 def locked(target: Path, timeout: float) -> Iterator[None]:
-    """Keep every other writer of this file out. Folders that it needs are made, and go if unused.
+    """Lock the file against all other writers; make its folders, and remove them if unused.
 
-    The lock file stands beside the file, the one place that all users, containers and machines
-    who can replace it have in common, and it is gone when the lock is: nothing to keep out of git.
+    The lock file lies beside the file, the one place that all users, containers and machines that
+    can replace it share. It is removed with the lock, so git never sees it.
     """
     from filelock import FileLock, SoftFileLock, Timeout
 
     beside = target.with_name(f".{target.name}.lock")
     made = list[Path]()
-    # Open to all: one that another user's killed process left behind must not keep us out.
+    # Writable by all: a lock file that another user's killed process left must not block us.
     lock = FileLock(beside, mode=0o666)
     try:
         try:
             _make_folders(target.parent, made)
             lock.acquire(timeout=timeout, poll_interval=0.01)
         except Timeout as error:
-            hint = f"try again when it is done (its lock is {beside})"
-            message = "another process has been writing this file for too long"
+            hint = f"wait until it has finished, then run the command again (lock file: {beside})"
+            message = f"{target.name} is locked by another process"
             raise LockTimeout(message, hint, Place(target)) from error
         except OSError as error:
             raise _failed(target, error) from error
         try:
             yield
         finally:
-            # While the lock is held: who waits for a file that is gone is told so by its link
-            # count, and takes a new one. (A soft lock is the file itself.) Windows keeps it.
+            # Remove it while the lock is held: a waiting process sees by the link count that the
+            # file is gone, and makes a new one. (A soft lock is the file itself.) Windows refuses.
             if not isinstance(lock, SoftFileLock):
                 with suppress(OSError):
                     beside.unlink()
             lock.release()
     finally:
         for folder in reversed(made):
-            with suppress(OSError):  # one that is in use by now
+            with suppress(OSError):  # it may be in use by now
                 folder.rmdir()
 
 
-def replace_file(document: Document, text: str) -> None:
-    """Put `text` where the document was read from, under its lock; what was there survives a fault.
+@contextmanager
+def write_atomically(  # noqa: PLR0913 - each writer guarantees what its readers need
+    target: Path,
+    *,
+    new_mode: int = 0o600,
+    unique: bool = False,
+    sync: bool = True,
+    overwrite: bool = True,
+    accept: Callable[[Path], bool] | None = None,
+    raw_errors: bool = False,
+) -> Iterator[IO[bytes]]:
+    """Open a draft beside the file; at the end of the block it replaces the file in one step.
 
-    The draft has one name, so a killed writer leaves one at most, and the next one clears it.
+    An error in the block removes the draft and leaves the file as it was. A link is followed. A
+    file that exists keeps its mode and owner; a new one gets `new_mode`, less the umask.
+
+    Without a lock, pass `unique`: else the draft has one name, so that a killed writer leaves one
+    at most, which the next one clears. `accept` gets the complete draft, right before it replaces
+    the file; if it returns False, the file stays. `overwrite=False` never replaces a file: if there
+    is one, FileExistsError. `raw_errors` raises the OSError itself in place of WriteFailed.
+    """
+    real = Path(os.path.realpath(target))
+    draft = real.with_name(f".{real.name}.{f'{os.getpid()}.{os.urandom(4).hex()}.' * unique}tmp")
+    try:
+        if not unique:
+            draft.unlink(missing_ok=True)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            if os.name == "nt":  # a read-only file could not be renamed there
+                new_mode |= modes.S_IWRITE
+            with os.fdopen(os.open(draft, flags, new_mode), "wb") as file:
+                yield file
+                file.flush()
+                _keep_mode(file.fileno(), real)
+                if sync:
+                    os.fsync(file.fileno())
+            if accept is None or accept(draft):
+                _place(draft, real, overwrite=overwrite)
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+    except OSError as error:
+        if raw_errors:
+            raise
+        raise _failed(target, error) from error
+
+
+def replace_file(document: Document, text: str) -> None:
+    """Put `text` where the document was read from, under its lock, if it still is what was read.
+
+    The file and its folder are synced: what is replaced stays so, even through a power failure.
     """
     target = document.path
-    draft = target.with_name(f".{target.name}.tmp")
     try:
-        old = _writable(document)
-        draft.unlink(missing_ok=True)
-        try:
-            _fill(draft, text.encode(document.encoding), old)
-            _check_unchanged(document)
-            draft.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                draft.unlink()
-            raise
+        _check_writable(document)
     except OSError as error:
         raise _failed(target, error) from error
+    with write_atomically(target, accept=lambda _: _is_unchanged(document)) as file:
+        file.write(text.encode(document.encoding))
     _sync_folder(target.parent)
 
 
 def _make_folders(folder: Path, made: list[Path]) -> None:
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        with suppress(FileExistsError):  # made by somebody else at the same time
-            each.mkdir(mode=0o700)
-            made.append(each)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        with suppress(FileExistsError):  # another process made it at the same time
+            path.mkdir(mode=0o700)
+            made.append(path)
 
 
-def _writable(document: Document) -> os.stat_result | None:
-    """The file's owner and mode; a file that may not be written is not replaced either."""
+def _check_writable(document: Document) -> None:
+    """Raise OSError for a device, and for a file that is read-only."""
     if document.stamp is None:
-        return None
-    status = document.path.stat()
-    if not modes.S_ISREG(status.st_mode):
+        return
+    if not modes.S_ISREG(document.path.stat().st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
     if not os.access(document.path, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is read-only")
-    return status
 
 
-def _check_unchanged(document: Document) -> None:
+def _is_unchanged(document: Document) -> bool:
     if not document.unchanged():
-        message = "this file was changed by somebody else while it was being edited"
-        raise WriteFailed(message, "nothing was written: run it again", Place(document.path))
+        message = f"{document.path.name} was changed by another program while it was being edited"
+        hint = "nothing was written: run the command again"
+        raise WriteFailed(message, hint, Place(document.path))
+    return True
 
 
-def _fill(draft: Path, content: bytes, old: os.stat_result | None) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        if old is not None and hasattr(os, "fchmod"):
-            with suppress(OSError):  # root keeps a user's file theirs; a user cannot give one away
-                os.fchown(file.fileno(), old.st_uid, old.st_gid)
-            os.fchmod(file.fileno(), modes.S_IMODE(old.st_mode))
-        os.fsync(file.fileno())
+def _keep_mode(draft: int, target: Path) -> None:
+    if not hasattr(os, "fchmod"):
+        return
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        return
+    with suppress(OSError):  # root keeps a user's file theirs; a user cannot give one away
+        os.fchown(draft, old.st_uid, old.st_gid)
+    os.fchmod(draft, modes.S_IMODE(old.st_mode))
+
+
+def _place(draft: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        draft.replace(target)
+        return
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: a second writer is unlikely at this moment
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "the file exists", str(target)) from None
+        draft.replace(target)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -123,11 +177,11 @@ def _sync_folder(folder: Path) -> None:
 
 def _failed(target: Path, error: OSError) -> WriteFailed:
     hint = {
-        errno.ENOSPC: "make room on the disk",
-        errno.EDQUOT: "make room: your quota is used up",
-        errno.EROFS: "choose a file on a file system that can be written",
-    }.get(error.errno or 0, "look at the rights of the file and of its folder")
+        errno.ENOSPC: "free some disk space",
+        errno.EDQUOT: "free some disk space: your quota is used up",
+        errno.EROFS: "choose a file on a writable file system",
+    }.get(error.errno or 0, "check the permissions of the file and its folder")
     why = error.strerror or str(error)
     if error.filename is not None and str(error.filename) != str(target):
         why += f" ({error.filename})"
-    return WriteFailed(f"this file could not be written: {why}", hint, Place(target))
+    return WriteFailed(f"cannot write {target.name}: {why}", hint, Place(target))

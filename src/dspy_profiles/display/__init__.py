@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from dspy_profiles.display._columns import ALARM as ALARM
     from dspy_profiles.display._columns import MUTED as MUTED
     from dspy_profiles.display._columns import Column as Column
+    from dspy_profiles.display._columns import as_text as as_text
     from dspy_profiles.display._columns import columns as columns
     from dspy_profiles.display._columns import cut as cut
+    from dspy_profiles.display._columns import folded_columns as folded_columns
     from dspy_profiles.display._columns import joined as joined
     from dspy_profiles.display._columns import styled as styled
     from dspy_profiles.display._readable import brief as brief
@@ -37,7 +39,9 @@ else:
         __name__,
         {
             "_amounts": "NOTHING clock count counted duration exact money number",
-            "_columns": "ACCENT ALARM Column MUTED columns cut joined styled",
+            "_columns": (
+                "ACCENT ALARM Column MUTED as_text columns cut folded_columns joined styled"
+            ),
             "_readable": "brief readable",
             "_values": "on_path show_place show_value word",
             "_visible": "CUT on_one_line visible",

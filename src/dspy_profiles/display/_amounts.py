@@ -1,4 +1,4 @@
-"""Numbers as people read them. What is not known is said to be unknown."""
+"""Amounts as people read them. An unknown amount is shown as unknown."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ SMALLEST = 0.000_001  # dollars that are still written out
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time: `12 ms`, `8.2 s`, `3 min 5 s`."""
+    """Return a duration: `12 ms`, `8.2 s`, `3 min 5 s`."""
     if seconds is None:
         return NOTHING
     if seconds < 0.9995:  # noqa: PLR2004 - what would be written as 1000 ms
@@ -43,7 +43,7 @@ def duration(seconds: float | None) -> str:
 
 
 def money(cost: float | None) -> str:
-    """Dollars, with as many places as it takes to see something."""
+    """Return dollars with as many decimal places as they need."""
     if cost is None:
         return UNKNOWN
     if cost == 0:
@@ -57,13 +57,13 @@ def money(cost: float | None) -> str:
 
 
 def exact(cost: float) -> str:
-    """Dollars that are held against a limit: as many places as there are, two at least."""
+    """Return dollars for a comparison with a limit: all decimal places, at least two."""
     whole, _, places = f"{cost:,.9f}".rstrip("0").partition(".")
     return f"${whole}.{places:0<2}"
 
 
 def number(value: float | None) -> str:
-    """A score."""
+    """Return a score."""
     return NOTHING if value is None else f"{value:.4g}"
 
 
@@ -72,7 +72,7 @@ def count(value: int) -> str:
 
 
 def counted(value: int, one: str, many: str | None = None) -> str:
-    """`1 trial`, `2,000 trials`."""
+    """Return a number with its noun: `1 trial`, `2,000 trials`."""
     return f"{value:,} {one if value == 1 else many or f'{one}s'}"
 
 

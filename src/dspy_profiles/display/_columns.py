@@ -1,21 +1,39 @@
-"""Columns of text that fit a terminal: what matters least goes first where it is narrow."""
+"""Columns of text that fit a terminal: a narrow one drops columns, or folds cells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-__all__ = ["ACCENT", "ALARM", "MUTED", "Column", "columns", "cut", "joined", "styled"]
+from dspy_profiles.display._visible import CONTROL, picture
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = [
+    "ACCENT",
+    "ALARM",
+    "MUTED",
+    "Column",
+    "as_text",
+    "columns",
+    "cut",
+    "folded_columns",
+    "joined",
+    "styled",
+]
 
 ACCENT = "cyan"
 MUTED = "bright_black"
 ALARM = "red"
 GAP = 2
+NARROW_GAP = 2  # the least between columns that would otherwise be folded
 
 
 @dataclass(frozen=True)
 class Column:
-    """`rank` says how soon it goes; 0 never does. `least`: it may shrink to this width."""
+    """One column. A higher `rank` is dropped sooner, 0 never; it may shrink to `least`."""
 
     title: str
     is_right: bool = False
@@ -26,7 +44,7 @@ class Column:
 def columns(
     heads: Sequence[Column], rows: Sequence[Sequence[Text]], width: int
 ) -> Iterator[tuple[int, Text]]:
-    """Each row as a line, with its place among them; -1 is the line of the titles."""
+    """Yield each row as a line, with its index; -1 is the line of the titles."""
     kept = [nr for nr, _ in enumerate(heads) if any(row[nr].plain for row in rows)]
     widths = {nr: max(len(heads[nr].title), *(row[nr].cell_len for row in rows), 0) for nr in kept}
     while _total(widths) > width:
@@ -42,36 +60,71 @@ def columns(
         del widths[goes]
     titles = [styled(head.title, MUTED) for head in heads]
     for nr, row in enumerate([titles, *rows], -1):
-        yield nr, _line(heads, row, widths)
+        right = [at for at, head in enumerate(heads) if head.is_right]
+        yield nr, _line(row, widths, GAP, right)
+
+
+def folded_columns(
+    rows: Sequence[Sequence[Text]], width: int, gap: int
+) -> "Sequence[Text | Table]":
+    """Return each row as a line if all fit; else one table whose cells are folded."""
+    widths = dict(enumerate(max(c.cell_len for c in cells) for cells in zip(*rows, strict=True)))
+    gaps = max(len(widths) - 1, 1)
+    gap = min(gap, max(NARROW_GAP, (width - sum(widths.values())) // gaps))
+    have_lines = any("\n" in cell.plain for row in rows for cell in row)
+    if have_lines or sum(widths.values()) + gap * (len(widths) - 1) > width:
+        return [_folded(rows, gap)]
+    return [_line(row, widths, gap) for row in rows]
+
+
+def as_text(line: str | Text) -> Text:
+    """Return a line as rich text in which nothing controls the terminal."""
+    text = line.copy() if isinstance(line, Text) else Text(line)
+    for match in reversed([*CONTROL.finditer(text.plain)]):
+        text = text[: match.start()] + Text(picture(match)) + text[match.end() :]
+    return text
 
 
 def styled(text: str, style: str) -> Text:
-    """A text of that style; what is put behind it has its own."""
+    """Return a text of one style; texts appended to it keep their own."""
     return Text().append(text, style=style)
 
 
 def cut(text: Text, width: int) -> Text:
-    """The text itself, with `…` where it is too long."""
+    """Shorten a text in place, with `…`, and return it."""
     text.truncate(max(width, 1), overflow="ellipsis")
     return text
 
 
 def joined(*parts: Text | str, gap: int = GAP) -> Text:
-    """Those that are not empty, side by side."""
+    """Return the texts that are not empty, side by side."""
     texts = [Text(part) if isinstance(part, str) else part for part in parts]
     return Text(" " * gap).join(text for text in texts if text.plain)
 
 
-def _line(heads: Sequence[Column], row: Sequence[Text], widths: dict[int, int]) -> Text:
+def _line(
+    row: Sequence[Text], widths: Mapping[int, int], gap: int, right: Collection[int] = ()
+) -> Text:
+    """Return the cells of one row, those of `right` aligned to the right."""
     line = Text()
-    for nr, width in widths.items():
-        cell = cut(row[nr].copy(), width)
+    for at, (nr, width) in enumerate(widths.items()):
+        cell = row[nr] if row[nr].cell_len <= width else cut(row[nr].copy(), width)
         blank = " " * (width - cell.cell_len)
-        if line.plain:
-            line.append(" " * GAP)
-        line.append_text(Text(blank) + cell if heads[nr].is_right else cell + Text(blank))
+        line.append(" " * gap if at else "")
+        line.append_text(Text(blank) + cell if nr in right else cell + Text(blank))
     line.rstrip()
     return line
+
+
+def _folded(rows: Sequence[Sequence[Text]], gap: int) -> "Table":
+    from rich.table import Table  # seldom needed, and slow for many rows
+
+    table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
+    for _ in rows[0]:
+        table.add_column(overflow="fold")  # a narrow terminal loses no text
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _total(widths: dict[int, int]) -> int:

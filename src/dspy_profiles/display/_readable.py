@@ -20,14 +20,14 @@ QUOTED = re.compile(r"|true|false|none|[-+]?\d[\d_.,]*(e[-+]?\d+)?|\s.*|.*\s", r
 
 
 def readable(value: Any) -> str:
-    """All of a value, on as many lines as it takes; a text to the letter."""
+    """Return a whole value, on as many lines as it needs; a string unchanged."""
     if isinstance(value, str):
         return visible(value)
     return "\n".join(_lines(value, 0))
 
 
 def brief(value: Any, most: int = 300) -> str:
-    """The beginning of a value on one line. A table of one text is that text."""
+    """Return the beginning of a value on one line. A table of one string is that string."""
     if isinstance(value, Mapping) and len(value) == 1 and _said(value) is None:
         value = next(iter(value.values()))
     parts: list[str] = []
@@ -42,7 +42,7 @@ def brief(value: Any, most: int = 300) -> str:
 
 
 def _words(value: Any, depth: int) -> Iterator[str]:
-    """A value piece by piece, so that nobody has to take all of it."""
+    """Yield a value in pieces, so that a caller can stop early."""
     said = _said(value)
     if said is not None:
         yield said
@@ -93,7 +93,7 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
 
 
 def _entry(head: str, item: Any, depth: int) -> Iterator[str]:
-    """A key or a dash, and its value: beside it where that is one line, else below it."""
+    """Yield a key or a dash with its value: beside it if that is one line, else below it."""
     if _is_short(item):
         yield f"{head} {_scalar(item)}"
     else:
@@ -120,7 +120,7 @@ def _scalar(value: Any) -> str:
 
 
 def _said(value: Any) -> str | None:
-    """One of the forms that stand for what JSON cannot say, in words; None if it is none."""
+    """Return a special form for a value that JSON does not have, in words; else None."""
     if not isinstance(value, Mapping) or not value:
         return None
     form = next(iter(value))
@@ -144,7 +144,7 @@ def _said(value: Any) -> str | None:
 
 
 def _cut(value: Any) -> tuple[Any, str] | None:
-    """What is left of something too long, and how much there was of it."""
+    """Return the kept part of a value that was too long, and its full size."""
     if not isinstance(value, Mapping) or len(value) != 1:
         return None
     match value.get("$cut"):
@@ -156,7 +156,7 @@ def _cut(value: Any) -> tuple[Any, str] | None:
 
 
 def _pairs(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
-    """The entries of a table, whichever form it has."""
+    """Return the entries of a table in any of its forms."""
     if len(value) == 1:
         match value:
             case {"$table": Mapping() as inner}:

@@ -1,4 +1,4 @@
-"""How values and places are written for people: on a terminal, in a notebook, in a report."""
+"""Values and places as people read them."""
 
 import json
 import os
@@ -11,7 +11,7 @@ __all__ = ["on_path", "show_place", "show_value", "word"]
 
 
 def show_value(value: object) -> str:
-    """A value as people read it: text as it is, lists and tables as JSON, secrets masked."""
+    """Return a value as text: strings as they are, lists and tables as JSON, secrets masked."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, str):
@@ -20,14 +20,14 @@ def show_value(value: object) -> str:
 
 
 def word(text: object) -> str:
-    """A name or a path as one word of a command, for a shell."""
+    """Return a name or a path as one word of a shell command."""
     import shlex  # only for hints
 
     return shlex.quote(str(text))
 
 
 def show_place(where: Place | str) -> str:
-    """A place as it is short from here."""
+    """Return a place with its path as short as possible."""
     if isinstance(where, str):
         return where
     line = "" if where.line is None else f":{where.line}"
@@ -35,7 +35,7 @@ def show_place(where: Place | str) -> str:
 
 
 def on_path(path: Path) -> str:
-    """A path from the working directory, or from the home folder, or in full."""
+    """Return a path relative to the working directory or the home folder, else in full."""
     for start, mark in ((Path.cwd(), ""), (Path(os.path.expanduser("~")), "~/")):  # noqa: PTH111
         # From the root every path would lose its slash, and look like one from elsewhere.
         if path.is_relative_to(start) and start not in (path, start.parent):

@@ -1,6 +1,6 @@
-"""From a `ResolvedProfile` to live DSPy objects.
+"""Build DSPy objects from a `ResolvedProfile`.
 
-The only package that unwraps secrets and that makes objects of DSPy.
+Only this package unwraps secrets and creates objects of DSPy.
 """
 
 from dspy_profiles._lazy import attach
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from dspy_profiles.objects._build import build as build
     from dspy_profiles.objects._build import build_embedder as build_embedder
     from dspy_profiles.objects._build import build_lm as build_lm
+    from dspy_profiles.objects._build import cached_lms as cached_lms
     from dspy_profiles.objects._build import is_built_for as is_built_for
-    from dspy_profiles.objects._build import kept_lms as kept_lms
     from dspy_profiles.objects._build import provider_of as provider_of
-    from dspy_profiles.objects._build import start_engines_afresh as start_engines_afresh
+    from dspy_profiles.objects._build import reset_engines as reset_engines
     from dspy_profiles.objects._content import Content as Content
     from dspy_profiles.objects._content import content as content
     from dspy_profiles.objects._imports import import_path as import_path
@@ -26,8 +26,8 @@ else:
         __name__,
         {
             "_build": (
-                "Built build build_embedder build_lm is_built_for kept_lms provider_of "
-                "start_engines_afresh"
+                "Built build build_embedder build_lm cached_lms is_built_for provider_of "
+                "reset_engines"
             ),
             "_content": "Content content",
             "_imports": "import_path make_importable",

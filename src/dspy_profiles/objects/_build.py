@@ -1,6 +1,6 @@
-"""From a `ResolvedProfile` to live objects: LM, RM, adapter, settings. Secrets are unwrapped here.
+"""Build LM, RM, adapter and settings from a `ResolvedProfile`, and unwrap its secrets.
 
-Importing this imports DSPy.
+Imports DSPy.
 """
 
 import contextlib
@@ -29,10 +29,10 @@ __all__ = [
     "build",
     "build_embedder",
     "build_lm",
+    "cached_lms",
     "is_built_for",
-    "kept_lms",
     "provider_of",
-    "start_engines_afresh",
+    "reset_engines",
 ]
 
 OWN_SECTIONS = ("lm", "rm", "adapter")
@@ -40,15 +40,15 @@ OWN_SECTIONS = ("lm", "rm", "adapter")
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """A profile's settings as DSPy takes them; only the keys that the profile sets."""
+    """A profile's values for `dspy.settings`: only the keys that the profile sets."""
 
     profile: ResolvedProfile
     values: Mapping[str, Any]
-    provider: Provider  # lives as long as something is built by it
+    provider: Provider  # closed when nothing refers to it
 
 
 def build(profile: ResolvedProfile) -> Built:
-    """Make what a profile describes. LM objects are those of last time where nothing changed."""
+    """Build a profile's objects. LMs are reused if nothing changed."""
     provider = provider_of(profile)
     sections = fetch(profile, "lm", "rm", "adapter", "settings", skip=provider.ignores)
     values = _settings(profile, sections.get("settings", {}))
@@ -64,7 +64,7 @@ def build(profile: ResolvedProfile) -> Built:
 
 
 def build_lm(profile: ResolvedProfile, role: str | None = None) -> Any:
-    """The LM of a profile, or the one that it has for a role."""
+    """Return the LM of a profile, or of one of its roles."""
     provider = provider_of(profile)
     if role is None:
         offered = provider.settings(profile)
@@ -73,7 +73,7 @@ def build_lm(profile: ResolvedProfile, role: str | None = None) -> Any:
         if not profile.lm and not provider.makes_lm:
             raise InvalidProfile(
                 f'profile "{profile.name}" has no LM',
-                hint=f"write [{profile.name}.lm] with a model",
+                hint=f"add [{profile.name}.lm] with a model",
                 where=profile.place(),
             )
         arguments = fetch(profile, "lm", skip=provider.ignores).get("lm", {})
@@ -82,7 +82,7 @@ def build_lm(profile: ResolvedProfile, role: str | None = None) -> Any:
         raise InvalidProfile(
             f'profile "{profile.name}" has no LM for the role "{role}"',
             hint=did_you_mean(role, profile.lms)
-            or f"roles are {', '.join(profile.lms) or 'none'}; write [{profile.name}.lms.{role}]",
+            or f"add [{profile.name}.lms.{role}]; roles: {', '.join(profile.lms) or 'none'}",
             where=profile.place("lms"),
         )
 
@@ -94,12 +94,12 @@ def build_lm(profile: ResolvedProfile, role: str | None = None) -> Any:
 
 
 def build_embedder(profile: ResolvedProfile) -> Any:
-    """The embedder of a profile."""
+    """Return the embedder of a profile."""
     arguments = fetch(profile, "embedder").get("embedder")
     if not arguments:
         raise InvalidProfile(
             f'profile "{profile.name}" has no embedder',
-            hint=f"write [{profile.name}.embedder] with a model",
+            hint=f"add [{profile.name}.embedder] with a model",
             where=profile.place(),
         )
     return _kept(
@@ -108,20 +108,20 @@ def build_embedder(profile: ResolvedProfile) -> Any:
     )
 
 
-def kept_lms() -> list[Any]:
-    """Every LM that was built and may be handed out again."""
+def cached_lms() -> list[Any]:
+    """Return every LM that was built and may be reused."""
     with _lock:
-        return [made for made in _objects.values() if isinstance(made, dspy.BaseLM)]
+        return [built for built in _objects.values() if isinstance(built, dspy.BaseLM)]
 
 
 def is_built_for(profile: ResolvedProfile, lm: object) -> bool:
-    """Whether an LM is the profile's own, or one of its roles'."""
+    """Return whether an LM is the profile's own, or one of its roles'."""
     with _lock:
-        return any(made is lm and key[0] == profile.name for key, made in _held.items())
+        return any(built is lm and key[0] == profile.name for key, built in _held.items())
 
 
-def start_engines_afresh() -> None:
-    """Have engines that remember what they were told, as the mock does, begin anew."""
+def reset_engines() -> None:
+    """Reset engines that remember their calls, such as the mock."""
     with _lock:
         engines = [provider.engine for provider in _live_providers.values()]
     for engine in engines:
@@ -130,7 +130,7 @@ def start_engines_afresh() -> None:
 
 
 def provider_of(profile: ResolvedProfile) -> Provider:
-    """The provider of a profile; it is closed once nobody holds it."""
+    """Return the provider of a profile; it is closed when nothing refers to it."""
     if "provider" not in profile.values:
         return _providers.NONE
     arguments = fetch(profile, "provider")["provider"]
@@ -147,37 +147,36 @@ def _lm(
     profile: ResolvedProfile, provider: Provider, key: KeyPath, arguments: dict[str, Any]
 ) -> Any:
     def make() -> Any:
-        given = dict(arguments)
-        if "callbacks" in given:
-            given["callbacks"] = _callbacks(profile, (*key, "callbacks"), given["callbacks"])
-        _refuse_client_settings(profile, provider, key, given)
+        options = dict(arguments)
+        if "callbacks" in options:
+            options["callbacks"] = _callbacks(profile, (*key, "callbacks"), options["callbacks"])
+        _refuse_client_settings(profile, provider, key, options)
         cls, more = provider.lm_class()
-        given = {**provider.lm_defaults(key), **given, **more}
-        if "model" not in given and cls is dspy.LM:
+        options = {**provider.lm_defaults(key), **options, **more}
+        if "model" not in options and cls is dspy.LM:
             raise InvalidProfile(
-                f'profile "{profile.name}" names no model',
-                hint=f'write model = "provider/model" under [{".".join((profile.name, *key))}]',
+                f'profile "{profile.name}" has no model',
+                hint=f'add model = "provider/model" under [{".".join((profile.name, *key))}]',
                 where=profile.place(*key),
             )
-        return construct(cls, given, profile, key)
+        return construct(cls, options, profile, key)
 
-    # The provider is kept with the LM: what one role's LM is told to answer, the others' know.
-    # A ProfileProvider has no part in the LM, and is to be closed when its profile goes.
-    made_by = provider if provider.whole is None else None
-    kept = (profile.name, profile.files, key, made_by, content(arguments))
-    return _kept(kept, make)
+    # The key holds the provider, so that the LMs of all roles share its scripted answers. A
+    # ProfileProvider does not build the LM, and is closed when its profile goes.
+    builder = provider if provider.whole is None else None
+    return _kept((profile.name, profile.files, key, builder, content(arguments)), make)
 
 
 def _refuse_client_settings(
-    profile: ResolvedProfile, provider: Provider, key: KeyPath, given: Mapping[str, Any]
+    profile: ResolvedProfile, provider: Provider, key: KeyPath, options: Mapping[str, Any]
 ) -> None:
-    """An engine has a connection of its own, and DSPy hands it nothing of one."""
-    misplaced = sorted(_dspy.client_keys() & given.keys())
+    """Raise InvalidProfile for options of a connection: an engine has its own."""
+    misplaced = sorted(_dspy.client_keys() & options.keys())
     if provider.engine is not None and misplaced:
         raise InvalidProfile(
-            f'{", ".join(misplaced)} in {join_key(key)} of "{profile.name}" cannot reach '
-            f"the engine {provider.name}",
-            hint=f"write what configures its connection under [{profile.name}.provider]",
+            f'profile "{profile.name}": {join_key(key)} sets {", ".join(misplaced)}, '
+            f"which the engine {provider.name} does not get",
+            hint=f"set options of its connection in [{profile.name}.provider]",
             where=profile.place(*key, misplaced[0]),
         )
 
@@ -188,8 +187,8 @@ def _by_class(
     path = arguments.pop("class", default)
     if path is None:
         raise InvalidProfile(
-            f'{section} of "{profile.name}" names no class',
-            hint=f'write class = "dspy.JSONAdapter" under [{profile.name}.{section}]',
+            f'profile "{profile.name}": {section} has no class',
+            hint=f'add class = "dspy.JSONAdapter" under [{profile.name}.{section}]',
             where=profile.place(section),
         )
     cls = _imported(profile, section, str(path))
@@ -210,30 +209,30 @@ def _wants_lm(cls: object, arguments: Mapping[str, Any]) -> bool:
 
 
 def _imported(profile: ResolvedProfile, section: str, path: str) -> Callable[..., Any]:
-    found = _providers.placed(profile, (section, "class"), partial(import_path, path))
-    if not callable(found):
+    cls = _providers.placed(profile, (section, "class"), partial(import_path, path))
+    if not callable(cls):
         raise InvalidProfile(
-            f'"{path}" of "{profile.name}" is not a class',
+            f'profile "{profile.name}": "{path}" is not a class',
             where=profile.place(section, "class"),
         )
-    return found
+    return cls
 
 
-def _settings(profile: ResolvedProfile, given: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(profile: ResolvedProfile, table: Mapping[str, Any]) -> dict[str, Any]:
     defaults = _dspy.own_defaults()
     known = {*(_dspy.base_config() or {}), *defaults}
     values: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in table.items():
         where = profile.place("settings", name)
         if name in OWN_SECTIONS and isinstance(value, str | Mapping):
             raise InvalidProfile(
-                f'settings.{name} of "{profile.name}" belongs in a section of its own',
+                f'profile "{profile.name}": settings.{name} belongs in its own section',
                 hint=f"write [{profile.name}.{name}]",
                 where=where,
             )
         if name not in known:
             raise InvalidProfile(
-                f'dspy.settings has no key "{name}", given in "{profile.name}"',
+                f'profile "{profile.name}": dspy.settings has no key "{name}"',
                 hint=ELSEWHERE.get(name) or did_you_mean(name, known),
                 where=where,
             )
@@ -248,35 +247,36 @@ def _settings(profile: ResolvedProfile, given: Mapping[str, Any]) -> dict[str, A
     return {name: plain(value) for name, value in values.items()}
 
 
-ELSEWHERE = {"cache_dir": "DSPy takes it from the environment: write DSPY_CACHEDIR under env"}
+ELSEWHERE = {"cache_dir": "DSPy reads DSPY_CACHEDIR instead: set it under env"}
 
 
-def _callbacks(profile: ResolvedProfile, key: KeyPath, given: Any) -> list[Any]:
-    """Callbacks are objects in Python, and import paths of classes in a file."""
-    made = []
-    for item in given if isinstance(given, list | tuple) else [given]:
-        found = item
+def _callbacks(profile: ResolvedProfile, key: KeyPath, value: Any) -> list[Any]:
+    """Return callback objects; a file has the import paths of their classes."""
+    callbacks = []
+    for item in value if isinstance(value, list | tuple) else [value]:
+        callback = item
         if isinstance(item, str):
-            found = _providers.placed(profile, key, partial(import_path, item))
-        made.append(construct(found, {}, profile, key) if isinstance(found, type) else found)
-    return made
+            callback = _providers.placed(profile, key, partial(import_path, item))
+        is_class = isinstance(callback, type)
+        callbacks.append(construct(callback, {}, profile, key) if is_class else callback)
+    return callbacks
 
 
 _lock = ProcessLock()
 _objects: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
 _live_providers: weakref.WeakValueDictionary[Hashable, Provider] = weakref.WeakValueDictionary()
-KEPT = 256  # objects; one that falls out is only made again
-# What somebody still holds is the same object for as long as he does.
+KEPT = 256  # objects; others are built again when needed
+# Objects in use elsewhere, which are also reused.
 _held: weakref.WeakValueDictionary[tuple[Hashable, ...], Any] = weakref.WeakValueDictionary()
 
 
 def _kept(key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:
-    """The object that was made for the same content before, else a new one."""
+    """Return the object built for the same content before, or a new one."""
     with _lock:
         if key not in _objects:
-            found = _held.get(key)
-            _objects[key] = found if found is not None else make()
-            with contextlib.suppress(TypeError):  # a class with slots, which takes no weak ones
+            held = _held.get(key)
+            _objects[key] = held if held is not None else make()
+            with contextlib.suppress(TypeError):  # a class with slots has no weak references
                 _held[key] = _objects[key]
             if len(_objects) > KEPT:
                 _objects.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Calling a class with what a profile says: secrets unwrapped, numbers made, errors placed."""
+"""Call a class with a profile's arguments: unwrap secrets, convert numbers, place errors."""
 
 import inspect
 import types
@@ -10,7 +10,7 @@ from dspy_profiles.config import KeyPath, join_key
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.profiles import Fetched, ResolvedProfile
 from dspy_profiles.schema import PASSED_ON
-from dspy_profiles.secrets import Secret, retold
+from dspy_profiles.secrets import Secret, redacted_error
 
 __all__ = ["BOOLEANS", "as_number", "construct", "plain"]
 
@@ -26,9 +26,9 @@ def construct(
     key: KeyPath,
     convert: Convert | None = None,
 ) -> Any:
-    """`cls(**arguments)`; `key` is the section that the arguments stand in.
+    """Return `cls(**arguments)`; `key` is the section of the arguments.
 
-    `convert(name, value, type)` may make something else of a value, as an LM of a role's name.
+    `convert(name, value, type)` can replace a value, such as a role's name by its LM.
     """
     parameters, hints = _parameters(cls)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -36,10 +36,10 @@ def construct(
     for name, value in arguments.items():
         if name not in parameters and not open_ended:
             raise InvalidProfile(
-                f'{_name(cls)} has no parameter "{name}", given in {join_key((*key, name))} '
-                f'of "{profile.name}"',
+                f'profile "{profile.name}": {join_key((*key, name))}: {_name(cls)} has no '
+                f'parameter "{name}"',
                 hint=did_you_mean(name, parameters)
-                or f"it takes {', '.join(parameters) or 'none'}",
+                or f"parameters: {', '.join(parameters) or 'none'}",
                 where=profile.place(*key, name),
             )
         kind = hints[name] if name in hints else _passed_on(key[0], name)
@@ -51,17 +51,17 @@ def construct(
     except ProfileError as error:
         error.where = error.where or profile.place(*key)
         raise
-    except Exception as error:  # noqa: BLE001 - a constructor raises what it likes
-        said, cause = retold(error)
-        wrong = ProviderError if key == ("provider",) else InvalidProfile
-        raise wrong(
-            f'{join_key(key)} of "{profile.name}" makes no {_name(cls)}: {said}',
+    except Exception as error:  # noqa: BLE001 - a constructor can raise anything
+        message, cause = redacted_error(error)
+        kind = ProviderError if key == ("provider",) else InvalidProfile
+        raise kind(
+            f'profile "{profile.name}": {join_key(key)} cannot create {_name(cls)}: {message}',
             where=profile.place(*key),
         ) from cause
 
 
 class _Revealed(Mapping[str, Any]):
-    """Arguments that are unwrapped on their way into the call: no frame of ours holds a secret."""
+    """Arguments that are unwrapped during the call, so that no frame of ours holds a secret."""
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self._arguments = arguments
@@ -77,7 +77,7 @@ class _Revealed(Mapping[str, Any]):
 
 
 def plain(value: Any) -> Any:
-    """A value as DSPy is to get it: secrets in clear, references' texts as they are."""
+    """Return a value for DSPy, with secrets as plain strings."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Mapping):
@@ -92,12 +92,12 @@ def _ready(value: Any, kind: object, profile: ResolvedProfile, key: KeyPath) -> 
         return as_number(value, kind, profile, key)
     kinds = _members(kind)
     if isinstance(value, Secret) and str not in kinds and kinds & {int, float, bool}:
-        return as_number(Fetched(value.reveal()), kind, profile, key)  # no number is a secret
+        return as_number(Fetched(value.reveal()), kind, profile, key)  # a number is not a secret
     return value
 
 
 def as_number(value: Fetched, kind: object, profile: ResolvedProfile, key: KeyPath) -> Any:
-    """Text that a reference gave, as the number or boolean that is due there."""
+    """Convert the value of a reference to the number or boolean that the parameter needs."""
     kinds = _members(kind)
     if str in kinds or not kinds & {int, float, bool}:
         return str(value)
@@ -110,9 +110,9 @@ def as_number(value: Fetched, kind: object, profile: ResolvedProfile, key: KeyPa
                 return number(text)
             except ValueError:
                 continue
-    due = "a boolean" if kinds & {int, float, bool} == {bool} else "a number"
+    needed = "a boolean" if kinds & {int, float, bool} == {bool} else "a number"
     raise InvalidProfile(
-        f'{join_key(key)} of "{profile.name}" has to be {due}, and its reference gives none',
+        f'profile "{profile.name}": {join_key(key)} must be {needed}, but its reference is not',
         where=profile.place(*key),
     )
 
@@ -133,18 +133,18 @@ def _parameters(
 ) -> tuple[Mapping[str, inspect.Parameter], Mapping[str, object]]:
     try:
         parameters = dict(inspect.signature(cls).parameters)
-    except (TypeError, ValueError):  # written in C: it will say itself what it does not take
+    except (TypeError, ValueError):  # written in C: it checks its arguments itself
         anything = inspect.Parameter("anything", inspect.Parameter.VAR_KEYWORD)
         return {"anything": anything}, {}
     try:
         hints = typing.get_type_hints(inspect.getattr_static(cls, "__init__", cls))
-    except Exception:  # noqa: BLE001 - an annotation may name what is not there
+    except Exception:  # noqa: BLE001 - an annotation can name something missing
         hints = {name: p.annotation for name, p in parameters.items()}
     return parameters, hints
 
 
 def _passed_on(section: str, name: str) -> object:
-    """The type of an argument that the class only hands on, as far as it is known."""
+    """Return the type of an argument that the class forwards, if known."""
     known = PASSED_ON.get("lm" if section == "lms" else section, {}).get(name, {})
     return PYTHON_TYPES.get(known.get("kind", ""), object)
 

@@ -1,4 +1,4 @@
-"""Telling whether two values say the same, hashable or not."""
+"""Compare values by content, hashable or not."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ __all__ = ["Content", "content"]
 
 
 class Content:
-    """Equal to another where the content is; shows nothing of it, for it may hold a secret."""
+    """A key that is equal for equal content. Its repr hides the content, which can be a secret."""
 
     __slots__ = ("_content",)
 
@@ -22,7 +22,7 @@ class Content:
 
 
 def content(value: Any) -> Content:
-    """Something hashable that is equal where the content is: {} is content like any other."""
+    """Return a hashable key that is equal for equal content."""
     return Content(_content(value))
 
 
@@ -48,7 +48,7 @@ def _is_hashable(value: object) -> bool:
 
 
 class _Itself:
-    """Stands for an object that is equal to nothing else, and keeps it alive."""
+    """A key for an object that is equal to itself only; keeps it alive."""
 
     def __init__(self, value: object) -> None:
         self.value = value

@@ -1,4 +1,4 @@
-"""What an import path in a profile names. Running this runs other people's code."""
+"""Import the objects that profiles name, which runs their code."""
 
 import importlib
 import importlib.util
@@ -7,20 +7,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dspy_profiles.errors import ProviderError, did_you_mean
-from dspy_profiles.secrets import retold
+from dspy_profiles.secrets import redacted_error
 
 __all__ = ["import_path", "make_importable"]
 
 
 def make_importable(folders: Iterable[Path]) -> None:
-    """Let modules in these folders be imported, behind everything that is installed."""
+    """Append these folders to Python's path, after everything installed."""
     for folder in map(str, folders):
         if folder not in sys.path:
             sys.path.append(folder)
 
 
 def import_path(text: str) -> object:
-    """The object behind `pkg.mod.Name` or `pkg.mod:Name`."""
+    """Import `pkg.mod.Name` or `pkg.mod:Name`. Raise ProviderError if that fails."""
     module_name, colon, attributes = text.partition(":")
     if not all(part.isidentifier() for part in text.replace(":", ".").split(".")):
         raise ProviderError(f'"{text}" is not an import path', hint="write package.module.Class")
@@ -53,23 +53,23 @@ def _import(name: str, text: str) -> object:
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise ProviderError(
-                f'"{text}" cannot be imported: there is no module "{error.name}"',
-                hint=_near_dspy(text) or "install it, or run in the folder that holds it",
+                f'"{text}" cannot be imported: module "{error.name}" not found',
+                hint=_near_dspy(text) or "install it, or run in the folder that contains it",
             ) from None
-        reason, cause = retold(error)
-    except Exception as error:  # noqa: BLE001 - a module raises what it likes
-        reason, cause = retold(error)
+        reason, cause = redacted_error(error)
+    except Exception as error:  # noqa: BLE001 - a module can raise anything
+        reason, cause = redacted_error(error)
     raise ProviderError(
         f'"{text}" cannot be imported: {name} raised {reason}',
-        hint=f"try: python -c 'import {name}'",
+        hint=f"python -c 'import {name}'",
     ) from cause
 
 
 def _near_dspy(text: str) -> str | None:
-    """What DSPy has under a name that was written without its module."""
+    """Return a hint if DSPy has a name that was written without its module."""
     dspy = sys.modules.get("dspy")
-    found = "." not in text and dspy is not None and hasattr(dspy, text)
-    return f'did you mean "dspy.{text}"?' if found else None
+    is_dspy = "." not in text and dspy is not None and hasattr(dspy, text)
+    return f'did you mean "dspy.{text}"?' if is_dspy else None
 
 
 def _attribute(holder: object, name: str, text: str) -> object:

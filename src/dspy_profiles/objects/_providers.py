@@ -1,4 +1,4 @@
-"""What `[x.provider] class` may name, and what each kind contributes."""
+"""The kinds of providers that `[x.provider] class` can name."""
 
 import inspect
 import threading
@@ -17,7 +17,7 @@ from dspy_profiles.objects._content import Content, content
 from dspy_profiles.objects._imports import import_path
 from dspy_profiles.objects.engines._async import AsyncSide
 from dspy_profiles.profiles import ResolvedProfile
-from dspy_profiles.secrets import redact, retold
+from dspy_profiles.secrets import redact, redacted_error
 
 __all__ = ["NONE", "ProfileProvider", "Provider", "make", "placed"]
 
@@ -30,26 +30,26 @@ EXPECTED = (
 
 @runtime_checkable
 class ProfileProvider(Protocol):
-    """Turns a whole profile into settings; may have `close()`, called when they are dropped."""
+    """Provider that builds all settings of a profile; `close()`, if any, is called at the end."""
 
     def build(self, profile: ResolvedProfile) -> Mapping[str, Any]: ...
 
 
 class Provider:
-    """What is asked of a provider, whatever its kind; without one, `dspy.LM` alone."""
+    """A provider of any kind; without arguments, plain `dspy.LM`."""
 
     def __init__(
         self,
         name: str = "",
         *,
-        lm: type | None = None,  # a class of its own
-        lm_arguments: Mapping[str, Any] | None = None,  # that the profile does not write
+        lm: type | None = None,  # a subclass of dspy.BaseLM
+        lm_arguments: Mapping[str, Any] | None = None,  # in addition to those of the profile
         engine: Any = None,
         whole: ProfileProvider | None = None,
     ) -> None:
         self.name = name
         self.lm = lm
-        self.lm_arguments = lm_arguments or {}
+        self.lm_arguments: Mapping[str, Any] = lm_arguments or {}
         self.engine = engine
         self.whole = whole
         self._offered: dict[Content, dict[str, Any]] = {}
@@ -60,7 +60,7 @@ class Provider:
 
     @property
     def makes_lm(self) -> bool:
-        """Whether there is an LM even where the profile has no [lm]."""
+        """Whether it provides an LM even if the profile has no [lm]."""
         return self.engine is not None or self.lm is not None
 
     @property
@@ -68,24 +68,24 @@ class Provider:
         return bool(getattr(self.engine, "answers_any_role", False))
 
     def ignores(self, key: KeyPath) -> bool:
-        """Whether a key of an LM is of no use here, so that its secret is not asked for."""
+        """Return whether the provider ignores a key of an LM, so that its secret is not needed."""
         if not getattr(self.engine, "ignores_client_settings", False):
             return False
         return key[0] in ("lm", "lms") and key[-1] in _dspy.client_keys()
 
     def lm_class(self) -> tuple[type, Mapping[str, Any]]:
-        """The class to build LMs with, and the arguments that are not the profile's."""
+        """Return the class of LMs, and the arguments that are not the profile's."""
         return self.lm or dspy.LM, self.lm_arguments
 
     def lm_defaults(self, key: KeyPath) -> Mapping[str, Any]:
-        """What holds unless the profile says otherwise."""
-        if not getattr(self.engine, "offline", False):
+        """Return default arguments of an LM."""
+        if not _dspy.is_offline(self.engine):
             return {} if self.engine is None else {"model": self.name}
         role = f"/{key[1]}" if len(key) > 1 else ""
         return {"model": f"{self.name}{role}", "num_retries": 0}
 
     def settings(self, profile: ResolvedProfile) -> dict[str, Any]:
-        """The settings that a ProfileProvider makes, made once for the same profile."""
+        """Return the settings of a ProfileProvider, built once per profile."""
         whole = self.whole
         if whole is None:
             return {}
@@ -102,31 +102,31 @@ class Provider:
         where = profile.place("provider", "class")
         if not isinstance(made, Mapping):
             raise ProviderError(
-                f"build of {self.name} has to return a dict of settings, not {type(made).__name__}",
+                f"build of {self.name} must return a dict of settings, not {type(made).__name__}",
                 where=where,
             )
         known = {*(_dspy.base_config() or {}), *_dspy.own_defaults()}
         unknown = [name for name in made if name not in known]
         if unknown:
             raise ProviderError(
-                f'build of {self.name} returns "{unknown[0]}", which is no key of dspy.settings',
+                f'build of {self.name} returned "{unknown[0]}", which dspy.settings lacks',
                 hint=did_you_mean(str(unknown[0]), known),
                 where=where,
             )
         if not isinstance(made.get("callbacks", ()), list | tuple):
-            raise ProviderError(f"callbacks of {self.name} have to be a list", where=where)
+            raise ProviderError(f"callbacks of {self.name} must be a list", where=where)
         return dict(made)
 
 
-KEPT = 64  # profiles that one ProfileProvider was asked for
+KEPT = 64  # profiles whose settings one ProfileProvider keeps
 NONE = Provider()
 
 
 def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -> Provider:
-    """Import what a profile names and find out what it is."""
+    """Import the provider that a profile names, and wrap it by its kind."""
     if not isinstance(name, str):
         raise InvalidProfile(
-            f'provider of "{profile.name}" names no class',
+            f'profile "{profile.name}": provider has no class',
             hint='write class = "mock", or an import path',
             where=profile.place("provider"),
         )
@@ -134,9 +134,9 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
     if isinstance(found, type) and issubclass(found, dspy.BaseLM):
         return Provider(name, lm=found, lm_arguments=arguments)
     if not _is_known_kind(found):
-        what = f"the class {found.__qualname__}" if isinstance(found, type) else repr(found)
+        kind = f"the class {found.__qualname__}" if isinstance(found, type) else repr(found)
         raise ProviderError(
-            f'"{name}" is {redact(what)}, which is no provider',
+            f'"{name}" is not a provider, but {redact(kind)}',
             hint=f"expected {EXPECTED}",
             where=profile.place("provider", "class"),
         )
@@ -144,16 +144,16 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
         found = construct(found, arguments, profile, ("provider",))
     elif arguments:
         raise InvalidProfile(
-            f'"{name}" is an object already; it takes no {", ".join(arguments)}',
+            f'"{name}" is an object and accepts no arguments: {", ".join(arguments)}',
             where=profile.place("provider"),
         )
     if isinstance(found, Trainer):
         return Provider(name, lm_arguments={"provider": found})
     if _has(found, "complete"):
         return Provider(name, engine=found, lm_arguments=_engine_arguments(found))
-    if not isinstance(found, ProfileProvider):  # its class has `complete` by a metaclass
+    if not isinstance(found, ProfileProvider):  # its metaclass has `complete`, not the object
         raise ProviderError(
-            f'what "{name}" makes is no provider',
+            f'"{name}" did not create a provider',
             hint=f"expected {EXPECTED}",
             where=profile.place("provider", "class"),
         )
@@ -161,7 +161,7 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
 
 
 def placed(profile: ResolvedProfile, key: KeyPath, do: Callable[[], T]) -> T:
-    """What `do` gives; an error of ours that knows no place gets this one."""
+    """Return the result of `do`; add this key's place to its ProfileError."""
     try:
         return do()
     except ProfileError as error:
@@ -176,9 +176,9 @@ def _named(name: str) -> object:
     known = plugins.providers()
     if name not in known:
         raise ProviderError(
-            f'there is no provider "{name}"',
+            f'unknown provider "{name}"',
             hint=did_you_mean(name, known)
-            or f"short names are {', '.join(sorted(known))}; anything else is package.module.Class",
+            or f"write package.module.Class, or one of {', '.join(sorted(known))}",
         )
     found = known[name]
     return import_path(found) if isinstance(found, str) else found
@@ -198,8 +198,8 @@ def _engine_arguments(engine: object) -> Mapping[str, Any]:
     arguments: dict[str, Any] = {"engine": engine}
     if _has(engine, "acomplete"):
         arguments["async_engine"] = AsyncSide(engine)
-    if getattr(engine, "offline", False):
-        arguments["cache"] = False  # a made-up answer must not be taken for a real one, nor kept
+    if _dspy.is_offline(engine):
+        arguments["cache"] = False  # a generated answer must not enter the cache
     return arguments
 
 
@@ -208,8 +208,8 @@ def _guarded(profile: ResolvedProfile, name: str, do: Callable[[], T]) -> T:
         return do()
     except ProfileError:
         raise
-    except Exception as error:  # noqa: BLE001 - a provider raises what it likes
-        said, cause = retold(error)
+    except Exception as error:  # noqa: BLE001 - a provider can raise anything
+        message, cause = redacted_error(error)
         raise ProviderError(
-            f"build of {name} failed: {said}", where=profile.place("provider", "class")
+            f"build of {name} failed: {message}", where=profile.place("provider", "class")
         ) from cause

@@ -1,17 +1,17 @@
-"""Every profile that is defined, by layer: who shadows whom, and what `extends` adds up to."""
+"""Find the definitions of profiles in all layers, and merge what `extends` names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dspy_profiles.config import Document, Locations, join_key, read
+from dspy_profiles.config import Document, Locations, join_key, read_toml
 from dspy_profiles.errors import InvalidProfile, Place, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles._profile import Origin, Source
 from dspy_profiles.profiles._sections import check_shape
 
 __all__ = [
-    "BUILT_IN",
-    "DEEPEST",
+    "BUILT_IN_PROFILES",
+    "MAX_DEPTH",
     "Catalog",
     "Definition",
     "Leaf",
@@ -21,18 +21,18 @@ __all__ = [
     "sections",
 ]
 
-BUILT_IN = {"mock": {"description": "built in, offline", "provider": {"class": "mock"}}}
-DEEPEST = 100  # levels of `extends` and of tables; more is a mistake, and would exhaust the stack
+BUILT_IN_PROFILES = {"mock": {"description": "built in, offline", "provider": {"class": "mock"}}}
+MAX_DEPTH = 100  # levels of `extends` and of tables; more would exhaust the stack
 
 
 class Leaf(NamedTuple):
-    """A value that is no table, and where it stands."""
+    """A value that is not a table, and its origin."""
 
     value: Any
     source: Source | Origin
 
     def __repr__(self) -> str:
-        # An error's frames are printed by some, and a file may hold a secret in clear.
+        # An error's frames may be printed, and a file can hold a plaintext secret.
         return f"Leaf({join_key(self.source.key)})" if isinstance(self.source, Source) else "Leaf"
 
 
@@ -41,7 +41,7 @@ Node = dict[str, "Node | Leaf"]
 
 @dataclass(frozen=True)
 class Definition:
-    """One profile as one layer writes it."""
+    """One profile as one layer defines it."""
 
     name: str
     layer: str
@@ -56,56 +56,55 @@ class Definition:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        given = self.table.get("extends", ())
-        return (given,) if isinstance(given, str) else tuple(given)
+        names = self.table.get("extends", ())
+        return (names,) if isinstance(names, str) else tuple(names)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The layers in force, nearest first; the built-in profiles lie below all files."""
+    """The layers that count, nearest first; built-in profiles are below all files."""
 
     documents: tuple[tuple[str, Document], ...]
 
     @classmethod
     def load(cls, locations: Locations) -> "Catalog":
-        return cls(tuple((la.name, read(la.path)) for la in locations.layers))
+        return cls(tuple((la.name, read_toml(la.path)) for la in locations.layers))
 
     def names(self) -> list[str]:
-        """Every name once, sorted, those that no file defines last."""
+        """Return every name once, sorted; names that no file defines come last."""
         own = {name for _, doc in self.documents for name in doc.data if name != "$schema"}
-        return sorted(own) + sorted(BUILT_IN.keys() - own)
+        return sorted(own) + sorted(BUILT_IN_PROFILES.keys() - own)
 
     def find(self, name: str, above: int = 0) -> Definition | None:
-        """The nearest definition of a name, from this rank on."""
+        """Return the nearest definition of a name, from the rank `above` on, or None."""
         for rank, (layer, doc) in enumerate(self.documents):
             if rank >= above and name in doc.data and name != "$schema":
                 return self._definition(name, layer, rank, doc)
         rank = len(self.documents)
-        if rank >= above and name in BUILT_IN:
-            return Definition(name, "built-in", rank, BUILT_IN[name], None)
+        if rank >= above and name in BUILT_IN_PROFILES:
+            return Definition(name, "built-in", rank, BUILT_IN_PROFILES[name], None)
         return None
 
     def get(self, name: str, reason: str) -> Definition:
-        """The definition of a name that was asked for; `reason` says by whom."""
-        found = self.find(name)
-        if found is None:
-            raise ProfileNotFound(
-                f'there is no profile "{name}" ({reason})', hint=self._known(name)
-            )
-        return found
+        """Return the definition of a name that `reason` chose. Raise ProfileNotFound if missing."""
+        definition = self.find(name)
+        if definition is None:
+            chosen_by = "" if reason == "from the argument" else f" ({reason})"
+            raise ProfileNotFound(f'profile "{name}" not found{chosen_by}', hint=self._known(name))
+        return definition
 
     def documents_behind(self, names: tuple[str, ...]) -> tuple[Document, ...]:
-        """The files in which a change may change what a profile with this lineage comes to.
+        """Return the files that can change the values of a profile with this lineage.
 
-        A layer below the lowest definition has no say: the nearer one shadows it whole.
+        Layers below the lowest definition cannot: the nearer definition replaces theirs.
         """
         ranks = [found.rank for name in names if (found := self.find(name)) is not None]
-        if len(set(names)) < len(names):  # one extends its own name, in a layer below
+        if len(set(names)) < len(names):  # a profile extends its own name in a layer below
             ranks.append(len(self.documents))
         return tuple(doc for _, doc in self.documents[: max(ranks, default=0) + 1])
 
     def effective(self, top: Definition) -> tuple[Node, tuple[str, ...]]:
-        """What a definition and all that it extends come to, and the parents in order."""
+        """Return the merged values of a definition and its parents, and the parents in order."""
         return self._effective(top, (), {})
 
     def _effective(
@@ -116,9 +115,9 @@ class Catalog:
     ) -> tuple[Node, tuple[str, ...]]:
         me = (definition.name, definition.rank)
         path = (*path, me)
-        if len(path) > DEEPEST:
+        if len(path) > MAX_DEPTH:
             raise InvalidProfile(
-                f'"{path[0][0]}" extends more than {DEEPEST} levels of profiles',
+                f'profile "{path[0][0]}" extends more than {MAX_DEPTH} levels of profiles',
                 where=definition.place("extends"),
             )
         _check(definition)
@@ -143,26 +142,26 @@ class Catalog:
 
     def _parent(self, child: Definition, name: str) -> Definition:
         # A profile that extends its own name means the layer below.
-        found = self.find(name, above=child.rank + 1 if name == child.name else 0)
-        if found is None:
+        parent = self.find(name, above=child.rank + 1 if name == child.name else 0)
+        if parent is None:
             raise InvalidProfile(
-                f'"{child.name}" extends "{name}", which does not exist'
+                f'profile "{child.name}" extends "{name}", which does not exist'
                 + (" in a layer below" if name == child.name else ""),
                 hint=self._known(name),
                 where=child.place("extends"),
             )
-        return found
+        return parent
 
     def _known(self, name: str) -> str:
         near = did_you_mean(name, self.names())
-        known = f"profiles: {', '.join(self.names())}"
+        known = f"Profiles: {', '.join(self.names())}"
         absent = [f"{d.path} does not exist" for _, d in self.documents if d.stamp is None]
-        return "; ".join([f"{near} ({known})" if near else known, *absent])
+        return "; ".join([f"{near} {known}" if near else known, *absent])
 
     def _definition(self, name: str, layer: str, rank: int, doc: Document) -> Definition:
         if not isinstance(doc.data[name], dict):
             raise InvalidProfile(
-                f'"{name}" is not a profile: a profile is a table',
+                f'profile "{name}" is not a table',
                 hint=f"write [{join_key((name, 'lm'))}] and its keys below it",
                 where=Place(doc.path, doc.line((name,))),
             )
@@ -181,7 +180,7 @@ def _own(definition: Definition) -> Node:
 
 
 def sections(table: Mapping[str, Any], source: Source) -> Node:
-    """The sections of a profile, or what is to override them, with the origin of each value."""
+    """Return the sections of a profile, or overrides, with the origin of each value."""
     values = node(table, source)
     rm = values.get("rm")
     if isinstance(rm, dict) and "class_name" in rm:  # the older spelling
@@ -191,19 +190,19 @@ def sections(table: Mapping[str, Any], source: Source) -> Node:
 
 
 def node(table: Mapping[str, Any], source: Source) -> Node:
-    """A table with the origin of each value beside it."""
+    """Return a table with the origin of each value."""
     out: Node = {}
     for key, value in table.items():
         here = source._replace(key=(*source.key, key))
-        # An empty table is a value too: nothing would be left of it otherwise. One that is too
-        # deep is refused when it is frozen.
-        deeper = isinstance(value, Mapping) and value and len(here.key) <= DEEPEST
+        # An empty table is a value too, so that it is not lost. Freezing rejects tables that are
+        # too deep.
+        deeper = isinstance(value, Mapping) and value and len(here.key) <= MAX_DEPTH
         out[key] = node(value, here) if deeper else Leaf(value, here)
     return out
 
 
 def merge(base: Node, over: Node) -> Node:
-    """Deep for tables, replacing for everything else."""
+    """Merge tables deeply; other values replace each other."""
     merged = dict(base)
     for key, new in over.items():
         old = merged.get(key)

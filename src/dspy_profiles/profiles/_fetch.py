@@ -1,4 +1,4 @@
-"""From references to what they stand for. The secrets among them stay wrapped."""
+"""Replace references by their values; secrets stay wrapped."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,42 +14,42 @@ from dspy_profiles.secrets import (
     Missing,
     Reference,
     Secret,
-    empty_variable,
-    expand,
+    empty_variable_in,
+    expand_references,
     from_environment,
     from_file,
     remember,
     secret_file,
-    set_once,
+    set_variables_once,
     split_scheme,
     variables_in,
 )
 
 __all__ = [
-    "UNSET",
+    "UNSET_REASONS",
     "Fetched",
     "MissingReference",
+    "check_references",
     "fetch",
     "missing",
     "references",
-    "refuse_missing",
     "secret_files",
     "set_variables",
 ]
 
-UNSET = ("is not set", "is set, but empty")  # what a shell or .env can mend
+UNSET_REASONS = ("is not set", "is set, but empty")  # reasons that a shell or .env can fix
 
 Skip = Callable[[KeyPath], bool]
 
 
 class Fetched(str):
-    """Text that came from a reference: it may have to become a number."""
+    """A string from a reference, which a parameter may need as a number."""
 
     __slots__ = ()
 
 
 class MissingReference(NamedTuple):
-    """One reference that leads nowhere."""
+    """One reference without a value."""
 
     key: KeyPath
     name: str  # the variable, file or entry
@@ -58,7 +58,7 @@ class MissingReference(NamedTuple):
 
 
 def fetch(profile: ResolvedProfile, *sections: str, skip: Skip | None = None) -> dict[str, Any]:
-    """These sections with every reference followed; all that are missing are one error."""
+    """Return these sections with references replaced. Raise one MissingSecret for all missing."""
     fetcher = _Fetcher(profile, skip or (lambda _key: False))
     values = {
         name: fetcher.follow((name,), profile.values[name])
@@ -70,26 +70,26 @@ def fetch(profile: ResolvedProfile, *sections: str, skip: Skip | None = None) ->
 
 
 def set_variables(profile: ResolvedProfile) -> None:
-    """Put what `[x.env]` says into this process's environment, where it is unset."""
+    """Set the variables of `[x.env]` in this process, where they are unset."""
     variables = fetch(profile, "env").get("env", {})
-    set_once(
+    set_variables_once(
         profile.name,
         {k: v.reveal() if isinstance(v, Secret) else v for k, v in variables.items()},
     )
 
 
-def refuse_missing(profile: ResolvedProfile, *, skip: Skip | None = None) -> None:
-    """Refuse what lacks anything, all of it in one error, before any object is made."""
+def check_references(profile: ResolvedProfile, *, skip: Skip | None = None) -> None:
+    """Raise one MissingSecret for all references of the profile that have no value."""
     _refuse(profile, missing(profile, skip=skip))
 
 
-def _refuse(profile: ResolvedProfile, gone: list[MissingReference]) -> None:
-    if gone:
-        raise _told(profile, gone)
+def _refuse(profile: ResolvedProfile, absent: list[MissingReference]) -> None:
+    if absent:
+        raise _error(profile, absent)
 
 
 def missing(profile: ResolvedProfile, *, skip: Skip | None = None) -> list[MissingReference]:
-    """Every reference of a profile that leads nowhere, in all of its sections."""
+    """Return every reference of a profile that has no value."""
     fetcher = _Fetcher(profile, skip or (lambda _key: False))
     for name, value in profile.values.items():
         fetcher.follow((name,), value)
@@ -114,33 +114,33 @@ class _Fetcher:
         if isinstance(value, Reference):
             return self._reference(key, value)
         if isinstance(value, str) and "$${" in value:
-            return expand(value, {})
+            return expand_references(value, {})
         return value
 
     def _reference(self, key: KeyPath, reference: Reference) -> Any:
         try:
-            found = self._found(key, reference)
+            value = self._value(key, reference)
         except ProfileError as error:
             error.where = error.where or self.profile.place(*key)
             raise
-        except Exception as error:  # noqa: BLE001 - a plugin raises what it likes
+        except Exception as error:  # noqa: BLE001 - a plugin can raise anything
             raise ProviderError(
                 f"the secret scheme of {reference} failed with {type(error).__name__}",
                 where=self.profile.place(*key),
-            ) from None  # the error of somebody's vault may hold what it was asked for
-        if isinstance(found, Missing):
+            ) from None  # the error of a plugin can hold the secret
+        if isinstance(value, Missing):
             place = self.profile.place(*key)
-            self.missing.append(MissingReference(key, found.name, found.reason, place))
+            self.missing.append(MissingReference(key, value.name, value.reason, place))
             return reference
-        if isinstance(found, Fetched):
-            return found
-        for name in variables_in(reference):  # in "Bearer ${TOKEN}", the token alone
+        if isinstance(value, Fetched):
+            return value
+        for name in variables_in(reference):  # in "Bearer ${TOKEN}", also the token alone
             remember(from_environment(name) or "", f"${{{name}}}")
-        remember(found.reveal(), str(reference))
-        return found
+        remember(value.reveal(), str(reference))
+        return value
 
-    def _found(self, key: KeyPath, reference: Reference) -> "Fetched | Secret | Missing":
-        """What stands there, wrapped at once: no frame that an error passes holds it in clear."""
+    def _value(self, key: KeyPath, reference: Reference) -> "Fetched | Secret | Missing":
+        """Return the value, wrapped at once, so that no frame of an error holds the plaintext."""
         schemes = BUILT_IN_SCHEMES
         by_scheme = split_scheme(reference, schemes)
         if by_scheme is None and "${" not in reference:
@@ -149,25 +149,25 @@ class _Fetcher:
             folder = _folder(self.profile, key)
             schemes = {"file": lambda rest: from_file(rest, folder)}
         is_secret = key in self.profile.secret_keys
-        empty = empty_variable(reference) if is_secret else None
+        empty = empty_variable_in(reference) if is_secret else None
         if empty is not None:
             return Missing(empty, "is set, but empty")
-        found = expand(reference, schemes)
-        if isinstance(found, Missing):
-            return found
-        if not isinstance(found, str):
-            found = None
-            raise TypeError("a secret scheme gives a text or None")
-        return Secret(found, str(reference)) if is_secret else Fetched(found)
+        value = expand_references(reference, schemes)
+        if isinstance(value, Missing):
+            return value
+        if not isinstance(value, str):
+            value = None
+            raise TypeError("a secret scheme must return a string or None")
+        return Secret(value, str(reference)) if is_secret else Fetched(value)
 
 
 def references(profile: ResolvedProfile) -> list[tuple[KeyPath, Reference]]:
-    """Every reference of a profile and the key that it stands under, in lists too."""
+    """Return every reference of a profile with its key, including those in lists."""
     return list(_references((), profile.values))
 
 
 def secret_files(profile: ResolvedProfile) -> tuple[Path, ...]:
-    """The files that `file:` references of a profile name, there or not."""
+    """Return the files that `file:` references of a profile name, existing or not."""
     named = ((key, split_scheme(text, ("file",))) for key, text in references(profile))
     return tuple(
         secret_file(by_scheme[1], _folder(profile, key))
@@ -188,24 +188,25 @@ def _references(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, Referenc
 
 
 def _folder(profile: ResolvedProfile, key: KeyPath) -> Path | None:
-    """Where a relative path under this key starts: beside the file that says it."""
+    """Return the folder that relative paths under this key start from: that of the file."""
     place = profile.place(*key)
     return place.file.parent if isinstance(place, Place) else None
 
 
-def _told(profile: ResolvedProfile, gone: list[MissingReference]) -> MissingSecret:
-    variables = list(dict.fromkeys(m.name for m in gone if m.reason in UNSET))
-    hint = f"export {' and '.join(variables)}, or put it into .env" if variables else None
-    if len(gone) == 1:
-        (one,) = gone
+def _error(profile: ResolvedProfile, absent: list[MissingReference]) -> MissingSecret:
+    variables = list(dict.fromkeys(m.name for m in absent if m.reason in UNSET_REASONS))
+    them = "it" if len(variables) == 1 else "them"
+    hint = f"export {' and '.join(variables)}, or add {them} to .env" if variables else None
+    if len(absent) == 1:
+        (one,) = absent
         return MissingSecret(
             f'{one.name} {one.reason}; profile "{profile.name}" needs it for {join_key(one.key)}',
             hint,
             one.where,
         )
-    lines = [f"\n  {m.name} {m.reason}, for {join_key(m.key)} at {m.where}" for m in gone]
+    lines = [f"\n  {m.name} {m.reason}, for {join_key(m.key)} at {m.where}" for m in absent]
     return MissingSecret(
-        f'profile "{profile.name}" needs {len(gone)} secrets that are not there:{"".join(lines)}',
+        f'profile "{profile.name}": {len(absent)} secrets are missing:{"".join(lines)}',
         hint,
-        gone[0].where,
+        absent[0].where,
     )

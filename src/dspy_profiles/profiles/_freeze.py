@@ -1,4 +1,4 @@
-"""From a tree of values to frozen ones: what refers to something is marked on the way."""
+"""Freeze a tree of values, and mark its references and secrets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,19 +7,19 @@ from typing import Any
 
 from dspy_profiles.config import KeyPath, join_key
 from dspy_profiles.errors import InvalidProfile, Place, PlaintextSecret
-from dspy_profiles.profiles._catalog import DEEPEST, Leaf, Node
-from dspy_profiles.profiles._profile import OVERRIDE, Items, Origin, Source, Table
+from dspy_profiles.profiles._catalog import MAX_DEPTH, Leaf, Node
+from dspy_profiles.profiles._profile import OVERRIDE_LAYER, Items, Origin, Source, Table
 from dspy_profiles.secrets import (
     BUILT_IN_SCHEMES,
-    LEAST,
     MASK,
     SCHEME,
+    SHORTEST_MASKED,
     Names,
     Reference,
     Secret,
     has_reference,
     is_plaintext,
-    leads_to_secret,
+    names_secret,
     plaintext_in,
     remember,
 )
@@ -29,10 +29,10 @@ __all__ = ["Freezer"]
 
 @dataclass
 class Freezer:
-    """The way from a tree to frozen values: what refers to something is marked on it.
+    """Freezes a tree of values, and marks references and secrets in it.
 
-    A secret in clear is a fault, or is masked where that is allowed. Faults are raised at the end,
-    by `check`: an error from within would have frames that hold what it is about.
+    A plaintext secret is an error, or is masked if `allow_plaintext`. `check` raises errors at the
+    end: the frames of an earlier one would hold the secret.
     """
 
     profile: str
@@ -40,94 +40,94 @@ class Freezer:
     allow_plaintext: bool
     sources: dict[KeyPath, Source | Origin] = field(default_factory=dict)
     secret_keys: set[KeyPath] = field(default_factory=set)
-    faults: list[InvalidProfile] = field(default_factory=list)
-    in_clear: dict[KeyPath, Place | str] = field(default_factory=dict)
+    errors: list[InvalidProfile] = field(default_factory=list)
+    plaintext: dict[KeyPath, Place | str] = field(default_factory=dict)
 
     def check(self) -> None:
-        if self.faults:
-            raise self.faults[0]
-        if self.in_clear:
-            raise _told(self.profile, self.in_clear)
+        if self.errors:
+            raise self.errors[0]
+        if self.plaintext:
+            raise _error(self.profile, self.plaintext)
 
     def freeze(self, tree: Node, path: KeyPath = ()) -> Table:
         values: dict[str, Any] = {}
-        for key, found in tree.items():
+        for key, node in tree.items():
             here = (*path, key)
-            if isinstance(found, Leaf):
-                self.sources[here] = found.source
-                values[key] = self._value(here, found.value, found.source)
+            if isinstance(node, Leaf):
+                self.sources[here] = node.source
+                values[key] = self._value(here, node.value, node.source)
             else:
-                values[key] = self.freeze(found, here)
+                values[key] = self.freeze(node, here)
         return Table(values)
 
     def _value(
         self, path: KeyPath, value: object, source: Source | Origin, deep: int = 0
     ) -> object:
-        if len(path) + deep > DEEPEST:
-            self._fault(path, "is nested too deep", None, source)
-        elif isinstance(value, Mapping):  # one in a list; others have been walked through
+        if len(path) + deep > MAX_DEPTH:
+            self._add_error(path, "is nested too deeply", None, source)
+        elif isinstance(value, Mapping):  # a table in a list; `freeze` handles others
             inner = {k: self._value((*path, k), v, source, deep + 1) for k, v in value.items()}
             return Table(inner)
         elif isinstance(value, list | tuple):
             items = Items(self._value(path, item, source, deep + 1) for item in value)
-            as_it_was = isinstance(value, tuple) and all(map(is_, items, value))
-            return value if as_it_was else items
+            is_same = isinstance(value, tuple) and all(map(is_, items, value))
+            return value if is_same else items
         elif isinstance(value, Secret):
             self.secret_keys.add(path)
-        elif isinstance(value, str) and path[0] != "description":  # which is for people
+        elif isinstance(value, str) and path[0] != "description":  # a description is plain text
             return self._text(path, value, source)
-        elif type(value) is int and self._is_named(path):
-            return self._in_clear(path, str(value), source)
+        elif type(value) is int and self._is_secret(path):
+            return self._plaintext(path, str(value), source)
         return value
 
     def _text(self, path: KeyPath, value: str, source: Source | Origin) -> object:
         try:
             refers = has_reference(value, _schemes(value))
         except InvalidProfile as error:
-            self._fault(path, f"holds {error.message}", error.hint, source)
+            self._add_error(path, error.message, error.hint, source)
             return MASK
-        named = self._is_named(path)
-        if named and any(map(is_plaintext, plaintext_in(value, refers=refers))):
-            return self._in_clear(path, value, source, refers=refers)
+        is_secret = self._is_secret(path)
+        if is_secret and any(map(is_plaintext, plaintext_in(value, refers=refers))):
+            return self._plaintext(path, value, source, refers=refers)
         if not refers:
             return value
-        if named or leads_to_secret(value, self.names):
+        if is_secret or names_secret(value, self.names):
             self.secret_keys.add(path)
         return Reference(value)
 
-    def _fault(self, path: KeyPath, what: str, hint: str | None, source: Source | Origin) -> None:
+    def _add_error(
+        self, path: KeyPath, problem: str, hint: str | None, source: Source | Origin
+    ) -> None:
         place = source.origin().place
-        self.faults.append(
-            InvalidProfile(f'{join_key(path)} of "{self.profile}" {what}', hint, place)
+        self.errors.append(
+            InvalidProfile(f'profile "{self.profile}": {join_key(path)} {problem}', hint, place)
         )
 
-    def _is_named(self, path: KeyPath) -> bool:
-        """Whether the key's name, or that of a table around it, says that it is a secret."""
+    def _is_secret(self, path: KeyPath) -> bool:
+        """Return whether the name of the key, or of a table around it, is that of a secret."""
         own = path[2:] if path[0] == "lms" else path[1:]
         return any(map(self.names.is_secret, own))
 
-    def _in_clear(
+    def _plaintext(
         self, path: KeyPath, value: str, source: Source | Origin, *, refers: bool = False
     ) -> object:
-        # Somebody's code may hand over a secret that it has; a file must not hold one. As a
-        # fallback it would stand in the reference, which is shown.
-        if source.layer == OVERRIDE or len(value) >= LEAST or not value.isalpha():
-            remember(value, MASK)  # a plain word would be masked in our own sentences as well
-        if not self.allow_plaintext and (refers or source.layer != OVERRIDE):
-            self.in_clear[path] = source.origin().place
+        # Code may pass a secret as an override; a file must not hold one. A fallback would be shown
+        # with its reference.
+        if source.layer == OVERRIDE_LAYER or len(value) >= SHORTEST_MASKED or not value.isalpha():
+            remember(value, MASK)  # a plain word would be masked in our own messages as well
+        if not self.allow_plaintext and (refers or source.layer != OVERRIDE_LAYER):
+            self.plaintext[path] = source.origin().place
         self.secret_keys.add(path)
-        return Secret(value, "in clear")
+        return Secret(value, "plaintext")
 
 
-def _told(profile: str, in_clear: Mapping[KeyPath, Place | str]) -> PlaintextSecret:
-    (path, place), *others = in_clear.items()
-    hint = (
-        "put it into .env and write a reference, as in "
-        f'{join_key(path[-1:])} = "${{{_variable_name(path)}}}" '
-        "(of one that stands in a file, dspy-profiles secrets move does both); if it is no secret, "
-        "add its key to not-secret in [tool.dspy-profiles]"
-    )
-    message = f'{join_key(path)} of "{profile}" is a secret in clear'
+def _error(profile: str, plaintext: Mapping[KeyPath, Place | str]) -> PlaintextSecret:
+    (path, place), *others = plaintext.items()
+    name = join_key(path[-1:])
+    reference = f'write a reference, as in {name} = "${{{_variable_name(path)}}}"'
+    fix = "run dspy-profiles secrets move" if isinstance(place, Place) else reference
+    hint = f"{fix}, or add {name} to not-secret"
+    message = f'profile "{profile}": {join_key(path)} is a plaintext secret'
     also = "".join(f"\n  and {join_key(key)} at {where}" for key, where in others)
     return PlaintextSecret(message + also, hint, place)
 
@@ -141,6 +141,6 @@ def _schemes(text: str) -> Mapping[str, object]:
     match = SCHEME.fullmatch(text)
     if match is None or match[1] in BUILT_IN_SCHEMES:
         return BUILT_IN_SCHEMES
-    from dspy_profiles import plugins  # only for a text that a plugin may know
+    from dspy_profiles import plugins  # only for schemes of plugins
 
     return plugins.secret_schemes()

@@ -1,4 +1,4 @@
-"""Whether what a reference leads to is there: a look at names, never at values."""
+"""Check whether references have values, by their names alone."""
 
 import os
 from collections.abc import Sequence
@@ -6,28 +6,28 @@ from collections.abc import Sequence
 from dspy_profiles.config import KeyPath
 from dspy_profiles.profiles._profile import ResolvedProfile
 from dspy_profiles.profiles._resolve import Scene
-from dspy_profiles.secrets import Reference, Secret, names_in, variables_in
+from dspy_profiles.secrets import Reference, Secret, names_in_files, variables_in
 
 __all__ = ["holds_plaintext", "presence"]
 
 
 def presence(scene: Scene, found: ResolvedProfile, key: KeyPath) -> str:
-    """Of a value that refers to something, whether that is there, in words."""
+    """Return a remark on a reference: where its variable is set, or that it is not."""
     value = _value(found, key)
     if isinstance(value, Secret):
-        return "a secret in clear: dspy-profiles secrets move"
+        return "plaintext secret: dspy-profiles secrets move"
     if not isinstance(value, Reference):
         return ""
     names = variables_in(value)
     if not names:
         return ""
-    files = names_in(scene.env_files)
+    files = names_in_files(scene.env_files)
     absent = [name for name in names if name not in os.environ and name not in files]
     missing = [name for name in absent if f"${{{name}:-" not in value]
     if missing:
         return _not_set(missing)
     if absent:
-        return f"{_not_set(absent)}: the fallback holds"
+        return f"{_not_set(absent)}: fallback used"
     return "set in the environment" if all(name in os.environ for name in names) else "set in .env"
 
 
@@ -36,7 +36,7 @@ def _not_set(names: Sequence[str]) -> str:
 
 
 def holds_plaintext(found: ResolvedProfile) -> bool:
-    """Whether a secret stands in clear in one of the profile's files."""
+    """Return whether one of the profile's files holds a plaintext secret."""
     return any(isinstance(_value(found, key), Secret) for key in found.secret_keys)
 
 

@@ -1,17 +1,17 @@
-"""What a profile is once it is resolved: values, and where each came from. Pure data."""
+"""A resolved profile: its values and the origin of each. Data only."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from dspy_profiles.config import KeyPath, join_key, split_key
 from dspy_profiles.errors import Place, did_you_mean
 
 __all__ = [
     "ACTIVE",
-    "OVERRIDE",
+    "OVERRIDE_LAYER",
     "Items",
     "Origin",
     "ResolvedProfile",
@@ -20,14 +20,16 @@ __all__ = [
     "leaves",
 ]
 
-# The active profile travels under this key among DSPy's own settings, and so goes wherever they
-# go: into dspy.Parallel's threads, asyncify's, tasks.
+T = TypeVar("T")
+
+# The active profile is stored under this key in DSPy's settings, so DSPy hands it to the threads of
+# dspy.Parallel and asyncify, and to tasks.
 ACTIVE = "dspy_profile"
-OVERRIDE = "override"  # the layer of what is given with a name: profile("x", lm={…})
+OVERRIDE_LAYER = "override"  # the layer of overrides: profile("x", lm={…})
 
 
 class Origin(NamedTuple):
-    """Where a value was written. `file` and `line` are None where no file has it."""
+    """Where a value was written. `file` and `line` are None if it is not from a file."""
 
     file: Path | None
     line: int | None
@@ -42,14 +44,14 @@ class Origin(NamedTuple):
         return self
 
     def up(self, _levels: int) -> "Origin":
-        return self  # how far up is no longer known, and the line of a child will do
+        return self  # the origin of a parent is unknown; a child's line is near enough
 
     def __str__(self) -> str:
         return str(self.place)
 
 
 class Lines(Protocol):
-    """A file that knows the line of each of its keys."""
+    """A file that returns the line of each key."""
 
     @property
     def path(self) -> Path: ...
@@ -57,7 +59,7 @@ class Lines(Protocol):
 
 
 class Source(NamedTuple):
-    """An origin that is worked out when somebody asks: finding a line costs a walk of the file."""
+    """An origin that is computed when needed: finding a line parses the file."""
 
     layer: str
     profile: str
@@ -65,7 +67,7 @@ class Source(NamedTuple):
     key: KeyPath = ()
 
     def up(self, levels: int) -> "Source":
-        """The source of the table that this stands in, so many levels up."""
+        """Return the source of the table that many levels up."""
         return self._replace(key=self.key[: len(self.key) - levels])
 
     def origin(self) -> Origin:
@@ -75,32 +77,41 @@ class Source(NamedTuple):
 
 
 def _refuse(_self: object, *_args: object, **_kwargs: object) -> NoReturn:
-    msg = "a resolved profile cannot be changed; pass overrides to profile() instead"
+    msg = "a resolved profile is read-only; pass overrides to profile() instead"
     raise TypeError(msg)
 
 
-class Items(list[Any]):
-    """A list that cannot be changed: it is shared as the table is that holds it."""
+def _read_only(*mutators: str) -> Callable[[type[T]], type[T]]:
+    """Return a decorator that replaces the methods of a class that would change it."""
 
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
-    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    def decorate(kind: type[T]) -> type[T]:
+        for name in mutators:
+            setattr(kind, name, _refuse)
+        return kind
+
+    return decorate
+
+
+@_read_only("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "clear", "extend")
+@_read_only("insert", "pop", "remove", "reverse", "sort")
+class Items(list[Any]):
+    """A read-only list: activations share it, as they share the table that holds it."""
 
     def __reduce__(self) -> tuple[type["Items"], tuple[list[Any]]]:
         return Items, (list(self),)
 
 
+@_read_only("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault")
+@_read_only("update")
 class Table(dict[str, Any]):
-    """A dictionary that cannot be changed: resolved profiles are shared between activations."""
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    """A read-only dictionary: activations share resolved profiles."""
 
     def __reduce__(self) -> tuple[type["Table"], tuple[dict[str, Any]]]:
         return Table, (dict(self),)
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> "Table":
-        """The same tables all the way down, each of them frozen."""
+        """Return the mapping with all of its tables and lists read-only."""
         return cls({name: _frozen(item) for name, item in value.items()})
 
 
@@ -112,17 +123,17 @@ def _frozen(value: object) -> object:
 
 @dataclass(frozen=True)
 class ResolvedProfile:
-    """One profile after layers, `extends` and overrides: what `build` makes objects of.
+    """One profile after merging layers, `extends` and overrides: the input of `build`.
 
     Secret references are still references: `p.lm["api_key"]` prints as `${OPENAI_API_KEY}`.
     """
 
     name: str
     values: Table
-    reason: str  # why this one: "from the argument", "from DSPY_PROFILE", …
+    reason: str  # why it was chosen: "from the argument", "from DSPY_PROFILE", …
     parents: tuple[str, ...] = ()
-    files: tuple[Path, ...] = ()  # those that had a say, nearest first
-    secret_keys: frozenset[KeyPath] = frozenset()  # where the value is a secret, or refers to one
+    files: tuple[Path, ...] = ()  # the files of its values, nearest first
+    secret_keys: frozenset[KeyPath] = frozenset()  # keys whose value is a secret or refers to one
     sources: Mapping[KeyPath, Source | Origin] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -166,49 +177,49 @@ class ResolvedProfile:
 
     @property
     def fingerprint(self) -> str:
-        """The same for profiles that come to the same; no secret has a part in it."""
+        """Hash of the effective values, without secrets."""
         import hashlib  # rarely wanted, and slow to import
 
-        said = {
+        values = {
             join_key(key): "" if key in self.secret_keys else value
             for key, value in leaves(self.values)
             if key != ("description",)
         }
-        text = json.dumps(said, sort_keys=True, default=lambda each: type(each).__qualname__)
+        text = json.dumps(values, sort_keys=True, default=lambda value: type(value).__qualname__)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def origin(self, key: str | KeyPath) -> Origin:
-        """Where the value under `key` was written; a KeyError where nothing was.
+        """Return where the value of `key` was written. Raise KeyError if it has no value.
 
         >>> resolve("prod").origin("lm.model")  # doctest: +SKIP
         Origin(file=PosixPath('profiles.toml'), line=4, layer='project', profile='base')
         """
         path = split_key(key) if isinstance(key, str) else key
-        found = self.sources.get(path)
-        if found is None:
+        source = self.sources.get(path)
+        if source is None:
             known = [join_key(p) for p in self.sources]
             inner = [join_key(p) for p in self.sources if p[: len(path)] == path]
             if inner:
-                raise KeyError(f"{join_key(path)} is a table; ask for {', '.join(inner)}")
+                raise KeyError(f"{join_key(path)} is a table with {', '.join(inner)}")
             hint = did_you_mean(join_key(path), known)
             raise KeyError(f"{self.name} has no {join_key(path)}" + (f"; {hint}" if hint else ""))
-        return found.origin()
+        return source.origin()
 
     def origins(self) -> dict[KeyPath, Origin]:
-        """The origin of every value."""
+        """Return the origin of every value."""
         return {path: self.origin(path) for path in self.sources}
 
     def place(self, *path: str) -> Place | str | None:
-        """Where an error about this key should point: its line, or that of what holds it."""
+        """Return the place for an error about this key: its line, or that of its parent."""
         for length in range(len(path), 0, -1):
             start = path[:length]
-            found = next((k for k in self.sources if k[:length] == start), None)
-            if found is not None:
-                return self.sources[found].up(len(found) - length).origin().place
+            key = next((k for k in self.sources if k[:length] == start), None)
+            if key is not None:
+                return self.sources[key].up(len(key) - length).origin().place
         return Place(self.files[0]) if self.files else None
 
     def __getstate__(self) -> dict[str, Any]:
-        # The sources hold the text of whole files, and those hold other people's profiles.
+        # Sources hold the text of whole files, with other profiles.
         return {**self.__dict__, "sources": self.origins()}
 
     def _section(self, name: str) -> Table:
@@ -220,7 +231,7 @@ EMPTY = Table()
 
 
 def leaves(table: Mapping[str, Any], prefix: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value that is not a table, with its path; an empty table counts as a value."""
+    """Yield every value that is not a table, with its key; an empty table is a value."""
     for key, value in table.items():
         path = (*prefix, key)
         if isinstance(value, Mapping) and value:

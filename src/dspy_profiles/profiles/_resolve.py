@@ -1,4 +1,4 @@
-"""From a name, or none, to one `ResolvedProfile`. Reads only; imports neither DSPy nor a user's."""
+"""Resolve a profile by name, or the active one. Imports neither DSPy nor user code."""
 
 import os
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from dspy_profiles.config import KeyPath, Locations, Settings, load_settings, lo
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles._catalog import Catalog, Leaf, Node, merge, sections
 from dspy_profiles.profiles._freeze import Freezer
-from dspy_profiles.profiles._profile import OVERRIDE, ResolvedProfile, Source
+from dspy_profiles.profiles._profile import OVERRIDE_LAYER, ResolvedProfile, Source
 from dspy_profiles.profiles._sections import SECTIONS, check_shape
-from dspy_profiles.secrets import Names, value_in
+from dspy_profiles.secrets import Names, value_in_files
 
 __all__ = [
     "FORCE_VARIABLE",
@@ -26,7 +26,7 @@ __all__ = [
     "is_forced",
     "is_offline",
     "list_profiles",
-    "overridden",
+    "override",
     "resolve",
     "resolve_choice",
 ]
@@ -37,7 +37,7 @@ FORCE_VARIABLE = "DSPY_PROFILE_FORCE"
 
 @dataclass(frozen=True)
 class Scene:
-    """What a resolution looks at: paths, suite settings, and the profiles that they lead to."""
+    """The input of a resolution: locations, settings, and the profiles defined there."""
 
     locations: Locations
     settings: Settings
@@ -45,24 +45,24 @@ class Scene:
 
     @classmethod
     def now(cls, file: Path | None = None) -> "Scene":
-        found = locate(file=file)
-        return cls(found, load_settings(found), Catalog.load(found))
+        locations = locate(file=file)
+        return cls(locations, load_settings(locations), Catalog.load(locations))
 
     @property
     def env_files(self) -> tuple[Path, ...]:
-        """The `.env` files of this scene, first wins."""
+        """The `.env` files; the first that has a name wins."""
         if self.settings.is_given("env-file"):
             return self.settings.paths("env-file")
         return self.locations.env_files
 
     @property
     def names(self) -> Names:
-        """Which keys hold secrets here."""
+        """The names of keys that hold secrets."""
         return self.settings.secret_names
 
 
 class Choice(NamedTuple):
-    """A name, who gave it, and whether it is only the default."""
+    """The chosen profile's name, the reason, and whether it is only the default."""
 
     name: str
     reason: str
@@ -72,10 +72,10 @@ class Choice(NamedTuple):
 def resolve(
     name: str | None = None, *, file: str | Path | None = None, **overrides: Mapping[str, Any]
 ) -> ResolvedProfile:
-    """The profile of that name, or the one that applies where none is given.
+    """Return a profile with its effective values; without a name, the active one.
 
-    `file` names one profiles file to read in place of all others. Overrides are sections:
-    `resolve("prod", lm={"temperature": 0})`.
+    Reads files only: imports neither DSPy nor user code, and fetches no secret. `file` replaces the
+    user and project files. Overrides are sections: `resolve("prod", lm={"temperature": 0})`.
     """
     overrides = Overrides(overrides)
     scene = Scene.now(None if file is None else Path(file))
@@ -84,60 +84,60 @@ def resolve(
 
 
 def list_profiles(*, file: str | Path | None = None) -> list[str]:
-    """The names of all profiles, sorted; the built-in `mock` comes last."""
+    """Return the names of all profiles, sorted; the built-in `mock` comes last."""
     return Scene.now(None if file is None else Path(file)).catalog.names()
 
 
-# Short names of providers that ask nobody, and so need no key.
+# Short names of providers that make no live calls and need no key.
 OFFLINE = frozenset({"mock", "replay"})
 
 
 def is_offline(profile: ResolvedProfile) -> bool:
-    """Whether a profile asks nobody, as far as its provider says."""
+    """Return whether a profile makes no live calls, judging by its provider's name."""
     return profile.provider.get("class") in OFFLINE
 
 
 def is_forced() -> bool:
-    """Whether every name is to mean the session's profile (`DSPY_PROFILE_FORCE`)."""
+    """Return whether `DSPY_PROFILE_FORCE` makes every name mean the session's profile."""
     return os.environ.get(FORCE_VARIABLE, "").lower() not in ("", "0", "false", "no", "off")
 
 
 def choose(scene: Scene, name: str | None) -> Choice:
-    """The first name that is given: named, `DSPY_PROFILE`, setting `default`, "default" itself."""
+    """Choose a profile: `name`, `DSPY_PROFILE`, the setting `default`, or profile "default"."""
     check_name(name)
-    choice = _given(scene, name)
+    choice = _first_choice(scene, name)
     if choice is None:
         raise ProfileNotFound(
-            "no profile is named, and none is the default",
-            hint=f"name one ({', '.join(scene.catalog.names())}), set {NAME_VARIABLE}, "
-            "or call one of your profiles default",
+            "no profile named and no default",
+            hint=f"name a profile ({', '.join(scene.catalog.names())}), set {NAME_VARIABLE}, "
+            "or run dspy-profiles use NAME",
         )
     return choice
 
 
 def check_name(name: object) -> None:
-    """Refuse what cannot be the name of a profile."""
+    """Raise InvalidProfile if the name is not a string."""
     if name is not None and not isinstance(name, str):
         raise InvalidProfile(
-            f"a profile is named by a string, not by {type(name).__name__}",
-            hint="a file is named by file=…" if isinstance(name, Path) else None,
+            f"the name of a profile must be a string, not {type(name).__name__}",
+            hint="pass a file as file=…" if isinstance(name, Path) else None,
         )
 
 
-def _given(scene: Scene, name: str | None) -> Choice | None:
+def _first_choice(scene: Scene, name: str | None) -> Choice | None:
     if is_forced():
         forced = os.environ.get(NAME_VARIABLE)
         if not forced:
             raise ProfileNotFound(
-                f"{FORCE_VARIABLE} is set, but this session has no profile to force",
-                hint=f"set {NAME_VARIABLE} as well",
+                f"{FORCE_VARIABLE} is set, but {NAME_VARIABLE} is not",
+                hint=f"set {NAME_VARIABLE}",
             )
         return Choice(forced, f"from {FORCE_VARIABLE}")
     if name is not None:
         return Choice(name, "from the argument")
     if in_environment := os.environ.get(NAME_VARIABLE):
         return Choice(in_environment, f"from {NAME_VARIABLE}")
-    if in_file := value_in(NAME_VARIABLE, scene.env_files):
+    if in_file := value_in_files(NAME_VARIABLE, scene.env_files):
         return Choice(in_file, f"from {NAME_VARIABLE} in .env")
     default = scene.settings.text("default")
     if default:
@@ -155,16 +155,16 @@ def resolve_choice(
     *,
     allow_plaintext: bool = False,
 ) -> ResolvedProfile:
-    """Work out one profile; with `allow_plaintext` a secret in clear is masked, not refused."""
+    """Resolve the chosen profile; `allow_plaintext` masks plaintext secrets instead of raising."""
     overrides = Overrides(overrides or {})
     top = scene.catalog.get(choice.name, choice.reason)
     tree, parents = scene.catalog.effective(top)
     if overrides:
         tree = merge(tree, _overrides(choice.name, overrides))
-    marks = Freezer(choice.name, scene.names, allow_plaintext)
-    values = marks.freeze(tree)
-    marks.check()
-    sources = marks.sources
+    freezer = Freezer(choice.name, scene.names, allow_plaintext)
+    values = freezer.freeze(tree)
+    freezer.check()
+    sources = freezer.sources
     files = dict.fromkeys(
         s.document.path for s in sources.values() if isinstance(s, Source) and s.document
     )
@@ -176,20 +176,20 @@ def resolve_choice(
         choice.reason,
         parents,
         tuple(files),
-        frozenset(marks.secret_keys),
+        frozenset(freezer.secret_keys),
         sources,
     )
 
 
-def overridden(profile: ResolvedProfile, overrides: Mapping[str, Any]) -> ResolvedProfile:
-    """A resolved profile with further overrides on top."""
+def override(profile: ResolvedProfile, overrides: Mapping[str, Any]) -> ResolvedProfile:
+    """Return a resolved profile with more overrides."""
     overrides = Overrides(overrides)
-    marks = Freezer(profile.name, Scene.now().names, allow_plaintext=False)
-    marks.secret_keys |= profile.secret_keys
-    values = marks.freeze(merge(_tree(profile), _overrides(profile.name, overrides)))
-    marks.check()
-    keys = frozenset(marks.secret_keys)
-    return replace(profile, values=values, secret_keys=keys, sources=marks.sources)
+    freezer = Freezer(profile.name, Scene.now().names, allow_plaintext=False)
+    freezer.secret_keys |= profile.secret_keys
+    values = freezer.freeze(merge(_tree(profile), _overrides(profile.name, overrides)))
+    freezer.check()
+    keys = frozenset(freezer.secret_keys)
+    return replace(profile, values=values, secret_keys=keys, sources=freezer.sources)
 
 
 def _tree(profile: ResolvedProfile) -> Node:
@@ -205,38 +205,37 @@ def _tree(profile: ResolvedProfile) -> Node:
 
 
 class Overrides(dict[str, Any]):
-    """Overrides, of which an error's frames show the sections and not what is in them."""
+    """Overrides whose repr, which an error's frames may show, has no values."""
 
     def __repr__(self) -> str:
         return f"<overrides of {', '.join(map(str, self)) or 'nothing'}>"
 
 
 def check_overrides(overrides: Mapping[str, Any], profile: str = "") -> None:
-    """Whether these are sections, of the shape that sections have."""
+    """Raise InvalidProfile unless these are sections of the right shape."""
     overrides = Overrides(overrides)
     for section in overrides:
         if section not in SECTIONS and not did_you_mean(section, SECTIONS):
             hint = f"overrides are sections: lm={{{section!r}: …}}, settings={{{section!r}: …}}"
-            if isinstance(overrides[section], Mapping):  # meant as a section
-                hint = f"sections are {', '.join(s for s in SECTIONS if s != 'extends')}"
+            if isinstance(overrides[section], Mapping):  # probably meant as a section
+                hint = f"sections: {', '.join(s for s in SECTIONS if s != 'extends')}"
             raise InvalidProfile(f'"{section}" is not a section of a profile', hint=hint)
         if section == "extends":
-            raise InvalidProfile("extends cannot be overridden; it belongs in a profiles file")
+            raise InvalidProfile("extends cannot be overridden", "set it in a profiles file")
         if section in ("lm", "rm", "adapter") and not isinstance(overrides[section], Mapping):
             raise InvalidProfile(
-                f"{_of(section, profile)} has to be a table, not "
-                f"{type(overrides[section]).__name__}",
-                hint=f"write {section}={{…}} with the arguments; "
-                f"an object goes by dspy.context({section}=…)",
-                where=OVERRIDE,
+                f"{_of(section, profile)} must be a table, not {type(overrides[section]).__name__}",
+                hint=f"write {section}={{…}} with its arguments, "
+                f"or pass an object to dspy.context({section}=…)",
+                where=OVERRIDE_LAYER,
             )
-        check_shape(profile, section, overrides[section], lambda _: OVERRIDE)
+        check_shape(profile, section, overrides[section], lambda _: OVERRIDE_LAYER)
 
 
 def _of(section: str, profile: str) -> str:
-    return f'{section} of profile "{profile}"' if profile else section
+    return f'profile "{profile}": {section}' if profile else section
 
 
 def _overrides(profile: str, overrides: Mapping[str, Any]) -> Node:
     check_overrides(overrides, profile)
-    return sections(overrides, Source(OVERRIDE, profile))
+    return sections(overrides, Source(OVERRIDE_LAYER, profile))

@@ -1,4 +1,4 @@
-"""The sections of a profile: one table, which the resolver, the docs and the schema read."""
+"""The sections of a profile: one table for the resolver, the docs and the schema."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ __all__ = ["CLIENT_KEYS", "SECTIONS", "Section", "SectionShape", "check_shape"]
 
 
 class SectionShape(Enum):
-    """What may stand under a section's name; the value says it in words."""
+    """The shape of a section; the value describes it in words."""
 
     TEXT = "a string"
     NAMES = "a profile's name or a list of names"
@@ -30,15 +30,15 @@ SECTIONS = {
     section.name: section
     for section in (
         Section("extends", SectionShape.NAMES, "Profiles to start from, left to right."),
-        Section("description", SectionShape.TEXT, "A line for people."),
-        Section("lm", SectionShape.TABLE, "Arguments of `dspy.LM`, passed as they are."),
+        Section("description", SectionShape.TEXT, "One line of text."),
+        Section("lm", SectionShape.TABLE, "Arguments of `dspy.LM`, passed unchanged."),
         Section("rm", SectionShape.TABLE, "Arguments of `dspy.ColBERTv2`, or of `class`."),
         Section("adapter", SectionShape.TABLE, "The adapter's `class`, and its arguments."),
         Section(
             "provider",
             SectionShape.TABLE,
-            "What makes the LM, in place of `dspy.LM` alone: `class` is a short name or an import "
-            "path; the other keys are its arguments.",
+            "The provider of the LM: `class` is a short name or an import path; the other keys are "
+            "its arguments.",
         ),
         Section("settings", SectionShape.TABLE, "Keys of `dspy.settings`."),
         Section("lms", SectionShape.TABLES, 'Further LMs by role: `lm("prod", role="teacher")`.'),
@@ -48,7 +48,7 @@ SECTIONS = {
         Section(
             "env",
             SectionShape.STRINGS,
-            "Environment variables, set once per process where unset, and never undone.",
+            "Environment variables, set once per process where unset, never removed.",
         ),
     )
 }
@@ -57,34 +57,34 @@ SECTIONS = {
 def check_shape(
     profile: str, name: str, value: object, where: Callable[[str], Place | str | None]
 ) -> None:
-    """Whether a section exists and has the shape that it should have.
+    """Raise InvalidProfile if a section is unknown or has the wrong shape.
 
-    `where` finds the place of a section: a walk of the file that only an error is worth.
+    `where` returns the place of a section; it parses the file, so only errors call it.
     """
     section = SECTIONS.get(name)
     fits = section is not None and _fits(section.shape, value)
     unusable = _unusable_variable(value) if fits and name == "env" else None
-    del value  # an error's frames are printed by some, and this may hold a secret in clear
+    del value  # an error's frames may be printed, and this can hold a plaintext secret
     if section is None:
         raise InvalidProfile(
-            f'profile "{profile}" has an unknown section "{name}"',
-            hint=did_you_mean(name, SECTIONS) or f"sections are {', '.join(SECTIONS)}",
+            f'profile "{profile}": unknown section "{name}"',
+            hint=did_you_mean(name, SECTIONS) or f"sections: {', '.join(SECTIONS)}",
             where=where(name),
         )
     if not fits:
         raise InvalidProfile(
-            f'{name} of profile "{profile}" has to be {section.shape.value}', where=where(name)
+            f'profile "{profile}": {name} must be {section.shape.value}', where=where(name)
         )
     if unusable is not None:
         raise InvalidProfile(
-            f'env of profile "{profile}" sets {unusable!r}, which no environment can hold',
-            hint="a name is not empty and holds no =, and no value holds a NUL character",
+            f'profile "{profile}": env has an invalid variable {unusable!r}',
+            hint="names must not be empty or contain =, values must not contain a NUL character",
             where=where(name),
         )
 
 
 def _unusable_variable(env: object) -> object:
-    """The first name that no process's environment takes, or whose value it does not take."""
+    """Return the first name that is not valid in an environment, or whose value is not."""
     table: Mapping[object, str] = env if isinstance(env, Mapping) else {}
     return next((name for name, value in table.items() if not _is_usable(name, value)), None)
 
@@ -112,7 +112,7 @@ def _fits(shape: SectionShape, value: object) -> bool:
             )
 
 
-# Arguments of an LM that configure its connection, as of DSPy 3.4. An engine has its own.
+# Arguments of an LM that configure its connection, as of DSPy 3.4. Engines have their own.
 CLIENT_KEYS = frozenset(
     {
         "api_base",

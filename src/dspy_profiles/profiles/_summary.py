@@ -1,4 +1,4 @@
-"""One profile, or all of them, as rows of text: what the terminal and notebooks show."""
+"""Summarize one profile or all of them, for the terminal and notebooks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ from dspy_profiles.profiles._presence import holds_plaintext, presence
 from dspy_profiles.profiles._profile import ResolvedProfile, leaves
 from dspy_profiles.profiles._resolve import Choice, Scene
 
-__all__ = ["PLAINTEXT", "Row", "applying", "rows_of", "summary", "why"]
+__all__ = ["PLAINTEXT", "Row", "active_choice", "profile_rows", "short_reason", "summary"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One value: where it was written, from whom it is inherited, whether its secret is there."""
+    """One value: its place, its parent, and whether its secret is available."""
 
     key: str
     value: str
@@ -25,8 +25,8 @@ class Row:
     remark: str
 
 
-def rows_of(scene: Scene, found: ResolvedProfile) -> list[Row]:
-    """Every value of a profile, secrets masked, references as they are written."""
+def profile_rows(scene: Scene, found: ResolvedProfile) -> list[Row]:
+    """Return every value of a profile, with secrets masked and references as written."""
     rows = []
     for key, value in leaves(found.values):
         if key == ("description",):
@@ -37,32 +37,32 @@ def rows_of(scene: Scene, found: ResolvedProfile) -> list[Row]:
     return rows
 
 
-def applying(scene: Scene) -> Choice | None:
-    """The profile that applies where none is named, if one does."""
+def active_choice(scene: Scene) -> Choice | None:
+    """Return the profile that is active without a name, or None."""
     try:
         return _resolve.choose(scene, None)
     except ProfileNotFound:
         return None
 
 
-PLAINTEXT = "holds a secret in clear"
+PLAINTEXT = "plaintext secret"
 
 
-def why(scene: Scene, reason: str) -> str:
-    """The reason, with a path in it as it is short from here."""
+def short_reason(scene: Scene, reason: str) -> str:
+    """Return the reason with its path shortened."""
     origin = scene.settings.values["default"].origin
     path, colon, line = origin.rpartition(":")
     return reason.replace(origin, f"{on_path(Path(path))}{colon}{line}") if colon else reason
 
 
 def summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
-    """What a list says of one profile; one that is invalid says why."""
+    """Return one profile's entry of a list; an invalid one has `error`."""
     definition, found, error = None, None, None
     try:
         definition = scene.catalog.find(name)
         found = _resolve.resolve_choice(scene, Choice(name, ""), allow_plaintext=True)
-    except ProfileError as fault:
-        error = " ".join(str(fault).split())
+    except ProfileError as failure:
+        error = " ".join(str(failure).split())
     own = dict(definition.table) if definition else {}
     is_active = active is not None and active.name == name
     place_of = definition.place() if definition else None
@@ -87,5 +87,5 @@ def summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
 
 
 def _inherited(found: ResolvedProfile, key: KeyPath) -> str:
-    giver = found.origin(key).profile
-    return "" if giver == found.name else f"from {giver}"
+    parent = found.origin(key).profile
+    return "" if parent == found.name else f"from {parent}"

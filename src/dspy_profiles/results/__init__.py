@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from dspy_profiles.results.export._load import load_examples as load_examples
     from dspy_profiles.results.recording._block import Recording as Recording
     from dspy_profiles.results.recording._block import record as record
+    from dspy_profiles.results.store._base import BaseStore as BaseStore
     from dspy_profiles.results.store._open import open_store as open_store
+    from dspy_profiles.results.store._protocol import ExperimentQuery as ExperimentQuery
     from dspy_profiles.results.store._protocol import Store as Store
+    from dspy_profiles.results.store._protocol import TrialQuery as TrialQuery
     from dspy_profiles.results.views._views import ExperimentView as ExperimentView
     from dspy_profiles.results.views._views import TrialView as TrialView
     from dspy_profiles.results.views._views import view_experiment as view_experiment
@@ -32,8 +35,9 @@ else:
             "_model": "Candidate Decision Event Experiment Fault Score Trial",
             "export._load": "load_examples",
             "recording._block": "Recording record",
+            "store._base": "BaseStore",
             "store._open": "open_store",
-            "store._protocol": "Store",
+            "store._protocol": "ExperimentQuery Store TrialQuery",
             "views._views": "ExperimentView TrialView view_experiment view_trial",
         },
     )

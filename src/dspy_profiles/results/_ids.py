@@ -1,4 +1,4 @@
-"""Names that sort by time: of experiments, trials and events."""
+"""Ids of experiments, trials and events, which sort by time."""
 
 import os
 import re
@@ -16,14 +16,14 @@ SHAPE = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
 
 _last = 0
 _prefix = (-1, "")
-_process = ""  # of 13 characters, drawn once for each process
+_process = ""  # 13 random characters, once for each process
 
 
 def new_id() -> str:
-    """48 bits of milliseconds, 16 of a count, and 64 random ones that tell processes apart.
+    """Return 48 bits of milliseconds, a counter of 16, and 64 random bits of the process.
 
-    Later ones of one process sort behind earlier ones, also within a millisecond and when the clock
-    is set back.
+    Ids of one process sort in the order of the calls, even within a millisecond, and even if the
+    clock is set back.
     """
     global _last, _prefix  # noqa: PLW0603 - one series for the whole process
     now = time.time_ns() // 1_000_000 << 16
@@ -36,12 +36,12 @@ def new_id() -> str:
 
 
 def is_id(text: object) -> bool:
-    """Whether this may be one of ours: nothing else ever becomes part of a path."""
+    """Return whether a value is an id. Only ids become parts of paths."""
     return isinstance(text, str) and SHAPE.fullmatch(text) is not None
 
 
 def begun(name: str) -> datetime:
-    """When a name was given, to the millisecond."""
+    """Return when an id was created, to the millisecond."""
     number = 0
     for character in name[: LENGTH // 2]:
         number = number << 5 | ALPHABET.index(character)
@@ -49,7 +49,7 @@ def begun(name: str) -> datetime:
 
 
 def _written(number: int) -> str:
-    """64 bits as 13 characters."""
+    """Return 64 bits as 13 characters."""
     return (
         ALPHABET[number >> 60]
         + PAIRS[number >> 50 & 1023]
@@ -69,5 +69,5 @@ def _begin() -> None:
 
 _lock = Lock()
 _begin()
-if hasattr(os, "register_at_fork"):  # a fork would go on with its parent's numbers
+if hasattr(os, "register_at_fork"):  # a fork would continue with the numbers of its parent
     os.register_at_fork(after_in_child=_begin)

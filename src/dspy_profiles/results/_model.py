@@ -1,4 +1,4 @@
-"""What a record consists of: experiments, their trials, and what happened in these. Pure data."""
+"""Recorded data: experiments, their trials, and the events of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -22,12 +22,12 @@ __all__ = [
     "written",
 ]
 
-VERSION = 1  # of the JSON form: goes up when a field is removed, renamed or gets another meaning
+VERSION = 1  # of the JSON form: increases if a field is removed, renamed or changes its meaning
 
 Kind = Literal["module", "lm", "adapter", "tool", "evaluate", "compile", "decision", "score"]
 TrialKind = Literal["call", "example", "candidate", "test"]
-# The same words for experiments, trials and events. "interrupted": its process ended before it did,
-# or somebody stopped it. "skipped" is for tests alone.
+# The same for experiments, trials and events. "interrupted": its process ended first, or it was
+# stopped. "skipped" is only for tests.
 Status = Literal["running", "done", "failed", "interrupted", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
@@ -35,10 +35,10 @@ TIMES = frozenset({"started", "ended"})
 
 
 class _Record:
-    """What all of them can do: become JSON data, and come back from it."""
+    """Base of all records: conversion to JSON data and back."""
 
     def to_json(self) -> dict[str, Any]:
-        """One table, its fields by their names, with the version of the form."""
+        """Return a table of the fields, with the version of the form."""
         record: dict[str, Any] = {"v": VERSION}
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
@@ -47,18 +47,18 @@ class _Record:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """What `to_json` gave. Fields that a later version has added are passed over."""
-        known = vars(cls)["__dataclass_fields__"]  # `fields` would work them out for each record
+        """Return the record of such a table. Ignores fields that a later version added."""
+        known = vars(cls)["__dataclass_fields__"]  # `fields` would compute them for each record
         values = {name: value for name, value in record.items() if name in known}
         return cls(**{k: moment(v) if k in TIMES and v else v for k, v in values.items()})
 
 
 @dataclass(frozen=True)
 class Experiment(_Record):
-    """One recorded session.
+    """One recorded run.
 
-    `score` is the mean of its trials' scores; where no trial has one, the last that was given to
-    the experiment as a whole. `cost` is None where the price of a call is not known.
+    `score` is the mean of its trials' scores, otherwise the last score of the experiment itself.
+    `cost` is None if the price of a call is not known.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Experiment(_Record):
 
 @dataclass(frozen=True)
 class Trial(_Record):
-    """One unit: a test, an example of an evaluation, an optimizer's candidate, or a root call."""
+    """A test, an example of an evaluation, a candidate of an optimizer, or an outermost call."""
 
     id: str
     experiment_id: str
@@ -97,7 +97,7 @@ class Trial(_Record):
 
 @dataclass(frozen=True)
 class Event(_Record):
-    """One span or decision. `attributes` hold what is known of its kind."""
+    """A call, a decision or a score. `attributes` depend on its kind."""
 
     id: str
     parent_id: str | None
@@ -112,7 +112,7 @@ class Event(_Record):
 
 @dataclass(frozen=True)
 class Decision:
-    """An event of that kind, by its parts."""
+    """The parts of a decision event."""
 
     strategy: str | None
     rationale: str | None
@@ -126,7 +126,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Score:
-    """An event of that kind. `value` is None where the metric gave no number."""
+    """The parts of a score event. `value` is None if the metric did not return a number."""
 
     metric: str
     value: float | None
@@ -138,10 +138,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A program that an optimizer tried: instructions and demos of each of its predictors.
+    """A program that an optimizer tried: instructions and demos of each predictor.
 
-    Its name is a hash of these. DSPy does not tell what it was made from: `parent` is the candidate
-    before it that it has most in common with, and `inferred` says so.
+    `hash` is a hash of these. DSPy does not report what a candidate was made from: `parent` is the
+    earlier candidate with which it has most in common, and `inferred` marks that.
     """
 
     hash: str
@@ -151,14 +151,14 @@ class Candidate:
 
     @classmethod
     def of(cls, trial: Trial) -> Self:
-        given = trial.details
-        parent, inferred = given.get("parent"), bool(given.get("parent_inferred"))
-        return cls(str(given.get("candidate")), trial.inputs or {}, parent, inferred)
+        details = trial.details
+        parent, inferred = details.get("parent"), bool(details.get("parent_inferred"))
+        return cls(str(details.get("candidate")), trial.inputs or {}, parent, inferred)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is wrong with a record, and where."""
+    """An error in recorded data, and its place."""
 
     kind: Literal["damaged", "tampered", "late", "open"]
     message: str
@@ -169,11 +169,11 @@ class Fault:
 
 
 def written(when: datetime) -> str:
-    """A time as every record has it: UTC, to the microsecond."""
+    """Return a time in the form of all records: UTC, to the microsecond."""
     return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment(text: str | datetime) -> datetime:
-    """The reverse. A time without a zone is taken to be UTC."""
+    """Return the time of such a string. Without a zone, it is UTC."""
     when = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when

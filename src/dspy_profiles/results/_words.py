@@ -1,4 +1,4 @@
-"""Searching in texts: by whole words, whatever their case, so that every store finds the same."""
+"""Words of texts: searching is by whole words, ignoring case, alike in all stores."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ WORD = re.compile(rf"[{SPACELESS}]|(?:(?![{SPACELESS}])[^\W_])+")
 
 
 def words(text: str) -> set[str]:
-    """The words of a text, as they are compared."""
+    """Return the words of a text, in the form in which they are compared."""
     return {word.casefold() for word in WORD.findall(text)}
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Every text in some JSON data, keys left out."""
+    """Yield every string in JSON data, except keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""In the child, right after DSPy was imported: its profile is pinned beneath all that follows."""
+"""The child's side of `run`: right after DSPy is imported, pin the session's profile."""
 
 import atexit
 import os
@@ -21,7 +21,7 @@ from dspy_profiles.profiles import (
 )
 from dspy_profiles.run._refusals import REFUSALS
 from dspy_profiles.run.session import Session
-from dspy_profiles.secrets import broken_lines, redact, retold
+from dspy_profiles.secrets import invalid_lines, redact, redacted_error
 
 if TYPE_CHECKING:
     from dspy_profiles.calls.cassettes import Cassette
@@ -30,7 +30,7 @@ __all__ = ["Fault", "activate"]
 
 
 class Fault(NamedTuple):
-    """What kept the profile from being activated, and what the process is to end with."""
+    """The error that kept the profile from being activated, and the exit code for it."""
 
     text: str
     exit_code: int
@@ -42,9 +42,9 @@ def activate() -> Fault | None:
         _pin(Session.from_text(os.environ[SESSION_VARIABLE]))
     except ProfileError as error:
         return Fault(redact(str(error)), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - whatever it is, going on without the profile is worse
-        said, _ = retold(error)
-        return Fault(f"the profile cannot be activated: {said}", ProfileError.exit_code)
+    except Exception as error:  # noqa: BLE001 - to go on without the profile is worse
+        message, _ = redacted_error(error)
+        return Fault(f"the profile cannot be activated: {message}", ProfileError.exit_code)
     return None
 
 
@@ -56,39 +56,39 @@ def _pin(session: Session) -> None:
     # Not by name: a forced session gives every name this profile, without the session's overrides.
     scene = Scene.now()
     choice = Choice(session.profile, session.reason)
-    broken_lines(scene.env_files)  # the parent has told of them
+    invalid_lines(scene.env_files)  # the parent has reported them
     ready = prepare(scene, choice, session.overrides)
     pin_session(ready)
-    if standing := _standing(session, ready.profile):
-        set_process_stages(standing)
+    if stages := _stages(session, ready.profile):
+        set_process_stages(stages)
     REFUSALS.begin(None if session.report is None else Path(session.report))
 
 
-def _standing(session: Session, profile: ResolvedProfile) -> Sequence[Stage]:
-    """What all calls of this program pass, but where a block lays its own over it."""
-    standing: list[Stage] = []
+def _stages(session: Session, profile: ResolvedProfile) -> Sequence[Stage]:
+    """Return the stages for calls of this program, except in blocks with stages of their own."""
+    stages: list[Stage] = []
     if profile.provider.get("class") == "replay":
         from dspy_profiles.run._stages import SessionReplay
 
-        standing.append(SessionReplay())
+        stages.append(SessionReplay())
     if is_forced() and is_offline(profile):
         from dspy_profiles.run._stages import SessionGuard
 
-        standing.append(SessionGuard("this program", "--force with an offline profile", FORCED))
+        stages.append(SessionGuard("this program", "--force with an offline profile", FORCED))
     if session.cassette is not None:
-        standing += _tape(session.cassette, session.mode, profile)
-    return standing
+        stages += _cassette_stages(session.cassette, session.mode, profile)
+    return stages
 
 
 def _take_part(experiment: str, folder: Path) -> None:
-    """Write about the experiment until the program ends."""
-    from dspy_profiles.results.recording import WorkerJournal
+    """Record this process as part of the experiment, until the program ends."""
+    from dspy_profiles.results.recording import take_part
 
-    atexit.register(WorkerJournal(folder, experiment, parent=os.getppid()).close)
+    atexit.register(take_part(folder, experiment, parent=os.getppid()).close)
 
 
-def _tape(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:
-    """The cassette of this session; written when the program ends by itself."""
+def _cassette_stages(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:
+    """Return the stage of the session's cassette, which is written when the program ends."""
     from dspy_profiles.calls.cassettes import Cassette
     from dspy_profiles.run._stages import SessionPlayer
 
@@ -102,11 +102,11 @@ def _tape(path: str, mode: str, profile: ResolvedProfile) -> Sequence[Stage]:
 
 
 def _save_in_forks(cassette: "Cassette") -> None:
-    """A fork of multiprocessing ends without what atexit has."""
+    """Save what a fork of multiprocessing recorded: such a fork runs no atexit functions."""
     from multiprocessing import util
 
     def forked(cassette: "Cassette") -> None:
-        cassette.discard()  # what the parent has recorded so far is the parent's to write
+        cassette.discard()  # the parent writes what it has recorded so far
         util.Finalize(None, _save, args=(cassette,), exitpriority=0)
 
     util.register_after_fork(cassette, forked)
@@ -115,7 +115,7 @@ def _save_in_forks(cassette: "Cassette") -> None:
 def _save(cassette: "Cassette") -> None:
     try:
         if REFUSALS.has_ended_by_error and cassette.mode in ("once", "all"):
-            cassette.discard()  # half of a program's calls is not to stay
+            cassette.discard()  # half of a program's calls is no cassette
         else:
             cassette.save()
     except ProfileError as error:

@@ -1,4 +1,4 @@
-"""In the parent: which profile, whether it is sound, and the environment that carries it."""
+"""The parent's side of `run`: choose and check the profile, and make the child's environment."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ SITE = Path(__file__).parent / "site"
 
 @dataclass(frozen=True)
 class Launch:
-    """What a child is started with; without a profile where none applies."""
+    """The environment of a child; without a profile if none is active."""
 
     profile: ResolvedProfile | None
     environ: Mapping[str, str]
@@ -39,7 +39,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The cassette that a program is played from, or recorded on; the experiment that it is."""
+    """The cassette and the experiment of a run, if it has them."""
 
     cassette: Path | None = None
     mode: str = "none"
@@ -58,7 +58,7 @@ def launch(
     force: bool,
     recorded: Recorded = NOTHING,
 ) -> Launch:
-    """Resolve the profile that applies, refuse a bad one, and write it into an environment."""
+    """Resolve the active profile, refuse a bad one, and write it into an environment."""
     scene = Scene.now(file)
     environ = {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE}
     profile, reason, report = None, "", None
@@ -135,7 +135,7 @@ def _values(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
 def _exported(
     scene: Scene, choice: Choice, profile: ResolvedProfile, *, force: bool
 ) -> dict[str, str]:
-    """What programs that know of profiles read."""
+    """Return the variables that programs with profiles read."""
     exported = {NAME_VARIABLE: profile.name}
     path = _file_to_export(scene, choice)
     if path is not None:
@@ -146,12 +146,12 @@ def _exported(
 
 
 def _choice(scene: Scene, name: str | None) -> Choice:
-    # A forced name stands for those in programs; one that is given to us begins another session.
+    # A forced name replaces those in programs; one on our command line begins another session.
     return choose(scene, None) if name is None else Choice(name, "from --profile")
 
 
 def _file_to_export(scene: Scene, choice: Choice) -> str | None:
-    """The one file that was named, else the one that defines the profile, if any does."""
+    """Return the file that was named, else the one that defines the profile, if any does."""
     named = scene.locations.named_file
     if named is not None:
         return str(named)
@@ -160,7 +160,7 @@ def _file_to_export(scene: Scene, choice: Choice) -> str | None:
 
 
 def _with_our_site(search: str) -> str:
-    """`PYTHONPATH` with our folder in front; that of a `run` around this one is left out."""
+    """Return `PYTHONPATH` with our folder in front, and without that of an outer `run`."""
     ours = os.path.join(*SITE.parts[-3:])  # noqa: PTH118 - to compare with texts
     others = [folder for folder in search.split(os.pathsep) if not folder.endswith(ours)]
     return os.pathsep.join([str(SITE), *others] if any(others) else [str(SITE)])

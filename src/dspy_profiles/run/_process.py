@@ -1,4 +1,4 @@
-"""Becoming the child: it has the terminal, the streams, the signals and the exit code."""
+"""Become the child, or stay beside it: terminal, streams, signals and exit code are its own."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from dspy_profiles.run._command_line import NotExecutable, find_program
 
 __all__ = ["accompany", "become", "end_as"]
 
-# What somebody sends to us and means for the child. The terminal tells both by itself.
+# Signals that are sent to us and meant for the child. A terminal sends its own to both.
 PASSED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGINT", "SIGQUIT")
 OF_TERMINAL = ("SIGINT", "SIGQUIT", "SIGWINCH")
 
@@ -27,7 +27,7 @@ def become(words: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def accompany(words: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run a program and stay until it has ended; what `subprocess` calls its return code.
+    """Run a program to its end, and return what `subprocess` calls its return code.
 
     It has the terminal and the streams, and gets the signals that are meant for it.
     """
@@ -50,7 +50,7 @@ def accompany(words: Sequence[str], environ: Mapping[str, str]) -> int:
 
 @contextmanager
 def _starting(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
-    """The program's file; what we have written so far comes before all that it writes."""
+    """Yield the program's file, and flush our output: it comes before the program's."""
     program = find_program(words[0], environ)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # it may be closed
@@ -62,17 +62,17 @@ def _starting(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]
 
 
 def end_as(code: int) -> int:
-    """The exit code of a child as ours; one that a signal has ended ends us by it, too."""
+    """Return the child's exit code; if a signal has ended it, end this process by it, too."""
     if code >= 0 or sys.platform == "win32":
         return code
     if -code != signal.SIGKILL:  # which knows no handler
         signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
-    return 128 - code  # where the signal was none that ends a process
+    return 128 - code  # for a signal that ends no process
 
 
 def _pass_on(child: "subprocess.Popen[bytes]") -> dict[int, Any]:
-    """Send the child what we are sent; the handlers that were there before."""
+    """Pass signals on to the child, and return the handlers before."""
 
     def handler(number: int, _frame: object) -> None:
         if signal.Signals(number).name in OF_TERMINAL and _is_in_front():
@@ -84,7 +84,7 @@ def _pass_on(child: "subprocess.Popen[bytes]") -> dict[int, Any]:
 
 
 def _is_in_front() -> bool:
-    """Whether a terminal sends its signals to us, and so to the child."""
+    """Return whether a terminal sends its signals to us, and so to the child."""
     try:
         with open("/dev/tty", "rb") as terminal:  # noqa: PTH123
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
@@ -99,10 +99,10 @@ def wait_for(words: Sequence[str], environ: Mapping[str, str]) -> int:
             try:
                 return child.wait()
             except KeyboardInterrupt:
-                continue  # the console has told the child, too, and what it does about it counts
+                continue  # the console interrupts the child, too, and its reaction counts
 
 
 def _restore_signals() -> None:
-    """Python ignores these for itself, and what is ignored stays so in a program it becomes."""
-    for name in ("SIGPIPE", "SIGXFSZ"):  # by name: Windows, which never comes here, has neither
+    """Restore signals that Python ignores: they would stay ignored in the program."""
+    for name in ("SIGPIPE", "SIGXFSZ"):  # by name: Windows has neither
         signal.signal(signal.Signals[name], signal.SIG_DFL)

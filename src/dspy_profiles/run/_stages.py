@@ -19,15 +19,15 @@ class _Reporting(Stage):
 
 
 class SessionGuard(_Reporting, Guard):
-    """Holds back live calls."""
+    """Block live calls."""
 
 
 class SessionPlayer(_Reporting, Player):
-    """Plays the cassette of `run`, or records on it."""
+    """Replay the cassette of `run`, or record on it."""
 
 
 class SessionReplay(Stage):
-    """Where the profile itself is a replay: its misses are no stage's, but the engine's."""
+    """Report misses of a `replay` profile: there the engine misses, and no stage."""
 
     def failed(self, call: Call, error: BaseException) -> BaseException | None:  # noqa: ARG002 - it says which
         if isinstance(error, Refused):

@@ -1,4 +1,4 @@
-"""What `run` tells the Python processes below it, in one environment variable."""
+"""The session of `run`, passed to Python processes below it in one environment variable."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Session:
-    """One `run`: which profile, why, and where it was looked for. It holds no secret."""
+    """One `run`: its profile, the reason, and the files that count. It holds no secret."""
 
     cwd: Path
     path: str | None  # the profiles file that was exported, if one was

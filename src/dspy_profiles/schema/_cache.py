@@ -1,11 +1,11 @@
-"""The installed DSPy's descriptor, kept between processes for as long as its files are the same.
+"""Cache the installed DSPy's descriptor on disk until its files change.
 
-Stored by `marshal`, as Python keeps its own byte code, because importing `json` takes as long
-as all of a cached read may take. A checksum tells a torn file from a whole one.
+The format is `marshal`, as for Python's byte code: importing `json` takes longer than reading the
+cache. A checksum detects an incomplete file.
 """
 
-# pathlib takes longer to import than a cached read takes in all.
-# ruff: noqa: PTH100, PTH103, PTH105, PTH108, PTH111, PTH117, PTH118, PTH120, PTH123
+# Importing pathlib takes longer than reading the cache.
+# ruff: noqa: PTH100, PTH103, PTH111, PTH117, PTH118, PTH120, PTH123
 
 import marshal
 import os
@@ -29,10 +29,10 @@ _known: "dict[str, tuple[list[Stamp], dict[str, Any]]]" = {}
 
 
 def descriptor() -> "dict[str, Any]":
-    """What the installed DSPy accepts, as plain JSON; see `describe` for its shape.
+    """Return what the installed DSPy accepts, as plain JSON; see `describe` for its shape.
 
-    DSPy is not imported. Where it is missing or cannot be read, the descriptor is open and says
-    why. The same object is handed to every caller: do not change it.
+    Does not import DSPy. If DSPy is missing or cannot be read, the descriptor is open and has the
+    reason. All callers share the object: do not change it.
     """
     found, _ = _locate.locate("dspy")
     if found.file is None or not found.folders:
@@ -52,7 +52,7 @@ def descriptor() -> "dict[str, Any]":
 
 
 def cache_folder() -> str | None:
-    """Where this user's programs keep what can be made again."""
+    """Return the user's cache folder of dspy-profiles, or None."""
     home = os.path.expanduser("~")
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
@@ -107,21 +107,19 @@ def _load(root: str) -> "tuple[list[Stamp], dict[str, Any]] | None":
 
 
 def _store(root: str, before: "list[Stamp]", made: "dict[str, Any]") -> None:
-    """Keep it, if the file system lets us: a home that cannot be written to is no fault."""
+    """Write the cache file. A home that cannot be written to is not an error."""
+    from pathlib import Path
+
+    from dspy_profiles.config import write_atomically
+
     path = _file(root)
     if path is None:
         return
     body = marshal.dumps((root, before, made))
-    draft = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        try:
-            with open(handle, "wb") as file:
-                file.write(_MAGIC + _checksum(body) + body)
-            os.replace(draft, path)
-        except OSError:
-            os.unlink(draft)
+        with write_atomically(Path(path), unique=True, sync=False, raw_errors=True) as file:
+            file.write(_MAGIC + _checksum(body) + body)
     except OSError:
         return
 

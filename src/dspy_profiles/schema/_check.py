@@ -1,4 +1,4 @@
-"""What is wrong with a resolved profile, as far as the source of DSPy and of its classes tells."""
+"""Check a resolved profile against the source of DSPy and of the classes that it names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,10 +26,10 @@ def check(
     search: Sequence[Path] | None = None,
     schemes: Iterable[str] = ("env", "file", "keyring"),
 ) -> list[Finding]:
-    """Every fault at once, those of a section together, in the profile's order.
+    """Return all errors and warnings, by section, in the profile's order.
 
-    Classes that the profile names are looked for in `search` (the working directory) and where
-    Python looks. Nothing is imported, no secret is fetched, and none is repeated in a message.
+    Finds the classes that the profile names in `search` (default: the working directory) and on
+    Python's path. Imports nothing and fetches no secret; messages contain no secret.
     """
     folders = [Path.cwd()] if search is None else search
     return _Check(profile, descriptor, folders, tuple(f"{s}:" for s in schemes)).run()
@@ -60,8 +60,8 @@ class _Check:
     def run(self) -> list[Finding]:
         if self.descriptor["open"]:
             reason = self.descriptor["reason"]
-            self.findings.warn((), f"what DSPy takes cannot be checked: {reason}")
-        rooms = {
+            self.findings.warn((), f"arguments of DSPy cannot be checked: {reason}")
+        checks = {
             "lm": self._lm,
             "rm": self._rm,
             "adapter": self._adapter,
@@ -76,13 +76,11 @@ class _Check:
             self.provider = self._described(_spelled(values["provider"].get("class")))
         for name, value in values.items():
             if name not in SECTIONS:
-                self.findings.fail(
-                    (name,), "there is no such section", did_you_mean(name, SECTIONS)
-                )
-            elif name in rooms and not isinstance(value, Mapping):
+                self.findings.fail((name,), "unknown section", did_you_mean(name, SECTIONS))
+            elif name in checks and not isinstance(value, Mapping):
                 self.findings.fail((name,), f"expected a table, as in [{self.profile.name}.{name}]")
-            elif name in rooms:
-                rooms[name](value)
+            elif name in checks:
+                checks[name](value)
             else:
                 self.keys.value((name,), _STRINGS if name == "extends" else _STRING, value)
         return self.findings
@@ -97,8 +95,8 @@ class _Check:
             if isinstance(inner, Mapping):
                 self._language_model(("lms", role), inner)
             else:
-                said = f"expected a table, as in [{self.profile.name}.lms.{role}]"
-                self.findings.fail(("lms", role), said)
+                message = f"expected a table, as in [{self.profile.name}.lms.{role}]"
+                self.findings.fail(("lms", role), message)
 
     def _language_model(self, path: KeyPath, table: Mapping[str, Any]) -> None:
         description = self.descriptor["classes"].get(self.descriptor["lm"])
@@ -118,12 +116,10 @@ class _Check:
 
     def _rm(self, table: Mapping[str, Any]) -> None:
         if "class" in table and "class_name" in table and table["class"] != table["class_name"]:
-            self.findings.fail(
-                ("rm", "class_name"), "says another class than `class`", "keep one of them"
-            )
+            self.findings.fail(("rm", "class_name"), "differs from `class`", "remove one of them")
         key = "class_name" if "class" not in table and "class_name" in table else "class"
         name = table.get(key, "dspy.ColBERTv2")
-        self._made(("rm",), key, name, table, "a retriever", ("adapters", "optimizers"))
+        self._instance(("rm",), key, name, table, "a retriever", ("adapters", "optimizers"))
 
     def _adapter(self, table: Mapping[str, Any]) -> None:
         if "class" not in table:
@@ -132,7 +128,7 @@ class _Check:
             )
             return
         wrong = ("retrievers", "optimizers")
-        self._made(("adapter",), "class", table["class"], table, "an adapter", wrong)
+        self._instance(("adapter",), "class", table["class"], table, "an adapter", wrong)
 
     def _provider(self, table: Mapping[str, Any]) -> None:
         if "class" not in table:
@@ -162,11 +158,11 @@ class _Check:
         for key, value in table.items():
             path = ("settings", key)
             if key in HAVE_SECTIONS:
-                self.findings.fail(path, "has a section of its own", f"write it as [{name}.{key}]")
+                self.findings.fail(path, "belongs in its own section", f"write [{name}.{key}]")
             elif key == "cache_dir":
-                self.findings.fail(path, "does nothing", f"write DSPY_CACHEDIR in [{name}.env]")
+                self.findings.fail(path, "has no effect", f"set DSPY_CACHEDIR in [{name}.env]")
             elif key in known and known[key]["internal"]:
-                self.findings.fail(path, "is DSPy's own, not to be set")
+                self.findings.fail(path, "is internal to DSPy and cannot be set")
             else:
                 self.keys.key(("settings",), shape, key, value)
 
@@ -174,12 +170,12 @@ class _Check:
         for key, value in table.items():
             path = ("env", key)
             if not key or "=" in key or "\0" in key:
-                self.findings.fail(path, "cannot be the name of an environment variable")
-            self.keys.value(path, _STRING, value, hint="write it in quotes")
+                self.findings.fail(path, "is not a valid name of an environment variable")
+            self.keys.value(path, _STRING, value, hint="put it in quotes")
 
     # Classes that the profile names
 
-    def _made(  # noqa: PLR0913, PLR0917 - one place for the two sections that are made of a class
+    def _instance(  # noqa: PLR0913, PLR0917 - two sections describe an instance of a class
         self,
         path: KeyPath,
         key: str,
@@ -215,7 +211,7 @@ class _Check:
         return True
 
     def _described(self, name: object) -> Descriptor | None:
-        """The description of a class; None where the name leads to none, or not yet."""
+        """Return the description of a class, or None if the name is a reference or not readable."""
         if not isinstance(name, str) or is_reference(name, self.prefixes) or not _dotted(name):
             return None
         if self.descriptor["open"] and name.startswith("dspy."):
@@ -225,19 +221,19 @@ class _Check:
         if known not in classes:
             from dspy_profiles.schema._describe import describe_class
 
-            made = describe_class(name, self.search)
-            known = self.descriptor["names"].get(made["target"])
+            described = describe_class(name, self.search)
+            known = self.descriptor["names"].get(described["target"])
             if known is None:
-                return made
-        found: Descriptor = classes[known]
-        return found
+                return described
+        description: Descriptor = classes[known]
+        return description
 
     def _found(self, path: KeyPath, name: str, description: Descriptor) -> bool:
         if description["found"]:
             return True
         ours = name.startswith("dspy.") and not self.descriptor["open"]
         known = [*self.descriptor["adapters"], *self.descriptor["retrievers"]]
-        hint = did_you_mean(name, known) if ours else "is it installed, or in this folder?"
+        hint = did_you_mean(name, known) if ours else "install it, or run in its folder"
         severity: Severity = "error" if ours else "warning"
         self.findings.add(severity, path, description["reason"], hint)
         return False
@@ -247,7 +243,7 @@ class _Check:
 
 
 def _spelled(name: object) -> Any:
-    """The import path of what the suite brings; what plugins bring is not looked into."""
+    """Return the import path of a built-in short name, or the name."""
     return BUILT_IN.get(name, name) if isinstance(name, str) else name
 
 

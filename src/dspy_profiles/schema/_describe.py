@@ -1,36 +1,35 @@
-"""The descriptors: what the installed DSPy takes, and what any class that a profile names takes.
+"""Describe the parameters of the installed DSPy, and of any class that a profile names.
 
 A descriptor is plain JSON. One of DSPy has
 
 | key | what |
 |---|---|
 | `schema_version` | of this shape |
-| `distribution`, `version`, `fingerprint` | of what was read |
-| `open`, `reason` | true where DSPy could not be read at all, and why |
+| `distribution`, `version` | the package |
+| `open`, `reason` | whether DSPy could not be read, and why |
 | `classes` | public name -> description of a class |
 | `names` | other paths of these classes -> public name |
 | `lm`, `embedder`, `retrievers`, `adapters`, `optimizers` | public names |
 | `settings` | key -> parameter, with `internal` |
-| `settings_open` | why unknown settings cannot be told, or null |
+| `settings_open` | why there may be unknown settings, or null |
 
-The description of a class (those of `describe_class` have the first three rows above as well) has
+The description of a class (from `describe_class` also with the first two rows above) has
 
 | key | what |
 |---|---|
-| `name`, `target` | as it was asked for; the path of the module that defines it |
-| `kind`, `found` | "class" or "function", else why not; false where there is no such thing |
+| `name`, `target` | the requested path; the path of its definition |
+| `kind`, `found` | "class", "function" or another kind; whether it exists |
 | `parameters` | a list, in the order of the signature |
-| `open`, `reason` | whether other keys are taken too, and why |
-| `read` | false where the source does not tell every named parameter |
+| `open`, `reason` | whether it accepts other keys, and why |
+| `read` | whether the source shows every named parameter |
 | `bases`, `doc`, `deprecated` | paths in Python's order; a paragraph; what to use instead |
-| `methods` | of optimizers: "compile" -> parameters |
 
 A parameter has `name`, `kind` (as `inspect` calls it), `annotation` (as written), `type` (see
 `_annotations`), `required`, `default` (where it is plain JSON), `default_source` (as written),
-`doc`, `deprecated`, and `from`: the base class that takes it, where `**kwargs` hand it on.
+`doc`, `deprecated`, and `from`: the base class that takes it, if `**kwargs` forwards it.
 """
 
-# pathlib takes longer to import than a cached read takes in all.
+# Importing pathlib takes longer than reading the cache.
 # ruff: noqa: PTH113, PTH118, PTH208
 
 import ast
@@ -42,7 +41,7 @@ from dspy_profiles.schema._settings import settings
 from dspy_profiles.schema._values import is_import_path
 from dspy_profiles.schema.reader import _locate
 from dspy_profiles.schema.reader._bindings import Module
-from dspy_profiles.schema.reader._classes import describe_target, inherits, method
+from dspy_profiles.schema.reader._classes import describe_target, inherits
 from dspy_profiles.schema.reader._modules import Reader, Target
 from dspy_profiles.schema.reader._stamps import SCHEMA_VERSION, stamp
 
@@ -64,11 +63,11 @@ _RETRIEVERS = (
     "dspy.dsp.colbertv2:ColBERTv2RerankerLocal",
 )
 _CLASS = "\nclass "
-_TOO_DEEP = "its source nests too deeply to be followed"
+_TOO_DEEP = "its source is nested too deeply"
 
 
 def describe(root: "Path | str") -> "Descriptor":
-    """What the DSPy in the folder `root` takes (the folder that holds `dspy/`); not cached."""
+    """Describe the DSPy in the folder `root` (which contains `dspy/`), without the cache."""
     found, _ = _locate.locate("dspy", [str(root)])
     if not found.folders or found.file is None:
         return describe_installed(None, _locate.why_not(found))[0]
@@ -76,12 +75,12 @@ def describe(root: "Path | str") -> "Descriptor":
 
 
 def describe_installed(root: str | None, reason: str | None) -> "tuple[Descriptor, list[Stamp]]":
-    """The descriptor of the DSPy in `root`, and the state of every path that had a say."""
+    """Describe the DSPy in `root`; also return the stamp of every path that was read."""
     if root is None:
         return _blank(f"DSPy {reason}"), []
     name, version = _locate.distribution("dspy", [root, *sys.path])
     collecting = gc.isenabled()
-    gc.disable()  # a hundred thousand nodes, none of them garbage yet: a fifth of the time
+    gc.disable()  # 100,000 new nodes, all in use: collecting takes a fifth of the time
     try:
         return _described(root, name, version)
     except RecursionError:
@@ -102,15 +101,14 @@ def _described(
     made["version"] = version or _written_version(reader)
     if dspy.reason is None:
         _fill(reader, made)
-    made["fingerprint"] = _fingerprint(root, reader.looked)
     return made, reader.looked
 
 
 def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descriptor":
-    """What `pkg.mod.Class` or `pkg.mod:Class` takes, found in `search` and `sys.path`, never run.
+    """Describe `pkg.mod.Class` or `pkg.mod:Class` in `search` or `sys.path`; import nothing.
 
-    Where the class cannot be read the description is open and gives the reason; `found` is
-    false where there is no such class at all.
+    If the class cannot be read, the description is open and has the reason; `found` is false if
+    there is no such class.
     """
     reader = Reader([*map(str, search), *sys.path] if search else None)
     try:
@@ -123,19 +121,18 @@ def describe_class(path: str, search: "Sequence[Path | str]" = ()) -> "Descripto
         "schema_version": SCHEMA_VERSION,
         "distribution": name,
         "version": version,
-        "fingerprint": _fingerprint("", reader.looked),
     } | made
 
 
 def _find(reader: Reader, path: str) -> Target:
-    """What a path leads to; opaque where that is neither a class nor a function."""
+    """Return the target of a path; opaque if it is neither a class nor a function."""
     if not is_import_path(path):
         return Target("missing", path, reason=f'"{path}" is not an import path')
     target = reader.find(path)
     if target.kind == "module":
         return Target("opaque", path, reason=f"{path} is a module, not a class")
     if target.kind == "value":
-        return Target("opaque", path, reason=f"{path} is made while the program runs")
+        return Target("opaque", path, reason=f"{path} is created at run time")
     return target
 
 
@@ -144,7 +141,6 @@ def _blank(reason: str | None) -> "Descriptor":
         "schema_version": SCHEMA_VERSION,
         "distribution": "dspy",
         "version": None,
-        "fingerprint": "",
         "open": reason is not None,
         "reason": reason,
         "classes": {},
@@ -170,16 +166,13 @@ def _fill(reader: Reader, made: "Descriptor") -> None:
     optimizers = _classes(reader, "dspy.teleprompt", "Teleprompter")
     base = _under("dspy.teleprompt.teleprompt.Teleprompter")
     made["optimizers"] = _add_public(reader, made, optimizers, base)
-    for name in made["optimizers"]:
-        target = reader.find(made["classes"][name]["target"])
-        made["classes"][name]["methods"] = {"compile": method(reader, target, "compile")}
     made["settings"], made["settings_open"] = settings(reader)
 
 
 def _classes(reader: Reader, package: str, root: str | None = None) -> list[Target]:
-    """The public classes of a package's modules; with `root`, those that derive from it.
+    """Return the public classes of a package's modules; with `root`, those that derive from it.
 
-    Deriving is told by the text first, so that files without such a class need no parsing.
+    Searches the text first, so that files without such a class are not parsed.
     """
     modules = list(_submodules(reader, package))
     if root is not None:
@@ -246,7 +239,7 @@ def _keep(made: "Descriptor", description: "Descriptor", name: str) -> str:
 
 
 def _public(reader: Reader, target: Target) -> list[str]:
-    """The names that a class goes by, those that DSPy itself exports first."""
+    """Return the public names of a class, those that DSPy exports first."""
     parts = target.path.split(".")
     packages = [".".join(parts[:count]) for count in (1, 2)]
     exported = [
@@ -269,13 +262,6 @@ def _is_retriever(description: "Descriptor") -> bool:
 
 
 def _written_version(reader: Reader) -> str | None:
-    """The version that the source itself names, where no distribution does."""
+    """Return the version in the source, for a DSPy without metadata."""
     found = reader.module("dspy.__metadata__").binding("__version__")
     return str(found[1].value) if found and isinstance(found[1], ast.Constant) else None
-
-
-def _fingerprint(root: str, looked: "list[Stamp]") -> str:
-    from hashlib import sha256
-
-    told = {(os.path.relpath(p, root) if root else p, s, t) for p, s, t in looked}
-    return sha256(repr(sorted(told)).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Faults found in a profile, each with its key and its place."""
+"""Errors and warnings about a profile, each with its key and place."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or likely to be; `near_miss`: a key looks like a slip."""
+    """One error or warning; `near_miss`: the key is probably a typo."""
 
     severity: Severity
     key: KeyPath
@@ -25,27 +25,27 @@ class Finding:
 
 
 class Findings(list[Finding]):
-    """The faults of one profile."""
+    """The errors and warnings of one profile."""
 
     def __init__(self, profile: ResolvedProfile) -> None:
         super().__init__()
         self._profile = profile
 
-    def fail(self, path: KeyPath, said: str, hint: str | None = None) -> None:
-        self.add("error", path, said, hint)
+    def fail(self, path: KeyPath, message: str, hint: str | None = None) -> None:
+        self.add("error", path, message, hint)
 
-    def warn(self, path: KeyPath, said: str, hint: str | None = None) -> None:
-        self.add("warning", path, said, hint)
+    def warn(self, path: KeyPath, message: str, hint: str | None = None) -> None:
+        self.add("warning", path, message, hint)
 
     def add(
         self,
         severity: Severity,
         path: KeyPath,
-        said: str,
+        message: str,
         hint: str | None = None,
         *,
         near: bool = False,
     ) -> None:
-        message = f"{join_key(path)}: {said}" if path else said
+        message = f"{join_key(path)}: {message}" if path else message
         where = self._profile.place(*path)
         self.append(Finding(severity, path, message, hint, where, near))

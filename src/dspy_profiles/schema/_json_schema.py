@@ -1,4 +1,4 @@
-"""JSON Schema of a profiles file and of suite settings, in draft 4: what TOML editors speak."""
+"""JSON Schema of a profiles file, in draft 4, which TOML editors understand."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from dspy_profiles.profiles import SECTIONS
 from dspy_profiles.schema._sections import HAVE_SECTIONS, Shape, shape_of, users_settings
 from dspy_profiles.schema._values import words
 
-__all__ = ["profiles_schema", "settings_schema"]
+__all__ = ["profiles_schema"]
 
 Schema = dict[str, Any]
 Descriptor = Mapping[str, Any]
@@ -15,26 +15,15 @@ Descriptor = Mapping[str, Any]
 _DRAFT = "http://json-schema.org/draft-04/schema#"
 _PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 _REFERENCE = {
-    "description": "a reference, fetched when the profile is built",
+    "description": "a reference, replaced when the profile is built",
     "pattern": r"(^|[^$])\$\{[^}]+\}|^(env|file|keyring):",
     "type": "string",
 }
 _PLAIN = ("string", "integer", "number", "boolean")
-_BY_NAME: dict[str, Schema] = {
-    **{name: {"type": name} for name in _PLAIN},
-    "str": {"type": "string"},
-    "Path": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "list": {"type": "array"},
-    "tuple": {"type": "array"},
-    "dict": {"type": "object"},
-}
 
 
 def profiles_schema(descriptor: Descriptor) -> Schema:
-    """The schema of a profiles file for the DSPy that the descriptor describes."""
+    """Return the JSON Schema of a profiles file for the DSPy of the descriptor."""
     version = descriptor["version"] or "unknown version"
     return {
         "$schema": _DRAFT,
@@ -63,7 +52,7 @@ def _profile() -> Schema:
     parents = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
     return {
         "type": "object",
-        "description": "How and where DSPy runs, under one name.",
+        "description": "A profile: how and where DSPy runs.",
         "properties": {
             "extends": {"description": SECTIONS["extends"].help, "anyOf": parents},
             "description": {"type": "string", "description": SECTIONS["description"].help},
@@ -83,25 +72,6 @@ def _defined(name: str) -> Schema:
 def _table_of(section: str, values: Schema) -> Schema:
     help_text = SECTIONS[section].help
     return {"type": "object", "description": help_text, "additionalProperties": values}
-
-
-def settings_schema(settings: Iterable[tuple[str, object, str, object]]) -> Schema:
-    """The schema of a table of suite settings: (name, type, help, default) of each.
-
-    A type is a Python one (`str`, `int`, `float`, `bool`, `list`, `dict`, `Path`), its name, or
-    a type description as `check_value` takes it. Anything else allows any value.
-    """
-    properties = {
-        name: _described(_of_python(kind), help_text, default)
-        for name, kind, help_text, default in settings
-    }
-    return {
-        "$schema": _DRAFT,
-        "title": "Settings of dspy-profiles",
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
-    }
 
 
 def _arguments(descriptor: Descriptor, name: str, section: str) -> Schema:
@@ -127,9 +97,9 @@ def _settings(descriptor: Descriptor) -> Schema:
 
 
 def _of_classes(descriptor: Descriptor, section: str, group: str, default: str | None) -> Schema:
-    """A section that is made of a class: every argument typed, the closed classes closed.
+    """Return the schema of a section that describes an instance of a class.
 
-    Draft 4 has no `if`: "another class, or these keys alone" says the same.
+    Draft 4 has no `if`; "another class, or only these keys" is equivalent.
     """
     shapes = {n: shape_of(descriptor["classes"][n], n) for n in descriptor[group]}
     properties: Schema = {}
@@ -153,7 +123,7 @@ def _of_classes(descriptor: Descriptor, section: str, group: str, default: str |
 
 def _only(name: str, shape: Shape, default: str | None) -> Schema:
     named: Schema = {"properties": {"class": {"enum": [name]}}, "required": ["class"]}
-    if name == default:  # also where no class is named at all
+    if name == default:  # also if no class is named
         named = {
             "not": {
                 "anyOf": [
@@ -179,7 +149,7 @@ def _class_name(shapes: Iterable[str]) -> Schema:
     if not known:
         return free | {"description": "pkg.mod.Class, pkg.mod:Class, or a short name"}
     dotted = free | {"pattern": _PATH}
-    return {"description": "The class to make.", "anyOf": [{"enum": known}, dotted]}
+    return {"description": "The class of the object.", "anyOf": [{"enum": known}, dotted]}
 
 
 def _properties(shape: Shape) -> Schema:
@@ -190,7 +160,7 @@ def _properties(shape: Shape) -> Schema:
             doc = f"Deprecated. {doc}".strip()
         made[name] = _described(_of(parameter["type"]), doc, parameter.get("default"))
     for name, kind in shape.passed_on.items():
-        made[name] = _described(_of(kind), f"Passed on by {shape.title}.", None)
+        made[name] = _described(_of(kind), f"Forwarded by {shape.title}.", None)
     return made
 
 
@@ -204,7 +174,7 @@ def _described(schema: Schema, doc: str, default: object) -> Schema:
 
 
 def _of(kind: Mapping[str, Any]) -> Schema:
-    """A type as a schema; a reference may stand for whatever is not a table or a list."""
+    """Return a type as a schema; references are allowed except for tables and lists."""
     parts = kind["of"] if kind["kind"] == "union" else [kind]
     schemas = [_alone(part) for part in parts if part["kind"] != "null"]
     if not schemas or {} in schemas:
@@ -247,11 +217,3 @@ def _either(one: Schema | None, other: Schema) -> Schema:
     if {} in parts or not other:
         return {}
     return {"anyOf": [*parts, *([other] if other not in parts else [])]}
-
-
-def _of_python(kind: object) -> Schema:
-    if isinstance(kind, Mapping):
-        return _of(kind)
-    if isinstance(kind, str):
-        return _BY_NAME.get(kind, {})
-    return _BY_NAME.get(getattr(getattr(kind, "__origin__", kind), "__name__", ""), {})

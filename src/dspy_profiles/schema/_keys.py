@@ -1,4 +1,4 @@
-"""The keys of a table, and their values, held against what a class or a function takes."""
+"""Check the keys of a table and their values against the parameters of a class."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ __all__ = ["Keys"]
 
 
 class Keys:
-    """Adds what is wrong to the findings."""
+    """Checker that adds errors and warnings to the findings."""
 
     def __init__(
         self, profile: ResolvedProfile, prefixes: tuple[str, ...], findings: Findings
@@ -38,16 +38,16 @@ class Keys:
         required: bool = True,
         skip: Iterable[str] = (),
     ) -> None:
-        passed_over = {*skip}
+        skipped = {*skip}
         for key, value in table.items():
-            if key not in passed_over:
+            if key not in skipped:
                 self.key(path, shape, key, value)
         for name, parameter in shape.known.items() if required else ():
             if parameter["required"] and name not in table and not self._filled(shape, name):
                 self.findings.fail((*path, name), f"is missing: {shape.title} needs it")
 
     def _filled(self, shape: Shape, name: str) -> bool:
-        """Whether a parameter that is left out is given the profile's own LM."""
+        """Return whether a missing parameter gets the profile's own LM."""
         has_lm = "lm" in self.profile.values or "provider" in self.profile.values
         return has_lm and (shape.title, name) == ("dspy.TwoStepAdapter", "extraction_model")
 
@@ -62,10 +62,10 @@ class Keys:
             self.findings.warn(path, f"is deprecated: {shape.known[key]['deprecated']}")
         if names_role(kind) and isinstance(value, str) and not self._is_role(value):
             hint = did_you_mean(value, self.profile.lms)
-            self.findings.fail(path, f"names no role of [{self.profile.name}.lms]", hint)
+            self.findings.fail(path, f"is not a role of [{self.profile.name}.lms]", hint)
 
     def _is_role(self, value: str) -> bool:
-        any_role = "provider" in self.profile.values  # which may answer for any
+        any_role = "provider" in self.profile.values  # which may serve any role
         return any_role or value in self.profile.lms or is_reference(value, self.prefixes)
 
     def _unknown(self, path: KeyPath, shape: Shape, key: str) -> None:
@@ -77,7 +77,7 @@ class Keys:
         if not shape.open or (slip and shape.read):
             self.findings.add("error", path, message, hint, near=slip is not None)
         elif shape.read:
-            self.findings.warn(path, message, hint or f"{shape.title} passes it on unchecked")
+            self.findings.warn(path, message, hint or f"{shape.title} forwards it unchecked")
         elif slip:
             self.findings.add("warning", path, message, hint, near=True)
 
@@ -86,12 +86,12 @@ class Keys:
     ) -> None:
         secret = any(is_secret_name(part) for part in path[1:])
         secret |= any(key[: len(path)] == path for key in self.profile.secret_keys)
-        said = check_value(kind, without_references(value, self.prefixes), secret=secret)
-        if said:
-            self.findings.fail(path, said, hint)
+        message = check_value(kind, without_references(value, self.prefixes), secret=secret)
+        if message:
+            self.findings.fail(path, message, hint)
 
 
 def _hint(section: KeyPath, key: str) -> str | None:
     if section == ("lm",) and key == "provider":
-        return "a provider of one's own is named in a [….provider] section"
+        return "name your provider in a [NAME.provider] section"
     return None

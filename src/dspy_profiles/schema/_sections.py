@@ -1,4 +1,4 @@
-"""What each section of a profile may say, for the checks, the schema and completion alike."""
+"""The keys of each section of a profile, for checks, JSON Schema and completion."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ _CLIENT: dict[str, Mapping[str, Any]] = {
     **_each({"kind": "callable"}, "azure_ad_token_provider"),
 }
 
-# Not parameters of the class, but taken by what it hands its **kwargs to.
+# Not parameters of the class, but of the functions that it forwards **kwargs to.
 PASSED_ON: dict[str, dict[str, Mapping[str, Any]]] = {
     "lm": {
         **_CLIENT,
@@ -84,18 +84,18 @@ PASSED_ON: dict[str, dict[str, Mapping[str, Any]]] = {
 }
 
 
-# Keys of `dspy.settings` that a profile gives in sections of their own.
+# Keys of `dspy.settings` that have sections of their own in a profile.
 HAVE_SECTIONS = frozenset({"lm", "rm", "adapter"})
 
 
 class Shape(NamedTuple):
-    """What may stand in a section, and the name of what takes it."""
+    """The keys of a section, and the name of the class that takes them."""
 
     title: str
     known: Mapping[str, Mapping[str, Any]]  # name -> parameter
     passed_on: Mapping[str, Mapping[str, Any]] = {}  # name -> type
-    open: bool = False  # other keys are taken as well
-    read: bool = True  # `known` holds every key that has a name
+    open: bool = False  # other keys are accepted too
+    read: bool = True  # `known` has every named key
 
     def type_of(self, key: str) -> Mapping[str, Any] | None:
         if key in self.known:
@@ -108,7 +108,7 @@ class Shape(NamedTuple):
 
 
 def shape_of(description: Description | None, title: str, section: str = "") -> Shape:
-    """The shape of a section whose keys are the arguments of a class."""
+    """Return the shape of a section whose keys are the arguments of a class."""
     passed_on = PASSED_ON.get(section, {})
     if description is None:
         return Shape(title, {}, passed_on, open=True, read=False)
@@ -119,39 +119,39 @@ def shape_of(description: Description | None, title: str, section: str = "") -> 
 
 
 def users_settings(descriptor: Description) -> dict[str, Mapping[str, Any]]:
-    """The settings that DSPy does not write itself."""
+    """Return the settings that are not internal to DSPy."""
     return {key: one for key, one in descriptor["settings"].items() if not one["internal"]}
 
 
 def known_keys(section: str, descriptor: Description | None = None) -> list[str]:
-    """The keys that a section (`lm`, `lms.teacher`, `settings`) may hold, for completion.
+    """Return the keys of a section (`lm`, `lms.teacher`, `settings`), for completion.
 
-    The empty string stands for a profile itself.
+    The empty string means the profile itself.
     """
-    made = installed() if descriptor is None else descriptor
+    described = installed() if descriptor is None else descriptor
     top = section.partition(".")[0]
     if not section:
         return list(SECTIONS)
     if top == "settings":
-        return sorted(users_settings(made).keys() - HAVE_SECTIONS)
+        return sorted(users_settings(described).keys() - HAVE_SECTIONS)
     if top in {"lm", "lms", "embedder"}:
         kind = "embedder" if top == "embedder" else "lm"
-        return shape_of(made["classes"].get(made[kind]), kind, kind).names()
+        return shape_of(described["classes"].get(described[kind]), kind, kind).names()
     keys_of = {"rm": "retrievers", "adapter": "adapters"}.get(top)
-    classes = [made["classes"][name] for name in made[keys_of]] if keys_of else []
+    classes = [described["classes"][n] for n in described[keys_of]] if keys_of else []
     names = {key for each in classes for key in shape_of(each, "").known}
     return sorted(names | ({"class"} if top in {"rm", "adapter", "provider"} else set()))
 
 
 def every_key() -> list[str]:
-    """Every key that can be set in a profile, with its section, for completion."""
+    """Return every key of a profile, with its section, for completion."""
     inner = [name for name, section in SECTIONS.items() if section.shape is SectionShape.TABLE]
     plain = [name for name in SECTIONS if name in ("extends", "description")]
     return [*plain, *(f"{section}.{key}" for section in inner for key in known_keys(section))]
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:
-    """The known word of which `word` is a slip of the hand: a letter or two, case, a dash."""
+    """Return the known word that `word` is a typo of (a letter or two, case, dash), or None."""
     plain = _plain(word)
     best: tuple[int, str] | None = None
     for each in known:
@@ -170,7 +170,7 @@ def _plain(word: str) -> str:
 
 
 def _slips(one: str, other: str) -> int:
-    """How many letters were left out, put in, changed or swapped with the next one."""
+    """Count the letters that are missing, added, changed or swapped with the next."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):

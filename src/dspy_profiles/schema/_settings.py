@@ -1,4 +1,4 @@
-"""The keys of `dspy.settings`, read from the table of defaults in DSPy's source."""
+"""Read the keys of `dspy.settings` from the table of defaults in DSPy's source."""
 
 import ast
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["settings"]
 
-# DSPy writes these itself while it runs; whatever is not listed here is for users to set.
+# DSPy sets these itself while it runs; users set all others.
 _INTERNAL = {"branch_idx", "trace", "send_stream", "usage_tracker", "stream_listeners"}
 _INTERNAL |= {"caller_predict", "caller_modules"}
 
-# Where the default, None or an empty list, does not show what is meant.
+# Types that the default, None or an empty list, does not show.
 _TYPES = {
     "callbacks": {"kind": "list", "items": instance("dspy.utils.callback.BaseCallback")},
     "interpreter_factory": {"kind": "callable"},
@@ -27,14 +27,14 @@ _TYPES = {
 
 
 def settings(reader: Reader) -> "tuple[dict[str, Parameter], str | None]":
-    """Every key with its default, and why there may be others (None: there are none)."""
+    """Return every key with its default, and why there may be other keys, or None."""
     module = reader.module("dspy.dsp.utils.settings")
     table = module.binding("DEFAULT_CONFIG")
     if module.reason is not None:
         return {}, f"{module.name} {module.reason}"
     rows = _rows(table and table[1])
     if rows is None:
-        return {}, f"{module.name} has no table DEFAULT_CONFIG that can be read"
+        return {}, f"{module.name} has no readable table DEFAULT_CONFIG"
     comments = _comments(module.source)
     made = {}
     for name, node in rows:
@@ -72,8 +72,8 @@ def _type_of(default: object) -> "dict[str, Any]":
 
 
 def _comments(source: str) -> dict[str, str]:
-    """The comment on a key's line, else the comment lines right above it."""
-    said: dict[str, str] = {}
+    """Return the comment of each key: on its line, or on the lines right above."""
+    comments: dict[str, str] = {}
     above: list[str] = []
     for line in source.partition("DEFAULT_CONFIG")[2].split("\n"):
         text = line.strip()
@@ -83,6 +83,6 @@ def _comments(source: str) -> dict[str, str]:
         code, _, comment = text.partition("  #")
         name = code.replace('"', "").partition("=")[0].partition(":")[0].strip()
         if name.isidentifier() and (comment.strip() or above):
-            said.setdefault(name, comment.strip() or " ".join(above))
+            comments.setdefault(name, comment.strip() or " ".join(above))
         above = []
-    return said
+    return comments

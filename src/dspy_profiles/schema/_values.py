@@ -1,4 +1,4 @@
-"""Whether a value is of the type that a parameter wants, said in words."""
+"""Check a value against the type of a parameter, and describe types in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +15,8 @@ __all__ = [
 
 Type = Mapping[str, Any]
 
-_LATER = object()  # no TOML value: passes
-_SHOWN = 40  # characters of a wrong string that a message repeats
+_LATER = object()  # not a TOML value: accepted
+_SHOWN = 40  # characters of a wrong string that a message may repeat
 _NOUNS = {
     "any": "anything",
     "null": "nothing",
@@ -34,10 +34,10 @@ _SECRET = ("key", "token", "secret", "password", "passwd", "authorization", "cre
 
 
 def check_value(expected: Type, value: object, *, secret: bool = False) -> str | None:
-    """What is wrong with `value` where a parameter of the type `expected` is due, or None.
+    """Return what is wrong with `value` for the type `expected`, or None.
 
-    Values that no TOML file can hold pass: live objects come from Python code, which knows.
-    A `secret` is never repeated.
+    Accepts values that no TOML file can hold, such as objects from Python code. Never repeats a
+    `secret`.
 
     >>> check_value({"kind": "number"}, "hot")
     'expected a number, got the string "hot"'
@@ -45,11 +45,11 @@ def check_value(expected: Type, value: object, *, secret: bool = False) -> str |
     if _fits(expected, value):
         return None
     inner = _inside(expected, value, secret=secret)
-    return inner or f"expected {words(expected)}, got {_told(value, secret=secret)}"
+    return inner or f"expected {words(expected)}, got {_shown(value, secret=secret)}"
 
 
 def words(kind: Type) -> str:
-    """A type as a person would say it."""
+    """Return a type in words."""
     name = kind["kind"]
     if name == "literal":
         return _either([_quoted(v) for v in kind["values"]], "one of ")
@@ -58,14 +58,14 @@ def words(kind: Type) -> str:
         return _either(parts, "") if parts else "nothing"
     if name == "object":
         bare = kind["class"].rpartition(".")[2]
-        return _OBJECTS.get(kind["written"], f"a {bare} object, which no file can hold")
+        return _OBJECTS.get(kind["written"], f"a {bare} object, which a file cannot hold")
     if name == "list" and kind["items"]["kind"] in {"string", "integer", "number", "object"}:
         return f"a list, each {words(kind['items'])}"
     return _NOUNS[name]
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a value under this name is never shown: rather one too many than one too few."""
+    """Return whether a value of this name is never shown; in doubt it is not."""
     plain = name.lower()
     if plain.endswith(("_path", "tokens")):
         return False
@@ -73,14 +73,14 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_reference(value: object, prefixes: tuple[str, ...] = ("env:", "file:", "keyring:")) -> bool:
-    """Whether a value will be another one once its references are fetched."""
+    """Return whether a value is a reference."""
     if not isinstance(value, str):
         return False
     return value.startswith(prefixes) or "${" in value.replace("$${", "")
 
 
 def without_references(value: object, prefixes: tuple[str, ...]) -> object:
-    """The value with something that passes every check where a reference stands."""
+    """Return the value with references replaced by an object that every check accepts."""
     if isinstance(value, Mapping):
         return {k: without_references(v, prefixes) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -89,7 +89,7 @@ def without_references(value: object, prefixes: tuple[str, ...]) -> object:
 
 
 def names_role(kind: Type) -> bool:
-    """Whether a string of this type is the name of one of the profile's further LMs."""
+    """Return whether a string of this type is a role under lms."""
     if kind["kind"] == "union":
         return any(names_role(part) for part in kind["of"])
     return kind["kind"] == "object" and bool(kind["written"] == "role")
@@ -134,7 +134,7 @@ def _names_object(written: str, value: object) -> bool:
 
 
 def is_import_path(text: str) -> bool:
-    """Whether this is `pkg.mod.Name` or `pkg.mod:Name`."""
+    """Return whether this is `pkg.mod.Name` or `pkg.mod:Name`."""
     module, colon, inner = text.partition(":")
     parts = [*module.split("."), *(inner.split(".") if colon else [])]
     return len(parts) > 1 and all(part.isidentifier() for part in parts)
@@ -146,10 +146,10 @@ def _is_toml(value: object) -> bool:
 
 
 def _inside(kind: Type, value: object, *, secret: bool) -> str | None:
-    """What is wrong with one part of a list or table that is otherwise welcome."""
+    """Return what is wrong with an item of a list or table, or None."""
     if kind["kind"] == "union":
-        found = (_inside(part, value, secret=secret) for part in kind["of"])
-        return next((said for said in found if said), None)
+        messages = (_inside(part, value, secret=secret) for part in kind["of"])
+        return next(filter(None, messages), None)
     if kind["kind"] == "list" and isinstance(value, list | tuple):
         parts = [(f"item {n}", v, secret) for n, v in enumerate(value, 1)]
         inner = kind["items"]
@@ -159,13 +159,13 @@ def _inside(kind: Type, value: object, *, secret: bool) -> str | None:
     else:
         return None
     for name, part, hidden in parts:
-        said = check_value(inner, part, secret=hidden)
-        if said:
-            return f"{name}: {said}"
+        message = check_value(inner, part, secret=hidden)
+        if message:
+            return f"{name}: {message}"
     return None
 
 
-def _told(value: object, *, secret: bool) -> str:
+def _shown(value: object, *, secret: bool) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):

@@ -7,28 +7,28 @@ from dspy_profiles._lazy import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dspy_profiles.secrets._dotenv import LEAST as LEAST
-    from dspy_profiles.secrets._dotenv import NO_STATEMENT as NO_STATEMENT
-    from dspy_profiles.secrets._dotenv import broken_lines as broken_lines
+    from dspy_profiles.secrets._dotenv import INVALID_LINE as INVALID_LINE
+    from dspy_profiles.secrets._dotenv import SHORTEST_MASKED as SHORTEST_MASKED
+    from dspy_profiles.secrets._dotenv import invalid_lines as invalid_lines
     from dspy_profiles.secrets._dotenv import load_env_files as load_env_files
-    from dspy_profiles.secrets._dotenv import names_in as names_in
-    from dspy_profiles.secrets._dotenv import parsed as parsed
-    from dspy_profiles.secrets._dotenv import remember_secrets as remember_secrets
-    from dspy_profiles.secrets._dotenv import set_once as set_once
-    from dspy_profiles.secrets._dotenv import tell_broken as tell_broken
-    from dspy_profiles.secrets._dotenv import value_in as value_in
+    from dspy_profiles.secrets._dotenv import names_in_files as names_in_files
+    from dspy_profiles.secrets._dotenv import parse_dotenv as parse_dotenv
+    from dspy_profiles.secrets._dotenv import remember_environment as remember_environment
+    from dspy_profiles.secrets._dotenv import set_variables_once as set_variables_once
+    from dspy_profiles.secrets._dotenv import value_in_files as value_in_files
+    from dspy_profiles.secrets._dotenv import warn_about_lines as warn_about_lines
     from dspy_profiles.secrets._names import Names as Names
     from dspy_profiles.secrets._paths import expand_user as expand_user
     from dspy_profiles.secrets._redaction import AUTH_SCHEME as AUTH_SCHEME
     from dspy_profiles.secrets._redaction import MASK as MASK
-    from dspy_profiles.secrets._redaction import add_rule as add_rule
-    from dspy_profiles.secrets._redaction import has_rules as has_rules
-    from dspy_profiles.secrets._redaction import is_idle as is_idle
+    from dspy_profiles.secrets._redaction import add_redaction_rule as add_redaction_rule
+    from dspy_profiles.secrets._redaction import has_redaction_rules as has_redaction_rules
     from dspy_profiles.secrets._redaction import is_plaintext as is_plaintext
+    from dspy_profiles.secrets._redaction import nothing_to_redact as nothing_to_redact
     from dspy_profiles.secrets._redaction import redact as redact
     from dspy_profiles.secrets._redaction import redact_shortened as redact_shortened
+    from dspy_profiles.secrets._redaction import redacted_error as redacted_error
     from dspy_profiles.secrets._redaction import remember as remember
-    from dspy_profiles.secrets._redaction import retold as retold
     from dspy_profiles.secrets._references import BUILT_IN_SCHEMES as BUILT_IN_SCHEMES
     from dspy_profiles.secrets._references import SCHEME as SCHEME
     from dspy_profiles.secrets._references import TEMPLATE as TEMPLATE
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from dspy_profiles.secrets._references import Reference as Reference
     from dspy_profiles.secrets._references import Schemes as Schemes
     from dspy_profiles.secrets._references import Secret as Secret
-    from dspy_profiles.secrets._references import empty_variable as empty_variable
-    from dspy_profiles.secrets._references import expand as expand
+    from dspy_profiles.secrets._references import empty_variable_in as empty_variable_in
+    from dspy_profiles.secrets._references import expand_references as expand_references
     from dspy_profiles.secrets._references import from_environment as from_environment
     from dspy_profiles.secrets._references import from_file as from_file
     from dspy_profiles.secrets._references import has_reference as has_reference
-    from dspy_profiles.secrets._references import leads_to_secret as leads_to_secret
+    from dspy_profiles.secrets._references import names_secret as names_secret
     from dspy_profiles.secrets._references import plaintext_in as plaintext_in
     from dspy_profiles.secrets._references import secret_file as secret_file
     from dspy_profiles.secrets._references import split_scheme as split_scheme
@@ -53,19 +53,20 @@ else:
         __name__,
         {
             "_dotenv": (
-                "LEAST NO_STATEMENT broken_lines load_env_files names_in parsed remember_secrets "
-                "set_once tell_broken value_in"
+                "INVALID_LINE SHORTEST_MASKED invalid_lines load_env_files names_in_files "
+                "parse_dotenv remember_environment set_variables_once value_in_files "
+                "warn_about_lines"
             ),
             "_names": "Names",
             "_paths": "expand_user",
             "_redaction": (
-                "AUTH_SCHEME MASK add_rule has_rules is_idle is_plaintext redact redact_shortened "
-                "remember retold"
+                "AUTH_SCHEME MASK add_redaction_rule has_redaction_rules is_plaintext "
+                "nothing_to_redact redact redact_shortened redacted_error remember"
             ),
             "_references": (
                 "BUILT_IN_SCHEMES Fetch Missing Reference SCHEME Schemes Secret TEMPLATE VARIABLE "
-                "empty_variable expand from_environment from_file has_reference leads_to_secret "
-                "plaintext_in secret_file split_scheme variables_in"
+                "empty_variable_in expand_references from_environment from_file has_reference "
+                "names_secret plaintext_in secret_file split_scheme variables_in"
             ),
         },
     )

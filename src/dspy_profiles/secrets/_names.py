@@ -1,4 +1,4 @@
-"""Which keys hold secrets, by their names."""
+"""Recognize the names of keys that hold secrets."""
 
 import re
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ NOT_SECRET = (
 
 @dataclass(frozen=True)
 class Names:
-    """Which keys hold secrets: the built-in lists and those of the suite settings."""
+    """Patterns of the names of secrets: the built-in ones and those of the settings."""
 
     secret: tuple[str, ...] = SECRET_KEYS
     plain: tuple[str, ...] = NOT_SECRET
@@ -72,8 +72,8 @@ def _matches(key: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _matches_one(key: str, pattern: str) -> bool:
-    # Nearly all patterns are a name or an ending: making regular expressions of them would cost
-    # more than all the rest of a first resolution.
+    # Nearly all patterns are a name or an ending: compiling regular expressions would take longer
+    # than the rest of a first resolution.
     name, star, ending = pattern.partition("*")
     if not star or "*" in ending or "[" in pattern or "?" in pattern:
         return fnmatchcase(key, pattern) if star else key == pattern

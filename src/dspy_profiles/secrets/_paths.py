@@ -1,4 +1,4 @@
-"""Paths as people write them: `~` stands for the home folder."""
+"""Expand `~` in paths."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ __all__ = ["expand_user"]
 
 
 def expand_user(text: str, home: Path | None = None) -> Path:
-    """A path with `~` filled in; a `~somebody` who does not exist stays as it is written."""
+    """Return the path with `~` expanded; `~name` stays if there is no such user."""
     if home is not None and (text == "~" or text.startswith(("~/", f"~{os.sep}"))):
         return home / text[2:]
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for the latter

@@ -1,4 +1,4 @@
-"""No secret gets out: every value that was resolved is replaced wherever it appears."""
+"""Mask secrets: every value that was fetched is replaced wherever it appears."""
 
 import json
 import re
@@ -7,68 +7,68 @@ from urllib.parse import quote
 __all__ = [
     "AUTH_SCHEME",
     "MASK",
-    "add_rule",
-    "has_rules",
-    "is_idle",
+    "add_redaction_rule",
+    "has_redaction_rules",
     "is_plaintext",
+    "nothing_to_redact",
     "redact",
     "redact_shortened",
+    "redacted_error",
     "remember",
-    "retold",
 ]
 
 MASK = "********"
 
-# What people write where a library insists on a key and the server does not.
-GAP_FILLERS = frozenset(
+# Placeholders for libraries that require a key that the server does not need.
+PLACEHOLDERS = frozenset(
     {"", "none", "empty", "dummy", "ollama", "not-needed", "sk-no-key-required"}
 )
 AUTH_SCHEME = re.compile(r"^\s*(basic|bearer|token)\s", re.IGNORECASE)
-SHORTEST = 4  # what is shorter cannot be told from ordinary text
-DOTS = "..."  # in place of the middle of a long text, as reprlib and pytest shorten it
+SHORTEST = 4  # shorter values cannot be distinguished from ordinary text
+DOTS = "..."  # reprlib and pytest replace the middle of a long text by this
 
-# Values that were resolved, and what is shown in their place; and the rules of plugins.
+# Values that were fetched, with their replacements; and the rules of plugins.
 _known: dict[str, str] = {}
 _rules: dict[str, re.Pattern[str]] = {}
 
 
 def is_plaintext(text: str) -> bool:
-    """Whether a value under a secret's name is the secret itself."""
-    return text.strip().lower() not in GAP_FILLERS
+    """Return whether a value under a secret's name is a secret, not a placeholder."""
+    return text.strip().lower() not in PLACEHOLDERS
 
 
 def remember(value: str, source: str) -> None:
-    """From now on `redact` replaces this value wherever it appears."""
+    """Make `redact` replace this value by `source` wherever it appears."""
     for spelled in _spellings(AUTH_SCHEME.sub("", value).strip()):
         if len(spelled) >= SHORTEST and is_plaintext(spelled):
             _known.setdefault(spelled, source)
 
 
 def _spellings(value: str) -> set[str]:
-    """A value as text shows it, and as `repr`, JSON and addresses do: a key may have many lines."""
+    """Return a value as text, `repr`, JSON and URLs show it: a key can have many lines."""
     if value.isalnum():
         return {value}
     address = quote(value, safe="", errors="replace")
     return {value, repr(value)[1:-1], json.dumps(value)[1:-1], address}
 
 
-def add_rule(pattern: str) -> None:
-    """From now on `redact` masks what matches this regular expression."""
+def add_redaction_rule(pattern: str) -> None:
+    """Make `redact` mask what matches this regular expression."""
     _rules.setdefault(pattern, re.compile(pattern))
 
 
-def has_rules() -> bool:
-    """Whether a plugin's rule may be about any text at all."""
+def has_redaction_rules() -> bool:
+    """Return whether plugins have registered rules, which can match any text."""
     return bool(_rules)
 
 
-def is_idle() -> bool:
-    """Whether nothing is known that `redact` would replace."""
+def nothing_to_redact() -> bool:
+    """Return whether `redact` has nothing to replace."""
     return not (_known or _rules)
 
 
 def redact(text: str) -> str:
-    """The text without any secret that was resolved in this process."""
+    """Return the text without any secret that was fetched in this process."""
     for value in sorted(_known, key=len, reverse=True):
         if value in text:
             text = text.replace(value, _known[value])
@@ -78,7 +78,7 @@ def redact(text: str) -> str:
 
 
 def redact_shortened(text: str) -> str:
-    """The same, and without what is left of a secret beside the dots that shorten a text."""
+    """Redact a shortened text, including parts of secrets beside its dots."""
     text = redact(text)
     if DOTS not in text:
         return text
@@ -93,7 +93,7 @@ def redact_shortened(text: str) -> str:
 
 
 def _without_start(text: str, value: str) -> str:
-    """Without the part of a value that a text breaks off in."""
+    """Replace the start of a value at the end of a text."""
     if value[:SHORTEST] in text[-len(value) :]:
         for length in range(len(value) - 1, SHORTEST - 1, -1):
             if text.endswith(value[:length]):
@@ -102,7 +102,7 @@ def _without_start(text: str, value: str) -> str:
 
 
 def _without_end(text: str, value: str) -> str:
-    """Without the part of a value that a text goes on with."""
+    """Replace the end of a value at the start of a text."""
     if value[-SHORTEST:] in text[: len(value)]:
         for length in range(len(value) - 1, SHORTEST - 1, -1):
             if text.startswith(value[-length:]):
@@ -110,14 +110,14 @@ def _without_end(text: str, value: str) -> str:
     return text
 
 
-def retold(error: Exception) -> tuple[str, Exception | None]:
-    """What an error of somebody else's says, redacted, and the error itself if it was clean.
+def redacted_error(error: Exception) -> tuple[str, Exception | None]:
+    """Return the redacted text of a foreign error, and the error itself if it holds no secret.
 
-    A traceback shows a cause in full, so one that holds a secret must not become a cause.
+    Use it as the cause: a traceback shows a cause in full, so it must not hold a secret.
     """
     from traceback import format_exception
 
-    said = f"{type(error).__name__}: {error}"
-    # Its notes, its own causes and the members of a group are shown as well.
+    message = f"{type(error).__name__}: {error}"
+    # A traceback also shows notes, causes and the members of a group.
     whole = "".join(format_exception(error))
-    return redact(said), error if redact(whole) == whole else None
+    return redact(message), error if redact(whole) == whole else None

@@ -1,4 +1,4 @@
-"""Secrets by reference: which keys hold one, what refers to one, and how none gets out."""
+"""References to secrets: recognize them, and replace them by their values."""
 
 import os
 import re
@@ -13,11 +13,11 @@ from dspy_profiles.secrets._paths import expand_user
 from dspy_profiles.secrets._redaction import (
     AUTH_SCHEME,
     MASK,
-    add_rule,
+    add_redaction_rule,
     is_plaintext,
     redact,
+    redacted_error,
     remember,
-    retold,
 )
 
 __all__ = [
@@ -31,18 +31,18 @@ __all__ = [
     "Reference",
     "Schemes",
     "Secret",
-    "add_rule",
-    "empty_variable",
-    "expand",
+    "add_redaction_rule",
+    "empty_variable_in",
+    "expand_references",
     "from_environment",
     "from_file",
     "has_reference",
     "is_plaintext",
-    "leads_to_secret",
+    "names_secret",
     "plaintext_in",
     "redact",
+    "redacted_error",
     "remember",
-    "retold",
     "secret_file",
     "split_scheme",
     "variables_in",
@@ -51,30 +51,30 @@ __all__ = [
 # `$${` is a literal `${`; the last, empty alternative catches a `${` that is malformed.
 TEMPLATE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(:-([^{}]*))?\}|)", re.ASCII)
 SCHEME = re.compile(r"([a-z][a-z0-9_-]*):(?!//)(.+)", re.DOTALL)
-LONG = 8  # what stands beside a reference and is shorter is a prefix, not a secret
+LONG = 8  # shorter text around a reference is a prefix, not a secret
 VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class Reference(str):
-    """The text of a value that stands for something elsewhere: `${OPENAI_API_KEY}`."""
+    """The text of a reference: `${OPENAI_API_KEY}`."""
 
     __slots__ = ()
 
 
 class Secret:
-    """A secret in hand. It shows itself to nobody; `build` alone asks for the value."""
+    """A fetched secret. It prints as a mask; only `objects` calls `reveal`."""
 
     __slots__ = ("_value", "source")
 
     def __init__(self, value: str | None, source: str) -> None:
         self._value = value
-        self.source = source
+        self.source: str = source
 
     def reveal(self) -> str:
         if self._value is None:
             raise MissingSecret(
-                f"the secret of {self.source} did not travel with the pickle",
-                hint="resolve the profile again in the process that uses it",
+                f"a pickled profile does not hold the secret of {self.source}",
+                hint="resolve the profile in the process that uses it",
             )
         return self._value
 
@@ -105,7 +105,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Missing:
-    """A reference that leads nowhere, in words: "OPENAI_API_KEY is not set"."""
+    """A reference without a value: name and reason, as in "OPENAI_API_KEY is not set"."""
 
     name: str
     reason: str
@@ -116,7 +116,7 @@ Schemes = Mapping[str, Fetch]
 
 
 def split_scheme(text: str, schemes: Iterable[str]) -> tuple[str, str] | None:
-    """("file", "/run/secrets/x") where the text is a reference by one of these schemes."""
+    """Return ("file", "/run/secrets/x") if the text is a reference of one of these schemes."""
     match = SCHEME.fullmatch(text)
     if match is None or match[1] not in schemes:
         return None
@@ -126,14 +126,14 @@ def split_scheme(text: str, schemes: Iterable[str]) -> tuple[str, str] | None:
 
 
 def has_reference(text: str, schemes: Iterable[str]) -> bool:
-    """Whether anything in the text stands for something elsewhere. Malformed ones raise."""
+    """Return whether the text has a reference. Raise InvalidProfile if one is malformed."""
     if "${" in text and any(match[1] for match in _templates(text)):
         return True
     return split_scheme(text, schemes) is not None
 
 
 def plaintext_in(text: str, *, refers: bool) -> list[str]:
-    """What a value says by itself: all of it, or what stands around and inside its references."""
+    """Return the plaintext of a value: all of it, or the text around and inside its references."""
     if not refers:
         return [text]
     if "${" not in text:
@@ -143,29 +143,29 @@ def plaintext_in(text: str, *, refers: bool) -> list[str]:
     return [*fallbacks, *([around] if len(around) >= LONG else [])]
 
 
-def leads_to_secret(text: str, names: Names) -> bool:
-    """Whether what a text refers to is a secret, whatever the key is called that holds it."""
+def names_secret(text: str, names: Names) -> bool:
+    """Return whether a reference names a secret, whatever the name of its key."""
     scheme = split_scheme(text, ("env",))
     return any(map(names.is_secret, variables_in(text))) or (scheme is None and "${" not in text)
 
 
 def _templates(text: str) -> list[re.Match[str]]:
-    found = list(TEMPLATE.finditer(text))
-    if any(match[0] == "${" for match in found):
+    matches = list(TEMPLATE.finditer(text))
+    if any(match[0] == "${" for match in matches):
         raise InvalidProfile(
-            'a "${" that names no variable',
-            hint="write ${NAME} or ${NAME:-fallback}; $${ is a literal ${",
+            'has a "${" without a variable',
+            hint="write ${NAME} or ${NAME:-fallback}, or $${ for a literal ${",
         )
-    return found
+    return matches
 
 
-def expand(text: str, schemes: Schemes) -> str | Missing:
-    """The text with every reference replaced by what it stands for."""
+def expand_references(text: str, schemes: Schemes) -> str | Missing:
+    """Return the text with every reference replaced by its value."""
     by_scheme = split_scheme(text, schemes)
     if by_scheme is not None:
         scheme, rest = by_scheme
-        found = schemes[scheme](rest)
-        return found if found is not None else Missing(rest, _REASONS.get(scheme, "is not there"))
+        value = schemes[scheme](rest)
+        return value if value is not None else Missing(rest, _REASONS.get(scheme, "does not exist"))
     if "${" not in text:
         return text
     parts: list[str] = []
@@ -184,20 +184,20 @@ _REASONS = {"env": "is not set", "file": "does not exist", "keyring": "is not in
 
 def _variable(name: str, fallback: str | None) -> str | None:
     value = os.environ.get(name)
-    # As in a shell, `:-` stands in for a variable that is set but empty, too.
+    # As in a shell, `:-` also replaces a variable that is set but empty.
     return fallback if fallback is not None and not value else value
 
 
 def variables_in(text: str) -> list[str]:
-    """The environment variables that a text refers to."""
+    """Return the environment variables that a text refers to."""
     scheme = split_scheme(text, ("env",))
     if scheme is not None:
         return [scheme[1]]
     return [match[1] for match in _templates(text) if match[1]] if "${" in text else []
 
 
-def empty_variable(text: str) -> str | None:
-    """A variable that is set to nothing, as CI does with a secret that it may not give."""
+def empty_variable_in(text: str) -> str | None:
+    """Return a variable that is set but empty, as CI sets secrets that it must not reveal."""
     bare = [match[1] for match in _templates(text) if match[1] and not match[2]]
     scheme = split_scheme(text, ("env",))
     names = [scheme[1]] if scheme is not None else bare
@@ -220,7 +220,7 @@ def from_file(rest: str, folder: Path | None = None) -> str | Missing | None:
 
 
 def secret_file(rest: str, folder: Path | None = None) -> Path:
-    """The file of `file:…`; a relative one lies beside the profiles file that refers to it."""
+    """Return the file of `file:…`; relative paths start at the folder of the profiles file."""
     path = expand_user(rest)
     return path if folder is None else folder / path
 
@@ -231,12 +231,12 @@ def from_keyring(rest: str) -> str | Missing | None:
         import keyring
     except ModuleNotFoundError:
         raise ProviderError(
-            f"keyring:{rest} needs the package keyring",
+            f"keyring:{rest}: the package keyring is not installed",
             hint="pip install 'dspy-profiles[keyring]'",
         ) from None
     try:
         return keyring.get_password(service, user)
-    except Exception as error:  # noqa: BLE001 - backends raise what they like
+    except Exception as error:  # noqa: BLE001 - backends can raise anything
         return Missing(rest, f"cannot be read: the keyring failed with {type(error).__name__}")
 
 

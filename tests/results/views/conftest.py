@@ -40,7 +40,7 @@ class Book:
         self.store = store
         self.id = header.pop("id", EXPERIMENT)
         self._ids = itertools.count(1)
-        self._journal = store.shelf.begin(self.id, "process", self._first)
+        self._journal = store.storage.begin(self.id, "process", self._first)
         said = {"name": "capitals", "hypothesis": "short prompts do", "profile": "prod", **header}
         said["details"] = {**DETAILS, **header.get("details", {})}
         self.line("experiment", id=self.id, v=1, started=at(0), **said)
@@ -133,7 +133,7 @@ class Book:
 
     def close(self, end: float, status: str = "done", **more: Any) -> "Book":
         self._journal.close()
-        archive.seal(self.store.shelf, self.id, status, ended=at(end), **{"lost": 0, **more})
+        archive.seal(self.store.storage, self.id, status, ended=at(end), **{"lost": 0, **more})
         self.store.archive_experiment(self)
         return self
 

@@ -53,7 +53,7 @@ class TestExperiments:
         assert facts(sheet.figures)["cost"] == "unknown"
         assert sheet.rows[0].shown()["cost"] == "unknown"
         assert sheet.warnings == [
-            "the cost is unknown, as the price of at least one call is not known"
+            "the cost is unknown: the price of at least one call is not known"
         ]
 
     def test_say_what_is_wrong_with_their_record(
@@ -65,7 +65,7 @@ class TestExperiments:
         assert view_experiment(made.id, memory).sheet.warnings == [
             "the block ended with ValueError: stop",
             "2 lines of its record could not be written and are lost",
-            "1 call could not be recorded as it should be: TypeError: no",
+            "1 call could not be recorded correctly: TypeError: no",
         ]
 
     def test_of_one_lost_line_it_is_said_in_the_singular(
@@ -93,7 +93,7 @@ class TestExperiments:
         made.begin("lm", "model", 6, trial="t" * 26, parent=outer)
         made.close(10, "interrupted")
         view, trial = view_experiment(made.id, memory), view_trial(made.id, "1", memory)
-        said = "its process ended before it did: what it was doing then has no end"
+        said = "its process ended first: the last events have no end"
         assert view.sheet.warnings == [said]
         assert (view.sheet.status, view.sheet.rows[0].status) == ("interrupted", "interrupted")
         assert [step.length for step in trial.sheet.steps] == ["interrupted", "interrupted"]
@@ -116,14 +116,14 @@ class TestExperiments:
 
     def test_that_hold_nothing_are_shown_too(self, book: Callable[..., Any], memory: Store) -> None:
         view = view_experiment(book().close(5).id, memory)
-        assert "no trial was recorded" in str(view)
+        assert "no trials were recorded" in str(view)
         for text in (str(view), view.html(), view._repr_html_()):
             assert "capitals" in text
 
     def test_that_are_not_there_are_not_found(self, memory: Store) -> None:
-        with pytest.raises(ExperimentNotFound, match="there is no experiment"):
+        with pytest.raises(ExperimentNotFound, match="not found in"):
             view_experiment("0" * 26, memory)
-        with pytest.raises(ExperimentNotFound, match="there is no experiment"):
+        with pytest.raises(ExperimentNotFound, match="not found in"):
             view_trial("0" * 26, "1", memory)
 
     def test_come_from_a_store_that_is_named_or_the_projects_own(
@@ -195,7 +195,7 @@ class TestTrials:
         assert [(part.label, part.text) for part in view.sheet.parts] == [
             ("inputs", "question: ?"), ("outputs", "answer: !"),
         ]  # fmt: skip
-        assert "its program was not seen at work" in str(view)
+        assert "its program was not observed" in str(view)
 
 
 class TestCandidates:
@@ -262,7 +262,7 @@ class TestSaving:
         self, project: Path, capitals: Any, memory: Store, write: Callable[..., Path]
     ) -> None:
         write("file", "a text")
-        with pytest.raises(WriteFailed, match="could not be written"):
+        with pytest.raises(WriteFailed, match="cannot write page.html"):
             view_trial(capitals.id, "1", memory).save("file/page.html")
         with pytest.raises(WriteFailed, match="not a regular file"):
             view_trial(capitals.id, "1", memory).save(project)
@@ -311,8 +311,8 @@ def test_a_list_has_one_row_for_each_experiment(book: Callable[..., Any], memory
     ]
     for text in (str(view), view.html(), view._repr_html_()):
         assert "second" in text
-    assert str(view_list([])) == "there are no experiments yet"
-    assert "here are no experiments yet" in view_list([]).html() + view_list([])._repr_html_()
+    assert str(view_list([])) == "no experiments yet"
+    assert "o experiments yet" in view_list([]).html() + view_list([])._repr_html_()
 
 
 def test_no_face_shows_a_secret_that_became_one_later(

@@ -99,7 +99,7 @@ class TestErrors:
 class TestDoubts:
     def test_an_orphan_says_what_is_missing(self) -> None:
         found = steps_of(event(1, attributes={"orphan": True}))
-        assert found[0].marks == ["orphan: what it belongs to began before the recording"]
+        assert found[0].marks == ["orphan: the event around it began before the recording"]
 
     def test_one_whose_parent_was_never_written_does_too(self) -> None:
         found = steps_of(event(5, 4), event(6, 5), event(7, 1))
@@ -171,7 +171,7 @@ class TestKinds:
 
     def test_a_score_without_a_number_says_what_was_given(self) -> None:
         assert step_of("score", value=0.5, by="evaluate").answered == "0.5"
-        assert step_of("score", value=None, given="good").answered == "no number: good"
+        assert step_of("score", value=None, given="good").answered == "not a number: good"
 
     def test_an_adapter_an_evaluation_and_an_optimizer_say_what_they_do(self) -> None:
         adapter = step_of("adapter", step="format", signature="q -> a", demos=1, messages=4)

@@ -90,7 +90,7 @@ def test_a_trial_that_failed_at_120_columns(capitals: Any, memory: Store) -> Non
     lines = printed(view_trial(capitals.id, "3", memory), 120).splitlines()
     assert lines[6:8] == ["RateLimitError: slow down", "in Capital › lm openai/gpt-4o"]
     assert lines[9] == f"{'     0 ms  module    Capital  ?':104}failed     92 ms"
-    assert lines[10] == " " * 23 + "failed within, see below"
+    assert lines[10] == " " * 23 + "failed in a step below"
     assert lines[13] == " " * 25 + "RateLimitError: slow down"
 
 

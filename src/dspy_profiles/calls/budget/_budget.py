@@ -1,4 +1,4 @@
-"""Calls are reserved before they are made; what they cost is added when it is known."""
+"""Calls are reserved before they are made; their tokens and cost are added when known."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,19 +9,20 @@ from dspy_profiles._locks import ProcessLock
 from dspy_profiles.calls._held import Refused
 from dspy_profiles.calls._stage import Answer, Call, Stage
 from dspy_profiles.calls.budget._shared_tally import Slots, Spent, Tally
-from dspy_profiles.config import Limits
+from dspy_profiles.config import Budgets, Limits
 from dspy_profiles.display import counted, exact
 from dspy_profiles.errors import BudgetExceeded
 
-__all__ = ["Account", "Budget"]
+__all__ = ["Account", "Accounts", "Budget"]
 
 
 class Account:
-    """One limit and what was spent of it: in this process, or with others in a file's place."""
+    """One set of limits, and the use of them: by this process, or by all that share a tally."""
 
     def __init__(
         self, name: str, limits: Limits, tally: Tally | None = None, place: int = 0
     ) -> None:
+        """`name` is that of the owner in errors; `place` is the account's own in the tally."""
         self.name = name
         self.limits = limits
         self.tally = tally
@@ -38,7 +39,7 @@ class Account:
             return self.read(slots)
 
     def read(self, slots: Slots | None) -> Spent:
-        """What was spent so far; `slots` is the file of a session, open, where there is one."""
+        """Return the sum so far; `slots` are those of the locked tally, if there is one."""
         return self._own if self.tally is None or slots is None else slots[self._place]
 
     def write(self, slots: Slots | None, spent: Spent) -> None:
@@ -48,50 +49,77 @@ class Account:
             slots[self._place] = spent
 
     def refusal(self, spent: Spent, model: str) -> BudgetExceeded | None:
-        """Why the next call is not made, if it is not."""
+        """Return the error that blocks the next call, if a limit is reached."""
         for kind in ("calls", "tokens", "usd"):
-            limit, so_far = getattr(self.limits, kind), getattr(spent, kind)
-            if limit is not None and so_far >= limit:
+            limit, used = getattr(self.limits, kind), getattr(spent, kind)
+            if limit is not None and used >= limit:
                 return BudgetExceeded(
-                    f"the budget of {self.name} is spent: {_amount(kind, so_far, limit)}; "
-                    f"the next call of {model} was not made",
-                    hint=f"{self._told(spent)}; raise the budget, or look for a loop there",
+                    f"budget of {self.name} reached: {_amount(kind, used, limit)}; "
+                    f"blocked a call to {model}",
+                    hint=f"raise the limit, or look for a loop (so far: {self._used(spent)})",
                 )
         return None
 
-    def _told(self, spent: Spent) -> str:
-        by_model = ", ".join(f"{model} {count}" for model, count in self.models.most_common())
-        elsewhere = spent.calls - self.models.total()
-        if elsewhere > 0:
-            by_model += f"{', ' if by_model else ''}{elsewhere} in other processes"
-        flight = f", {self.in_flight} still under way" if self.in_flight else ""
-        usd = f", {exact(spent.usd)}" if spent.usd else ""
-        models = f" ({by_model})" if by_model else ""
+    def _used(self, spent: Spent) -> str:
+        sources = [f"{model} {count}" for model, count in self.models.most_common()]
+        if (elsewhere := spent.calls - self.models.total()) > 0:
+            sources.append(f"{elsewhere} in other processes")
         calls = counted(spent.calls, "call")
-        return f"{calls}{models}{flight}, {counted(spent.tokens, 'token')}{usd}"
+        parts = [f"{calls} ({', '.join(sources)})" if len(sources) > 1 else calls]
+        if self.in_flight:
+            parts.append(f"{self.in_flight} still running")
+        parts.append(counted(spent.tokens, "token"))
+        if spent.usd:
+            parts.append(exact(spent.usd))
+        return ", ".join(parts)
 
 
-_lock = ProcessLock()
+class Accounts:
+    """The accounts of one owner, such as "this run", and those of single profiles in it.
+
+    `Accounts("this run", Budgets.from_text("usd=5,staging.calls=20")).stage("staging")`.
+    Processes with the same budgets and a tally of the same file share them.
+    """
+
+    def __init__(self, owner: str, budgets: Budgets, tally: Tally | None = None) -> None:
+        limits = [(None, budgets.session), *budgets.profiles.items()]
+        self._accounts = {
+            profile: Account(f'profile "{profile}"' if profile else owner, most, tally, place)
+            for place, (profile, most) in enumerate(limits)
+            if most
+        }
+
+    def stage(self, profile: str | None = None, *inner: Account) -> "Budget | None":
+        """Return the stage for calls under a profile; None if nothing limits them.
+
+        `inner` are accounts of less than the owner, as of one test: errors name them first.
+        """
+        outer = (self._accounts.get(name) for name in dict.fromkeys((profile, None)))
+        accounts = [*inner, *(account for account in outer if account is not None)]
+        return Budget(accounts) if accounts else None
+
+
+_lock = ProcessLock()  # one for all: an account may be in several budgets
 
 
 class Budget(Stage):
-    """Holds back the call that would pass a limit of one of these accounts."""
+    """Blocks the call that would exceed a limit of one of these accounts."""
 
     rank = 30
 
     def __init__(self, accounts: Sequence[Account]) -> None:
-        self._accounts = accounts
-        # One file at most: the accounts that are shared are those of one session.
+        self.accounts = tuple(accounts)
+        # One file at most: shared accounts all belong to one owner.
         self._tally = next((a.tally for a in accounts if a.tally is not None), None)
 
     def before(self, call: Call) -> Answer | None:
         if call.kind != "lm":
             return None
         with self._locked() as slots:
-            sums = [(account, account.read(slots)) for account in self._accounts]
+            sums = [(account, account.read(slots)) for account in self.accounts]
             for account, spent in sums:
-                if (refused := account.refusal(spent, call.model)) is not None:
-                    raise Refused(refused)
+                if (refusal := account.refusal(spent, call.model)) is not None:
+                    raise Refused(refusal)
             for account, spent in sums:
                 account.write(slots, spent._replace(calls=spent.calls + 1))
                 account.in_flight += 1
@@ -112,31 +140,31 @@ class Budget(Stage):
         if cost is not None:
             self._add(usd=cost)
             return
-        for account in self._accounts:
+        for account in self.accounts:
             if account.limits.usd is not None:
                 raise Refused(
                     BudgetExceeded(
-                        f"the price of {call.model} is not known, so the budget of {account.name} "
-                        "in dollars cannot be kept",
-                        hint="limit tokens= or calls= in place of usd=",
+                        f"price of {call.model} is unknown, so the budget of {account.name} "
+                        "in dollars cannot be enforced",
+                        hint="limit tokens= or calls= instead of usd=",
                     )
                 )
 
     def _add(self, *, tokens: int = 0, usd: float = 0.0, ended: int = 0) -> None:
         with self._locked() as slots:
-            for account in self._accounts:
+            for account in self.accounts:
                 spent = account.read(slots)
                 account.in_flight -= ended
                 account.write(slots, Spent(spent.calls, spent.tokens + tokens, spent.usd + usd))
 
     @contextmanager
     def _locked(self) -> Iterator[Slots | None]:
-        """No other thread, and no other process of the session, counts meanwhile."""
+        """Keep out other threads, and other processes that share the tally."""
         with _lock, nullcontext() if self._tally is None else self._tally.locked() as slots:
             yield slots
 
 
-def _amount(kind: str, so_far: Any, limit: Any) -> str:
+def _amount(kind: str, used: Any, limit: Any) -> str:
     if kind == "usd":
-        return f"{exact(so_far)} of {exact(limit)}"
-    return f"{so_far:,} of {counted(limit, kind.removesuffix('s'))}"
+        return f"{exact(used)} of {exact(limit)}"
+    return f"{used:,} of {counted(limit, kind.removesuffix('s'))}"

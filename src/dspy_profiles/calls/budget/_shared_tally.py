@@ -1,4 +1,4 @@
-"""What was spent, in one small file that the processes of a session share."""
+"""The sums of calls, tokens and dollars in one small file, shared by processes."""
 
 import os
 import struct
@@ -36,8 +36,8 @@ class Slots:
 
     def __getitem__(self, place: int) -> Spent:
         os.lseek(self._file, place * RECORD.size, os.SEEK_SET)
-        found = os.read(self._file, RECORD.size)
-        return Spent(*RECORD.unpack(found)) if len(found) == RECORD.size else Spent()
+        record = os.read(self._file, RECORD.size)
+        return Spent(*RECORD.unpack(record)) if len(record) == RECORD.size else Spent()
 
     def __setitem__(self, place: int, spent: Spent) -> None:
         os.lseek(self._file, place * RECORD.size, os.SEEK_SET)
@@ -45,11 +45,10 @@ class Slots:
 
 
 class Tally:
-    """Opens the file for as long as the session lasts.
+    """The file of sums. Each process opens it by the same path, until `close`.
 
-    A record lock of the system is used where there is one: it belongs to the process, so it holds
-    between parent and child after a fork too, and costs microseconds where a lock file costs
-    hundreds.
+    The system's record lock is used if there is one. It belongs to the process, so it also holds
+    between parent and child after a fork. It takes microseconds, a lock file hundreds of them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +59,7 @@ class Tally:
 
     @contextmanager
     def locked(self) -> Iterator[Slots]:
-        """The sums, which nobody else reads or writes meanwhile."""
+        """Yield the sums; no other thread or process reads or writes them meanwhile."""
         with self._lock:
             self._acquire()
             try:

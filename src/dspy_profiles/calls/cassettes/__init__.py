@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.calls.cassettes._cassette import Cassette as Cassette
     from dspy_profiles.calls.cassettes._cassette import Filter as Filter
-    from dspy_profiles.calls.cassettes._entries import Entry as Entry
+    from dspy_profiles.calls.cassettes._file import Entry as Entry
     from dspy_profiles.calls.cassettes._last_run import LastRun as LastRun
     from dspy_profiles.calls.cassettes._last_run import NotAsked as NotAsked
     from dspy_profiles.calls.cassettes._last_run import read_last_run as read_last_run
@@ -29,7 +29,7 @@ else:
         __name__,
         {
             "_cassette": "Cassette Filter",
-            "_entries": "Entry",
+            "_file": "Entry",
             "_last_run": "LastRun NotAsked read_last_run write_last_run",
             "_leak_scan": "Finding looks scan",
             "_listing": "Description describe prune",

@@ -1,4 +1,4 @@
-"""One cassette while it is in use: what is on it, what was played, what was recorded."""
+"""One cassette in use: its contents, the responses that were used, and the new ones."""
 
 import os
 from collections import Counter
@@ -9,34 +9,30 @@ from typing import Any
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.calls._stage import Call
 from dspy_profiles.calls.cassettes import _serialize
-from dspy_profiles.calls.cassettes._entries import Entry, Header, Tape
-from dspy_profiles.calls.cassettes._format import VERSION
+from dspy_profiles.calls.cassettes._file import VERSION, Contents, Entry, Header, stamp_of
 from dspy_profiles.calls.cassettes._merge import Added, write
 from dspy_profiles.calls.cassettes._miss_report import explain
 from dspy_profiles.calls.cassettes._modes import checked_mode
 from dspy_profiles.calls.cassettes._read import read
 from dspy_profiles.calls.cassettes._requests import checked_match, model_of, request_of
-from dspy_profiles.calls.cassettes._write import stamp_of
 from dspy_profiles.errors import CassetteMiss
 
 __all__ = ["Cassette", "Filter"]
 
-# Takes {"kind": …, "request": …} or {"kind": …, "response": …}; returns it as it may be kept, or
-# None for what must not be. It must say the same for the same record every time.
+# Takes {"kind": …, "request": …} or {"kind": …, "response": …}; returns it as it may be recorded,
+# or None to leave it out. It must return the same for the same input every time.
 Filter = Callable[[dict[str, Any]], dict[str, Any] | None]
-
-_lock = ProcessLock()
 
 
 class Cassette:
-    """A file of recorded answers, opened in one mode; whoever opens it lets its stages stand.
+    """A file of recorded responses, opened in one mode. A `Player` plays it.
 
-    The n-th of several equal requests gets the n-th recorded answer; which of them is the n-th is
-    left to chance where they are made at once. Nothing is written before `save`. Open it anew for
-    each test or block: it knows what has been asked already.
+    The n-th of several equal requests gets the n-th recorded response; if they are made at the
+    same time, their order is not fixed. Nothing is written before `save`. Open a new one for each
+    test or block: it counts the requests that were made.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a choice of who opens it
+    def __init__(  # noqa: PLR0913 - the choices of the caller
         self,
         path: Path | str,
         mode: str = "none",
@@ -47,11 +43,11 @@ class Cassette:
         filter: Filter | None = None,  # noqa: A002 - the word that people know
         since: float | None = None,
     ) -> None:
-        """Open it; a file that is no cassette is an error here, not at the first call.
+        """Open the file. Raises `InvalidFile` here, not at the first call, if it is not a cassette.
 
-        `profile` is the fingerprint of the profile in force, `command` what records a miss. A file
-        that was written after `since`, in seconds since 1970, is of this same session: to record
-        afresh then keeps what others have put into it.
+        `profile` is the fingerprint of the active profile, `command` the hint of a miss. A file
+        written after `since`, in seconds since 1970, belongs to the same session: recording afresh
+        then keeps what other processes have added to it.
         """
         self.path = Path(os.path.realpath(path))  # so links stay, and a chdir changes nothing
         self.mode = checked_mode(mode)
@@ -63,11 +59,12 @@ class Cassette:
         self._stamp = stamp_of(self.path)
         self.existed = self._stamp is not None
         if since is not None and self._stamp is not None and self._stamp[0] >= since * 1e9:
-            self._stamp = None  # as if it had come after this was opened
+            self._stamp = None  # as if it had been written after this was opened
         self.recording = mode in ("new", "all") or (mode == "once" and not self.existed)
         replaying = self.existed and mode in ("none", "once", "new")
-        self._tape = read(self.path, self.match) if replaying else Tape(self._header)
-        self._asked: Counter[str] = Counter()
+        self._contents = read(self.path, self.match) if replaying else Contents(self._header)
+        self._lock = ProcessLock()
+        self._requested: Counter[str] = Counter()
         self._played: Counter[Entry] = Counter()
         self._added: dict[str, Added] = {}
 
@@ -75,29 +72,29 @@ class Cassette:
         return f"Cassette({self._shown!r}, {self.mode!r})"
 
     def take(self, key: str) -> tuple[int, tuple[Entry, int] | None]:
-        """How often this was asked before, and the answer that is next, if there is one."""
-        with _lock:
-            ordinal = self._asked[key]
-            self._asked[key] += 1
-            found = self._tape.find(key, ordinal)
-            if found is not None:
-                self._played[found[0]] += 1
-            return ordinal, found
+        """Return the number of equal requests so far, and the next response, if there is one."""
+        with self._lock:
+            ordinal = self._requested[key]
+            self._requested[key] += 1
+            match = self._contents.find(key, ordinal)
+            if match is not None:
+                self._played[match[0]] += 1
+            return ordinal, match
 
-    def keep(
-        self, kind: str, request: dict[str, Any], key: str, ordinal: int, record: dict[str, Any]
+    def add(
+        self, kind: str, request: dict[str, Any], key: str, ordinal: int, response: dict[str, Any]
     ) -> None:
-        """Remember an answer until `save`."""
-        with _lock:
+        """Add a response, to be written by `save`."""
+        with self._lock:
             added = self._added.setdefault(key, Added(kind, request))
-            added.responses[ordinal] = record
+            added.responses[ordinal] = response
 
     def save(self) -> bool:
-        """Write what was recorded, together with what others have written meanwhile.
+        """Write the new responses, together with those that other processes have written.
 
-        Says whether the file has changed. What would be the same to the byte is left alone.
+        Returns whether the file has changed. It is not touched if it would be the same.
         """
-        with _lock:
+        with self._lock:
             added, self._added = self._added, {}
         if not added:
             return False
@@ -106,71 +103,66 @@ class Cassette:
             self._header,
             added,
             match=self.match,
-            opened=self._tape,
+            opened=self._contents,
             stamp=self._stamp,
             afresh=self.mode == "all",
         )
 
     def discard(self) -> None:
-        """Forget what was recorded: half of a test that failed is not to stay."""
-        with _lock:
+        """Drop the new responses, as after a failed test, which has recorded only half of them."""
+        with self._lock:
             self._added.clear()
 
     @property
     def replayed(self) -> int:
-        """How many calls were answered from here."""
+        """Number of calls that were answered from the file."""
         return self._played.total()
 
     @property
     def recorded(self) -> int:
-        """How many answers `save` would write."""
-        with _lock:
+        """Number of responses that `save` would write."""
+        with self._lock:
             return sum(len(added.responses) for added in self._added.values())
 
     @property
     def used(self) -> list[Entry]:
-        """The requests that were made, of those that the file had when it was opened."""
-        return [entry for entry in self._tape.entries if self._played[entry]]
+        """Entries of the opened file whose request was made."""
+        return [entry for entry in self._contents.entries if self._played[entry]]
 
     @property
     def unused(self) -> list[Entry]:
-        """Those that were not made, or not as often as they were recorded."""
-        return [entry for entry in self._tape.entries if self._played[entry] < entry.count]
+        """Entries of the opened file whose request was made less often than recorded, or never."""
+        return [entry for entry in self._contents.entries if self._played[entry] < entry.count]
 
     @property
     def models(self) -> list[str]:
-        """Who was asked: in the file when it was opened, and since then."""
-        with _lock:
-            since = {model_of(added.kind, added.request) for added in self._added.values()}
-        return sorted({*self._tape.models, *since})
+        """Models of the opened file, and of the new responses."""
+        with self._lock:
+            new = {model_of(added.kind, added.request) for added in self._added.values()}
+        return sorted({*self._contents.models, *new})
 
-    def missed(self, kind: str, request: dict[str, Any], key: str, ordinal: int) -> CassetteMiss:
-        """Why a request has no answer here."""
-        entries = self._tape.entries if self.existed else None
-        count = self._tape.count(key)
-        said = explain(
+    def miss(self, kind: str, request: dict[str, Any], key: str, ordinal: int) -> CassetteMiss:
+        """Return the error for a request without a recorded response."""
+        message = explain(
             self._shown,
-            entries,
+            self._contents.entries if self.existed else None,
             kind=kind,
             request=request,
             match=self.match,
-            asked=ordinal,
-            recorded=count,
+            earlier=ordinal,
+            recorded=self._contents.count(key),
         )
-        return CassetteMiss(said, hint=self._hint())
+        return CassetteMiss(message, hint=self._command or 'record it in mode "new"')
 
-    def left_out(self, call: Call) -> CassetteMiss:
-        """The same for a request that is never kept."""
+    def filtered_miss(self, call: Call) -> CassetteMiss:
+        """Return the error for a request that the filter never records."""
         model = model_of(call.kind, request_of(call))
-        message = f"a call to {model} is not kept on any cassette: the filter leaves it out"
-        return CassetteMiss(message, hint="let the filter keep it, or do not call it here")
-
-    def _hint(self) -> str:
-        return f"record it: {self._command}" if self._command else "record it in mode new"
+        message = f"{self._shown} has no response for this request to {model}: a filter drops it"
+        return CassetteMiss(message, hint="change the filter, or call it without a cassette")
 
 
 def _short(path: Path) -> str:
-    """As a person in the working directory would name it."""
+    """Return the path relative to the working directory, if it is in there."""
     try:
         return str(path.relative_to(Path.cwd().resolve()))
     except (ValueError, OSError):

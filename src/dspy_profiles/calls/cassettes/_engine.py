@@ -1,4 +1,4 @@
-"""The provider `replay`: an engine that answers from a cassette, and asks nobody."""
+"""The provider `replay`: an offline engine that answers from a cassette."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
@@ -13,28 +13,28 @@ from dspy_profiles.secrets import expand_user
 
 __all__ = ["ReplayEngine"]
 
-RECORD = 'profile(…, cassette="…", cassettes="new")'
+RECORD = 'record it: with profile(…, cassette="…", cassettes="new")'
 
 
 class ReplayEngine(OfflineEngine):
-    """`[x.provider] class = "replay", cassette = "demo.jsonl"`: what was recorded is said again.
+    """Engine of `[x.provider] class = "replay", cassette = "demo.jsonl"`.
 
-    The model of `[x.lm]` has to be the one that was recorded, or `match` leaves it out. What is not
-    on the cassette is a `CassetteMiss`.
+    The model of `[x.lm]` must be the one that was recorded, unless `match` leaves it out. A request
+    without a recorded response is a `CassetteMiss`.
     """
 
     def __init__(self, *, cassette: str | None = None, match: Iterable[str] | None = None) -> None:
         if not cassette:
             raise InvalidProfile(
-                "the provider replay needs a cassette",
-                hint='write cassette = "demo.jsonl" beside class = "replay"',
+                "provider replay has no cassette",
+                hint='add cassette = "demo.jsonl" next to class = "replay"',
             )
         self._path = locate().root / expand_user(cassette)
         self._match = match
         self.start_afresh()
 
     def start_afresh(self) -> None:
-        """Play it from the beginning, for a new test."""
+        """Play the cassette from its beginning, as for a new test."""
         self._player = Player(Cassette(self._path, "none", match=self._match, command=RECORD))
 
     def complete(self, request: Any) -> Any:
@@ -63,7 +63,7 @@ class ReplayEngine(OfflineEngine):
     def _answer(self, request: Any, *, streamed: bool) -> Answer:
         call = Call("lm", request.model, request=request, offline=True, streamed=streamed)
         answer = self._player.before(call)
-        assert answer is not None  # noqa: S101 - in mode none it answers, or raises
+        assert answer is not None  # noqa: S101 - in mode none it returns an answer, or raises
         return answer
 
 

@@ -1,4 +1,4 @@
-"""Errors that came back: kept with what they say, and raised again as what they were."""
+"""Errors of models as data, and back: replayed with their class and message."""
 
 import importlib
 from collections.abc import Mapping
@@ -10,34 +10,34 @@ from dspy_profiles.secrets import Names
 
 __all__ = ["error_dict", "error_from"]
 
-# Whose errors are made again. A file names their classes, so that list is short.
+# Packages whose errors are replayed. A file names the classes, so this list is short.
 KNOWN = frozenset({"builtins", "dspy", "httpx", "litellm", "openai", "requests"})
-# Where their names stand for all to use: they may move behind it.
+# Their public modules: classes may move behind these.
 PUBLIC = ("dspy.lm15", "dspy")
-# What differs each time, or is no word of the model's.
+# Attributes that differ each time, or are not part of the message.
 LEFT_OUT = frozenset({"body", "headers", "partial", "rate_limit_headers", "request_id"})
 SIMPLE = (str, int, float, bool, type(None))
 NAMES = Names()
 
 
 def error_dict(error: Exception) -> dict[str, Any] | None:
-    """The error as data; None if it cannot be made again from that."""
+    """Return the error as data, or None if it cannot be created again from data."""
     name = _name(type(error))
     if name is None:
         return None
     attributes = {key: value for key, value in vars(error).items() if _is_kept(key, value)}
-    said = [each if isinstance(each, SIMPLE) else str(each) for each in error.args]
-    return {"class": name, "args": said, "attributes": attributes}
+    arguments = [each if isinstance(each, SIMPLE) else str(each) for each in error.args]
+    return {"class": name, "args": arguments, "attributes": attributes}
 
 
 def error_from(data: Mapping[str, Any], *, replayed: bool) -> Exception:
-    """The error again; raises where a file says what cannot be."""
+    """Return the recorded error. Raises if the file describes one that cannot exist."""
     error_class = _class(data["class"])
-    said, attributes = data["args"], data["attributes"]
-    error = error_class.__new__(error_class, *said)
-    error.args = tuple(said)
+    arguments, attributes = data["args"], data["attributes"]
+    error = error_class.__new__(error_class, *arguments)
+    error.args = tuple(arguments)
     vars(error).update(_serialize.error_defaults(error_class))
-    as_tuple = _serialize.is_of_lm15(error_class)  # where DSPy's have lists
+    as_tuple = _serialize.is_of_lm15(error_class)  # those of DSPy have lists
     for key, value in attributes.items():
         if _is_kept(key, value):
             vars(error)[key] = tuple(value) if as_tuple and isinstance(value, list) else value
@@ -59,11 +59,11 @@ def _name(error_class: type[Exception]) -> str | None:
 def _class(name: str) -> type[Exception]:
     module, _, attribute = name.partition(":")
     if module.partition(".")[0] not in KNOWN:
-        raise ValueError(f"{name} is not an error that can be raised again")
-    found = getattr(importlib.import_module(module), attribute, None)
-    if not (isinstance(found, type) and issubclass(found, Exception)):
+        raise ValueError(f"{name} is not an error that can be replayed")
+    error_class = getattr(importlib.import_module(module), attribute, None)
+    if not (isinstance(error_class, type) and issubclass(error_class, Exception)):
         raise TypeError(f"{name} is not an error")
-    return found
+    return error_class
 
 
 def _is_kept(key: str, value: object) -> bool:

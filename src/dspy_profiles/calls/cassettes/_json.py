@@ -1,9 +1,9 @@
 """Any value as JSON data that is the same every time, and back.
 
-What JSON cannot say is written as a table with one key: `{"$int": "…"}` for a whole number of more
-than 64 bits, `{"$float": "nan"}`, `{"$object": "module:name"}` for what is only known by its name,
-and `{"$text": […]}` for a long text, of which only the names of its parts stand here. A table that
-looks like one of these is written as `{"$dict": {…}}`.
+Values that JSON does not have are written as a table with one key: `{"$int": "…"}` for an integer
+of more than 64 bits, `{"$float": "nan"}`, `{"$object": "module:name"}` for an object that is
+recorded by its name only, and `{"$text": […]}` with the names of the parts of a long text. A table
+that looks like one of these is written as `{"$dict": {…}}`.
 """
 
 import math
@@ -21,7 +21,7 @@ Parts = dict[str, str]  # texts by the beginning of their hash
 
 MARKS = frozenset({"$int", "$float", "$object", "$text", "$dict"})
 MOST, LEAST = 2**64 - 1, -(2**63)
-# Line ends for some editors and readers, which JSON leaves as they are.
+# Line ends for some editors and readers, which JSON does not escape.
 LINE_ENDS = (
     (b"\xe2\x80\xa8", rb"\u2028"),
     (b"\xe2\x80\xa9", rb"\u2029"),
@@ -31,7 +31,7 @@ PIECE = 400  # a long text is cut at blank lines into pieces of about this lengt
 
 
 def dumped(value: Any) -> bytes:
-    """Plain data as one line, without its end: keys sorted, everything but line ends as it is."""
+    """Return plain data as one line without its end; keys are sorted, line ends escaped."""
     line = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     if not line.isascii():
         for raw, escaped in LINE_ENDS:
@@ -40,12 +40,12 @@ def dumped(value: Any) -> bytes:
 
 
 def read_back(value: Any) -> Any:
-    """Plain data as it will be read from a file: tables in the order of their keys."""
+    """Return plain data as it will be read from a file: tables sorted by their keys."""
     return orjson.loads(dumped(value))
 
 
 def plain(value: Any, clean: Clean) -> Any:
-    """The value as JSON data, each text cleaned."""
+    """Return the value as JSON data, with each text cleaned."""
     if isinstance(value, str):
         return _valid(clean(value))
     if value is None or isinstance(value, bool):
@@ -68,7 +68,7 @@ def _object(value: Any, clean: Clean) -> Any:
     if isinstance(value, bytes | bytearray):
         return plain(b64encode(value).decode(), clean)
     if isinstance(value, type):
-        schema = getattr(value, "model_json_schema", None)  # a pydantic class says what it wants
+        schema = getattr(value, "model_json_schema", None)  # of a pydantic class
         return plain(schema(), clean) if callable(schema) else {"$object": _name(value)}
     for as_data in ("model_dump", "tolist"):  # pydantic's objects, numpy's arrays and numbers
         if callable(method := getattr(value, as_data, None)):
@@ -76,12 +76,12 @@ def _object(value: Any, clean: Clean) -> Any:
     return {"$object": _name(type(value))}
 
 
-def _name(found: type) -> str:
-    return f"{found.__module__}:{found.__qualname__}"
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _valid(text: str) -> str:
-    """The text as UTF-8 can write it."""
+    """Return the text without characters that UTF-8 cannot encode."""
     if text.isascii():
         return text
     try:
@@ -96,7 +96,7 @@ def _is_marked(table: Mapping[str, Any]) -> bool:
 
 
 def original(value: Any) -> Any:
-    """What `plain` was given, as far as it can be known."""
+    """Return the value that `plain` has converted, as far as it can be restored."""
     if isinstance(value, list):
         return [original(item) for item in value]
     if not isinstance(value, dict):
@@ -114,7 +114,7 @@ def original(value: Any) -> Any:
 
 
 def fold(value: Any, parts: Parts, longest: int) -> Any:
-    """Plain data with texts longer than this taken out of it and put into `parts`."""
+    """Return plain data with texts longer than this moved to `parts`."""
     if isinstance(value, str):
         return {"$text": _put(value, parts)} if len(value) > longest else value
     if isinstance(value, list):
@@ -134,7 +134,7 @@ def _put(text: str, parts: Parts) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    """The text cut at blank lines, so that a change shows in the piece where it is."""
+    """Split the text at blank lines, so that a change shows only in the piece that contains it."""
     paragraphs = text.split("\n\n")
     pieces, piece = [], ""
     for paragraph in [f"{each}\n\n" for each in paragraphs[:-1]] + paragraphs[-1:]:
@@ -146,7 +146,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def unfold(value: Any, parts: Mapping[str, str]) -> Any:
-    """Plain data with its long texts put back; KeyError names a part that is not there."""
+    """Return plain data with its long texts restored. Raises KeyError for a missing part."""
     if isinstance(value, list):
         return [unfold(item, parts) for item in value]
     if not isinstance(value, dict):

@@ -1,11 +1,11 @@
-"""What the last full run of the tests did not use, kept for `cassettes prune`."""
+"""Cassettes and requests that the last full test run did not use, for `cassettes prune`."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from dspy_profiles.config import write_atomically
 from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["LastRun", "NotAsked", "read_last_run", "write_last_run"]
@@ -16,7 +16,7 @@ FOLDER, NAME = ".dspy", "cassettes.json"
 
 @dataclass(frozen=True)
 class NotAsked:
-    """The requests on one cassette that no test made; their keys, as the cassette compares them."""
+    """Requests of one cassette that no test made: their keys, and what the keys compare."""
 
     keys: Sequence[str]
     match: Sequence[str]
@@ -24,37 +24,36 @@ class NotAsked:
 
 @dataclass(frozen=True)
 class LastRun:
-    """Cassettes that no test opened, and requests that no test made, by their files."""
+    """Cassettes that no test opened, and requests that no test made, by file."""
 
     files: Sequence[str] = ()
     requests: Mapping[str, NotAsked] = field(default_factory=dict)
 
 
 def write_last_run(root: Path, run: LastRun) -> None:
-    """Keep it; the folder keeps itself out of git."""
+    """Write it to a folder that git ignores."""
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
     text = json.dumps({"version": VERSION, **asdict(run)}, indent=2)
-    draft = folder / f".{NAME}.{os.getpid()}.tmp"
-    draft.write_text(text + "\n", encoding="utf-8")
-    draft.replace(folder / NAME)
+    with write_atomically(folder / NAME, new_mode=0o666, unique=True, sync=False) as file:
+        file.write(f"{text}\n".encode())
 
 
 def read_last_run(root: Path) -> LastRun | None:
-    """None where there has been no full run yet."""
+    """Return the last run, or None if there was no full run yet."""
     path = root / FOLDER / NAME
     try:
-        found = json.loads(path.read_text("utf-8"))
-        requests = {name: NotAsked(**each) for name, each in found["requests"].items()}
-        return LastRun(tuple(found["files"]), requests)
+        data = json.loads(path.read_text("utf-8"))
+        requests = {name: NotAsked(**each) for name, each in data["requests"].items()}
+        return LastRun(tuple(data["files"]), requests)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InvalidFile(
-            "this is not what a test run leaves there",
-            hint="remove it, and run all tests once more",
+            "not the file that a test run writes",
+            hint="delete it, and run all tests again",
             where=Place(path),
         ) from None

@@ -1,4 +1,4 @@
-"""Looks through a cassette for what looks like a key. What it finds it never shows."""
+"""Find values in a cassette that look like keys, and show only their beginnings."""
 
 import math
 import re
@@ -16,8 +16,8 @@ from dspy_profiles.secrets import Names, is_plaintext
 __all__ = ["Finding", "looks", "scan"]
 
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (what, re.compile(pattern))
-    for what, pattern in (
+    (kind, re.compile(pattern))
+    for kind, pattern in (
         ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
         ("an API key", r"(?<![\w-])sk-[\w-]{16,}"),
         ("an AWS access key", r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
@@ -30,15 +30,15 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("a password in an address", r"(?<=://)[^\s/:@]+:[^\s/:@]{4,}(?=@)"),
     )
 )
-# `api_key = "…"` and the like inside of a text
+# `api_key = "…"` and the like inside a text
 NAMED = re.compile(r"""([A-Za-z][\w-]{2,40})["']?\s*[:=]\s*["']?([A-Za-z0-9+/_.~=-]{16,})""")
 LEAST = 16
-BITS = 3.0  # per letter: names and words have less
+BITS = 3.0  # of entropy per letter: names and words have less
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that looks like a secret; `excerpt` is enough to find it, and no more."""
+    """A value that looks like a secret; `excerpt` is just enough to find it."""
 
     where: Place
     what: str
@@ -46,19 +46,19 @@ class Finding:
 
 
 def scan(path: Path, names: Names | None = None) -> list[Finding]:
-    """All that looks like a secret in this file, in the order of its lines; broken ones as well."""
+    """Return all values that look like secrets, by line, even in a file that is not valid."""
     from dspy_profiles.calls.cassettes._read import numbered  # imports DSPy
 
     names = names or Names()
-    found: dict[Finding, None] = {}
+    findings: dict[Finding, None] = {}
     for number, line in numbered(path):
         for what, excerpt in looks(line, names):
-            found[Finding(Place(path, number), what, excerpt)] = None
-    return list(found)
+            findings[Finding(Place(path, number), what, excerpt)] = None
+    return list(findings)
 
 
 def looks(line: bytes, names: Names) -> Iterator[tuple[str, str]]:
-    """What in one line looks like a secret, and an excerpt of it."""
+    """Yield the kind of each value in a line that looks like a secret, and an excerpt of it."""
     yield from ((what, _masked(secret)) for what, secret in _in_line(line, names))
 
 
@@ -68,12 +68,12 @@ def _in_line(line: bytes, names: Names) -> Iterator[tuple[str, str]]:
     except ValueError:
         data = line.decode("utf-8", "replace")
     for name, text in _texts(data):
-        seen = False
+        is_known = False
         for what, pattern in PATTERNS:
             for match in pattern.finditer(text):
-                seen = True
+                is_known = True
                 yield what, match[0]
-        if seen:
+        if is_known:
             continue
         if name is not None and names.is_secret(name) and _is_random(text):
             yield f'a value of "{name}"', text
@@ -83,7 +83,7 @@ def _in_line(line: bytes, names: Names) -> Iterator[tuple[str, str]]:
 
 
 def _texts(data: Any) -> Iterator[tuple[str | None, str]]:
-    """Every text with the name that it stands under."""
+    """Yield every string with its key."""
     waiting: list[tuple[str | None, Any]] = [(None, data)]
     while waiting:
         name, value = waiting.pop()
@@ -105,5 +105,5 @@ def _is_random(text: str) -> bool:
 
 
 def _masked(secret: str) -> str:
-    """Its beginning, which says what kind it is, and how long it is."""
+    """Return the beginning, which shows the kind of secret, and the length."""
     return f"{secret[: min(4, len(secret) // 4)]}… ({len(secret)} characters)"

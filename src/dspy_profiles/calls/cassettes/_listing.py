@@ -1,13 +1,12 @@
-"""What can be said of a cassette without playing it, and what can be taken out of it."""
+"""Describe a cassette without playing it, and remove requests from it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from dspy_profiles.calls.cassettes._format import Track, lines
+from dspy_profiles.calls.cassettes._file import PATIENCE, Recording, lines, replace
 from dspy_profiles.calls.cassettes._read import read
 from dspy_profiles.calls.cassettes._requests import MATCH
-from dspy_profiles.calls.cassettes._write import PATIENCE, replace
 from dspy_profiles.config import locked
 
 __all__ = ["Description", "describe", "prune"]
@@ -29,32 +28,32 @@ class Description:
 
 
 def describe(path: Path) -> Description:
-    """Read it once, and say what is in it; `InvalidFile` if it is no cassette."""
-    tape = read(path)
+    """Return the description of a cassette. Raises `InvalidFile` if it is not one."""
+    contents = read(path)
     status = path.stat()
     return Description(
         path,
         status.st_size,
         status.st_mtime,
-        tape.header.version,
-        tape.header.dspy,
-        tape.header.profile,
-        len(tape.entries),
-        sum(entry.count for entry in tape.entries),
-        tuple(tape.models),
+        contents.header.version,
+        contents.header.dspy,
+        contents.header.profile,
+        len(contents.entries),
+        sum(entry.count for entry in contents.entries),
+        tuple(contents.models),
     )
 
 
 def prune(path: Path, keys: Collection[str], *, match: tuple[str, ...] = MATCH) -> int:
-    """Take out the requests with these keys, and the file when none is left; says how many went."""
+    """Remove the requests with these keys, and the file if none is left; return their number."""
     with locked(path, PATIENCE):
-        tape = read(path, match)
-        left = [entry for entry in tape.entries if entry.key not in keys]
-        gone = len(tape.entries) - len(left)
+        contents = read(path, match)
+        left = [entry for entry in contents.entries if entry.key not in keys]
+        removed = len(contents.entries) - len(left)
         if not left:
             path.unlink()
-        elif gone:
+        elif removed:
             left.sort(key=lambda entry: entry.order)
-            tracks = (Track(entry.kind, entry.request, entry.responses) for entry in left)
-            replace(path, lines(tape.header, tracks))
-    return gone
+            recordings = (Recording(entry.kind, entry.request, entry.responses) for entry in left)
+            replace(path, lines(contents.header, recordings))
+    return removed

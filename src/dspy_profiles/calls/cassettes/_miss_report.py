@@ -1,4 +1,4 @@
-"""Says why a request is not on the cassette: what comes nearest, and what is different in it."""
+"""Explain a miss: show the nearest entry of the cassette, and how the request differs."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,16 +6,16 @@ from difflib import SequenceMatcher
 from textwrap import fill, wrap
 from typing import Any
 
-from dspy_profiles.calls.cassettes._entries import Entry
+from dspy_profiles.calls.cassettes._file import Entry
 from dspy_profiles.calls.cassettes._json import dumped
 from dspy_profiles.calls.cassettes._requests import brief_of, model_of, prompt_of
-from dspy_profiles.display import word_diff
+from dspy_profiles.display import counted, word_diff
 
 __all__ = ["explain"]
 
 WIDTH = 78
-LOOKED_AT = 2000  # requests whose beginnings are compared
-COMPARED = 3  # requests that are compared in full
+LOOKED_AT = 2000  # entries whose beginnings are compared
+COMPARED = 3  # entries that are compared in full
 WORDS = 3000  # of a prompt that are compared
 AROUND = 5  # words that are shown on each side of what differs
 CHANGES = 6
@@ -24,36 +24,36 @@ MARKS = {"removed": ("[-", "-]"), "added": ("{+", "+}")}
 WORD = re.compile(r"\S+\s*")
 
 
-def explain(  # noqa: PLR0913 - all that there is to say
+def explain(  # noqa: PLR0913 - the facts of a miss
     path: str,
     entries: Sequence[Entry] | None,
     *,
     kind: str,
     request: Mapping[str, Any],
     match: tuple[str, ...],
-    asked: int,
+    earlier: int,
     recorded: int,
 ) -> str:
-    """A few lines of text. `entries` is None where there is no file.
+    """Return a few lines of text. `entries` is None if there is no file.
 
-    `asked` is how often it was asked before, `recorded` how many answers there are to it.
+    `earlier` is the number of equal requests so far, `recorded` that of responses to them.
     """
-    who = model_of(kind, request)
+    model = model_of(kind, request)
     if entries is None:
-        return _wrapped(f"{who} was called, and there is no cassette {path} to answer")
+        return _wrapped(f"cassette {path} does not exist; blocked a call to {model}")
     if recorded:
-        often = f"{recorded} answer{'s' if recorded > 1 else ''}"
-        said = f"{who} was asked the same for the {_nth(asked + 1)} time; {path} has {often} to it"
-        return _wrapped(said)
-    head = _wrapped(f"{who} was asked what is not on the cassette {path}")
-    near = _nearest([entry for entry in entries if entry.kind == kind], request)
-    if near is None:
-        return f"{head}\nno {kind} call is recorded there"
-    entry, ratio = near
+        responses = counted(recorded, "response")
+        times = f"this is the {_nth(earlier + 1)} request"
+        return _wrapped(f"{path} has {responses} for this request to {model}; {times}")
+    head = _wrapped(f"{path} has no response for this request to {model}")
+    nearest = _nearest([entry for entry in entries if entry.kind == kind], request)
+    if nearest is None:
+        return f"{head}\nit has no {kind} entries"
+    entry, ratio = nearest
     there = entry.request
-    differs = [*_parameters(there, request, match), *_prompts(there, request)]
-    nearest = f"the nearest that is recorded (line {entry.line}, {ratio:.0%} alike) differs in:"
-    return "\n".join([head, nearest, *differs])
+    similar = f"{int(ratio * 100)}% similar"  # rounded down: 100% are equal
+    near = f"nearest entry (line {entry.line}, {similar}), [-recorded-] {{+requested+}}:"
+    return "\n".join([head, near, *_parameters(there, request, match), *_prompts(there, request)])
 
 
 def _nearest(entries: Sequence[Entry], request: Mapping[str, Any]) -> tuple[Entry, float] | None:
@@ -67,13 +67,13 @@ def _nearest(entries: Sequence[Entry], request: Mapping[str, Any]) -> tuple[Entr
     near.sort(key=lambda each: each[:3], reverse=True)
     words = _words(prompt)
     exact = SequenceMatcher(b=words, autojunk=False)
-    found: tuple[Entry, float] | None = None
+    nearest: tuple[Entry, float] | None = None
     for *_, entry in near[:COMPARED]:
         exact.set_seq1(_words(prompt_of(entry.request)))
         ratio = exact.ratio()
-        if found is None or ratio > found[1]:
-            found = entry, ratio
-    return found
+        if nearest is None or ratio > nearest[1]:
+            nearest = entry, ratio
+    return nearest
 
 
 def _words(text: str) -> list[str]:
@@ -86,8 +86,9 @@ def _parameters(
     for name in match:
         if name != "messages":
             for label, old, new in _differing(name, there.get(name), here.get(name)):
-                was, now = _value(old), _value(new)
-                yield f"  {label.removeprefix('config.')}: {was} is recorded, {now} was asked"
+                values = (("removed", old), ("added", new))
+                shown = (_marked(kind, _value(v)).strip() for kind, v in values if v is not None)
+                yield f"  {label.removeprefix('config.')}: {' '.join(shown)}"
 
 
 def _differing(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -101,8 +102,6 @@ def _differing(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _value(value: Any) -> str:
-    if value is None:
-        return "nothing"
     text = dumped(value).decode()
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
@@ -120,9 +119,8 @@ def _prompts(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
             shown += " and more"
             break
         shown += _marked(kind, text)
-    indent = "    "
-    lines = wrap(" ".join(shown.split()), WIDTH, initial_indent=indent, subsequent_indent=indent)
-    return ["  the prompt, [-as recorded-] and {+as asked+}:", *lines]
+    text = f"prompt: {' '.join(shown.split())}"
+    return wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _marked(kind: str, text: str) -> str:

@@ -1,25 +1,22 @@
-"""The stage that answers from a cassette, and that records on one."""
+"""The stage that answers calls from a cassette, and records them on it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dspy_profiles._locks import ProcessLock
 from dspy_profiles.calls._held import BrokenOff, Refused
 from dspy_profiles.calls._stage import Answer, Call, Stage
-from dspy_profiles.calls.cassettes._entries import Entry
+from dspy_profiles.calls.cassettes._file import Entry
 from dspy_profiles.calls.cassettes._json import original, read_back
 from dspy_profiles.calls.cassettes._requests import key_of, request_of
 from dspy_profiles.calls.cassettes._responses import answer_from, answered, failed
-from dspy_profiles.calls.cassettes._sent import Unkept
+from dspy_profiles.calls.cassettes._streams import UnknownChunk
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileError
 
 if TYPE_CHECKING:
     from dspy_profiles.calls.cassettes._cassette import Cassette
 
 __all__ = ["Player", "stages_for"]
-
-_lock = ProcessLock()
 
 
 @dataclass(frozen=True)
@@ -32,10 +29,10 @@ class _Open:
 
 
 class Player(Stage):
-    """Answers what is on the cassette; the rest is recorded, or is a miss.
+    """Answers calls from a cassette. The others are recorded, or are misses.
 
-    What is recorded goes to the program as it will be replayed: without secrets, and without what
-    is not kept.
+    The program receives a new response as it will be replayed: without secrets, and without data
+    that is not recorded.
     """
 
     rank = 10
@@ -43,87 +40,81 @@ class Player(Stage):
 
     def __init__(self, cassette: "Cassette") -> None:
         self._cassette = cassette
-        self._open: dict[Call, _Open] = {}
+        self._open: dict[Call, _Open] = {}  # no lock: a thread uses the entry of its own call only
 
     def before(self, call: Call) -> Answer | None:
         cassette = self._cassette
         request = self._filtered(call, "request", request_of(call))
-        if request is None:  # the filter wants it kept nowhere
+        if request is None:
             if cassette.recording:
                 return None
-            raise Refused(cassette.left_out(call))
+            raise Refused(cassette.filtered_miss(call))
         key = key_of(call.kind, request, cassette.match)
-        ordinal, found = cassette.take(key)
-        if found is not None:
-            return self._replayed(call, *found)
+        ordinal, match = cassette.take(key)
+        if match is not None:
+            return self._replayed(call, *match)
         if not cassette.recording:
-            raise Refused(cassette.missed(call.kind, request, key, ordinal))
-        with _lock:
-            self._open[call] = _Open(key, ordinal, request)
+            raise Refused(cassette.miss(call.kind, request, key, ordinal))
+        self._open[call] = _Open(key, ordinal, request)
         call.whole = True
         return None
 
     def after(self, call: Call, answer: Answer) -> None:
-        kept = self._kept(call, self._record(call, lambda: answered(call, answer)))
-        if kept is not None:
-            answer.result, answer.events = kept.result, kept.events
+        recorded = self._record(call, self._data(call, lambda: answered(call, answer)))
+        if recorded is not None:
+            answer.result, answer.events = recorded.result, recorded.events
 
     def failed(self, call: Call, error: BaseException) -> BaseException | None:
         if not isinstance(error, Exception):  # the program was interrupted
-            self._closed(call)
+            self._close(call)
             return None
         raised = None if isinstance(error, BrokenOff) else error
-        kept = self._kept(call, self._record(call, lambda: failed(call, raised)))
-        if kept is None:
+        recorded = self._record(call, self._data(call, lambda: failed(call, raised)))
+        if recorded is None:
             return None
         if call.streamed:
-            call.events = kept.events or ()
-        return kept.error
+            call.events = recorded.events or ()
+        return recorded.error
 
-    def held(self, call: Call, error: ProfileError) -> None:  # noqa: ARG002 - whatever it is
-        self._closed(call)
+    def held(self, call: Call, error: ProfileError) -> None:  # noqa: ARG002 - any of them
+        self._close(call)
 
-    def _closed(self, call: Call) -> _Open | None:
-        with _lock:
-            return self._open.pop(call, None)
+    def _close(self, call: Call) -> _Open | None:
+        return self._open.pop(call, None)
 
-    def _record(
-        self, call: Call, say: Callable[[], dict[str, Any] | None]
-    ) -> dict[str, Any] | None:
+    def _data(self, call: Call, make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
         try:
-            return say()
-        except Unkept as error:
-            self._closed(call)
-            message = f"a stream of {call.model} cannot be kept on a cassette: its LM sends {error}"
-            hint = "ask it here without a stream, or with no cassette"
+            return make()
+        except UnknownChunk as chunk:
+            self._close(call)
+            message = f"stream of {call.model} cannot be recorded: its LM sends {chunk}"
+            hint = "call it without a stream, or without a cassette"
             raise Refused(InvalidProfile(message, hint)) from None
 
-    def _kept(self, call: Call, record: dict[str, Any] | None) -> Answer | None:
-        """Record it, and say what the program gets; None: what came back, as it is."""
-        opened = self._closed(call)
-        if opened is None or record is None:
+    def _record(self, call: Call, data: dict[str, Any] | None) -> Answer | None:
+        """Record a response; return it as it will be replayed, or None if it is not recorded."""
+        opened = self._close(call)
+        if opened is None or data is None:
             return None
-        record = self._filtered(call, "response", record)
-        if record is None:
+        data = self._filtered(call, "response", data)
+        if data is None:
             return None
         try:
-            kept = answer_from(call, original(read_back(record)), replayed=False)
-        except Exception as error:  # noqa: BLE001 - whatever the filter has made of it
-            message = f"this answer cannot be kept: {type(error).__name__}: {error}"
-            raise Refused(InvalidProfile(message, "look at the cassette's filter")) from None
-        self._cassette.keep(call.kind, opened.request, opened.key, opened.ordinal, record)
-        return kept
+            answer = answer_from(call, original(read_back(data)), replayed=False)
+        except Exception as error:  # noqa: BLE001 - the filter may have returned anything
+            message = f"response of {call.model} cannot be recorded: {_shown(error)}"
+            raise Refused(InvalidProfile(message, "check the cassette's filter")) from None
+        self._cassette.add(call.kind, opened.request, opened.key, opened.ordinal, data)
+        return answer
 
     def _replayed(self, call: Call, entry: Entry, place: int) -> Answer:
-        cassette = self._cassette
         try:
-            return answer_from(call, entry.given(place))
-        except Exception as error:  # noqa: BLE001 - whatever a file may say
-            said = (
-                f"answer {place + 1} in this line cannot be given: {type(error).__name__}: {error}"
-            )
-            hint = "take out that line, or record it again"
-            raise Refused(InvalidFile(said, hint, Place(cassette.path, entry.line))) from None
+            return answer_from(call, entry.response(place))
+        except Exception as error:  # noqa: BLE001 - the file may contain anything
+            message = f"response {place + 1} in this line cannot be replayed: {_shown(error)}"
+            where = Place(self._cassette.path, entry.line)
+            hint = "remove this line, or record it again"
+            raise Refused(InvalidFile(message, hint, where)) from None
 
     def _filtered(self, call: Call, what: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
         keep = self._cassette.filter
@@ -133,10 +124,13 @@ class Player(Stage):
             record = keep({"kind": call.kind, what: data})
             return None if record is None else dict(record[what])
         except Exception as error:
-            message = f"the cassette's filter failed: {type(error).__name__}: {error}"
-            raise Refused(
-                InvalidProfile(message, "it takes a record and returns one, or None")
-            ) from error
+            message = f"cassette filter failed: {_shown(error)}"
+            hint = "make it return the record it is given, or None"
+            raise Refused(InvalidProfile(message, hint)) from error
+
+
+def _shown(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def stages_for(cassette: "Cassette | None") -> tuple[Stage, ...]:

@@ -1,4 +1,4 @@
-"""Reads a cassette: every line is looked at, and none but what is asked for is kept parsed."""
+"""Read a cassette: every line is checked, and only those that are needed stay parsed."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,8 +6,7 @@ from typing import Any
 
 import orjson
 
-from dspy_profiles.calls.cassettes._entries import Entry, Header, Tape, order_of
-from dspy_profiles.calls.cassettes._format import VERSION
+from dspy_profiles.calls.cassettes._file import VERSION, Contents, Entry, Header, order_of
 from dspy_profiles.calls.cassettes._json import unfold
 from dspy_profiles.calls.cassettes._requests import MATCH, key_of, model_of
 from dspy_profiles.calls.cassettes._responses import FORMS
@@ -16,15 +15,15 @@ from dspy_profiles.errors import InvalidFile, Place
 __all__ = ["numbered", "read"]
 
 KINDS = ("lm", "embedder", "retriever")
-ANEW = "if this was a cassette, delete it and record it again; else name another file"
-NONE = "this is no cassette: it does not begin with a header"
-AGAIN = "take out that line, or delete the file and record it again"
+NOT_A_CASSETTE = "not a cassette: the first line is not a header"
+REPLACE_FILE = "if it is a cassette, delete it and record it again; otherwise name another file"
+REPLACE_LINE = "remove this line, or delete the file and record it again"
 CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 
 
-def read(path: Path, match: tuple[str, ...] = MATCH) -> Tape:
-    """The cassette at this path; `InvalidFile`, with the line, if it is none."""
-    tape = Tape(Header(VERSION))
+def read(path: Path, match: tuple[str, ...] = MATCH) -> Contents:
+    """Return the contents of a cassette. Raises `InvalidFile` with the line if it is not one."""
+    contents = Contents(Header(VERSION))
     waiting: list[tuple[Place, bytes, dict[str, Any]]] = []
     for number, line in numbered(path):
         where = Place(path, number)
@@ -32,117 +31,118 @@ def read(path: Path, match: tuple[str, ...] = MATCH) -> Tape:
             continue
         data = _table(where, line)
         if number == 1:
-            tape.header = _header(where, data)
+            contents.header = _header(where, data)
         elif "part" in data:
-            _add_part(where, data, tape)
+            _add_part(where, data, contents)
         else:
             try:
-                _add_entry(where, line, data, tape, match)
-            except _Unknown:  # its parts come later in a file that was merged by hand
+                _add_entry(where, line, data, contents, match)
+            except _MissingPart:  # in a file that was merged by hand, it may come later
                 waiting.append((where, line, data))
     for where, line, data in waiting:
         try:
-            _add_entry(where, line, data, tape, match)
-        except _Unknown as unknown:
-            message = f'the text "{unknown}" that this line refers to is not in the file'
-            raise InvalidFile(message, AGAIN, where) from None
-    return tape
+            _add_entry(where, line, data, contents, match)
+        except _MissingPart as missing:
+            message = f'this line refers to the part "{missing}", which is not in the file'
+            raise InvalidFile(message, REPLACE_LINE, where) from None
+    return contents
 
 
 def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The file's lines with their numbers; an empty file is an error, as one that is not there."""
+    """Yield the lines with their numbers. Raises if the file is empty or cannot be read."""
     number = 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 yield number, line
     except OSError as error:
-        message = f"this cassette cannot be read: {error.strerror or error}"
-        raise InvalidFile(message, "look at the file and its rights", Place(path)) from error
+        message = f"cassette cannot be read: {error.strerror or error}"
+        raise InvalidFile(message, "check the path and its permissions", Place(path)) from error
     if number == 0:
-        raise InvalidFile("this cassette is empty", ANEW, Place(path, 1))
+        raise InvalidFile("cassette is empty", REPLACE_FILE, Place(path, 1))
 
 
 def _table(where: Place, line: bytes) -> dict[str, Any]:
     try:
         data = orjson.loads(line)
     except ValueError as error:
-        raise _broken(where, line, error) from None
+        raise _invalid_json(where, line, error) from None
     if not isinstance(data, dict):
-        raise InvalidFile("a line of a cassette is a table; this is none", AGAIN, where)
+        raise InvalidFile("line is not a JSON object", REPLACE_LINE, where)
     return data
 
 
-def _broken(where: Place, line: bytes, error: ValueError) -> InvalidFile:
+def _invalid_json(where: Place, line: bytes, error: ValueError) -> InvalidFile:
     if where.line == 1:
-        return InvalidFile(NONE, ANEW, where)
+        return InvalidFile(NOT_A_CASSETTE, REPLACE_FILE, where)
     if line.startswith(CONFLICT):
-        hint = "settle it: whole lines of both sides may stay, in any order"
-        return InvalidFile("git has left a conflict here", hint, where)
+        hint = "resolve it: keep whole lines of either side, in any order"
+        return InvalidFile("line is part of a git conflict", hint, where)
     if not line.endswith(b"\n"):
-        message = "this cassette is cut short: its last line has no end"
-        return InvalidFile(message, "take out that line, or record again", where)
-    why = str(error).partition(": line ")[0]
-    return InvalidFile(f"this line is not JSON: {why}", AGAIN, where)
+        message = "cassette is truncated: the last line has no end"
+        return InvalidFile(message, "remove this line, or record again", where)
+    reason = str(error).partition(": line ")[0]
+    return InvalidFile(f"line is not valid JSON: {reason}", REPLACE_LINE, where)
 
 
 def _header(where: Place, data: Mapping[str, Any]) -> Header:
     version = data.get("cassette")
     if not isinstance(version, int) or isinstance(version, bool):
-        raise InvalidFile(NONE, ANEW, where)
+        raise InvalidFile(NOT_A_CASSETTE, REPLACE_FILE, where)
     if version != VERSION:
-        message = f"this cassette has format {version}; this version reads format {VERSION}"
+        message = f"cassette has format {version}; this dspy-profiles reads format {VERSION}"
         raise InvalidFile(message, "upgrade dspy-profiles, or record it again", where)
     return Header(version, str(data.get("dspy", "")), str(data.get("profile", "")))
 
 
-def _add_part(where: Place, data: Mapping[str, Any], tape: Tape) -> None:
+def _add_part(where: Place, data: Mapping[str, Any], contents: Contents) -> None:
     name, text = data["part"], data.get("text")
     if not isinstance(name, str) or not isinstance(text, str):
-        raise InvalidFile('"part" and "text" are texts', AGAIN, where)
-    if tape.parts.setdefault(name, text) != text:
-        message = f'the text "{name}" is in this file twice, and is not the same'
-        raise InvalidFile(message, AGAIN, where)
+        raise InvalidFile('"part" and "text" must be strings', REPLACE_LINE, where)
+    if contents.parts.setdefault(name, text) != text:
+        message = f'part "{name}" is in this file twice, with different texts'
+        raise InvalidFile(message, REPLACE_LINE, where)
 
 
-class _Unknown(Exception):
+class _MissingPart(Exception):
     """A part that has not been read yet."""
 
 
 def _add_entry(
-    where: Place, line: bytes, data: Mapping[str, Any], tape: Tape, match: tuple[str, ...]
+    where: Place, line: bytes, data: Mapping[str, Any], contents: Contents, match: tuple[str, ...]
 ) -> None:
-    if (wrong := _wrong(data)) is not None:
-        raise InvalidFile(wrong, AGAIN, where)
+    if (problem := _problem(data)) is not None:
+        raise InvalidFile(problem, REPLACE_LINE, where)
     kind = data["kind"]
     try:
         request, marked = data["request"], b'"$' in line
         if marked:
-            request = unfold(request, tape.parts)
+            request = unfold(request, contents.parts)
             marked = b'"$' in orjson.dumps(data["responses"])
-            unfold(data["responses"], tape.parts)
+            unfold(data["responses"], contents.parts)
         key = key_of(kind, request, match)
         order = order_of(kind, request, key)
     except KeyError as error:
-        raise _Unknown(error.args[0]) from None
+        raise _MissingPart(error.args[0]) from None
     except (TypeError, AttributeError, ValueError, RecursionError):
-        message = "this request is not of the form that was recorded"
-        raise InvalidFile(message, AGAIN, where) from None
+        message = "request does not have the form of a recorded one"
+        raise InvalidFile(message, REPLACE_LINE, where) from None
     model = model_of(kind, request)
     count = len(data["responses"])
-    tape.add(Entry(kind, model, key, order, count, where.line or 0, line, tape.parts, marked))
+    number = where.line or 0
+    contents.add(Entry(kind, model, key, order, count, number, line, contents.parts, marked))
 
 
-def _wrong(data: Mapping[str, Any]) -> str | None:
+def _problem(data: Mapping[str, Any]) -> str | None:
     if data.get("kind") not in KINDS:
-        return f'"kind" is one of {", ".join(KINDS)}'
+        return f'"kind" must be one of {", ".join(KINDS)}'
     if not isinstance(data.get("request"), dict):
-        return '"request" is missing, or is no table'
+        return '"request" must be a JSON object'
     responses = data.get("responses")
     if not isinstance(responses, list) or not responses:
-        return '"responses" is missing, or is no list of answers'
+        return '"responses" must be a list with at least one response'
     if not all(
         isinstance(each, dict) and any(form in each for form in FORMS) for each in responses
     ):
-        return f"each response has one of {', '.join(FORMS)}"
+        return f"each response must have one of {', '.join(FORMS)}"
     return None

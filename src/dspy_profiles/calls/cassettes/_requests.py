@@ -1,7 +1,7 @@
-"""What makes two requests the same: what the model is told, not by whom, when or where.
+"""Compare requests by what the model receives.
 
-An address, a key, a header, a call's id, sync or async, streamed or not: none of these counts. The
-temperature does, and so does DSPy's `rollout_id`.
+An address, a key, a header, the id of a call, sync or async, streamed or not: none of these counts.
+The temperature does, and so does DSPy's `rollout_id`.
 """
 
 import re
@@ -27,7 +27,7 @@ __all__ = [
     "request_of",
 ]
 
-# What can be compared, and the fields of a request that are meant by it.
+# Names for `match`, and the fields of a request that each stands for.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "model": ("model",),
     "messages": ("system", "messages", "input", "query"),
@@ -37,59 +37,62 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 MATCH = tuple(FIELDS)
 
-# Arguments that no model is told.
+# Arguments that no model receives.
 OURS = frozenset({"cache", "caching", "metadata", "num_retries", "stream", "stream_options"})
 APART = frozenset({"model", "messages", "tools", "rollout_id"})
-BINARY = 256  # a longer text that is nothing but base64 is an image, a sound, a document
+BINARY = 256  # a longer text of base64 alone is an image, a sound or a document
 BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]+")
 NAMES = Names()
 
 
 def checked_match(names: Iterable[str] | None) -> tuple[str, ...]:
-    """What is compared, in a fixed order; None is everything that matters."""
+    """Return the names in a fixed order; all of them for None."""
     if names is None:
         return MATCH
     wanted = {names} if isinstance(names, str) else set(names)
     if unknown := sorted(wanted - set(MATCH), key=str):
-        known = f"match takes some of {', '.join(MATCH)}"
-        message = f'requests cannot be matched by "{unknown[0]}"'
+        known = f"match takes any of {', '.join(MATCH)}"
+        message = f'unknown name "{unknown[0]}" in match'
         raise InvalidProfile(message, hint=did_you_mean(str(unknown[0]), MATCH) or known)
     if not wanted:
-        raise InvalidProfile("match is empty, so any request would get any answer")
+        raise InvalidProfile("match is empty, so every request would get the same responses")
     return tuple(name for name in MATCH if name in wanted)
 
 
 def request_of(call: Call) -> dict[str, Any]:
-    """The call as it is kept: plain data, without secrets; images and the like by their hash."""
-    asked: dict[str, Any]
+    """Return the request of a call as it is recorded: plain data without secrets.
+
+    Images and other binary data are replaced by their hash.
+    """
+    data: dict[str, Any]
     if call.kind == "embedder":
-        asked = {"model": call.model, "input": call.request, "config": _said(call.legacy)}
+        data = {"model": call.model, "input": call.request, "config": _sent_arguments(call.legacy)}
     elif call.kind == "retriever":
-        asked = {"query": call.request, "config": dict(call.legacy)}
+        data = {"query": call.request, "config": dict(call.legacy)}
     elif call.request is not None:
-        asked = _serialize.request_dict(call.request)
-        if (config := asked.get("config")) and config.get("extensions"):
-            asked["config"] = {**config, "extensions": _said(config["extensions"])}
+        data = _serialize.request_dict(call.request)
+        if (config := data.get("config")) and config.get("extensions"):
+            data["config"] = {**config, "extensions": _sent_arguments(config["extensions"])}
     else:
-        asked = {name: call.legacy.get(name) for name in ("model", "messages", "tools")}
-        asked["config"] = _said(call.legacy)
+        data = {name: call.legacy.get(name) for name in ("model", "messages", "tools")}
+        data["config"] = _sent_arguments(call.legacy)
     if call.rollout is not None:
-        asked["rollout_id"] = call.rollout
-    kept: dict[str, Any] = plain({k: v for k, v in asked.items() if v is not None}, _clean)
-    if isinstance(messages := kept.get("messages"), list):
+        data["rollout_id"] = call.rollout
+    request: dict[str, Any] = plain({k: v for k, v in data.items() if v is not None}, _clean)
+    if isinstance(messages := request.get("messages"), list):
         _number_calls(messages)
-    return kept
+    return request
 
 
 def _number_calls(messages: list[Any]) -> None:
-    """Tools' calls by their turn: their ids are made up, by the model or on the way to it."""
+    """Replace the ids of tool calls, which are random, by their numbers."""
     numbers: dict[str, str] = {}
     for message in messages:
         if not isinstance(message, dict):
             continue
-        said = [part for part in message.get("parts") or () if _is_tools(part)]
-        said.extend(message.get("tool_calls") or ())
-        for name, tables in (("id", said), ("tool_call_id", [message])):
+        calls = [part for part in message.get("parts") or () if _is_tools(part)]
+        calls.extend(message.get("tool_calls") or ())
+        for name, tables in (("id", calls), ("tool_call_id", [message])):
             for table in tables:
                 if isinstance(table, dict) and name in table:
                     number = f"call {len(numbers) + 1}"
@@ -100,17 +103,17 @@ def _is_tools(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") in {"tool_call", "tool_result"}
 
 
-def _said(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _sent_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in arguments.items()
-        if value is not None and not _is_unsaid(name)
+        if value is not None and not _is_not_sent(name)
     }
 
 
-@lru_cache(maxsize=1000)  # the names are few, and asked for with every call
-def _is_unsaid(name: str) -> bool:
-    """Whether no model is told this argument, or nobody may be."""
+@lru_cache(maxsize=1000)  # the names are few, and looked up for every call
+def _is_not_sent(name: str) -> bool:
+    """Return whether no model receives this argument, or it is a secret."""
     return name in OURS | APART | _dspy.client_keys() or NAMES.is_secret(name)
 
 
@@ -123,30 +126,30 @@ def _clean(text: str) -> str:
 
 
 def key_of(kind: str, request: Mapping[str, Any], match: tuple[str, ...] = MATCH) -> str:
-    """The same for the same request, and for no other."""
+    """Return a hash of the compared fields."""
     fields = [field for name in match for field in FIELDS[name] if field in request]
     compared = {"kind": kind, **{field: request[field] for field in fields}}
     return sha256(dumped(compared)).hexdigest()
 
 
 def model_of(kind: str, request: Mapping[str, Any]) -> str:
-    """Who is asked, as a person would say it."""
+    """Return the model's name, or "the embedder" and the like."""
     return str(request.get("model") or f"the {kind}")
 
 
 def prompt_of(request: Mapping[str, Any]) -> str:
-    """All that is said in a request, as one text."""
-    said = [f"{_text(request['system'])}\n"] if request.get("system") else []
+    """Return the whole prompt as one text."""
+    texts = [f"{_text(request['system'])}\n"] if request.get("system") else []
     for message in request.get("messages") or ():
         if isinstance(message, Mapping):
             content = message.get("parts", message.get("content"))
-            said.append(f"[{message.get('role')}] {_text(content)}\n")
-    said.extend(_text(request[name]) for name in ("input", "query") if name in request)
-    return "\n".join(said)
+            texts.append(f"[{message.get('role')}] {_text(content)}\n")
+    texts.extend(_text(request[name]) for name in ("input", "query") if name in request)
+    return "\n".join(texts)
 
 
 def brief_of(request: Mapping[str, Any]) -> tuple[str, str]:
-    """The beginnings of a request and of what is asked last in it: enough to sort by."""
+    """Return the beginnings of a request and of its last message: enough to sort by."""
     messages = request.get("messages")
     last = request.get("input", request.get("query"))
     if isinstance(messages, list) and messages and isinstance(messages[-1], Mapping):
@@ -155,7 +158,7 @@ def brief_of(request: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _text(content: Any) -> str:
-    """What is to be read in a message, in DSPy's form or in OpenAI's."""
+    """Return the text of a message, in DSPy's form or in OpenAI's."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):

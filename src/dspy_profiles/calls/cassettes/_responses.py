@@ -1,9 +1,9 @@
-"""What came back, as it is kept, and as it is given again.
+"""Responses as data, and back.
 
-One of: `response` (lm15), `events` (of a stream), `result` (of an engine that takes no requests of
-lm15, with the `chunks` that it has sent itself), `embeddings`, `passages`; or an `error`, after the
-`events` or `chunks` that a stream had brought. Left out is what differs each time and says nothing:
-ids, times, and a provider's own data but for the service tier, which the price depends on.
+A response is one of: `response` (lm15), `events` (of a stream), `result` (of an engine that takes
+no lm15 requests, with the `chunks` that it has sent itself), `embeddings`, `passages`; or an
+`error`, after the `events` or `chunks` of the stream. Data that differs each time is left out: ids,
+times, and a provider's own data except the service tier, which the price depends on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,15 @@ from dspy_profiles.calls._stage import Answer, Call
 from dspy_profiles.calls.cassettes import _serialize
 from dspy_profiles.calls.cassettes._errors import error_dict, error_from
 from dspy_profiles.calls.cassettes._json import plain
-from dspy_profiles.calls.cassettes._sent import pack_sent, sent_at_once, sent_from
-from dspy_profiles.calls.cassettes._streams import mend, mend_logprobs, pack, unpack
+from dspy_profiles.calls.cassettes._streams import (
+    chunks_from,
+    mend,
+    mend_logprobs,
+    one_chunk,
+    pack,
+    pack_chunks,
+    unpack,
+)
 from dspy_profiles.secrets import redact
 
 __all__ = ["FORMS", "answer_from", "answered", "failed"]
@@ -28,7 +35,7 @@ Record = dict[str, Any]
 
 
 def answered(call: Call, answer: Answer) -> Record | None:
-    """The answer as plain data, without secrets; None: it is not what an engine should give."""
+    """Return the answer as plain data, without secrets; None if no engine should return it."""
     record: Record
     if call.kind == "embedder":
         record = {"embeddings": [list(row) for row in _rows(answer.result)]}
@@ -37,38 +44,35 @@ def answered(call: Call, answer: Answer) -> Record | None:
     elif _serialize.is_result(answer.result):
         record = {"result": _result(_serialize.result_dict(answer.result))}
         if answer.events is not None:
-            record["chunks"] = pack_sent(answer.events, redact)
+            record["chunks"] = pack_chunks(answer.events, redact)
     elif answer.events is not None:
         record = {"events": _events(answer.events)}
     elif _serialize.is_response(answer.result):
         record = {"response": _response(_serialize.response_dict(answer.result))}
     else:
         return None
-    kept: Record = plain(record, redact)
-    return kept
+    data: Record = plain(record, redact)
+    return data
 
 
 def failed(call: Call, error: Exception | None) -> Record | None:
-    """The same for an error, or for a stream that has no end; None: it could not be given again."""
+    """Return the same for an error or a stream without an end; None if it cannot be replayed."""
     record: Record = {}
     if call.request is None and call.events:
-        record["chunks"] = pack_sent(call.events, redact)
+        record["chunks"] = pack_chunks(call.events, redact)
     elif call.request is not None and call.streamed:
         record["events"] = _events(call.events)
     if error is not None:
-        said = error_dict(error)
-        if said is None:
+        fields = error_dict(error)
+        if fields is None:
             return None
-        record["error"] = said
-    kept: Record = plain(record, redact)
-    return kept
+        record["error"] = fields
+    data: Record = plain(record, redact)
+    return data
 
 
 def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True) -> Answer:
-    """What the record says, as it came, in the form that this call wants.
-
-    Raises where it says nothing.
-    """
+    """Return the recorded answer in the form that this call needs. Raises if there is none."""
     error = error_from(record["error"], replayed=replayed) if "error" in record else None
     if call.kind == "embedder":
         return Answer(record.get("embeddings"), error=error)
@@ -76,7 +80,7 @@ def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True)
         return Answer(record.get("passages"), error=error)
     if "result" in record:
         result = _serialize.result_from(record["result"])
-        return Answer(result, _sent(call, record, result), usage=dict(result.usage))
+        return Answer(result, _chunks(call, record, result), usage=dict(result.usage))
     if "response" in record:
         response = _serialize.response_from(record["response"])
         usage = _dspy.usage_of(response, call.provider)
@@ -85,8 +89,8 @@ def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True)
         return Answer(response, usage=usage)
     if "events" not in record:
         if error is None:
-            raise ValueError("there is no answer in it")
-        return Answer(events=_sent(call, record, None), error=error)
+            raise ValueError("it contains no answer")
+        return Answer(events=_chunks(call, record, None), error=error)
     events = [_serialize.event_from(event) for event in unpack(record["events"])]
     return _of_events(call, events, error)
 
@@ -101,17 +105,17 @@ def _of_events(call: Call, events: Sequence[Any], error: Exception | None) -> An
         return Answer(error=error)
     try:
         return Answer(_serialize.response_of(events, call.request), usage=usage)
-    except Exception as broken:  # noqa: BLE001 - the stream was recorded as broken as it was
+    except Exception as broken:  # noqa: BLE001 - the stream was recorded with its defects
         return Answer(error=broken)
 
 
-def _sent(call: Call, record: Mapping[str, Any], result: Any) -> Sequence[Any] | None:
-    """What goes to who reads the stream, where that is not what DSPy reads."""
+def _chunks(call: Call, record: Mapping[str, Any], result: Any) -> Sequence[Any] | None:
+    """Return the chunks for the reader of a stream, if DSPy itself reads no events."""
     if not call.streamed:
         return None
     if "chunks" in record or result is None:
-        return list(sent_from(record.get("chunks", ())))
-    return sent_at_once(result) if _serialize.sends_chunks(call.lm) else ()
+        return list(chunks_from(record.get("chunks", ())))
+    return one_chunk(result) if _serialize.sends_chunks(call.lm) else ()
 
 
 def _rows(embeddings: Any) -> Any:
@@ -143,11 +147,11 @@ def _result(data: Record) -> Record:
 
 
 def _keep_tier(data: Record) -> None:
-    found = data.pop("provider_data", None)
+    extra = data.pop("provider_data", None)
     kept = {}
-    if isinstance(found, Mapping):
-        kept = {name: found[name] for name in TIERS if name in found}
-        if isinstance(counted := kept.get("usageMetadata"), Mapping):
-            kept["usageMetadata"] = {k: v for k, v in counted.items() if k == "serviceTier"}
+    if isinstance(extra, Mapping):
+        kept = {name: extra[name] for name in TIERS if name in extra}
+        if isinstance(usage := kept.get("usageMetadata"), Mapping):
+            kept["usageMetadata"] = {k: v for k, v in usage.items() if k == "serviceTier"}
     if kept := {name: value for name, value in kept.items() if value}:
         data["provider_data"] = kept

@@ -1,4 +1,4 @@
-"""DSPy's requests, responses and errors as data, and back. Its private names stand only here."""
+"""DSPy's requests, responses and errors as data, and back, by private names of DSPy."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,17 +62,17 @@ def event_from(data: Mapping[str, Any]) -> Any:
 
 
 def events_of(response: Any) -> list[Any]:
-    """The events of a stream that brings this response."""
+    """Return the events of a stream with this response."""
     return list(cast("Iterator[Any]", dspy.lm15.response_to_events(response)))
 
 
 def response_of(events: Sequence[Any], request: Any) -> Any:
-    """The response that a stream has brought; raises as DSPy does where there is none in it."""
+    """Return the response of a stream. Raises as DSPy does if it contains none."""
     return materialize_response(iter(events), request)
 
 
 def is_result(value: object) -> bool:
-    """Whether it is what an engine gives that takes no requests of lm15."""
+    """Return whether this is the result of an engine that takes no lm15 requests."""
     return isinstance(value, CallResult)
 
 
@@ -82,12 +82,12 @@ def result_dict(result: Any) -> dict[str, Any]:
 
 def result_from(data: dict[str, Any]) -> Any:
     result = CallResult.load(data)
-    result.usage, result.cache_hit = data.get("usage") or {}, False  # no cache has answered
+    result.usage, result.cache_hit = data.get("usage") or {}, False  # not from a cache
     return result
 
 
 def is_chunk(value: object) -> bool:
-    """Whether it is what LiteLLM's engine sends to who reads a stream."""
+    """Return whether this is an object that LiteLLM's engine sends to the reader of a stream."""
     kind = type(value)
     return (kind.__module__.partition(".")[0], kind.__name__) == ("litellm", "ModelResponseStream")
 
@@ -97,28 +97,28 @@ def chunk_dict(chunk: Any) -> dict[str, Any]:
 
 
 def chunk_from(data: Mapping[str, Any]) -> Any:
-    """The chunk again, as one that the predictor which is running here reads."""
+    """Return the chunk, marked for the predictor that is running here."""
     from dspy.clients._litellm import get_litellm
 
-    said = {**copy.deepcopy(dict(data)), "id": "", "created": 0}
-    chunk = get_litellm(feature="a recorded stream").ModelResponseStream(**said)
+    fields = {**copy.deepcopy(dict(data)), "id": "", "created": 0}
+    chunk = get_litellm(feature="a recorded stream").ModelResponseStream(**fields)
     if (mark := reader()) is not None:
         chunk.predict_id = mark
     return chunk
 
 
 def sends_chunks(lm: Any) -> bool:
-    """Whether it does so where it gets no request of lm15: LiteLLM's chat alone, of DSPy's own."""
+    """Return whether an LM without lm15 requests sends chunks: only LiteLLM's chat does."""
     return type(lm) is dspy.LM and lm.model_type == "chat"
 
 
 def is_of_lm15(error_class: type[Exception]) -> bool:
-    """Whether it is an engine's error, which DSPy makes one of its own of."""
+    """Return whether this is an error of an engine, which DSPy turns into one of its own."""
     return issubclass(error_class, dspy.lm15.LM15Error)
 
 
 def error_defaults(error_class: type[Exception]) -> dict[str, Any]:
-    """The attributes that each error of lm15, or of DSPy, has where nothing is said of them."""
+    """Return the default attributes of errors of lm15 or of DSPy."""
     if is_of_lm15(error_class):
         return dict(vars(dspy.lm15.LM15Error()))
     return dict(vars(dspy.LMError())) if issubclass(error_class, dspy.LMError) else {}

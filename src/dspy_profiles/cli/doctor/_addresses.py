@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from dspy_profiles.config import KeyPath, may
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles import ResolvedProfile, references
-from dspy_profiles.secrets import Names, Secret, names_in, variables_in
+from dspy_profiles.secrets import Names, Secret, names_in_files, variables_in
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
@@ -64,16 +64,18 @@ class Environment:
         """Return whether a file of the project may have set a variable."""
         if name in self.variables:
             return False
-        first = next((f for f in self.env_files if name in names_in([f])), None)
+        first = next((f for f in self.env_files if name in names_in_files([f])), None)
         return first != self.home_env  # in no file: a profile's [env] has set it
 
 
 def route(built: "Built", environment: Environment, names: Names) -> Route:
     """Return where a profile's requests go. Sends nothing."""
     profile, provider = built.profile, built.provider
-    if getattr(provider.engine, "offline", False):
-        return Route("offline", offline=True)
+    from dspy_profiles._dspy import is_offline  # imports DSPy
+
     lm = built.values.get("lm")
+    if is_offline(lm):
+        return Route("offline", offline=True)
     model = getattr(lm, "model", None)
     known = _known(model) if isinstance(model, str) else None
     own = provider.engine is not None or provider.whole is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.config import (
-    TOOL,
+    SETTINGS_TABLE,
     Document,
     KeyPath,
     Locations,
@@ -19,12 +19,12 @@ from dspy_profiles.config import (
     SettingValue,
     load_settings,
     locate,
-    read,
+    read_toml,
     settings_from_table,
 )
 from dspy_profiles.errors import InvalidFile, Place, did_you_mean
 from dspy_profiles.profiles import Catalog, Scene
-from dspy_profiles.secrets import NO_STATEMENT, broken_lines
+from dspy_profiles.secrets import INVALID_LINE, invalid_lines
 
 __all__ = ["Survey", "survey"]
 
@@ -60,14 +60,14 @@ def survey(file: Path | None = None) -> Survey:
     settings = _settings(where, problems, files)
     scene = Scene(where, settings, Catalog(tuple(documents)))
     default = [] if invalid else _unknown_default(scene)
-    places = broken_lines(scene.env_files)
-    env = [Problem("warning", NO_STATEMENT, None, place) for place in places]
+    places = invalid_lines(scene.env_files)
+    env = [Problem("warning", INVALID_LINE, None, place) for place in places]
     return Survey(scene, tuple(problems), tuple(default), tuple(env), tuple(invalid), tuple(files))
 
 
 def _read(path: Path, problems: list[Problem]) -> Document | None:
     try:
-        return read(path)
+        return read_toml(path)
     except InvalidFile as error:
         problems.append(Problem.from_error(error))
         return None
@@ -108,13 +108,13 @@ def _tables(
     for path in where.pyprojects:
         document = _read(path, problems)
         tool = document.data.get("tool") if document is not None else None
-        if document is None or not isinstance(tool, dict) or TOOL[1] not in tool:
+        if document is None or not isinstance(tool, dict) or SETTINGS_TABLE[1] not in tool:
             continue
-        table = tool[TOOL[1]]
+        table = tool[SETTINGS_TABLE[1]]
         if isinstance(table, dict):
-            yield "pyproject", document, table, TOOL
+            yield "pyproject", document, table, SETTINGS_TABLE
         else:
-            place = Place(path, document.line(TOOL))
+            place = Place(path, document.line(SETTINGS_TABLE))
             problems.append(Problem("error", "[tool.dspy-profiles] is not a table", None, place))
         return
 

@@ -180,9 +180,9 @@ def _plaintext(definition: Definition, valid: Mapping[str, Any], names: Names) -
         freezer.freeze(sections(valid, _source(definition)))
     except ProfileError as error:  # a plugin for secrets cannot be loaded
         return [Problem.from_error(error, definition.name)]
-    problems = [Problem.from_error(error, definition.name) for error in freezer.faults]
-    for path, place in freezer.in_clear.items():
-        one = Freezer(definition.name, names, allow_plaintext=False, in_clear={path: place})
+    problems = [Problem.from_error(error, definition.name) for error in freezer.errors]
+    for path, place in freezer.plaintext.items():
+        one = Freezer(definition.name, names, allow_plaintext=False, plaintext={path: place})
         try:
             one.check()
         except PlaintextSecret as error:

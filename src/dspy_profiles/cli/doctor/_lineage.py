@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.profiles import DEEPEST, Catalog, Definition
+from dspy_profiles.profiles import MAX_DEPTH, Catalog, Definition
 
 __all__ = ["Key", "Lineage", "parents_of"]
 
@@ -120,12 +120,12 @@ class Lineage:
         for key in self.order:
             above = self.parents[key]
             depth[key] = 1 + max((depth[parent] for parent in above), default=0)
-            if depth[key] == DEEPEST + 1:
+            if depth[key] == MAX_DEPTH + 1:
                 one = self.definitions[key]
-                message = f'"{one.name}" extends more than {DEEPEST} levels of profiles'
+                message = f'"{one.name}" extends more than {MAX_DEPTH} levels of profiles'
                 where = one.place("extends")
                 self.problems.append(Problem("error", message, None, where, one.name, ("extends",)))
-            if depth[key] > DEEPEST or self.incomplete.intersection(above):
+            if depth[key] > MAX_DEPTH or self.incomplete.intersection(above):
                 self.incomplete.add(key)
 
 

@@ -13,7 +13,7 @@ from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.config import KeyPath
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError
 from dspy_profiles.profiles import ResolvedProfile
-from dspy_profiles.secrets import redact, retold
+from dspy_profiles.secrets import redact, redacted_error
 
 __all__ = ["dspy_problem", "exit_problem", "import_problem", "provider_class", "quiet"]
 
@@ -134,5 +134,5 @@ def _imported(name: str, *, short: bool) -> object:
 
 def _text(error: BaseException) -> str:
     if isinstance(error, Exception):
-        return retold(error)[0]
+        return redacted_error(error)[0]
     return redact(f"{type(error).__name__}: {error}")

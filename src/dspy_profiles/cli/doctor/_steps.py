@@ -12,9 +12,9 @@ from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.config import KeyPath
 from dspy_profiles.display import word
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.profiles import UNSET, Choice, ResolvedProfile, Scene, missing
+from dspy_profiles.profiles import UNSET_REASONS, Choice, ResolvedProfile, Scene, missing
 from dspy_profiles.schema import cache_folder
-from dspy_profiles.secrets import expand_user, retold
+from dspy_profiles.secrets import expand_user, redacted_error
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
@@ -37,7 +37,7 @@ def missing_secrets(profile: ResolvedProfile, *, can_import: bool) -> list[Probl
         return [Problem.from_error(error, profile.name)]
     problems: dict[str, Problem] = {}
     for one in unresolved:
-        hint = f"export {one.name}, or add it to .env" if one.reason in UNSET else None
+        hint = f"export {one.name}, or add it to .env" if one.reason in UNSET_REASONS else None
         message = f"{one.name} {one.reason}"
         problems.setdefault(
             message, Problem("error", message, hint, one.where, profile.name, one.key)
@@ -66,7 +66,7 @@ def built(profile: ResolvedProfile, scene: Scene) -> "tuple[Built | None, list[P
         except SystemExit as error:
             problems.append(_packages.exit_problem(profile, (), error))
         except Exception as error:  # noqa: BLE001 - a constructor may raise anything
-            problems.append(Problem("error", retold(error)[0], None, None, profile.name))
+            problems.append(Problem("error", redacted_error(error)[0], None, None, profile.name))
     own = [str(one.message) for one in caught if f'profile "{profile.name}"' in str(one.message)]
     hint = f"check it alone: dspy-profiles doctor {word(profile.name)}"
     return objects, problems + [Problem("warning", text, hint, None, profile.name) for text in own]

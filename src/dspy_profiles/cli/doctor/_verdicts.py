@@ -10,6 +10,7 @@ from json import JSONDecodeError
 from typing import Any, Literal
 
 from dspy_profiles.cli.doctor._addresses import Route
+from dspy_profiles.display import on_one_line
 from dspy_profiles.secrets import MASK, redact
 
 __all__ = ["Answer", "Kind", "Request", "verdict"]
@@ -212,9 +213,7 @@ def _shown(text: str, request: Request) -> str:
     text = redact(text)
     for value in request.values:
         text = _without(text, value)
-    text = LITELLMS.sub("", text.partition("\n\n")[0])
-    clean = "".join(c if c.isprintable() else " " for c in text).strip()
-    return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]}…"
+    return on_one_line(LITELLMS.sub("", text.partition("\n\n")[0]), LONGEST)
 
 
 def _without(text: str, value: str) -> str:

@@ -15,7 +15,7 @@ from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.errors import InvalidFile, PlaintextSecret, ProfileError, ProfileNotFound
 from dspy_profiles.objects import make_importable
 from dspy_profiles.profiles import (
-    BUILT_IN,
+    BUILT_IN_PROFILES,
     Choice,
     Definition,
     ResolvedProfile,
@@ -139,7 +139,7 @@ class _Walk:
         """Return the profiles that files define; without any, the built-in one."""
         catalog = self.files.scene.catalog
         defined = {name for _, doc in catalog.documents for name in doc.data}
-        return [name for name in catalog.names() if name in defined] or list(BUILT_IN)
+        return [name for name in catalog.names() if name in defined] or list(BUILT_IN_PROFILES)
 
     def chosen(self, names: Sequence[str]) -> list[str] | None:
         """Return these profiles, else the active one; None if there is no active one."""

@@ -8,11 +8,11 @@ from typing import Any
 
 from dspy_profiles import schema
 from dspy_profiles.cli.secrets._plaintext import holds_plaintext
-from dspy_profiles.config import KeyPath, load
+from dspy_profiles.config import KeyPath, read_unparsed
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
-from dspy_profiles.profiles import SECTIONS, typed
+from dspy_profiles.profiles import SECTIONS, parse_value
 from dspy_profiles.schema import check_value, known_keys
-from dspy_profiles.secrets import VARIABLE, Names, parsed, tell_broken
+from dspy_profiles.secrets import VARIABLE, Names, parse_dotenv, warn_about_lines
 
 __all__ = ["assigned", "raw_values", "read_variables", "variables"]
 
@@ -60,8 +60,8 @@ def read_variables(
 
 def raw_values(path: Path) -> dict[str, str]:
     """Return the variables of a .env file; references in it are not replaced."""
-    values, broken = parsed(load(path).text, interpolate=False)
-    tell_broken(path, broken)
+    values, broken = parse_dotenv(read_unparsed(path).text, interpolate=False)
+    warn_about_lines(path, broken)
     return values
 
 
@@ -71,7 +71,7 @@ def assigned(name: str, text: str) -> str:
         return f"{name}={text}"
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     line = f"{name}='{quoted}'"
-    read, _ = parsed(line, interpolate=False)
+    read, _ = parse_dotenv(line, interpolate=False)
     if read != {name: text} or "\0" in text:  # a NUL would make it a binary file
         raise InvalidFile(f"a .env file cannot hold the value of {name}", "use --format toml")
     return line
@@ -94,7 +94,7 @@ def _is_text(text: str) -> bool:
     if text.lower() in BOOLEANS:
         return False
     try:
-        return bool(typed(text) == text)
+        return bool(parse_value(text) == text)
     except InvalidProfile:
         return False
 
@@ -143,7 +143,7 @@ def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
     if key == ("description",) or (key[0] == "env" and len(key) > 1):
         return text
     try:
-        value = BOOLEANS.get(text.lower(), typed(text))
+        value = BOOLEANS.get(text.lower(), parse_value(text))
     except InvalidProfile as error:
         raise InvalidProfile(f"{name}: {error.message}", "remove the variable") from None
     if len(key) == 1 and key[0] != "extends" and not isinstance(value, Mapping):

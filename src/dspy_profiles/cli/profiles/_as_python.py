@@ -9,6 +9,7 @@ from typing import Any
 
 from dspy_profiles import schema
 from dspy_profiles.config import KeyPath, join_key
+from dspy_profiles.display import on_one_line
 from dspy_profiles.errors import InvalidProfile, Place
 from dspy_profiles.profiles import CLIENT_KEYS, ResolvedProfile, references
 from dspy_profiles.secrets import (
@@ -58,8 +59,7 @@ class _Program:
         yield f"# The profile {_text(self.profile.name)}, exported by dspy-profiles."
         if self.profile.description:
             # No line break, which would end the comment, and no NUL, which Python refuses.
-            plain = "".join(c if c.isprintable() else " " for c in self.profile.description)
-            yield f"# {' '.join(plain.split())}"
+            yield f"# {on_one_line(self.profile.description)}"
         needed = [name for _, text in references(self.profile) for name in variables_in(text)]
         if needed:
             yield f"# Needs these variables: {', '.join(dict.fromkeys(needed))}"

@@ -14,9 +14,9 @@ from dspy_profiles.config import (
     KeyPath,
     Statement,
     comment_start,
-    extent,
-    inside,
-    renamed,
+    inline_statements,
+    rename_in_text,
+    statement_lines,
     statements,
 )
 from dspy_profiles.display import word
@@ -69,7 +69,7 @@ def copy_between(  # noqa: PLR0917 - the last two are for `copy`
         table = _rebased(table, source.path.parent.resolve())
     lines = _sections(source.text, name, [])
     if new != name:
-        lines = renamed(lines, (name,), new)
+        lines = rename_in_text(lines, (name,), new)
     lines = _without_commented_secrets(lines, names or Names())
     _append_lines(edit, new, lines, source.data[name])
     edit.set((new,), table)
@@ -137,7 +137,7 @@ def _spans(text: str, rows: list[Statement], name: str) -> Iterator[tuple[int, i
     end = 0
     for row in rows:
         if row.path[0] == name and row.table == ():
-            start, end_of_row = extent(text, row, rows)
+            start, end_of_row = statement_lines(text, row, rows)
             yield max(comment_start(text, start), end), end_of_row
             end = end_of_row
 
@@ -146,7 +146,7 @@ def _masked(text: str, row: Statement, own: Table) -> Iterator[tuple[int, int]]:
     """Yield the extents of the values in a statement that must be masked."""
     if row.value is None or not _is_masked(own, row.path[1:]):
         return
-    entries = list(inside(text, row))
+    entries = list(inline_statements(text, row))
     for entry in entries:
         yield from _masked(text, entry, own)
     if not entries:

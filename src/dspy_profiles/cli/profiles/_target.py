@@ -11,7 +11,7 @@ import typer
 from dspy_profiles import schema
 from dspy_profiles.cli._output import warn
 from dspy_profiles.cli.secrets._plaintext import plaintext_keys
-from dspy_profiles.config import Document, Edit, KeyPath, Layer, Stamp, editing, read
+from dspy_profiles.config import Document, Edit, KeyPath, Layer, Stamp, editing, read_toml
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
 from dspy_profiles.profiles import Catalog, Choice, Scene, resolve_choice
@@ -134,7 +134,7 @@ def _findings(
     except PlaintextSecret as error:
         definition = scene.catalog.get(name, choice.reason)
         plaintext = plaintext_keys(definition, scene.names)
-        is_new = was not in read(where.path).data
+        is_new = was not in read_toml(where.path).data
         if any(is_new or any(_touches(own, key) for key in keys) for own in plaintext):
             # Without a place: the line is not in the file.
             raise PlaintextSecret(error.message, error.hint) from None

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dspy_profiles.config import Document, load, locked, replace_file
-from dspy_profiles.errors import InvalidFile, Place, WriteFailed
+from dspy_profiles.config import Document, locked, read_unparsed, replace_file, write_atomically
+from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["TextEdit", "new_file", "rewriting", "write_new"]
 
@@ -27,9 +27,9 @@ class TextEdit:
 def rewriting(path: Path) -> Iterator[TextEdit]:
     """Read, change and replace a text file under its lock. Only its owner may read a new file."""
     target = Path(os.path.realpath(path))
-    load(target)  # an unreadable file raises before a lock file is made beside it
+    read_unparsed(target)  # an unreadable file raises before a lock file is made beside it
     with locked(target, LOCK_TIMEOUT):
-        document = load(target)
+        document = read_unparsed(target)
         edit = TextEdit(document)
         yield edit
         if edit.text != document.text or not edit.exists:
@@ -47,8 +47,8 @@ def write_new(path: Path, text: str, *, overwrite: bool) -> None:
 @contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """Open a file that exists only after the block has ended without an error."""
-    target = Path(os.path.realpath(path.expanduser()))
-    place = Place(path)
+    path = path.expanduser()
+    target, place = Path(os.path.realpath(path)), Place(path)
     if target.is_dir():
         raise InvalidFile("the path is a folder", "name a file", place)
     if target.exists() and not target.is_file():  # replacing a device would break it for everyone
@@ -56,23 +56,8 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     with locked(target, LOCK_TIMEOUT):
         if target.exists() and not overwrite:
             raise _exists(place)
-        draft = target.with_name(f".{target.name}.tmp")
-        try:
-            draft.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                draft.chmod(target.stat().st_mode & 0o777)
-            draft.replace(target)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            hint = "check the disk space and the permissions of the folder"
-            raise WriteFailed(f"file not written: {reason}", hint, place) from error
-        finally:
-            draft.unlink(missing_ok=True)
+        with write_atomically(path) as file:
+            yield file
 
 
 def _exists(place: Place) -> InvalidFile:

@@ -12,7 +12,7 @@ from dspy_profiles.cli._output import MUTED, note, out, warn
 from dspy_profiles.cli.profiles._as_written import copy_between
 from dspy_profiles.cli.profiles._target import Target, changing, refuse_taken, target
 from dspy_profiles.cli.profiles.set import set_, unset
-from dspy_profiles.config import Edit, editing, read, settings_home
+from dspy_profiles.config import Edit, editing, read_toml, settings_home
 from dspy_profiles.display import on_path, word
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
 from dspy_profiles.profiles import Scene, choose
@@ -52,7 +52,7 @@ def copy(
             edit.copy((name,), (new,))
         else:
             names = where.scene.names
-            copy_between(edit, name, read(where.path), destination.path.parent, new, names)
+            copy_between(edit, name, read_toml(where.path), destination.path.parent, new, names)
     out(
         Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(destination.path), MUTED))
     )
@@ -68,7 +68,7 @@ def rename(
     is_elsewhere = _is_defined_elsewhere(where, name)
     with ExitStack() as stack:  # the innermost is checked and written first
         for path in [] if is_elsewhere else others:
-            if _extending(read(path).data, name):
+            if _extending(read_toml(path).data, name):
                 edit = stack.enter_context(editing(path))
                 updated += [(user, path) for user in _update_extends(edit, name, new)]
         edit = stack.enter_context(changing(where, new, was=name))

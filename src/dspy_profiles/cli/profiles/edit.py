@@ -19,7 +19,7 @@ from dspy_profiles.cli.profiles._target import Target
 from dspy_profiles.cli.profiles._write import LOCK_TIMEOUT
 from dspy_profiles.cli.secrets._plaintext import definitions, plaintext_keys
 from dspy_profiles.config import (
-    PROFILES,
+    PROFILES_FILE,
     Document,
     Edit,
     KeyPath,
@@ -28,7 +28,7 @@ from dspy_profiles.config import (
     load_settings,
     locate,
     locked,
-    read,
+    read_toml,
     replace_file,
 )
 from dspy_profiles.display import on_path, show_place
@@ -91,7 +91,7 @@ def _edited(where: Target, before: bytes, copy: Path, command: list[str]) -> boo
             return True
         errors = list(_errors(where, copy))
         if not errors:
-            _write(where, before, read(copy))
+            _write(where, before, read_toml(copy))
             out(Text.assemble("saved   ", (on_path(where.path), MUTED)))
             return True
         for error in errors:
@@ -112,11 +112,11 @@ def _chosen(
     if locations.named_file is not None and not (project or user):
         layer, path = "file", locations.named_file
     elif project or (locations.project_file is not None and not user):
-        layer, path = "project", locations.project_file or locations.root / PROFILES
+        layer, path = "project", locations.project_file or locations.root / PROFILES_FILE
     documents, errors = dict[Path, Document](), dict[Path, InvalidFile]()
     for each in (*(one.path for one in locations.layers), path):
         try:
-            documents[each] = read(each)
+            documents[each] = read_toml(each)
         except InvalidFile as error:
             documents[each], errors[each] = Document(each), error
     catalog = Catalog(tuple((one.name, documents[one.path]) for one in locations.layers))
@@ -127,7 +127,7 @@ def _chosen(
 def _content(path: Path) -> bytes:
     """Return a file's bytes, even if it is invalid. Raise InvalidFile if it cannot be read."""
     try:
-        whole = read(path)
+        whole = read_toml(path)
     except InvalidFile:
         with suppress(OSError):
             if path.is_file():
@@ -174,7 +174,7 @@ def _has_work(copy: Path, before: bytes) -> bool:
 def _errors(where: Target, copy: Path) -> Iterator[ProfileError]:
     """Yield the errors that the edit adds, each with its line."""
     try:
-        after = read(copy)
+        after = read_toml(copy)
     except InvalidFile as error:
         yield error
         return

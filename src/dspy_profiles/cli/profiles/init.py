@@ -18,7 +18,7 @@ from dspy_profiles.config import join_key
 from dspy_profiles.display import on_path, show_place, word
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, did_you_mean
 from dspy_profiles.profiles import Scene, choose, leaves
-from dspy_profiles.secrets import VARIABLE, names_in
+from dspy_profiles.secrets import VARIABLE, names_in_files
 
 __all__ = ["add_to"]
 
@@ -242,7 +242,7 @@ def _active_name(scene: Scene) -> str | None:
 
 
 def _is_set(scene: Scene, variable: str) -> bool:
-    return variable in os.environ or variable in names_in(scene.env_files)
+    return variable in os.environ or variable in names_in_files(scene.env_files)
 
 
 def _env_file(scene: Scene) -> str:

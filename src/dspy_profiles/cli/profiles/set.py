@@ -19,10 +19,10 @@ from dspy_profiles.cli._options import (
 from dspy_profiles.cli._output import ACCENT, MUTED, columns, out, warn
 from dspy_profiles.cli.profiles._target import Target, changing, target
 from dspy_profiles.cli.secrets._plaintext import frozen
-from dspy_profiles.config import Edit, KeyPath, join_key, read, split_key
+from dspy_profiles.config import Edit, KeyPath, join_key, read_toml, split_key
 from dspy_profiles.display import on_path, show_value, word
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProfileNotFound
-from dspy_profiles.profiles import Catalog, Definition, Leaf, Scene, assignment
+from dspy_profiles.profiles import Catalog, Definition, Leaf, Scene, parse_assignment
 
 __all__ = ["set_", "unset"]
 
@@ -106,7 +106,7 @@ def _assignments(words: list[str], profile: str | None) -> tuple[str, Pairs]:
         words = ["=".join(words)]
     if not words:
         raise typer.BadParameter("missing key and value: set PROFILE KEY VALUE")
-    return profile, dict(map(assignment, words))
+    return profile, dict(map(parse_assignment, words))
 
 
 def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) -> Pairs:
@@ -152,7 +152,7 @@ def _provider_class(scene: Scene, name: str) -> object:
 
 def _masked(where: Target, name: str) -> Mapping[str, Any]:
     """Return a profile's values in the file, with secrets masked."""
-    doc = read(where.path)
+    doc = read_toml(where.path)
     table = doc.data.get(name)
     if not isinstance(table, dict):
         return {}
@@ -168,7 +168,7 @@ def _value(table: Any, key: KeyPath) -> Any:
 
 
 def _print_changes(where: Target, name: str, changes: Mapping[KeyPath, tuple[Any, Any]]) -> None:
-    now = read(where.path)
+    now = read_toml(where.path)
     rows = []
     for key, (old, new) in changes.items():
         line = now.line((name, *key))

@@ -29,13 +29,13 @@ from dspy_profiles.profiles import (
     Origin,
     ResolvedProfile,
     Scene,
-    applying,
+    active_choice,
     choose,
     leaves,
+    profile_rows,
     resolve_choice,
-    rows_of,
+    short_reason,
     summary,
-    why,
 )
 
 __all__ = ["add_to", "origin_json"]
@@ -55,7 +55,7 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     for _, doc in scene.catalog.documents:
         if doc.stamp is None:
             note(Text(f"{on_path(doc.path)} does not exist"))
-    active = applying(scene)
+    active = active_choice(scene)
     profiles = [summary(scene, name, active) for name in scene.catalog.names()]
     if json:
         emit(profiles=profiles)
@@ -69,7 +69,7 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
             else one["model"] or one["description"] or one["provider"] or ""
         )
         source = "" if one["file"] is None else on_path(Path(one["file"]))
-        reasons = [why(scene, one["reason"])] if one["active"] else []
+        reasons = [short_reason(scene, one["reason"])] if one["active"] else []
         remarks = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
         rows.append(
             (
@@ -114,7 +114,7 @@ def show(
             out(Text(lines))
         return
     profile = resolve_choice(scene, choice, allow_plaintext=True)
-    active = applying(scene)
+    active = active_choice(scene)
     is_active = active is not None and active.name == profile.name
     if json:
         emit(**_as_json(profile), active=is_active, reason=active.reason if is_active else None)  # type: ignore[union-attr]
@@ -122,7 +122,7 @@ def show(
     out(_head(scene, profile, active if is_active else None), "")
     rows = [
         (row.key, row.value, Text(row.place, style=MUTED), Text(row.remark, style=MUTED))
-        for row in rows_of(scene, profile)
+        for row in profile_rows(scene, profile)
     ]
     out(columns(rows) if rows else Text("no values: DSPy's defaults are used", style=MUTED))
 
@@ -131,7 +131,7 @@ def _head(scene: Scene, profile: ResolvedProfile, active: Choice | None) -> Text
     head = Text(profile.name, style="bold")
     head.append(f"  {profile.description or ''}", style="not bold")
     if active is not None:
-        return head.append(f"   active: {why(scene, active.reason)}", style=ACCENT)
+        return head.append(f"   active: {short_reason(scene, active.reason)}", style=ACCENT)
     return head.append(f"   active: no   (dspy-profiles use {word(profile.name)})", style=MUTED)
 
 
@@ -166,7 +166,7 @@ def get(
 def which(*, file: File = None, json: AsJson = False) -> None:
     """Show which profile is active, and why."""
     scene = Scene.now(file)
-    active = applying(scene)
+    active = active_choice(scene)
     where = scene.locations
     files = [
         *((layer.name, layer.path) for layer in where.layers),

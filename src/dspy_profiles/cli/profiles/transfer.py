@@ -22,7 +22,7 @@ from dspy_profiles.cli._output import (
 from dspy_profiles.cli.profiles._as_written import anchored, copy_between
 from dspy_profiles.cli.profiles._target import Target, changing, check_sound, refuse_taken, target
 from dspy_profiles.cli.secrets._plaintext import refuse_plaintext
-from dspy_profiles.config import Document, Edit, editing, file_stamp, read
+from dspy_profiles.config import Document, Edit, editing, file_stamp, read_toml
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles import Choice, Definition, ResolvedProfile, Scene, resolve_choice
@@ -88,7 +88,7 @@ def _is_profiles_file(path: Path) -> bool:
     if path.name.startswith(".env") or path.suffix == ".env":
         return False
     try:
-        return any(isinstance(table, dict) for table in read(path).data.values())
+        return any(isinstance(table, dict) for table in read_toml(path).data.values())
     except InvalidFile:
         return False
 
@@ -121,7 +121,7 @@ def _from_profiles(
     path: Path, name: str | None, *, overwrite: bool, **choice: Any
 ) -> tuple[list[str], Target]:
     """Write all profiles of another file, or one of them."""
-    source = read(path)
+    source = read_toml(path)
     tables = {k: v for k, v in source.data.items() if k != "$schema"}
     if name is not None and name not in tables:
         near = did_you_mean(name, tables) or f"profiles: {', '.join(tables) or 'none'}"

@@ -1,6 +1,6 @@
 """`results`: list, query and show experiments. Further commands are in the other modules."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -13,7 +13,7 @@ from dspy_profiles.cli.results._options import show as show_view
 from dspy_profiles.results.store import STATUSES
 
 if TYPE_CHECKING:
-    from dspy_profiles.results import Experiment, Store
+    from dspy_profiles.results import Experiment, ExperimentQuery, Store
 
 __all__ = ["add_to"]
 
@@ -113,7 +113,7 @@ def query(
     """Find experiments that match all options, latest first."""
     from dspy_profiles.results import open_store
 
-    wanted: dict[str, Any] = {
+    wanted: ExperimentQuery = {
         "hypothesis": hypothesis,
         "program": program,
         "profile": profile,

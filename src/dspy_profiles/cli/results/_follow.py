@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import typer
 from rich.text import Text
@@ -11,7 +10,7 @@ from dspy_profiles.cli._output import MUTED, console_for, note, out
 from dspy_profiles.cli.results._options import width
 from dspy_profiles.display import counted, money, number, on_one_line
 from dspy_profiles.results import Event, Experiment, Trial
-from dspy_profiles.results.journal import Line, Spans, lines_of, seal_of, whole
+from dspy_profiles.results.journal import JournalReader
 from dspy_profiles.results.store import Store
 from dspy_profiles.results.views import HINT, Step, Timeline, step_lines
 
@@ -41,64 +40,31 @@ def follow(store: Store, experiment: Experiment, trial: Trial | None, *, full: b
 def _lines(
     store: Store, experiment: Experiment, trial: Trial | None, *, full: bool
 ) -> Iterator[Text]:
-    journals = Journals(store, experiment.id)
+    reader = JournalReader(store, experiment.id)
     shown = Shown(experiment if trial is None else trial, full=full)
     wanted = None if trial is None else trial.id
     while True:
-        is_over = not store.shelf.is_alive(experiment.id)  # checked before the last read
-        events = journals.take()
-        yield from shown.take(_of(events, wanted), journals.names)
-        if is_over:
+        yield from shown.take(_of(reader.read(), wanted), reader.trials)
+        if reader.is_over:
             break
         time.sleep(PAUSE)
     if experiment.status == "running":
-        _await_seal(store, experiment.id)
-    journals.names.update((each.id, each.name) for each in store.query_trials(experiment.id))
-    yield from shown.take(store.events(experiment.id, wanted), journals.names)
+        _await_seal(reader)
+    names = {each.id: each.name for each in store.query_trials(experiment.id)}
+    yield from shown.take(store.events(experiment.id, wanted), names)
 
 
 def _of(events: list[Event], trial: str | None) -> list[Event]:
     return [each for each in events if trial in (None, each.trial_id)]
 
 
-def _await_seal(store: Store, experiment_id: str) -> None:
-    """Wait for the archive, which a process writes after its journal, unless it has died."""
+def _await_seal(reader: JournalReader) -> None:
+    """Wait until the process has recorded how it ended. It closes its journal a moment before."""
     for _ in range(CLOSING):
-        if seal_of(store.shelf, experiment_id) is not None:
+        if reader.is_sealed:
             return
         time.sleep(PAUSE)
-
-
-class Journals:
-    """Reader of an experiment's journals: returns each line once."""
-
-    def __init__(self, store: Store, experiment_id: str) -> None:
-        self.names: dict[str, str] = {}  # of trials, by their ids
-        self._shelf = store.shelf
-        self._id = experiment_id
-        self._ends: dict[str, int] = {}
-        self._spans: dict[str, Spans] = {}
-
-    def take(self) -> list[Event]:
-        """Return the events that have begun or ended since, each in its latest state."""
-        events: dict[str, Event] = {}
-        for journal in self._shelf.names(self._id):
-            spans = self._spans.setdefault(journal, Spans("running"))
-            start = self._ends.get(journal, 0)
-            for line in lines_of(self._shelf, self._id, journal, _pass_over, start):
-                self._ends[journal] = line.end
-                self._name(line)
-                event = spans.take(line) or _begun(line)
-                if event is not None:
-                    events[event.id] = event
-        return [_whole(event, self._shelf) for event in events.values()]
-
-    def _name(self, line: Line) -> None:
-        opens, trial = line.table("opens"), line.get("trial")
-        if line["type"] == "trial":
-            self.names[line["id"]] = line.get("name") or "?"
-        elif opens and trial is not None:
-            self.names[trial] = str(opens.get("name") or line.get("name") or "?")
+        reader.read()
 
 
 class Shown:
@@ -151,20 +117,3 @@ class Shown:
         if lines and lines[-1].plain == HINT:
             del lines[-2:]
         yield from lines
-
-
-def _begun(line: Line) -> Event | None:
-    """Return an event that has only begun."""
-    if line["type"] != "begin":
-        return None
-    one = Spans("running")
-    one.take(line)
-    return next(one.rest())
-
-
-def _whole(event: Event, shelf: Any) -> Event:
-    return Event(**{key: whole(value, shelf) for key, value in vars(event).items()})
-
-
-def _pass_over(_: object) -> None:
-    """Ignore a damaged line: `results verify` reports it."""

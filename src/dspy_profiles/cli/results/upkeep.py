@@ -145,14 +145,14 @@ def _findings(store: "Store", experiment_id: str, names: Names) -> Iterator[dict
     from dspy_profiles.calls.cassettes import looks
     from dspy_profiles.results.journal import held, long_texts_in
 
-    shelf, seen = store.shelf, set[str]()
-    with held(shelf):
-        for journal in shelf.names(experiment_id):
-            for number, line in enumerate(shelf.lines(experiment_id, journal), 1):
+    storage, seen = store.storage, set[str]()
+    with held(storage):
+        for journal in storage.names(experiment_id):
+            for number, line in enumerate(storage.lines(experiment_id, journal), 1):
                 new = long_texts_in(line) - seen
                 seen |= new
-                texts = [line, *(shelf.blob(name) or b"" for name in new)]
+                texts = [line, *(storage.blob(name) or b"" for name in new)]
                 keys = {each for text in texts for each in looks(text, names)}
-                where = f"{shelf.place(experiment_id, journal)}:{number}"
+                where = f"{storage.place(experiment_id, journal)}:{number}"
                 for what, excerpt in sorted(keys):
                     yield {"what": what, "excerpt": excerpt, "where": where}

@@ -12,7 +12,7 @@ from dspy_profiles.display import on_path
 from dspy_profiles.errors import MissingSecret, ProfileError
 from dspy_profiles.profiles import (
     CLIENT_KEYS,
-    UNSET,
+    UNSET_REASONS,
     Choice,
     Origin,
     ResolvedProfile,
@@ -22,7 +22,7 @@ from dspy_profiles.profiles import (
     references,
     resolve_choice,
 )
-from dspy_profiles.secrets import Secret, load_env_files, names_in, variables_in
+from dspy_profiles.secrets import Secret, load_env_files, names_in_files, variables_in
 
 __all__ = ["SecretUse", "Status", "find_uses"]
 
@@ -116,7 +116,7 @@ def _variable_sources(scene: Scene) -> dict[str, str]:
     """Return what sets each variable, as it is before any `.env` file is loaded."""
     sources = dict.fromkeys(os.environ, "environment")
     for path in scene.env_files:
-        for name in names_in([path]):
+        for name in names_in_files([path]):
             sources.setdefault(name, str(path))
     return sources
 
@@ -146,7 +146,9 @@ def _one(
     names = variables_in(reference) or [reference.partition(":")[2]]
     for each in unresolved:
         if each.name in names:
-            hint = f"export {each.name}, or add it to .env" if each.reason in UNSET else None
+            hint = (
+                f"export {each.name}, or add it to .env" if each.reason in UNSET_REASONS else None
+            )
             message = f"{each.name} {each.reason}"
             return replace(use, status=Status.MISSING, message=message, hint=hint)
     source = _source(reference, sources)

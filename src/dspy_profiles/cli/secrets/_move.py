@@ -24,7 +24,7 @@ from dspy_profiles.config import Document, Edit, KeyPath, editing, join_key
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, Place, WriteFailed
 from dspy_profiles.profiles import Definition, Scene
-from dspy_profiles.secrets import Names, parsed
+from dspy_profiles.secrets import Names, parse_dotenv
 
 __all__ = ["move_all"]
 
@@ -125,7 +125,7 @@ def _fits(move: Move) -> bool:
         line = assigned(move.variable, move.text)
     except InvalidFile:
         return False
-    return parsed(line)[0] == {move.variable: move.text}
+    return parse_dotenv(line)[0] == {move.variable: move.text}
 
 
 def _confirmed(question: str) -> bool:
@@ -195,7 +195,7 @@ def _add_variables(env: Path, new: Mapping[str, str]) -> None:
 
 def _check(text: str, env: Path, new: Mapping[str, str]) -> None:
     """Refuse to write a file that would not give each variable exactly its value."""
-    values, _ = parsed(text)
+    values, _ = parse_dotenv(text)
     before = raw_values(env) if env.exists() else {}
     wrong = [name for name, value in new.items() if values.get(name) != value or name in before]
     del values, before, new

@@ -27,7 +27,7 @@ def holds_plaintext(text: str) -> bool:
 
 def plaintext_keys(definition: Definition, names: Names) -> list[KeyPath]:
     """Return the keys of a definition that hold a plaintext secret."""
-    return list(_freeze(definition, names)[0].in_clear)
+    return list(_freeze(definition, names)[0].plaintext)
 
 
 def frozen(definition: Definition, names: Names) -> Table:

@@ -14,8 +14,8 @@ from dspy_profiles.secrets import (
     BUILT_IN_SCHEMES,
     TEMPLATE,
     has_reference,
-    names_in,
-    value_in,
+    names_in_files,
+    value_in_files,
 )
 
 __all__ = ["Move", "Plaintext", "TakenNames"]
@@ -86,8 +86,8 @@ class TakenNames:
 
 
 def _values(file: Path) -> list[tuple[str, str]]:
-    names = names_in([file])
-    return [(name, value_in(name, [file]) or "") for name in names]
+    names = names_in_files([file])
+    return [(name, value_in_files(name, [file]) or "") for name in names]
 
 
 def _candidates(plaintext: Plaintext) -> Iterator[str]:

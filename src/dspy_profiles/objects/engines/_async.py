@@ -1,4 +1,4 @@
-"""The asynchronous side of an engine, as `dspy.LM(async_engine=…)` wants it."""
+"""The asynchronous side of an engine, for `dspy.LM(async_engine=…)`."""
 
 import asyncio
 import importlib
@@ -14,10 +14,10 @@ _END = object()
 
 
 class AsyncSide:
-    """Serves DSPy's asynchronous calls from an engine that has `acomplete`.
+    """Serves DSPy's asynchronous calls with an engine that has `acomplete`.
 
-    It streams from `astream` where the engine has that, else from `stream` in a worker thread,
-    else from the finished answer.
+    Streams from the engine's `astream`, or from its `stream` in a worker thread, or from the
+    finished response.
     """
 
     def __init__(self, engine: Any) -> None:
@@ -32,7 +32,7 @@ class AsyncSide:
             async for event in events:
                 yield event
         finally:
-            # A stream that nobody reads to its end is not to linger.
+            # Close a stream even if it is not read to its end.
             if hasattr(events, "aclose"):
                 await events.aclose()
 
@@ -54,14 +54,14 @@ class AsyncSide:
             self.engine.close()
 
     def dump_state(self) -> dict[str, Any]:
-        """What a saved program needs to make this again: the engine's class and its own state."""
+        """Return the engine's class and state, from which a saved program restores this."""
         engine = type(self.engine)
         name = f"{engine.__module__}:{engine.__qualname__}"
         return {"class": name, "state": self.engine.dump_state()}
 
     @classmethod
     def load_state(cls, state: dict[str, Any]) -> Self:
-        """Imports the class that `state` names; DSPy asks for consent before it calls this."""
+        """Restore the engine; imports its class, for which DSPy asks the user first."""
         module, _, name = state["class"].partition(":")
         engine: Any = reduce(getattr, name.split("."), importlib.import_module(module))
         return cls(engine.load_state(state["state"]))

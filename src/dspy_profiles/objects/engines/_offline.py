@@ -1,4 +1,4 @@
-"""What engines that ask nobody have in common."""
+"""The base class of engines that make no live calls."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ __all__ = ["OfflineEngine"]
 
 
 class OfflineEngine:
-    """The answers to what the builder, and then DSPy, ask of an engine."""
+    """Attributes that the builder and DSPy read from an engine."""
 
     offline: ClassVar[bool] = True
     answers_any_role: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Which trial of one experiment is which of another: by what was tried, never by ids of calls."""
+"""Match the trials of two experiments by their inputs."""
 
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -15,30 +15,30 @@ __all__ = ["Aligned", "Tried", "align", "identity", "tried"]
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial with its events; `labels` are what an evaluated example says beside its inputs."""
+    """A trial with its events, and the labels of its example."""
 
     trial: Trial
     events: Sequence[Event]
     labels: Any = None
-    within: str | None = None  # the candidate that it was tried with, or the test
+    within: str | None = None  # the candidate or test around it
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Two trials of the same, or one that the other experiment does not have."""
+    """Two matching trials, or one without a match."""
 
     a: Tried | None
     b: Tried | None
 
 
 def identity(value: Any) -> str:
-    """A hash of JSON data by its content: the order of its keys does not count."""
+    """Return a hash of JSON data that does not depend on the order of keys."""
     data = orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return sha256(data).hexdigest()
 
 
 def tried(trials: Sequence[Trial], events: Iterable[Event]) -> list[Tried]:
-    """Trials with all that is needed to align and compare them."""
+    """Return trials with the data that is needed to match and compare them."""
     theirs: Mapping[str | None, list[Event]] = defaultdict(list)
     for event in events:
         theirs[event.trial_id].append(event)
@@ -50,30 +50,33 @@ def tried(trials: Sequence[Trial], events: Iterable[Event]) -> list[Tried]:
 
 
 def align(ours: Sequence[Tried], theirs: Sequence[Tried]) -> list[Aligned]:
-    """In the order of the first, then what only the second has.
+    """Return pairs in the order of the first experiment, then those of only the second.
 
-    Examples are the same by their inputs and labels; those that are left, by their inputs alone.
-    Of several that are the same, the first goes with the first.
+    Examples match by inputs and labels, the remaining ones by inputs alone. Equal trials match in
+    order.
     """
-    found: dict[int, int] = {}
+    matches: dict[int, int] = {}
     for key in (_key, _looser_key):
         waiting: dict[Hashable, deque[int]] = defaultdict(deque)
-        taken = set(found.values())
+        taken = set(matches.values())
         for place in _in_order(theirs):
             if place not in taken:
                 waiting[key(theirs[place])].append(place)
         for place in _in_order(ours):
-            if place not in found and (others := waiting.get(key(ours[place]))):
-                found[place] = others.popleft()
-    taken = set(found.values())
+            if place not in matches and (others := waiting.get(key(ours[place]))):
+                matches[place] = others.popleft()
+    taken = set(matches.values())
     return [
-        *(Aligned(each, theirs[found[n]] if n in found else None) for n, each in enumerate(ours)),
+        *(
+            Aligned(each, theirs[matches[n]] if n in matches else None)
+            for n, each in enumerate(ours)
+        ),
         *(Aligned(None, each) for n, each in enumerate(theirs) if n not in taken),
     ]
 
 
 def _in_order(of: Sequence[Tried]) -> Iterator[int]:
-    """Examples as they stand in their set: which thread came first says nothing."""
+    """Yield places in the order of the examples, not of the threads."""
     places = range(len(of))
     yield from sorted(places, key=lambda n: (_index(of[n].trial), n))
 
@@ -99,7 +102,7 @@ def _looser_key(of: Tried) -> Hashable:
 
 
 def _own_name(trial: Trial) -> str:
-    """What names a candidate, or a test."""
+    """Return the identity of a candidate or test."""
     if trial.kind == "test":
         return trial.name
     return str(trial.details.get("candidate") or identity(trial.inputs))

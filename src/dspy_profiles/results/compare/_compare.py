@@ -1,4 +1,4 @@
-"""What became better or worse from one experiment to another, and what changed in between."""
+"""Compare two experiments: scores, answers and prompts."""
 
 import math
 from collections import Counter
@@ -16,8 +16,8 @@ from dspy_profiles.results.compare._model import (
     Verdict,
     less,
 )
+from dspy_profiles.results.compare._modules import Step, fields_of, steps_of
 from dspy_profiles.results.journal._usage import Spent, seconds_of
-from dspy_profiles.results.recording._modules import Step, fields_of, steps_of
 from dspy_profiles.results.store._protocol import Store
 
 __all__ = ["check_gate", "diff_experiments"]
@@ -35,18 +35,20 @@ def diff_experiments(a: str, b: str, store: Store) -> ExperimentDiff:
     return ExperimentDiff(one, other, trials, _summed(trials))
 
 
-def check_gate(found: ExperimentDiff, max_drop: float) -> Gate:
-    """Whether B's score is at most so much below A's. What is not known does not pass."""
-    for letter, side in (("A", found.a), ("B", found.b)):
+def check_gate(diff: ExperimentDiff, max_drop: float) -> Gate:
+    """Return whether B's score is at most `max_drop` below A's. An unknown score fails."""
+    for letter, side in (("A", diff.a), ("B", diff.b)):
         if side.status in ("running", "interrupted"):
             now = "still running" if side.status == "running" else "interrupted"
-            return Gate(max_drop, False, f"{letter} is {now}: its score is not that of all trials")
+            return Gate(
+                max_drop, False, f"{letter} is {now}: its score does not include all trials"
+            )
         if side.score is None or not math.isfinite(side.score):
             return Gate(max_drop, False, f"the score of {letter} is unknown")
-    change = found.difference or 0.0
+    change = diff.difference or 0.0
     word = "fell" if change < -CLOSE else "rose" if change > CLOSE else "stayed"
     by = f" by {abs(change):.4g}" if word != "stayed" else ""
-    scores = f"from {found.a.score:.4g} to {found.b.score:.4g}"
+    scores = f"from {diff.a.score:.4g} to {diff.b.score:.4g}"
     return Gate(
         max_drop,
         change >= -max_drop - CLOSE,
@@ -95,7 +97,7 @@ def _verdict(a: Side | None, b: Side | None) -> Verdict:
     if change is not None:
         return "same" if abs(change) <= CLOSE else "better" if change > 0 else "worse"
     was_bad, is_bad = a.status in BAD, b.status in BAD
-    if was_bad != is_bad:  # one ended by an error, which gives no score
+    if was_bad != is_bad:  # an error, and so no score
         return "worse" if is_bad else "better"
     return "same" if a.score is b.score is None else "unknown"
 
@@ -105,21 +107,21 @@ def _answers(
 ) -> Iterator[Change]:
     yield from _changed("answer", "", fields_of(a.trial.outputs), fields_of(b.trial.outputs))
     for key, step in ours.items():
-        # A program's own answer is that of its trial, but for a test, which has none.
+        # The answer of the outermost module is that of its trial, except for tests.
         if key in theirs and (step.path or a.trial.kind == "test"):
-            said = fields_of(step.outputs), fields_of(theirs[key].outputs)
-            yield from _changed("answer", step.path, *said)
+            answers = fields_of(step.outputs), fields_of(theirs[key].outputs)
+            yield from _changed("answer", step.path, *answers)
 
 
 def _prompts(ours: Mapping[Any, Step], theirs: Mapping[Any, Step]) -> Iterator[Change]:
     for key, step in ours.items():
         if key in theirs:
-            asked = (_numbered(each.prompts) for each in (step, theirs[key]))
-            yield from _changed("prompt", step.path, *asked)
+            prompts = (_numbered(each.prompts) for each in (step, theirs[key]))
+            yield from _changed("prompt", step.path, *prompts)
 
 
 def _numbered(prompts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The second message of a user is `user 2`: each has a name of its own."""
+    """Give each message a name of its own: the second one of a user is `user 2`."""
     seen: Counter[str] = Counter()
     for role, text in prompts:
         seen[role] += 1
@@ -154,7 +156,7 @@ def _by_path(steps: Mapping[tuple[str, int], Step]) -> dict[str, Spent]:
 
 
 def _summed(trials: Sequence[TrialDiff]) -> tuple[ModuleDiff, ...]:
-    """By path over all trials that are in both: what is in one would only tell that."""
+    """Add up usage by path, over the trials that are in both experiments."""
     found: dict[str, list[Spent | None]] = {}
     for module in (m for t in trials if t.a is not None and t.b is not None for m in t.modules):
         sums = found.setdefault(module.path, [None, None])

@@ -1,4 +1,4 @@
-"""What a comparison of two experiments consists of. Pure data."""
+"""The data of a comparison of two experiments."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,12 +22,12 @@ __all__ = [
 
 Verdict = Literal["better", "worse", "same", "unknown", "only_a", "only_b"]
 
-MOST_WORDS = 500  # changes that are worked out word by word for `to_json`
+MOST_WORDS = 500  # changes for which `to_json` has word differences
 
 
 @dataclass(frozen=True)
 class Change:
-    """A text that is another one now: a field of an answer, or a part of a prompt."""
+    """A text that has changed: a field of an answer, or a message of a prompt."""
 
     what: Literal["answer", "prompt"]
     path: str  # of the module in its program; "" is the program itself
@@ -37,7 +37,7 @@ class Change:
 
     @property
     def words(self) -> tuple[Piece, ...]:
-        """From the one to the other, word by word; far parts that are the same left out."""
+        """The difference word by word, without long equal parts."""
         return word_diff(self.before, self.after)
 
     def to_json(self, *, with_words: bool = True) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Side:
-    """One trial of two."""
+    """One of two matching trials."""
 
     id: str
     status: str
@@ -67,9 +67,9 @@ class Side:
 
 @dataclass(frozen=True)
 class ModuleDiff:
-    """What the module at one path took, all its calls together; None: it was never called.
+    """Usage of the module at one path, over all its calls; None if it was not called.
 
-    Calls, tokens and cost are those that it made itself, not a module in it.
+    Calls, tokens and cost do not include modules in it.
     """
 
     path: str
@@ -96,7 +96,7 @@ class TrialDiff:
 
     @property
     def difference(self) -> float | None:
-        """B's score less A's; None where one of them is not known."""
+        """B's score minus A's; None if one of them is not known."""
         if self.a is None or self.b is None:
             return None
         return less(self.b.score, self.a.score)
@@ -121,7 +121,7 @@ class TrialDiff:
 
 @dataclass(frozen=True)
 class ExperimentDiff:
-    """Two experiments. Trials stand in the order of A, then those that only B has."""
+    """Two experiments. Trials are in the order of A, then those of only B."""
 
     a: Experiment
     b: Experiment
@@ -130,12 +130,12 @@ class ExperimentDiff:
 
     @property
     def difference(self) -> float | None:
-        """B's score less A's; None where one of them is not known."""
+        """B's score minus A's; None if one of them is not known."""
         return less(self.b.score, self.a.score)
 
     @property
     def common(self) -> tuple[float, float] | None:
-        """The mean scores of what is in both, candidates left out: theirs are means themselves."""
+        """The mean scores of trials in both, without candidates, whose scores are means."""
         scores = [
             (each.a.score, each.b.score)
             for each in self.trials
@@ -148,7 +148,7 @@ class ExperimentDiff:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many trials became better, worse and so on, and how many answer or ask otherwise."""
+        """The number of trials by verdict, and of those with changed answers or prompts."""
         verdicts = Counter(each.verdict for each in self.trials)
         return {
             **{word: verdicts[word] for word in ("better", "worse", "same", "unknown")},
@@ -158,7 +158,7 @@ class ExperimentDiff:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """All of it. Of very many changes, `words` of the last are null."""
+        """Return all data. After many changes, `words` of the others are null."""
         common = self.common
         return {
             "a": self.a.to_json(),
@@ -182,7 +182,7 @@ class ExperimentDiff:
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether B may stand in for A, and why (not)."""
+    """Whether B may replace A, and why."""
 
     max_drop: float
     is_passed: bool
@@ -193,7 +193,7 @@ class Gate:
 
 
 def less(one: float | None, other: float | None) -> float | None:
-    """The difference; None where one is not known."""
+    """Return the difference; None if one number is not known."""
     return None if one is None or other is None else one - other
 
 

@@ -1,4 +1,4 @@
-"""The files in a bundle: read only as far as it says, and nowhere but where they belong."""
+"""Files in a bundle: checked names, and limited sizes."""
 
 import re
 import zipfile
@@ -14,7 +14,7 @@ from dspy_profiles.results._ids import is_id
 __all__ = ["COPY", "MANIFEST", "Opened", "is_too_large"]
 
 MANIFEST = "manifest.json"
-# All that a bundle may hold: nothing else ever becomes a path.
+# All names of files in a bundle: nothing else becomes a path.
 NAMES = re.compile(
     r"seal\.json|experiment\.json|trials\.jsonl"
     r"|journals/journal-[0-9]+(?:-[0-9]+)?\.jsonl|blobs/[0-9a-f]{64}"
@@ -30,7 +30,7 @@ COPY = "copy the folder of the store instead"
 
 
 class Opened:
-    """A bundle that is read. Whatever is wrong with it is an `InvalidFile`."""
+    """A bundle that is open for reading. Raises InvalidFile for all errors."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,28 +51,28 @@ class Opened:
         return InvalidFile(message, hint, Place(self._path))
 
     def read(self, name: str) -> bytes:
-        """One that says how long it is by itself; a KeyError where it is not there."""
+        """Return a file up to the limit for manifests. Raises KeyError if it is missing."""
         return b"".join(self._chunks(name, MOST_OF_MANIFEST))
 
     def check(self, experiment_id: Any, files: Any) -> None:
-        """What the manifest says has to be what is here, to the last name and size."""
+        """Compare the names and sizes in the manifest with the files."""
         if not isinstance(experiment_id, str) or not is_id(experiment_id):
-            raise self.refused("its manifest names no experiment")
+            raise self.refused("the manifest does not name an experiment")
         if not isinstance(files, dict) or not all(map(_is_sound, files.values())):
-            raise self.refused("its manifest does not say which files there are")
+            raise self.refused("the manifest does not list the files")
         for name in [*files, *self._infos]:
             if name != MANIFEST and NAMES.fullmatch(name) is None:
-                raise self.refused(f'"{name}" has no place in a bundle')
+                raise self.refused(f'unexpected file "{name}"')
         if set(files) != set(self._infos) - {MANIFEST} or MANIFEST in files:
-            raise self.refused("the files in it are not those that its manifest names")
+            raise self.refused("the files are not those of the manifest")
         for name, of in files.items():
             if name.startswith("blobs/") and of["sha256"] != name.removeprefix("blobs/"):
                 raise self.refused(f'"{name}" is not named after its hash')
         if is_too_large(files):
-            raise self.refused("this bundle is larger than what is taken in", COPY)
+            raise self.refused("the bundle is too large", COPY)
 
     def parts(self, name: str, of: Mapping[str, Any]) -> Iterator[bytes]:
-        """All of a file; an error where it is not what the manifest says."""
+        """Yield a file in parts. Raises InvalidFile if it is not as in the manifest."""
         digest, read = sha256(), 0
         for chunk in self._chunks(name, of["size"]):
             digest.update(chunk)
@@ -84,18 +84,18 @@ class Opened:
     def _listed(self, entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         found: dict[str, zipfile.ZipInfo] = {}
         if len(entries) > MOST_FILES:
-            raise self.refused("this bundle has more files than any experiment")
+            raise self.refused("the bundle has too many files")
         for info in entries:
             if info.filename in found:
-                raise self.refused(f'"{info.filename}" is in it twice')
+                raise self.refused(f'"{info.filename}" exists twice')
             known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             if info.flag_bits & ENCRYPTED or not known:
-                raise self.refused(f'"{info.filename}" is packed in a way that bundles are not')
+                raise self.refused(f'"{info.filename}" has an unsupported compression')
             found[info.filename] = info
         return found
 
     def _chunks(self, name: str, most: int) -> Iterator[bytes]:
-        """What is there, and never more than that, whatever it claims to be."""
+        """Yield a file in chunks, up to a limit."""
         info, read = self._infos[name], 0
         try:
             with self._zip.open(info) as file:
@@ -109,8 +109,8 @@ class Opened:
 
     def _tampered(self, name: str) -> InvalidFile:
         return self.refused(
-            f'"{name}" is not what was exported',
-            "this bundle was damaged or changed; export it anew",
+            f'"{name}" has changed since it was exported',
+            "export the experiment again",
         )
 
 

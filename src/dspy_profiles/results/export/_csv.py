@@ -1,4 +1,4 @@
-"""The trials of an experiment as CSV, for spreadsheets: one row for each."""
+"""Trials of an experiment as CSV, for spreadsheets."""
 
 import csv
 import io
@@ -19,20 +19,20 @@ OWN = ("trial", "name", "kind", "status", "score", "started", "ended", "seconds"
 LAST = ("error", "parent", "experiment")
 MOST_FIELDS = 200  # columns for inputs, and as many for outputs
 MOST_LETTERS = 32_000  # in a cell: spreadsheets take 32,767
-WHOLE = ""  # the column for what has no fields
-# What a spreadsheet takes for the beginning of a formula, in the full width of East Asia as well.
+WHOLE = ""  # the column for values without fields
+# Characters that begin a formula in spreadsheets, also in full width.
 FORMULAS = tuple("=+-@\t\r\n|＝＋－＠")
 
 
 def as_csv(experiment_id: str, store: Store) -> str:
-    """A line of titles, then a line for each trial, as spreadsheets read it."""
+    """Return a line of titles, and a line for each trial."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(_rows(experiment_id, store))
     return text.getvalue()
 
 
 def _rows(experiment_id: str, store: Store) -> Iterator[list[Cell]]:
-    """The cells. Inputs and outputs have a column for each of their fields."""
+    """Yield rows of cells, with a column for each field of inputs and outputs."""
     trials = store.query_trials(experiment_id)
     inputs = _columns(trial.inputs for trial in trials)
     outputs = _columns(trial.outputs for trial in trials)
@@ -59,14 +59,14 @@ def _own(trial: Trial) -> list[Cell]:
 
 
 def _columns(values: Iterator[Any]) -> list[str]:
-    """The fields that there are, in the order in which they come up; too many stay together."""
-    found: dict[str, None] = {}
+    """Return the fields in order. Too many fields share one column."""
+    fields: dict[str, None] = {}
     for value in values:
         if isinstance(value, Mapping):
-            found |= dict.fromkeys(map(str, value))
+            fields |= dict.fromkeys(map(str, value))
         elif value is not None:
-            found[WHOLE] = None
-    return list(found) if len(found) <= MOST_FIELDS else [WHOLE]
+            fields[WHOLE] = None
+    return list(fields) if len(fields) <= MOST_FIELDS else [WHOLE]
 
 
 def _titles(of: str, fields: Sequence[str]) -> Iterator[str]:
@@ -81,10 +81,10 @@ def _values(value: Any, fields: Sequence[str]) -> Iterator[Cell]:
 
 
 def _cell(value: Any) -> Cell:
-    """A number, or a text; what a spreadsheet may run begins with an apostrophe."""
+    """Return a number or a string. A string that could be a formula begins with an apostrophe."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    said = redact(show_value(value)).replace("\0", "")
-    if len(said) > MOST_LETTERS:
-        said = f"{said[:MOST_LETTERS]}… ({len(said):,} characters)"
-    return f"'{said}" if said.lstrip(" ").startswith(FORMULAS) else said
+    text = redact(show_value(value)).replace("\0", "")
+    if len(text) > MOST_LETTERS:
+        text = f"{text[:MOST_LETTERS]}… ({len(text):,} characters)"
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULAS) else text

@@ -1,4 +1,4 @@
-"""Good trials as rows to learn from, one JSON text a line."""
+"""Good trials as rows of examples, one JSON object per line."""
 
 import math
 from collections import Counter
@@ -11,7 +11,7 @@ import orjson
 from dspy_profiles.errors import ProfileError, did_you_mean
 from dspy_profiles.results._model import Experiment, Trial, written
 from dspy_profiles.results.compare._align import Tried, identity, tried
-from dspy_profiles.results.export._where import Bar, is_good
+from dspy_profiles.results.export._where import Condition, is_good
 from dspy_profiles.results.store._protocol import Store
 from dspy_profiles.secrets import redact
 
@@ -20,34 +20,37 @@ __all__ = ["ROW_VERSION", "Extract", "extract"]
 ROW_VERSION = 1
 Fields = dict[str, Any]
 
-# Forms of values that stand for something that was not kept whole.
+# Special forms of values that were not recorded completely.
 PARTIAL = frozenset({"$cut", "$lost", "$missing", "$repr"})
 NO_FIELDS = "have no fields to learn from"
-NOT_WHOLE = "hold what was not recorded whole"
-TWICE = "say the same as another one"
+NOT_WHOLE = "contain values that were not recorded completely"
+TWICE = "are equal to another one"
 
 
 @dataclass(frozen=True)
 class Extract:
-    """The rows, and how many good trials gave none, by the reason."""
+    """The rows, and the number of good trials without a row, by reason."""
 
     rows: list[Fields]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def text(self) -> bytes:
-        """One row on each line."""
+        """The rows, one per line."""
         return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in self.rows)
 
 
 def extract(
-    experiment: Experiment, store: Store, where: Sequence[Bar] = (), drop: Collection[str] = ()
+    experiment: Experiment,
+    store: Store,
+    where: Sequence[Condition] = (),
+    drop: Collection[str] = (),
 ) -> Extract:
-    """The good trials of an experiment as rows: those that meet `where`.
+    """Return the trials of an experiment that meet `where`, as rows.
 
-    The labels are those of the example, if it has any; else what the program answered. Of trials
-    that say the same the best is taken, and of these the first. `drop` names fields that are left
-    out wherever they stand, at any depth.
+    The labels are those of the example, otherwise the outputs of the program. Of equal rows, the
+    one with the best score is kept, and of these the first. Fields in `drop` are omitted at any
+    depth.
     """
     trials = store.query_trials(experiment.id)
     chosen = [t for t in trials if t.kind != "candidate" and is_good(t, tuple(where))]
@@ -72,7 +75,7 @@ def extract(
 
 @dataclass(frozen=True)
 class _Call:
-    """What a program was asked and what it answered. `event` is None where that is the trial."""
+    """Inputs and outputs of a program. `event` is None if they are those of the trial."""
 
     inputs: Any
     outputs: Any
@@ -80,18 +83,18 @@ class _Call:
 
 
 def _calls(good: Iterable[Tried]) -> Iterator[tuple[Tried, _Call]]:
-    """Each trial's own; a test asks nothing itself, and its programs may be several."""
+    """Yield the call of each trial. A test may have called several programs."""
     for each in good:
         calls = [_Call(each.trial.inputs, each.trial.outputs)]
         if each.trial.kind == "test":
             programs = [e for e in each.events if e.kind == "module" and e.parent_id is None]
-            said = [(e.id, e.attributes) for e in programs if e.status == "done"]
-            calls = [_Call(of.get("inputs"), of.get("outputs"), id_) for id_, of in said] or calls
+            done = [(e.id, e.attributes) for e in programs if e.status == "done"]
+            calls = [_Call(of.get("inputs"), of.get("outputs"), id_) for id_, of in done] or calls
         yield from ((each, call) for call in calls)
 
 
 def _row(experiment: Experiment, of: Tried, call: _Call, dropping: "_Dropping") -> Fields | None:
-    """One row; None where there is nothing to learn from."""
+    """Return one row; None if inputs or labels are missing."""
     trial = of.trial
     inputs, outputs, labels = (
         dropping.without(_fields(each)) for each in (call.inputs, call.outputs, of.labels)
@@ -113,7 +116,7 @@ def _row(experiment: Experiment, of: Tried, call: _Call, dropping: "_Dropping") 
 
 
 def _source(experiment: Experiment, trial: Trial, call: _Call) -> Fields:
-    """Where a row comes from. A fingerprint is known of the profile of the whole run."""
+    """Return the origin of a row. Only the profile of the whole run has a fingerprint."""
     known, active = experiment.details.get("profile"), trial.details.get("profile")
     profile = active if isinstance(active, str) else experiment.profile
     is_its_own = isinstance(known, Mapping) and known.get("name") == profile
@@ -131,7 +134,7 @@ def _source(experiment: Experiment, trial: Trial, call: _Call) -> Fields:
 
 
 def _fields(value: Any) -> Fields:
-    """The fields of a table that was recorded; empty for what is none."""
+    """Return the fields of a recorded table; none for other values."""
     match value:
         case {"$table": dict(table)} if len(value) == 1:
             return table
@@ -142,7 +145,7 @@ def _fields(value: Any) -> Fields:
 
 
 class _Dropping:
-    """Takes fields out, and knows which ones it has seen."""
+    """Removes fields, and remembers the names of all fields."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = frozenset(names)
@@ -158,22 +161,22 @@ class _Dropping:
         return value
 
     def check(self) -> None:
-        """One that is nowhere is likely to be misspelt, and what it was to hide would be shown."""
+        """Raise ProfileError for an unknown field: a misspelled one would not be removed."""
         for name in sorted(self._names - self._known):
             raise ProfileError(
-                f'there is no field "{name}" to drop',
+                f'unknown field "{name}"',
                 did_you_mean(name, self._known)
-                or f"those that there are: {', '.join(sorted(self._known)) or 'none'}",
+                or f"known fields: {', '.join(sorted(self._known)) or 'none'}",
             )
 
 
 def _rank(row: Fields) -> float:
-    """Of rows that say the same the best is kept, and of these the first."""
+    """Return the score by which the best of equal rows is kept."""
     return -math.inf if row["score"] is None else float(row["score"])
 
 
 def _redacted(value: Any) -> Any:
-    """The record is redacted; what was resolved since then goes as well."""
+    """Redact again: more secrets may be known than when it was recorded."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
@@ -185,7 +188,7 @@ def _redacted(value: Any) -> Any:
 
 def _is_whole(value: Any) -> bool:
     match value:
-        case {"$table": dict(table)} if len(value) == 1:  # it only looks like such a form
+        case {"$table": dict(table)} if len(value) == 1:  # a table that looks like a special form
             return all(map(_is_whole, table.values()))
         case dict():
             is_form = len(value) == 1 and not PARTIAL.isdisjoint(value)

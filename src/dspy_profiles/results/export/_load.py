@@ -1,4 +1,4 @@
-"""Rows that `results examples` has written, as `dspy.Example`."""
+"""Load rows that `results examples` wrote, as `dspy.Example`."""
 
 from base64 import b64decode
 from collections.abc import Iterator
@@ -17,18 +17,20 @@ __all__ = ["load_examples"]
 
 
 def load_examples(path: Path | str) -> "list[dspy.Example]":
-    """The rows of a file that `results examples` has written, with their inputs set.
+    """Load the rows that `results examples` wrote, with their inputs set.
+
+    Raises InvalidFile if the file or a row cannot be read.
 
     >>> trainset = load_examples("train.jsonl")  # doctest: +SKIP
     """
     import dspy
 
-    file, made = Path(path), []
+    file, examples = Path(path), []
     try:
         lines = file.read_bytes().split(b"\n")
     except OSError as error:
         why = error.strerror or str(error)
-        raise InvalidFile(f"this file cannot be read: {why}", where=Place(file)) from error
+        raise InvalidFile(f"the file cannot be read: {why}", where=Place(file)) from error
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -36,27 +38,27 @@ def load_examples(path: Path | str) -> "list[dspy.Example]":
             labels, inputs = _fields(orjson.loads(line))
         except (TypeError, ValueError) as error:
             raise InvalidFile(
-                f"this is no row of examples: {error}",
-                "dspy-profiles results examples writes such rows",
+                f"not a row of examples: {error}",
+                "write the file with dspy-profiles results examples",
                 Place(file, number),
             ) from error
-        made.append(dspy.Example({**labels, **inputs}).with_inputs(*inputs))
-    return made
+        examples.append(dspy.Example({**labels, **inputs}).with_inputs(*inputs))
+    return examples
 
 
 def _fields(row: Any) -> Iterator[dict[str, Any]]:
-    """Labels and inputs of one row; a ValueError says what is wrong with it."""
+    """Yield labels, then inputs of a row. Raises ValueError if the row is invalid."""
     if not isinstance(row, dict) or row.get("v") != ROW_VERSION:
-        raise ValueError(f"it is not of version {ROW_VERSION}")
+        raise ValueError(f"the version is not {ROW_VERSION}")
     for name in ("labels", "inputs"):
-        found = row.get(name)
-        if not isinstance(found, dict) or not found:
-            raise ValueError(f"it has no {name}")
-        yield {key: _restored(value) for key, value in found.items()}
+        fields = row.get(name)
+        if not isinstance(fields, dict) or not fields:
+            raise ValueError(f"{name} is missing")
+        yield {key: _restored(value) for key, value in fields.items()}
 
 
 def _restored(value: Any) -> Any:
-    """What was recorded in a form for what JSON cannot say, as it was."""
+    """Return a value that was recorded in a special form, as it was."""
     if isinstance(value, list):
         return [_restored(item) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The little language of `--where`: `score>=0.8 and kind=example`."""
+"""Conditions of `--where`: `score>=0.8 and kind=example`."""
 
 import math
 import operator
@@ -10,7 +10,7 @@ from typing import Any, get_args
 from dspy_profiles.errors import ProfileError, did_you_mean
 from dspy_profiles.results._model import Status, Trial, TrialKind
 
-__all__ = ["Bar", "is_good", "parse_where"]
+__all__ = ["Condition", "is_good", "parse_where"]
 
 FIELDS = ("score", "status", "kind", "name")
 WORDS = {"status": get_args(Status), "kind": get_args(TrialKind)}
@@ -24,7 +24,7 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
 }
 EQUAL = ("=", "==", "!=")
-EXAMPLE = "write it like this: score>=0.8 and kind=example"
+EXAMPLE = "write a condition such as score>=0.8 and kind=example"
 CONDITION = re.compile(
     r"""\s*(?P<field>\w+)\s*(?P<operator>[<>=!~]++)\s*(?P<value>"[^"]*"|'[^']*'|\S+)\s*"""
 )
@@ -32,7 +32,7 @@ AND = re.compile(r"and\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Bar:
+class Condition:
     """One condition on a trial."""
 
     field: str
@@ -40,72 +40,72 @@ class Bar:
     value: float | str
 
     def holds(self, trial: Trial) -> bool:
-        """A trial without a score is neither above nor below anything."""
-        found = getattr(trial, self.field)
-        return found is not None and OPERATORS[self.operator](found, self.value)
+        """Return whether a trial meets it. Without a score, it meets no condition on the score."""
+        value = getattr(trial, self.field)
+        return value is not None and OPERATORS[self.operator](value, self.value)
 
 
-def parse_where(text: str) -> tuple[Bar, ...]:
-    """The conditions in a text, all of which a trial has to meet.
+def parse_where(text: str) -> tuple[Condition, ...]:
+    """Return the conditions in a string. Raises ProfileError.
 
     >>> parse_where("score>=0.8 and kind=example")[0]
-    Bar(field='score', operator='>=', value=0.8)
+    Condition(field='score', operator='>=', value=0.8)
     """
-    bars, at = [], 0
+    conditions, at = [], 0
     while True:
         match = CONDITION.match(text, at)
         if match is None:
-            said = text[at:].strip()
+            rest = text[at:].strip()
             raise ProfileError(
-                f'"{said}" is no condition' if said else "a condition is missing", EXAMPLE
+                f'"{rest}" is not a condition' if rest else "a condition is missing", EXAMPLE
             )
-        bars.append(_bar(match["field"], match["operator"], match["value"]))
+        conditions.append(_condition(match["field"], match["operator"], match["value"]))
         at = match.end()
         if at == len(text):
-            return tuple(bars)
+            return tuple(conditions)
         joint = AND.match(text, at)
         if joint is None:
             raise ProfileError(
                 f'"and" is missing before "{text[at:]}"',
-                'conditions are joined by "and"; a text with blanks is put into quotes',
+                'join conditions with "and", and quote strings that contain spaces',
             )
         at = joint.end()
 
 
-def is_good(trial: Trial, bars: tuple[Bar, ...]) -> bool:
-    """Whether it meets them all; without any, whether it ended without an error."""
-    if bars:
-        return all(bar.holds(trial) for bar in bars)
+def is_good(trial: Trial, conditions: tuple[Condition, ...]) -> bool:
+    """Return whether a trial meets all conditions; without any, whether it has no error."""
+    if conditions:
+        return all(condition.holds(trial) for condition in conditions)
     return trial.status == "done" and trial.error is None
 
 
-def _bar(field: str, sign: str, value: str) -> Bar:
+def _condition(field: str, sign: str, value: str) -> Condition:
     if field not in FIELDS:
         raise ProfileError(
-            f'trials have no "{field}" to choose by',
-            did_you_mean(field, FIELDS) or f"those that there are: {', '.join(FIELDS)}",
+            f'unknown field "{field}"',
+            did_you_mean(field, FIELDS) or f"write one of: {', '.join(FIELDS)}",
         )
     if sign not in OPERATORS:
-        raise ProfileError(f'"{sign}" compares nothing', f"write one of {' '.join(OPERATORS)}")
+        raise ProfileError(f'unknown operator "{sign}"', f"write one of: {' '.join(OPERATORS)}")
     if field == "score":
-        return Bar(field, sign, _number(value))
+        return Condition(field, sign, _number(value))
     if sign not in EQUAL:
-        raise ProfileError(f"{field} is a text, which {sign} does not compare", "write = or !=")
+        raise ProfileError(f"{sign} does not compare strings such as {field}", "write = or !=")
     text = value[1:-1] if value[0] in "\"'" else value
     known = WORDS.get(field)
     if known is not None and text not in known:
         raise ProfileError(
-            f'no trial has the {field} "{text}"',
-            did_you_mean(text, known) or f"those that there are: {', '.join(known)}",
+            f'unknown {field} "{text}"',
+            did_you_mean(text, known) or f"write one of: {', '.join(known)}",
         )
-    return Bar(field, sign, text)
+    return Condition(field, sign, text)
 
 
 def _number(text: str) -> float:
     try:
-        found = float(text)
+        number = float(text)
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise ProfileError(f'a score is compared with a number, and "{text}" is none', EXAMPLE)
-    return found
+        number = math.nan
+    if not math.isfinite(number):
+        raise ProfileError(f'score is compared with "{text}", which is not a number', EXAMPLE)
+    return number

@@ -1,7 +1,7 @@
 """The documents of a closed experiment: its seal, its summary, its trials.
 
-The seal says how the experiment ended and what its journals were then; it is written once. The
-others are made of it and of the journals, and come out the same each time.
+The seal contains the status at the end and the hashes of the journals, and is written once. The
+other documents are made from it and the journals, each time with the same result.
 """
 
 import re
@@ -38,20 +38,20 @@ BLOB = re.compile(rb'"\$blob":"([0-9a-f]{64})"')
 READABLE = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
-def seal(shelf: JournalStorage, experiment_id: str, status: str, **more: Any) -> bool:
-    """Close an experiment with its journals as they are. False: somebody else has closed it."""
+def seal(storage: JournalStorage, experiment_id: str, status: str, **more: Any) -> bool:
+    """Close an experiment with its journals as they are. False: it is closed already."""
     journals = {}
-    for name in shelf.names(experiment_id):
-        size, digest = shelf.digest(experiment_id, name)
+    for name in storage.names(experiment_id):
+        size, digest = storage.digest(experiment_id, name)
         journals[name] = {"size": size, "sha256": digest}
     content = {"v": VERSION, "id": experiment_id, "status": status, **more, "journals": journals}
     content = {k: written(v) if isinstance(v, datetime) else v for k, v in content.items()}
-    return shelf.put_first(experiment_id, SEAL, orjson.dumps(content, option=READABLE))
+    return storage.put_first(experiment_id, SEAL, orjson.dumps(content, option=READABLE))
 
 
-def seal_of(shelf: JournalStorage, experiment_id: str) -> dict[str, Any] | None:
-    """The seal; None where the experiment is open, or its seal is none any more."""
-    found = parsed(shelf.document(experiment_id, SEAL))
+def seal_of(storage: JournalStorage, experiment_id: str) -> dict[str, Any] | None:
+    """Return the seal; None if the experiment is open, or the seal is damaged."""
+    found = parsed(storage.document(experiment_id, SEAL))
     if found is None or not isinstance(found.get("status"), str):
         return None
     journals = found.get("journals")
@@ -61,29 +61,29 @@ def seal_of(shelf: JournalStorage, experiment_id: str) -> dict[str, Any] | None:
     return found if is_sound else None
 
 
-def write(shelf: JournalStorage, experiment_id: str, seal: Mapping[str, Any]) -> None:
-    """Make summary and trials of the journals."""
-    made = assemble(shelf, experiment_id, seal)
+def write(storage: JournalStorage, experiment_id: str, seal: Mapping[str, Any]) -> None:
+    """Write summary and trials, made from the journals."""
+    assembled = assemble(storage, experiment_id, seal)
     lines = [
         orjson.dumps(
-            {**trial.to_json(), "lines": made.stretches.get(trial.id, {})},
+            {**trial.to_json(), "lines": assembled.stretches.get(trial.id, {})},
             option=orjson.OPT_APPEND_NEWLINE,
         )
-        for trial in made.trials
+        for trial in assembled.trials
     ]
-    shelf.put_document(experiment_id, TRIALS, b"".join(lines))
+    storage.put_document(experiment_id, TRIALS, b"".join(lines))
     files: dict[str, Any] = dict(seal["journals"])
     for name in (SEAL, TRIALS):
-        size, digest = shelf.digest(experiment_id, name)
+        size, digest = storage.digest(experiment_id, name)
         files[name] = {"size": size, "sha256": digest}
-    content = {**made.experiment.to_json(), "files": files}
+    content = {**assembled.experiment.to_json(), "files": files}
     content["hash"] = _hash(content)
-    shelf.put_document(experiment_id, SUMMARY, orjson.dumps(content, option=READABLE))
+    storage.put_document(experiment_id, SUMMARY, orjson.dumps(content, option=READABLE))
 
 
-def summary(shelf: JournalStorage, experiment_id: str) -> Experiment | None:
-    """The experiment as it was archived; None where it was not, or its document is none."""
-    found = parsed(shelf.document(experiment_id, SUMMARY))
+def summary(storage: JournalStorage, experiment_id: str) -> Experiment | None:
+    """Return the archived experiment; None if it is open, or its document is damaged."""
+    found = parsed(storage.document(experiment_id, SUMMARY))
     try:
         return None if found is None else Experiment.from_json(found)
     except (TypeError, ValueError):
@@ -91,45 +91,43 @@ def summary(shelf: JournalStorage, experiment_id: str) -> Experiment | None:
 
 
 def trials(
-    shelf: JournalStorage, experiment_id: str
+    storage: JournalStorage, experiment_id: str
 ) -> Iterator[tuple[Trial, dict[str, list[int]]]]:
-    """Each archived trial, and where its lines stand in which journal."""
-    for line in (shelf.document(experiment_id, TRIALS) or b"").split(b"\n"):
+    """Yield each archived trial, with the places of its lines by journal."""
+    for line in (storage.document(experiment_id, TRIALS) or b"").split(b"\n"):
         found = parsed(line)
         if found is not None:
             yield Trial.from_json(found), found.get("lines") or {}
 
 
-def verify(shelf: JournalStorage, experiment_id: str) -> list[Fault]:
-    """Compare everything with its hash, and every long text with its name."""
-    whole = shelf.place(experiment_id, SUMMARY)
-    content = parsed(shelf.document(experiment_id, SUMMARY))
-    sealed = seal_of(shelf, experiment_id)
+def verify(storage: JournalStorage, experiment_id: str) -> list[Fault]:
+    """Return errors: compare everything with its hash, and long texts with their names."""
+    whole = storage.place(experiment_id, SUMMARY)
+    content = parsed(storage.document(experiment_id, SUMMARY))
+    sealed = seal_of(storage, experiment_id)
     if content is None:
-        if sealed is None and shelf.document(experiment_id, SEAL) is None:
-            return [Fault("open", "it is not archived: it is running, or its process died", whole)]
-        return [Fault("tampered", "the summary is gone or cannot be read", whole)]
+        if sealed is None and storage.document(experiment_id, SEAL) is None:
+            return [Fault("open", "not archived: it is running, or its process died", whole)]
+        return [Fault("tampered", "the summary is missing or cannot be read", whole)]
     faults = []
     if content.get("hash") != _hash(content):
-        faults.append(Fault("tampered", "the summary is not what was archived", whole))
+        faults.append(Fault("tampered", "the summary has changed since it was archived", whole))
     if sealed is None:
-        where = shelf.place(experiment_id, SEAL)
-        faults.append(Fault("tampered", "the seal is gone or cannot be read", where))
+        where = storage.place(experiment_id, SEAL)
+        faults.append(Fault("tampered", "the seal is missing or cannot be read", where))
     files = content.get("files")
     journals = (sealed or {}).get("journals", {})
     expected = {**(files if isinstance(files, dict) else {}), **journals}
-    # The process that closes it writes no more; a child of it that lives on may.
+    # The process that closed it has stopped writing, but its children may continue.
     closed_by = f"journal-{_pid(content)}-"
     for name, of in expected.items():
         may_grow = name in journals and not name.startswith(closed_by)
-        faults += _compared(shelf, experiment_id, name, of, may_grow=may_grow)
-    for name in set(shelf.names(experiment_id)) - set(expected):
-        where = shelf.place(experiment_id, name)
-        faults.append(
-            Fault("late", "this journal was begun after the experiment was closed", where)
-        )
-    faults += _blobs(shelf, experiment_id, sealed)
-    return faults + assemble(shelf, experiment_id, sealed).faults
+        faults += _compared(storage, experiment_id, name, of, may_grow=may_grow)
+    for name in set(storage.names(experiment_id)) - set(expected):
+        where = storage.place(experiment_id, name)
+        faults.append(Fault("late", "the journal began after the experiment was closed", where))
+    faults += _blobs(storage, experiment_id, sealed)
+    return faults + assemble(storage, experiment_id, sealed).faults
 
 
 def _pid(content: Mapping[str, Any]) -> Any:
@@ -137,8 +135,8 @@ def _pid(content: Mapping[str, Any]) -> Any:
     return details.get("pid") if isinstance(details, dict) else None
 
 
-def adopt(shelf: JournalStorage, source: JournalStorage, experiment_id: str) -> None:
-    """Take a closed experiment over from another shelf, as its journals and its seal have it."""
+def adopt(storage: JournalStorage, source: JournalStorage, experiment_id: str) -> None:
+    """Copy a closed experiment from another storage: its journals, seal and long texts."""
     with held(source):
         sealed, document = seal_of(source, experiment_id), source.document(experiment_id, SEAL)
         if sealed is None or document is None:
@@ -147,47 +145,49 @@ def adopt(shelf: JournalStorage, source: JournalStorage, experiment_id: str) -> 
             for line in source.lines(experiment_id, name, 0, of["size"]):
                 for text in map(source.blob, long_texts_in(line)):
                     if text is not None:
-                        shelf.keep(text)
-            shelf.adopt(experiment_id, name, source.lines(experiment_id, name, 0, of["size"]))
-        shelf.put_first(experiment_id, SEAL, document)
+                        storage.keep(text)
+            storage.adopt(experiment_id, name, source.lines(experiment_id, name, 0, of["size"]))
+        storage.put_first(experiment_id, SEAL, document)
 
 
 def long_texts_in(line: bytes) -> set[str]:
-    """The names of the long texts that a line of a journal, or a record, refers to."""
+    """Return the names of the long texts to which a line or record refers."""
     return {found.decode() for found in BLOB.findall(line)}
 
 
 def _compared(
-    shelf: JournalStorage, experiment_id: str, name: str, of: Any, *, may_grow: bool
+    storage: JournalStorage, experiment_id: str, name: str, of: Any, *, may_grow: bool
 ) -> Iterator[Fault]:
-    where = shelf.place(experiment_id, name)
+    where = storage.place(experiment_id, name)
     if not isinstance(of, dict) or not isinstance(of.get("size"), int):
-        yield Fault("tampered", "its size and hash are not known", where)
+        yield Fault("tampered", "size and hash are not known", where)
         return
-    size, digest = shelf.digest(experiment_id, name, of["size"])
+    size, digest = storage.digest(experiment_id, name, of["size"])
     if (size, digest) != (of["size"], of.get("sha256")):
-        yield Fault("tampered", "this is not what was there when the experiment was closed", where)
-    elif shelf.digest(experiment_id, name)[0] == size:
+        yield Fault("tampered", "changed after the experiment was closed", where)
+    elif storage.digest(experiment_id, name)[0] == size:
         return
     elif may_grow:
-        yield Fault("late", "lines came after the experiment was closed; they do not count", where)
+        yield Fault(
+            "late", "has lines from after the experiment was closed; they do not count", where
+        )
     else:
-        yield Fault("tampered", "something was added after the experiment was closed", where)
+        yield Fault("tampered", "data was added after the experiment was closed", where)
 
 
 def _blobs(
-    shelf: JournalStorage, experiment_id: str, sealed: Mapping[str, Any] | None
+    storage: JournalStorage, experiment_id: str, sealed: Mapping[str, Any] | None
 ) -> Iterator[Fault]:
     seen: set[str] = set()
     for name, of in (sealed or {}).get("journals", {}).items():
-        if name not in shelf.names(experiment_id):
+        if name not in storage.names(experiment_id):
             continue
-        for number, line in enumerate(shelf.lines(experiment_id, name, 0, of["size"]), 1):
+        for number, line in enumerate(storage.lines(experiment_id, name, 0, of["size"]), 1):
             for found in long_texts_in(line) - seen:
                 seen.add(found)
-                text, where = shelf.blob(found), shelf.place(experiment_id, name)
+                text, where = storage.blob(found), storage.place(experiment_id, name)
                 if text is None:
-                    message = f"the long text {found} is gone"
+                    message = f"the long text {found} is missing"
                     yield Fault("damaged", message, f"{where}:{number}")
                 elif sha256(text).hexdigest() != found:
                     message = f"the long text {found} was changed"
@@ -200,7 +200,7 @@ def _hash(content: Mapping[str, Any]) -> str:
 
 
 def parsed(data: bytes | None) -> dict[str, Any] | None:
-    """The JSON table in a document; None where it is none."""
+    """Return the JSON table in a document; None if there is none."""
     try:
         found = orjson.loads(data or b"")
     except ValueError:

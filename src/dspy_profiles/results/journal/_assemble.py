@@ -1,4 +1,4 @@
-"""Makes an experiment and its trials of what its journals say, and of nothing else."""
+"""Build an experiment and its trials from its journals only."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from dspy_profiles.results.journal._usage import Spent
 
 __all__ = ["Assembled", "assemble", "stream"]
 
-Stretch = list[int]  # where a trial's lines begin and end in one journal
+Stretch = list[int]  # the beginning and end of a trial's lines in one journal
 
 
 @dataclass
 class Assembled:
-    """The experiment, and its trials, earliest first, with where each one's lines stand."""
+    """An experiment and its trials, earliest first, with the places of their lines."""
 
     experiment: Experiment
     trials: list[Trial]
@@ -27,7 +27,7 @@ class Assembled:
 
 @dataclass
 class _Draft:
-    """A trial while its lines come in."""
+    """A trial while its lines are read."""
 
     id: str
     kind: str = "call"
@@ -40,8 +40,8 @@ class _Draft:
     outputs: Any = None
     error: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
-    given: float | None = None  # the last score that the program gave it
-    measured: float | None = None  # that of the evaluation's metric
+    given: float | None = None  # the last score that the program recorded
+    measured: float | None = None  # the score of the evaluation's metric
 
     def trial(self, experiment_id: str, unfinished: str, latest: str) -> Trial:
         return Trial(
@@ -62,32 +62,32 @@ class _Draft:
 
 
 def assemble(
-    shelf: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
+    storage: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
 ) -> Assembled:
-    """Read every journal once. Without a seal the experiment is still open, or its process died."""
-    making = _ExperimentBuilder(experiment_id)
-    for line in _lines(shelf, experiment_id, seal, making.faults.append):
-        making.take(line)
+    """Read every journal once. Without a seal, the experiment is open, or its process died."""
+    builder = _ExperimentBuilder(experiment_id)
+    for line in _lines(storage, experiment_id, seal, builder.faults.append):
+        builder.take(line)
     if seal is None:
-        status = "running" if shelf.is_alive(experiment_id) else "interrupted"
+        status = "running" if storage.is_alive(experiment_id) else "interrupted"
     else:
         status = str(seal["status"])
-    return making.made(status, seal or {})
+    return builder.build(status, seal or {})
 
 
-def stream(  # noqa: PLR0913, PLR0917 - whose events, and how much is to be read for them
-    shelf: JournalStorage,
+def stream(  # noqa: PLR0913, PLR0917 - which events, and which part to read
+    storage: JournalStorage,
     experiment_id: str,
     seal: Mapping[str, Any] | None,
     unfinished: str,
     stretches: Mapping[str, Stretch] | None = None,
     trial_id: str | None = None,
 ) -> Iterator[Event]:
-    """Events as they end, then those without an end. Of one trial, only its stretches are read."""
+    """Yield events as they end, then those without an end. For one trial, read only its part."""
     only = b"" if trial_id is None else trial_id.encode()
-    for name, (start, end) in (stretches or _extents(shelf, experiment_id, seal)).items():
+    for name, (start, end) in (stretches or _extents(storage, experiment_id, seal)).items():
         spans = Spans(unfinished)
-        for line in lines_of(shelf, experiment_id, name, _ignore, start, end, only):
+        for line in lines_of(storage, experiment_id, name, _ignore, start, end, only):
             event = spans.take(line)
             if event is not None and trial_id in (None, event.trial_id):
                 yield event
@@ -95,23 +95,23 @@ def stream(  # noqa: PLR0913, PLR0917 - whose events, and how much is to be read
 
 
 def _extents(
-    shelf: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
+    storage: JournalStorage, experiment_id: str, seal: Mapping[str, Any] | None
 ) -> dict[str, tuple[int, int | None]]:
-    """How much of each journal counts: what came after the seal does not."""
+    """Return which part of each journal counts: lines after the seal do not."""
     if seal is None:
-        return dict.fromkeys(shelf.names(experiment_id), (0, None))
-    there = set(shelf.names(experiment_id))
+        return dict.fromkeys(storage.names(experiment_id), (0, None))
+    there = set(storage.names(experiment_id))
     return {name: (0, of["size"]) for name, of in seal["journals"].items() if name in there}
 
 
 def _lines(
-    shelf: JournalStorage,
+    storage: JournalStorage,
     experiment_id: str,
     seal: Mapping[str, Any] | None,
     tell: Callable[[Fault], None],
 ) -> Iterator[Line]:
-    for name, (start, end) in _extents(shelf, experiment_id, seal).items():
-        yield from lines_of(shelf, experiment_id, name, tell, start, end)
+    for name, (start, end) in _extents(storage, experiment_id, seal).items():
+        yield from lines_of(storage, experiment_id, name, tell, start, end)
 
 
 def _ignore(_: Fault) -> None:
@@ -119,7 +119,7 @@ def _ignore(_: Fault) -> None:
 
 
 class _ExperimentBuilder:
-    """Takes lines in; keeps trials and sums, and of events only those that are open."""
+    """Adds up lines. Holds trials and totals, but only the events that are open."""
 
     def __init__(self, experiment_id: str) -> None:
         self.faults: list[Fault] = []
@@ -127,7 +127,7 @@ class _ExperimentBuilder:
         self._header: dict[str, Any] = {}
         self._trials: dict[str, _Draft] = {}
         self._stretches: dict[str, dict[str, Stretch]] = {}
-        self._open: dict[str, tuple[str, bool]] = {}  # kind, and whether it is its trial's own
+        self._open: dict[str, tuple[str, bool]] = {}  # kind, and whether its trial consists of it
         self._spent = Spent()
         self._events = self._losses = 0
         self._score: float | None = None
@@ -139,14 +139,16 @@ class _ExperimentBuilder:
         self._see(line)
         getattr(self, f"_{line['type'].replace('.', '_')}")(line)
 
-    def made(self, status: str, seal: Mapping[str, Any]) -> Assembled:
+    def build(self, status: str, seal: Mapping[str, Any]) -> Assembled:
         unfinished = "running" if status == "running" else "interrupted"
-        latest = self._latest or begun(self._id).isoformat()  # killed before its first line
+        latest = (
+            self._latest or begun(self._id).isoformat()
+        )  # its process was killed before the first line
         drafts = sorted(self._trials.values(), key=lambda d: d.id)
         trials = [draft.trial(self._id, unfinished, latest) for draft in drafts]
         scores = [t.score for t in trials if t.score is not None and t.kind != "candidate"]
         header, details = self._header, dict(self._header.get("details") or {})
-        if isinstance(lost := seal.get("lost"), int):  # the journal could say so no more
+        if isinstance(lost := seal.get("lost"), int):  # the journal itself could not record this
             self._losses = max(self._losses, lost)
         program, profile = header.get("program"), header.get("profile")
         if program is None and self._program is not None:
@@ -190,7 +192,7 @@ class _ExperimentBuilder:
             ours.setdefault(line.journal, [line.start, line.end])[1] = line.end
 
     def _journal(self, line: Line) -> None:
-        pass  # says which process wrote it
+        pass  # the process that wrote it
 
     def _lost(self, line: Line) -> None:
         self._losses += line["count"]
@@ -257,7 +259,7 @@ class _ExperimentBuilder:
         value = attributes.get("value")
         value = None if value is None else float(value)
         by_evaluate = attributes.get("by") == "evaluate"
-        if value is None and not by_evaluate:  # what is no number displaces none
+        if value is None and not by_evaluate:  # not a number: keep the earlier score
             return
         if trial is None:
             self._score = value

@@ -1,4 +1,4 @@
-"""Where the journals of experiments and what is made of them are kept. In memory, here."""
+"""Storage of journals and documents: the protocol, and the storage in memory."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -8,91 +8,94 @@ from typing import Literal, Protocol
 
 __all__ = ["Durability", "FirstLine", "Journal", "JournalStorage", "MemoryStorage", "held"]
 
-# What else survives a power cut: nothing that we see to, what was written up to the last trial's
-# end, every event. A process that is killed loses nothing that it has written either way.
+# What survives a power failure: what the system has written; everything up to the end of the last
+# trial; every event. A process that is killed never loses what it has written.
 Durability = Literal["process", "trial", "event"]
 
 
 class Journal(Protocol):
-    """One process's lines about one experiment. Nothing here raises because a disk is full."""
+    """The lines of one process about one experiment. Never raises if the disk is full."""
 
     @property
     def lost(self) -> int:
-        """How many lines and long texts could not be written."""
+        """The number of lines and long texts that could not be written."""
 
     @property
     def why(self) -> str | None:
-        """What kept the first of these from being written."""
+        """The reason for the first of these."""
 
     def write(self, line: bytes, *, is_trials_end: bool = False) -> None:
-        """Append one line, its end included."""
+        """Append one line, which includes its line feed."""
 
     def keep(self, text: bytes) -> str | None:
-        """Store a long text under its hash; None where that failed."""
+        """Store a long text, and return its hash; None if that failed."""
 
     def finish(self) -> None:
-        """Write nothing more. Its process still counts as one that writes."""
+        """Stop writing. The process still counts as alive."""
 
     def close(self) -> None:
-        """Finish it, and count no more."""
+        """Stop writing. The process no longer counts as alive."""
 
 
 class JournalStorage(Protocol):
     """Journals by experiment, long texts by hash, and the documents of closed experiments."""
 
     def begin(self, experiment_id: str, durability: Durability, first: "FirstLine") -> Journal:
-        """A journal for this process. After a fork it goes on in one of the child's own."""
+        """Begin a journal of this process. A fork continues in a journal of its own."""
 
     def ids(self) -> list[str]:
-        """Every experiment that has a journal or a document, latest first."""
+        """Return all experiments with a journal or a document, latest first."""
 
     def names(self, experiment_id: str) -> list[str]:
-        """The experiment's journals, oldest first."""
+        """Return the names of an experiment's journals, oldest first."""
 
     def lines(
         self, experiment_id: str, name: str, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
-        """The lines between two places, their ends included; the last may be torn."""
+        """Yield the lines between two places, with line feeds. The last may be incomplete."""
 
     def digest(self, experiment_id: str, name: str, size: int | None = None) -> tuple[int, str]:
-        """How many bytes of a journal or document are there, at most `size`, and their SHA-256."""
+        """Return size and SHA-256 of a journal or document, of at most `size` bytes."""
 
     def is_alive(self, experiment_id: str) -> bool:
-        """Whether a process still writes about it."""
+        """Return whether a process is still writing about an experiment."""
 
-    def blob(self, name: str) -> bytes | None: ...
+    def blob(self, name: str) -> bytes | None:
+        """Return a long text by its hash."""
 
-    def keep(self, text: bytes) -> str: ...
+    def keep(self, text: bytes) -> str:
+        """Store a long text; return its hash."""
 
-    def document(self, experiment_id: str, name: str) -> bytes | None: ...
+    def document(self, experiment_id: str, name: str) -> bytes | None:
+        """Return a document of a closed experiment."""
 
     def put_document(self, experiment_id: str, name: str, data: bytes) -> None:
-        """Write or replace it, in one step."""
+        """Write or replace a document, in one step."""
 
     def put_first(self, experiment_id: str, name: str, data: bytes) -> bool:
-        """Write it unless it is there already: False then."""
+        """Write a document. False: it exists already, and is unchanged."""
 
     def adopt(self, experiment_id: str, name: str, lines: Iterator[bytes]) -> None:
-        """Take over a journal of another shelf."""
+        """Copy a journal of another storage."""
 
     def place(self, experiment_id: str, name: str) -> str:
-        """What to call it when something is wrong with it."""
+        """Return the name of a journal or document for error messages."""
 
 
-def held(shelf: JournalStorage) -> AbstractContextManager[None]:
-    """A block in which much is asked: a shelf that has a `held` may keep a connection for it."""
-    block: AbstractContextManager[None] = getattr(shelf, "held", nullcontext)()
+def held(storage: JournalStorage) -> AbstractContextManager[None]:
+    """Return a block for many reads: a storage with a method `held` keeps its connection."""
+    block: AbstractContextManager[None] = getattr(storage, "held", nullcontext)()
     return block
 
 
 class FirstLine(Protocol):
-    """Makes the line that a journal begins with."""
+    """Creates the first line of a journal."""
 
     def __call__(self, journal: str) -> bytes: ...
 
 
 class MemoryStorage:
-    """As long as the process lives. What a fork writes is gone with the fork."""
+    """Storage in the memory of this process. Lines of a fork are lost when the fork ends."""
 
     def __init__(self) -> None:
         self._journals: dict[str, dict[str, _MemoryJournal]] = {}
@@ -100,13 +103,13 @@ class MemoryStorage:
         self._blobs: dict[str, bytes] = {}
         self._lock = Lock()
 
-    def begin(self, experiment_id: str, durability: Durability, first: FirstLine) -> Journal:  # noqa: ARG002 - memory has none
+    def begin(self, experiment_id: str, durability: Durability, first: FirstLine) -> Journal:  # noqa: ARG002 - memory is not durable
         with self._lock:
             ours = self._journals.setdefault(experiment_id, {})
             name = f"journal-{len(ours)}.jsonl"
-            made = ours[name] = _MemoryJournal(self)
-        made.write(first(name))
-        return made
+            journal = ours[name] = _MemoryJournal(self)
+        journal.write(first(name))
+        return journal
 
     def ids(self) -> list[str]:
         return sorted({*self._journals, *self._documents}, reverse=True)
@@ -146,33 +149,33 @@ class MemoryStorage:
         return self._documents.setdefault(experiment_id, {}).setdefault(name, data) is data
 
     def adopt(self, experiment_id: str, name: str, lines: Iterator[bytes]) -> None:
-        taken = _MemoryJournal(self)
-        taken.text.extend(b"".join(lines))
-        taken.closed = True
-        self._journals.setdefault(experiment_id, {})[name] = taken
+        copy = _MemoryJournal(self)
+        copy.text.extend(b"".join(lines))
+        copy.closed = True
+        self._journals.setdefault(experiment_id, {})[name] = copy
 
     def place(self, experiment_id: str, name: str) -> str:
         return f"memory:{experiment_id}/{name}"
 
 
 class _MemoryJournal:
-    """Lines in memory."""
+    """A journal in memory."""
 
     lost = 0
     why = None
 
-    def __init__(self, shelf: MemoryStorage) -> None:
+    def __init__(self, storage: MemoryStorage) -> None:
         self.text = bytearray()
         self.closed = False
         self._finished = False
-        self._shelf = shelf
+        self._storage = storage
 
     def write(self, line: bytes, *, is_trials_end: bool = False) -> None:  # noqa: ARG002
         if not self._finished:
-            self.text.extend(line)  # one step: no other thread comes between
+            self.text.extend(line)  # atomic: no other thread can interrupt it
 
     def keep(self, text: bytes) -> str | None:
-        return self._shelf.keep(text)
+        return self._storage.keep(text)
 
     def finish(self) -> None:
         self._finished = True
@@ -182,7 +185,7 @@ class _MemoryJournal:
 
 
 def _lines(whole: bytes) -> Iterator[bytes]:
-    """Lines that end with a line feed alone, as a file's do."""
+    """Yield lines. Only a line feed ends a line, as in a file."""
     parts = whole.split(b"\n")
     yield from (part + b"\n" for part in parts[:-1])
     if parts[-1]:

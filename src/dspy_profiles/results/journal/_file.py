@@ -1,6 +1,6 @@
-"""One append-only file for one process: a line is there, whole, when the call that wrote it ends.
+"""The append-only file of one process. A line is written completely when `write` returns.
 
-Nothing is queued: a killed process loses at most the line that it was writing.
+There is no queue: a killed process loses at most the line that it was writing.
 """
 
 import os
@@ -24,7 +24,7 @@ else:
 __all__ = ["FileJournal", "is_held"]
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-FAR = 2**40  # the byte that stands for the whole file where locks are on bytes
+FAR = 2**40  # the byte that is locked instead of the file, on Windows
 
 
 class _Keeper(Protocol):
@@ -32,7 +32,7 @@ class _Keeper(Protocol):
 
 
 class FileJournal:
-    """The file is locked as long as its process lives: that is how a dead one is told."""
+    """A journal file. It is locked as long as its process lives, which shows dead processes."""
 
     def __init__(
         self, folder: Path, keeper: _Keeper, durability: Durability, first: FirstLine
@@ -44,10 +44,10 @@ class FileJournal:
         self._count = 0
         self.lost = 0
         self.why: str | None = None
-        self._unsaid = 0  # losses that no line tells of yet
+        self._unreported = 0  # losses that no line reports yet
         self._file: int | None = None
         self._size = 0
-        self._is_torn = False  # half a line stands at the end, and could not be taken back
+        self._is_torn = False  # the last line is incomplete, and could not be removed
         self._lock = Lock()
         self._closed = False
         self._open()
@@ -57,17 +57,17 @@ class FileJournal:
         with self._lock:
             if self._closed:
                 return
-            if self._unsaid:
-                line = self._confession() + line
+            if self._unreported:
+                line = self._loss_line() + line
             try:
                 if self._file is None:
                     self._open()
                 self._append(line)
-                self._unsaid = 0
+                self._unreported = 0
                 if self._durability == "event" or (is_trials_end and self._durability == "trial"):
                     os.fsync(self._file or 0)
             except OSError as error:
-                self._unsaid += 1
+                self._unreported += 1
                 self._lose(error)
 
     def keep(self, text: bytes) -> str | None:
@@ -75,7 +75,7 @@ class FileJournal:
             return self._keeper.keep(text, safely=self._durability != "process")
         except OSError as error:
             with self._lock:
-                self._unsaid += 1
+                self._unreported += 1
                 self._lose(error)
             return None
 
@@ -86,8 +86,8 @@ class FileJournal:
             self._closed = True
             if self._file is not None:
                 with suppress(OSError):
-                    if self._unsaid:
-                        self._append(self._confession())
+                    if self._unreported:
+                        self._append(self._loss_line())
                 with suppress(OSError):
                     os.fsync(self._file)
 
@@ -99,23 +99,23 @@ class FileJournal:
                 self._file = None
 
     def forked(self) -> None:
-        """In a child: the parent's file, and its lock, are the parent's alone."""
-        self._lock = Lock()  # another thread of the parent may have held the old one
+        """Release the parent's file and lock, in a forked child."""
+        self._lock = Lock()  # a thread of the parent may have held the old one
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        self.lost, self._unsaid = 0, 0
+        self.lost, self._unreported = 0, 0
         self.why = None
 
     def _open(self) -> None:
         while True:
             name = f"journal-{os.getpid()}-{self._count}.jsonl"
             self._count += 1
-            with suppress(FileExistsError):  # an earlier process of the same number
+            with suppress(FileExistsError):  # an earlier process had the same id
                 opened = os.open(self._folder / name, FLAGS, 0o644)
                 break
         try:
-            _hold(opened)  # before the first line: without one, nobody takes the file for dead
+            _hold(opened)  # before the first line: an empty file never counts as dead
             self._file, self._size, self._is_torn = opened, 0, False
             self._append(self._first(name))
         except BaseException:
@@ -133,16 +133,16 @@ class FileJournal:
                 written += os.write(file, line[written:])
         except OSError:
             if written:
-                try:  # nobody else writes this file: what is torn can go
+                try:  # no other process writes this file: remove the incomplete line
                     os.ftruncate(file, self._size)
                 except OSError:
                     self._size, self._is_torn = self._size + written, True
             raise
         self._size, self._is_torn = self._size + written, False
 
-    def _confession(self) -> bytes:
+    def _loss_line(self) -> bytes:
         return orjson.dumps(
-            {"type": "lost", "count": self._unsaid, "why": self.why},
+            {"type": "lost", "count": self._unreported, "why": self.why},
             option=orjson.OPT_APPEND_NEWLINE,
         )
 
@@ -152,13 +152,13 @@ class FileJournal:
             self.why = error.strerror or str(error)
             with suppress(OSError, ValueError):
                 sys.stderr.write(
-                    f"dspy-profiles: the record in {self._folder} is not whole: {self.why}; "
-                    "the program goes on, and what is lost is counted\n"
+                    f"dspy-profiles: the recording in {self._folder} is incomplete: {self.why}; "
+                    "the program continues, and lost lines are counted\n"
                 )
 
 
 def is_held(path: Path) -> bool:
-    """Whether the process that made this journal still lives."""
+    """Return whether the process that created this journal is alive."""
     try:
         with _opened(path) as file:
             return not _could_hold(file)

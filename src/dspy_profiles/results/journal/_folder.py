@@ -1,4 +1,4 @@
-"""Journals in a folder, one for each experiment, that anybody may read, copy or remove."""
+"""Storage in a folder, with a subfolder for each experiment."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
+from dspy_profiles.config import write_atomically
 from dspy_profiles.errors import Place, StoreError
 from dspy_profiles.results._ids import is_id
 from dspy_profiles.results.journal._base import Durability, FirstLine, Journal
@@ -13,7 +14,7 @@ from dspy_profiles.results.journal._file import FileJournal, is_held
 
 __all__ = ["FolderStorage"]
 
-LONGEST_LINE = 256 * 2**20  # what is longer is no line of ours
+LONGEST_LINE = 256 * 2**20  # a longer line is not one of a journal
 CHUNK = 2**20
 
 
@@ -37,7 +38,7 @@ class FolderStorage:
 
     def ids(self) -> list[str]:
         with (
-            self._told(),
+            self._readable(),
             suppress(FileNotFoundError, NotADirectoryError),
             os.scandir(self._experiments) as found,
         ):
@@ -50,7 +51,7 @@ class FolderStorage:
     def lines(
         self, experiment_id: str, name: str, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
-        with self._told(), (self._folder(experiment_id) / name).open("rb") as file:
+        with self._readable(), (self._folder(experiment_id) / name).open("rb") as file:
             file.seek(start)
             while end is None or start < end:
                 limit = LONGEST_LINE if end is None else min(LONGEST_LINE, end - start)
@@ -63,7 +64,7 @@ class FolderStorage:
     def digest(self, experiment_id: str, name: str, size: int | None = None) -> tuple[int, str]:
         digest, read = sha256(), 0
         with (
-            self._told(),
+            self._readable(),
             suppress(FileNotFoundError),
             (self._folder(experiment_id) / name).open("rb") as file,
         ):
@@ -77,12 +78,12 @@ class FolderStorage:
         return any(is_held(folder / name) for name in self.names(experiment_id))
 
     def blob(self, name: str) -> bytes | None:
-        with self._told(), suppress(FileNotFoundError):
+        with self._readable(), suppress(FileNotFoundError):
             return self._blob(name).read_bytes()
         return None
 
     def keep(self, text: bytes, *, safely: bool = False) -> str:
-        """Write a long text before the line that names it; one that is there already stays."""
+        """Store a long text, unless it exists. Called before the line that refers to it."""
         name = sha256(text).hexdigest()
         if name in self._kept:
             return name
@@ -90,12 +91,12 @@ class FolderStorage:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, text, safely=safely)
-        if len(self._kept) < 2**17:  # names, not texts: a few megabytes at most
+        if len(self._kept) < 2**17:  # only names: a few megabytes at most
             self._kept.add(name)
         return name
 
     def document(self, experiment_id: str, name: str) -> bytes | None:
-        with self._told(), suppress(FileNotFoundError, NotADirectoryError):
+        with self._readable(), suppress(FileNotFoundError, NotADirectoryError):
             return (self._folder(experiment_id) / name).read_bytes()
         return None
 
@@ -111,13 +112,12 @@ class FolderStorage:
         path = self._folder(experiment_id) / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = _draft(path, data, safely=True, mode=0o444)
-            try:
-                return _linked(draft, path)
-            finally:
-                draft.unlink(missing_ok=True)
+            _write(path, data, safely=True, mode=0o444, overwrite=False)
+        except FileExistsError:
+            return False
         except OSError as error:
             raise self._failed(error) from error
+        return True
 
     def adopt(self, experiment_id: str, name: str, lines: Iterator[bytes]) -> None:
         self.put_document(experiment_id, name, b"".join(lines))
@@ -136,62 +136,33 @@ class FolderStorage:
         return self.root / "blobs" / name[:2] / name
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What cannot be read, in plain words; but that it is not there is an answer."""
+    def _readable(self) -> Iterator[None]:
+        """Convert errors of reading to StoreError, except for a missing file."""
         try:
             yield
         except FileNotFoundError:
             raise
         except OSError as error:
             raise StoreError(
-                f"this result store cannot be read: {error.strerror or error}",
-                hint="look at the rights of its folder and files",
+                f"the result store cannot be read: {error.strerror or error}",
+                hint="check the permissions of its folder and files",
                 where=Place(Path(error.filename or self.root)),
             ) from error
 
     def _failed(self, error: OSError) -> StoreError:
         why = error.strerror or str(error)
         return StoreError(
-            f"this result store cannot be written: {why}",
-            hint="make room, look at the rights of the folder, or name another store",
-            where=Place(Path(error.filename2 or error.filename or self.root)),  # not of the draft
+            f"the result store cannot be written: {why}",
+            hint="free disk space, check the permissions of the folder, or use another store",
+            where=Place(Path(error.filename2 or error.filename or self.root)),  # not the draft
         )
 
 
-def _write(path: Path, data: bytes, *, safely: bool, mode: int = 0o644) -> None:
-    """All of it under its name, or nothing."""
-    draft = _draft(path, data, safely=safely, mode=mode)
-    try:
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def _linked(draft: Path, path: Path) -> bool:
-    """Give the draft its name, unless another has it: False then."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links: nobody else is likely to be here right now
-        if path.exists():
-            return False
-        draft.replace(path)
-    return True
-
-
-def _draft(path: Path, data: bytes, *, safely: bool, mode: int) -> Path:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-            if safely:
-                file.flush()
-                os.fsync(file.fileno())
-        if os.name != "nt":  # there a file that is read-only cannot be replaced
-            draft.chmod(mode)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    return draft
+def _write(
+    path: Path, data: bytes, *, safely: bool, mode: int = 0o644, overwrite: bool = True
+) -> None:
+    """Write a file completely, or not at all."""
+    with write_atomically(
+        path, new_mode=mode, unique=True, sync=safely, overwrite=overwrite, raw_errors=True
+    ) as file:
+        file.write(data)

@@ -1,4 +1,4 @@
-"""Reads journals back, line by line: what is damaged is told with its place, the rest counts."""
+"""Reads journals line by line. A damaged line is reported with its place; the others count."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import orjson
 from dspy_profiles.results._model import Event, Fault, Trial, moment, written
 from dspy_profiles.results.journal._base import JournalStorage
 
-__all__ = ["Line", "Spans", "complete", "lines_of", "whole"]
+__all__ = ["Line", "Spans", "complete", "content_of", "lines_of", "whole"]
 
-# The types of lines, and what each has to have.
-NEEDED: dict[str, tuple[str, ...]] = {
+# The types of lines, and the fields that each must have.
+REQUIRED: dict[str, tuple[str, ...]] = {
     "journal": (),
     "experiment": ("started",),
     "trial": ("id", "started"),
@@ -39,7 +39,7 @@ Record = TypeVar("Record", Event, Trial)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line that could be read, and where it stands."""
+    """One line that could be read, and its place."""
 
     journal: str
     number: int
@@ -54,12 +54,12 @@ class Line:
         return self.content.get(key)
 
     def table(self, key: str) -> dict[str, Any]:
-        """A field that is a table; empty where it is not there."""
+        """Return a field that is a table; an empty one if it is missing."""
         return self.content.get(key) or {}
 
 
 def lines_of(  # noqa: PLR0913, PLR0917 - a part of a journal has a beginning and an end
-    shelf: JournalStorage,
+    storage: JournalStorage,
     experiment_id: str,
     name: str,
     tell: Tell,
@@ -67,17 +67,16 @@ def lines_of(  # noqa: PLR0913, PLR0917 - a part of a journal has a beginning an
     end: int | None = None,
     only: bytes = b"",
 ) -> Iterator[Line]:
-    """The lines of one journal, of those with `only` in them.
+    """Yield the lines of one journal that contain `only`; report damaged ones to `tell`.
 
-    One that is torn off at the end is what its process was just writing when it was killed: nobody
-    was told that it is kept.
+    An incomplete last line is not damaged: its process was killed while it wrote it.
     """
-    place, number, torn = shelf.place(experiment_id, name), 0, 0
-    for raw in shelf.lines(experiment_id, name, start, end):
+    place, number, torn = storage.place(experiment_id, name), 0, 0
+    for raw in storage.lines(experiment_id, name, start, end):
         number += 1
         begin, start = start, start + len(raw)
-        if torn:  # a line without an end, and it was not the last
-            tell(Fault("damaged", "this line has no end", f"{place}:{torn}"))
+        if torn:  # an incomplete line, which is not the last one
+            tell(Fault("damaged", "the line has no end", f"{place}:{torn}"))
             torn = 0
         if not raw.endswith(b"\n"):
             torn = number
@@ -85,33 +84,41 @@ def lines_of(  # noqa: PLR0913, PLR0917 - a part of a journal has a beginning an
         if only not in raw or raw == b"\n":
             continue
         try:
-            content = _checked(orjson.loads(raw))
-        except (ValueError, OverflowError) as error:
-            message = f"this is no line of a journal: {error}"
+            content = content_of(raw)
+        except ValueError as error:
+            message = f"not a line of a journal: {error}"
             tell(Fault("damaged", message, f"{place}:{number}"))
         else:
             yield Line(name, number, begin, start, content)
 
 
-def _checked(found: Any) -> dict[str, Any]:
-    """The content of a line, if every field is what it should be; a ValueError says what is not."""
-    kind = found.get("type") if isinstance(found, dict) else None
-    needed = NEEDED.get(kind) if isinstance(kind, str) else None
-    if needed is None:
-        raise ValueError("it is of no known type")
-    for key in needed:
-        if found.get(key) is None:
-            raise ValueError(f"{key} is not there")
-    for key, value in found.items():
+def content_of(raw: bytes) -> dict[str, Any]:
+    """Return the content of a line. Raises ValueError if it is not one of a journal."""
+    content = orjson.loads(raw)
+    kind = content.get("type") if isinstance(content, dict) else None
+    required = REQUIRED.get(kind) if isinstance(kind, str) else None
+    if required is None:
+        raise ValueError("unknown type")
+    for key in required:
+        if content.get(key) is None:
+            raise ValueError(f"{key} is missing")
+    for key, value in content.items():
         expected = FIELDS.get(key)
         if value is not None and expected is not None and not isinstance(value, expected):
             raise ValueError(f"{key} is a {type(value).__name__}")
     for key in ("started", "ended"):
-        if found.get(key) is not None:
-            found[key] = written(moment(found[key]))
-    if found.get("kind") == "score" and not isinstance(_value(found), Number | None):
-        raise ValueError("its value is no number")
-    return cast("dict[str, Any]", found)
+        if content.get(key) is not None:
+            content[key] = _canonical(content[key])
+    if content.get("kind") == "score" and not isinstance(_value(content), Number | None):
+        raise ValueError("its value is not a number")
+    return cast("dict[str, Any]", content)
+
+
+def _canonical(time: str) -> str:
+    try:
+        return written(moment(time))
+    except OverflowError as error:  # year 0 in another zone
+        raise ValueError(str(error)) from None
 
 
 def _value(score: dict[str, Any]) -> Any:
@@ -119,14 +126,14 @@ def _value(score: dict[str, Any]) -> Any:
 
 
 class Spans:
-    """Puts the two lines of each event together. Holds those that are open, and no others."""
+    """Combines the two lines of each event. Holds only those that are open."""
 
     def __init__(self, unfinished: str) -> None:
         self._open: dict[str, Line] = {}
-        self._unfinished = unfinished  # the status of what has no end
+        self._unfinished = unfinished  # the status of events without an end
 
     def take(self, line: Line) -> Event | None:
-        """The event that this line completes."""
+        """Return the event that this line completes."""
         kind = line["type"]
         if kind == "begin":
             self._open[line["id"]] = line
@@ -137,8 +144,12 @@ class Spans:
             return self._event(line if begun is None else begun, line)
         return None
 
+    def unfinished(self, line: Line) -> Event | None:
+        """Return the event that this line begins, as it is until it ends."""
+        return self._event(line, None) if line["type"] == "begin" else None
+
     def rest(self) -> Iterator[Event]:
-        """What was begun and never ended."""
+        """Yield the events that have begun and not ended."""
         for line in self._open.values():
             yield self._event(line, None)
         self._open.clear()
@@ -162,22 +173,22 @@ class Spans:
         )
 
 
-def complete(record: Record, shelf: JournalStorage) -> Record:
-    """A trial or an event with its long texts."""
-    return type(record)(**{name: whole(value, shelf) for name, value in vars(record).items()})
+def complete(record: Record, storage: JournalStorage) -> Record:
+    """Return a trial or an event with its long texts."""
+    return type(record)(**{name: whole(value, storage) for name, value in vars(record).items()})
 
 
-def whole(value: Any, shelf: JournalStorage) -> Any:
-    """JSON data with its long texts put back from where they are kept."""
+def whole(value: Any, storage: JournalStorage) -> Any:
+    """Return JSON data with its long texts, which are kept apart."""
     if isinstance(value, Mapping):
         table = value.get("$table")
-        if isinstance(table, Mapping) and len(value) == 1:  # what it has is no such text itself
-            return {"$table": {key: whole(item, shelf) for key, item in table.items()}}
+        if isinstance(table, Mapping) and len(value) == 1:  # its keys are data
+            return {"$table": {key: whole(item, storage) for key, item in table.items()}}
         name = value.get("$blob")
         if isinstance(name, str) and len(value) == 2:  # noqa: PLR2004 - name and size
-            found = shelf.blob(name) if name.isalnum() else None
+            found = storage.blob(name) if name.isalnum() else None
             return {"$missing": name} if found is None else found.decode(errors="replace")
-        return {key: whole(item, shelf) for key, item in value.items()}
+        return {key: whole(item, storage) for key, item in value.items()}
     if isinstance(value, list):
-        return [whole(item, shelf) for item in value]
+        return [whole(item, storage) for item in value]
     return value

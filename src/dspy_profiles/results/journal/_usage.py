@@ -1,4 +1,4 @@
-"""What calls took: how many there were, their tokens, their price, their time."""
+"""Usage of calls: their number, tokens, cost and time."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ __all__ = ["Spent", "seconds_of"]
 
 @dataclass(frozen=True)
 class Spent:
-    """`cost` is None where the price of a call is not known, `seconds` where the end is not.
+    """Usage of some calls. `cost` is None if a price is not known, `seconds` if there is no end.
 
-    What a cassette has answered is a call, and one of `replayed`; it costs nothing.
+    A call that a cassette answered counts in `calls` and `replayed`, and costs nothing.
     """
 
     calls: int = 0
@@ -25,33 +25,33 @@ class Spent:
 
     @classmethod
     def on(cls, events: Iterable[Event], seconds: float | None) -> "Spent":
-        """By the calls of models among these that are over."""
+        """Return the usage of all model calls among these events that are over."""
         over = (each for each in events if each.kind == "lm" and each.status != "running")
         calls = (cls.of_call(each.attributes, each.status) for each in over)
         return sum(calls, cls(seconds=seconds))
 
     @classmethod
-    def of_call(cls, said: Mapping[str, Any], status: str | None) -> "Spent":
-        """One call of a model, its time left out. What DSPy's cache has answered costs nothing."""
-        if said.get("cached") is True:
+    def of_call(cls, attributes: Mapping[str, Any], status: str | None) -> "Spent":
+        """Return the usage of one model call, without time. Answers of DSPy's cache are free."""
+        if attributes.get("cached") is True:
             return cls(cached=1)
-        usage, price = said.get("usage"), said.get("cost")
-        cost: float | None = 0.0  # one that failed and has no price
+        usage, price = attributes.get("usage"), attributes.get("cost")
+        cost: float | None = 0.0  # a failed call without a price
         if isinstance(price, int | float):
             cost = float(price)
         elif status != "failed":
             cost = None
         used = _tokens(usage) if isinstance(usage, Mapping) else 0
-        return cls(1, 0, int(said.get("replayed") is True), used, cost)
+        return cls(1, 0, int(attributes.get("replayed") is True), used, cost)
 
     @classmethod
     def of(cls, experiment: Experiment) -> "Spent":
-        """The sums that the experiment says of itself."""
-        said = experiment.details
+        """Return the totals of an experiment."""
+        details = experiment.details
         return cls(
-            _whole(said.get("calls")),
-            _whole(said.get("cached")),
-            _whole(said.get("replayed")),
+            _whole(details.get("calls")),
+            _whole(details.get("cached")),
+            _whole(details.get("replayed")),
             experiment.tokens,
             experiment.cost,
             seconds_of(experiment),
@@ -79,7 +79,7 @@ class Spent:
 
 
 def seconds_of(record: Experiment | Trial | Event) -> float | None:
-    """How long it took; None while it runs."""
+    """Return the duration; None while it runs."""
     if record.ended is None:
         return None
     return max((record.ended - record.started).total_seconds(), 0.0)
@@ -94,7 +94,7 @@ def _whole(value: object) -> int:
 
 
 def _tokens(usage: Mapping[str, Any]) -> int:
-    """All tokens, in and out, as far as they were reported."""
+    """Return all tokens, input and output, as far as they were reported."""
     total = usage.get("total_tokens")
     parts: Iterable[Any] = (total,)
     if total is None:

@@ -1,7 +1,7 @@
-"""The block that records: it joins DSPy's context, and archives when it is left."""
+"""The block that records: it joins DSPy's context, and archives on exit."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -10,6 +10,7 @@ from dspy_profiles.results._ids import is_id
 from dspy_profiles.results._model import Trial
 from dspy_profiles.results.journal._base import Durability
 from dspy_profiles.results.recording._experiment import ExperimentWriter, say
+from dspy_profiles.results.recording._sinks import Sink
 from dspy_profiles.results.store._find import BEFORE
 from dspy_profiles.results.store._open import open_store
 from dspy_profiles.results.store._protocol import Store
@@ -18,15 +19,16 @@ __all__ = ["Recording", "record"]
 
 
 class record:  # noqa: N801 - it reads as a function: with record("name") as exp: …
-    """Record what DSPy does in a block; leaving it archives.
+    """Record what DSPy does in a `with` block as an experiment.
 
     >>> with record("tune-prompt", hypothesis="shorter is better") as exp:  # doctest: +SKIP
     ...     program(question="Why?")
     ...     exp.score("accuracy", 0.8)
 
-    `program` is the name of what is tried, or the program itself. `store` is a store or its URL;
-    without it the setting `store`. `durability`: what is written survives the end of its process in
-    any case, and a power cut after each "trial" or each "event" too.
+    Archives it on exit. `program` is the program, or its name. `store` is a store or its URL; the
+    default is the setting `store`. Events survive the death of the process; with `durability`
+    "trial" or "event", also a power failure after each of these. Raises StoreError at its start if
+    the store cannot be written.
     """
 
     def __init__(
@@ -41,11 +43,11 @@ class record:  # noqa: N801 - it reads as a function: with record("name") as exp
             raise ProfileError(
                 f'durability is "{durability}"', hint="write process, trial or event"
             )
-        given: Any = name  # whatever a caller gives
-        if not isinstance(given, str) or not given.strip() or BEFORE.fullmatch(given):
+        untyped: Any = name  # callers may be untyped
+        if not isinstance(untyped, str) or not untyped.strip() or BEFORE.fullmatch(untyped):
             raise ProfileError(
-                f"an experiment cannot be called {name!r}",
-                hint='give it a name such as "tune-prompt"',
+                f"{name!r} is not a name for an experiment",
+                hint='write a name such as "tune-prompt"',
             )
         self._name = name
         self._hypothesis = hypothesis
@@ -86,32 +88,34 @@ class record:  # noqa: N801 - it reads as a function: with record("name") as exp
 
 
 class Recording:
-    """One experiment while it is recorded."""
+    """One experiment while it is recorded. `sinks` get each line after the journal."""
 
-    def __init__(self, store: Store, name: str, durability: Durability) -> None:
+    def __init__(
+        self, store: Store, name: str, durability: Durability, sinks: Sequence[Sink] = ()
+    ) -> None:
         from dspy_profiles.activation import CallbackOverlay  # imports DSPy
         from dspy_profiles.results.recording._callback import Recorder
 
-        self._book = ExperimentWriter(store, name, durability)
-        self.id = self._book.id
+        self._writer = ExperimentWriter(store, name, durability, sinks=sinks)
+        self.id = self._writer.id
         self.name = name
         self.store = store
-        self.tell: Callable[[str], None] = say  # where the lines at its end go
-        self._recorder = Recorder(self._book.lines)
-        self._joined = CallbackOverlay(self._recorder)
+        self.tell: Callable[[str], None] = say  # prints the lines at its end
+        self._recorder = Recorder(self._writer.lines)
+        self._overlay = CallbackOverlay(self._recorder)
 
     def begin(self, hypothesis: str | None, program: Any) -> None:
         from dspy_profiles.activation import current_profile
 
         if program is not None and not isinstance(program, str):
             program = type(program).__name__
-        self._book.title(current_profile(), hypothesis, program)
-        self._joined.__enter__()
+        self._writer.title(current_profile(), hypothesis, program)
+        self._overlay.__enter__()
 
     def abandon(self) -> None:
-        """Stop before anything was recorded; what there is of it counts as interrupted."""
+        """Stop before anything was recorded. The experiment counts as interrupted."""
         self._recorder.is_closed = True
-        self._book.journal.close()
+        self._writer.abandon()
 
     def decision(
         self,
@@ -123,53 +127,50 @@ class Recording:
         trial: Trial | str | None = None,
         **more: Any,
     ) -> None:
-        """Keep why the program goes on as it does.
+        """Record why the program continues as it does.
 
-        It stands where it was made: in the call that is under way, or in the trial that is named.
+        The decision belongs to the trial, if there is one, otherwise to the call that is running.
         """
-        said = {"strategy": strategy, "rationale": rationale, "action": action, "worker": worker}
-        self._point("decision", str(strategy or action or "decision"), trial, {**said, **more})
+        parts = {"strategy": strategy, "rationale": rationale, "action": action, "worker": worker}
+        self._recorder.decision({**parts, **more}, self._trial_id(trial))
 
     def score(self, metric: str, value: Any, trial: Trial | str | None = None, **more: Any) -> None:
-        """Keep a number: of the trial that is named or under way, else of the experiment."""
+        """Record a number of the trial, or of the running one, or else of the experiment."""
         from dspy_profiles.results.recording._evaluations import number
 
-        found = number(value)
-        said = {"value": found, **more} if found is not None else {"value": None, "given": value}
-        self._point("score", metric, trial, said)
+        score = number(value)
+        attributes = (
+            {"value": score, **more} if score is not None else {"value": None, "given": value}
+        )
+        self._recorder.point("score", metric, attributes, self._trial_id(trial))
 
     def end(self, error: BaseException | None) -> None:
-        """Leave DSPy's context, close the journal, archive, say how to look at it. Never raises."""
-        from dspy_profiles.results.recording._callback_base import error_of, status_of
+        """Leave DSPy's context, archive, print how to show the experiment. Never raises."""
+        from dspy_profiles.results.recording._status import error_of, status_of
 
-        self._joined.__exit__(None, None, None)
+        self._overlay.__exit__(None, None, None)
         self._recorder.is_closed = True
-        if os.getpid() != self._book.process:  # a fork that leaves its parent's block
-            self._book.journal.close()
+        if os.getpid() != self._writer.process:  # a fork that leaves its parent's block
+            self._writer.abandon()
             return
+        self._writer.lines.finish()  # before faults are counted: a sink may fail now
+        faults = self._recorder.faults.to_json()
         status = status_of(error)
         more: dict[str, Any] = {} if status == "done" else {"error": error_of(error)}
-        faults = self._recorder.faults
         if faults["count"]:
             more["faults"] = faults
-        done = self._book.close(status, **more)
-        for line in [] if done is None else self._book.closing_lines(done, faults):
+        archived = self._writer.close(status, **more)
+        for line in [] if archived is None else self._writer.closing_lines(archived, faults):
             self.tell(line)
 
-    def _point(self, kind: str, name: str, trial: Trial | str | None, said: dict[str, Any]) -> None:
+    def _trial_id(self, trial: Trial | str | None) -> str | None:
+        """Return the id of a trial. Raises ProfileError for anything else, or after the block."""
         if self._recorder.is_closed:
             raise ProfileError(
-                f'"{self.name}" is not recorded any more', hint="do this inside its block"
+                f'the recording of "{self.name}" has ended', hint="call this inside its block"
             )
-        named: Any = trial.id if isinstance(trial, Trial) else trial  # whatever a caller gives
-        if named is not None and not is_id(named):
-            hint = "a Trial, or its id: store.query_trials(exp.id) has them"
-            raise ProfileError(f"{named!r} is no trial", hint=hint)
-        try:
-            around, _ = self._recorder.spans.around()
-            parent = None if around is None or trial is not None else around.id or None
-            if trial is None:
-                named = None if around is None else around.trial
-            self._book.lines.point(kind, name, parent, named, said)
-        except Exception as error:  # noqa: BLE001 - a fault of ours does not stop the program
-            self._recorder.failed(error)
+        trial_id: Any = trial.id if isinstance(trial, Trial) else trial  # callers may be untyped
+        if trial_id is not None and not is_id(trial_id):
+            hint = "pass a Trial, or its id: store.query_trials(exp.id) has them"
+            raise ProfileError(f"{trial_id!r} is not a trial", hint=hint)
+        return None if trial_id is None else str(trial_id)

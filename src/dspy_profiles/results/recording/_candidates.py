@@ -1,4 +1,4 @@
-"""The programs that an optimizer tries: told apart by what it changes in them."""
+"""Programs that an optimizer tries, identified by what it changes in them."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -9,12 +9,12 @@ import orjson
 from dspy_profiles.results.recording import _dspy_objects
 from dspy_profiles.results.recording._json import Keep, plain
 
-__all__ = ["Candidates", "Tried", "portrait"]
+__all__ = ["Candidates", "Tried", "summary"]
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A program as it was at one moment."""
+    """A program at one moment."""
 
     hash: str
     predictors: dict[str, Any]
@@ -23,13 +23,13 @@ class Tried:
 
 @dataclass
 class Candidates:
-    """Those of one optimizer's run, in the order in which they came up."""
+    """Candidates of one run of an optimizer, in order."""
 
     _parts: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def add(self, program: Any, keep: Keep) -> Tried:
-        """One more, and which of those before it is most like it; of equals the latest."""
-        tried = portrait(program, keep)
+        """Add a program, and find the earlier one that is most similar; of several, the latest."""
+        tried = summary(program, keep)
         parts = _parts(tried.predictors)
         parent = None
         if tried.hash not in self._parts:
@@ -41,8 +41,8 @@ class Candidates:
         return Tried(tried.hash, tried.predictors, parent)
 
 
-def portrait(program: Any, keep: Keep) -> Tried:
-    """Instructions and demos of each predictor, and a hash of them."""
+def summary(program: Any, keep: Keep) -> Tried:
+    """Return instructions and demos of each predictor, and their hash."""
     predictors = {
         name: {"instructions": plain(instructions, keep), "demos": plain(demos, keep)}
         for name, instructions, demos in _dspy_objects.predictors(program)
@@ -51,13 +51,13 @@ def portrait(program: Any, keep: Keep) -> Tried:
 
 
 def _parts(predictors: dict[str, Any]) -> frozenset[str]:
-    """What candidates may have in common: the instructions of a predictor, each of its demos."""
-    found = set()
+    """Return what candidates may have in common: instructions of predictors, and demos."""
+    parts = set()
     for name, of in predictors.items():
-        found.add(_hash([name, of["instructions"]]))
+        parts.add(_hash([name, of["instructions"]]))
         demos = of["demos"] if isinstance(of["demos"], list) else []
-        found.update(_hash([name, "demo", demo]) for demo in demos)
-    return frozenset(found)
+        parts.update(_hash([name, "demo", demo]) for demo in demos)
+    return frozenset(parts)
 
 
 def _hash(value: Any) -> str:

@@ -1,6 +1,6 @@
-"""What the recorder has to know of DSPy's objects. Private names of DSPy stand only here."""
+"""What the recorder reads from DSPy's objects. It uses private names of DSPy only here."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,11 +14,11 @@ from dspy_profiles.secrets import Names
 __all__ = [
     "BaseCallback",
     "active_call",
+    "active_callbacks",
     "call_inputs",
     "example_inputs",
     "example_labels",
     "history_entry",
-    "is_offline",
     "lm_arguments",
     "named_modules",
     "predictors",
@@ -26,17 +26,24 @@ __all__ = [
     "written_signature",
 ]
 
-# The call that encloses this one, as DSPy's own callbacks know it.
+# Returns the id of the enclosing call, as DSPy's callbacks get it.
 active_call: Callable[[], str | None] = ACTIVE_CALL_ID.get
-RECENT = 256  # calls that may end between this one's entry and the event that tells of its end
+RECENT = 256  # calls that may end between the entry of a call in the history and its callback
 
 
 def version() -> str:
     return str(dspy.__version__)
 
 
+def active_callbacks() -> Sequence[Any]:
+    """Return the callbacks that DSPy calls in this thread or task."""
+    overrides, config = _dspy.block_overrides(), _dspy.base_config() or {}
+    active = {} if overrides is None else overrides.get()
+    return active.get("callbacks", config.get("callbacks")) or ()
+
+
 def call_inputs(inputs: Mapping[str, Any]) -> Any:
-    """What a module or a tool was called with: by name, and the rest as a list under "args"."""
+    """Return the arguments of a module or tool by name; positional ones as a list, "args"."""
     named = inputs.get("kwargs")
     if not isinstance(named, dict):
         return inputs
@@ -45,7 +52,7 @@ def call_inputs(inputs: Mapping[str, Any]) -> Any:
 
 
 def history_entry(lm: Any, outputs: Any) -> Mapping[str, Any]:
-    """DSPy's own entry about one call, told by its outputs: they are the same object."""
+    """Return DSPy's history entry of a call. Its outputs are the same object."""
     history = getattr(lm, "history", None)
     if not isinstance(history, list):
         return {}
@@ -58,23 +65,8 @@ def history_entry(lm: Any, outputs: Any) -> Mapping[str, Any]:
     return {}
 
 
-def is_offline(lm: Any) -> bool:
-    """Whether it asks nobody, as `mock` and DSPy's own dummy do: its calls cost nothing."""
-    engine = getattr(lm, "_engine_spec", None)
-    if getattr(engine, "offline", False) is True or getattr(lm, "offline", False) is True:
-        return True
-    kind = type(engine)
-    known = _dummies.get(kind)
-    if known is None:
-        known = _dummies[kind] = _dspy.is_dummy(engine)
-    return known
-
-
-_dummies: dict[type, bool] = {}
-
-
 def lm_arguments(lm: Any, given: Any) -> dict[str, Any]:
-    """What the model is asked with, but for what only concerns the connection to it."""
+    """Return the arguments of a request, without those of the connection."""
     own = getattr(lm, "kwargs", None)
     asked = {**(own if isinstance(own, dict) else {}), **(given if isinstance(given, dict) else {})}
     return {
@@ -90,12 +82,12 @@ def _is_of_connection(key: str) -> bool:
 
 
 def written_signature(signature: Any) -> str | None:
-    """As people write it: `question -> answer`."""
+    """Return a signature as people write it: `question -> answer`."""
     try:
         written = _signatures.get(signature)
         if written is None:
             written = _signatures[signature] = str(signature.signature)
-    except (AttributeError, TypeError):  # none of DSPy's
+    except (AttributeError, TypeError):  # not a signature of DSPy
         return None
     return written
 
@@ -104,25 +96,25 @@ _signatures: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 def named_modules(program: Any) -> Iterator[tuple[str, Any]]:
-    """The modules in a program by their paths, as `generate.predict`; its own is empty."""
+    """Yield the modules of a program with their paths, such as `generate.predict`."""
     for name, module in program.named_sub_modules():
         yield name.removeprefix("self").removeprefix("."), module
 
 
 def predictors(program: Any) -> Iterator[tuple[str, str, list[Any]]]:
-    """Name, instructions and demos of each predictor: what an optimizer changes."""
+    """Yield name, instructions and demos of each predictor: an optimizer changes these."""
     for name, predictor in program.named_predictors():
         signature = getattr(predictor, "signature", None)
         yield name, str(getattr(signature, "instructions", "")), list(predictor.demos)
 
 
 def example_inputs(example: Any) -> Mapping[str, Any]:
-    """What an evaluation calls its program with for this example."""
+    """Return the arguments with which an evaluation calls its program for this example."""
     return dict(**example.inputs())
 
 
 def example_labels(example: Any) -> Mapping[str, Any]:
-    """What the example says beside its inputs."""
+    """Return the fields of an example that are not inputs."""
     return dict(**example.labels())
 
 

@@ -1,4 +1,4 @@
-"""What has to be known to do a run again: versions, commit, command, profile."""
+"""Data that is needed to repeat a run: versions, commit, command, profile."""
 
 import os
 import platform
@@ -15,11 +15,11 @@ from dspy_profiles.secrets import MASK, Names
 
 __all__ = ["circumstances", "command", "git"]
 
-PATIENCE = 2.0  # seconds that git may take; a large tree on a slow disk may take longer
+PATIENCE = 2.0  # seconds for git; a large tree on a slow disk may need more
 
 
 def circumstances(profile: ResolvedProfile | None) -> dict[str, Any]:
-    """All of it, as far as it can be found out. Never fails."""
+    """Return all of it, as far as it is known. Never raises."""
     return {
         "profile": _profile(profile),
         "versions": {name: _version(name) for name in ("dspy", "dspy-profiles")}
@@ -33,7 +33,7 @@ def circumstances(profile: ResolvedProfile | None) -> dict[str, Any]:
 
 
 def _profile(profile: ResolvedProfile | None) -> dict[str, Any] | None:
-    """Its name and fingerprint: no value of it, and no secret has a part in that."""
+    """Return name and fingerprint, which contain no value and no secret."""
     if profile is None:
         return None
     fingerprint = profile.fingerprint
@@ -41,15 +41,15 @@ def _profile(profile: ResolvedProfile | None) -> dict[str, Any] | None:
 
 
 def git() -> dict[str, Any] | None:
-    """The commit that the working directory is at, and whether something in it is not committed.
+    """Return commit and branch of the working directory, and whether it has changes.
 
-    None where that is not known: no git, no repository, or an answer that takes too long.
+    None if that is not known: no git, no repository, or git takes too long.
     """
-    # A repository may name a program of its own to watch for changes: not on our account.
-    asked = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch"]
+    # A repository may configure a program that watches for changes: do not start it.
+    arguments = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch"]
     try:
-        done = subprocess.run(  # noqa: S603 - no shell, no argument of anybody's
-            asked,
+        done = subprocess.run(  # noqa: S603 - no shell, fixed arguments
+            arguments,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PATIENCE,
@@ -60,15 +60,15 @@ def git() -> dict[str, Any] | None:
         return None
     if done.returncode:
         return None
-    said: dict[str, str] = {}
+    headers: dict[str, str] = {}
     is_dirty = False
     for line in done.stdout.decode(errors="replace").splitlines():
         if line.startswith("# "):
             key, _, value = line[2:].partition(" ")
-            said[key] = value
+            headers[key] = value
         else:
             is_dirty = True
-    commit, branch = said.get("branch.oid"), said.get("branch.head")
+    commit, branch = headers.get("branch.oid"), headers.get("branch.head")
     return {
         "commit": None if commit == "(initial)" else commit,
         "branch": None if branch is None or branch == "(detached)" else clean(branch),
@@ -77,9 +77,9 @@ def git() -> dict[str, Any] | None:
 
 
 def command(words: Sequence[str]) -> list[str]:
-    """The command line without its secrets.
+    """Return a command line without secrets.
 
-    A secret is what was resolved, and what is given to an option that is named like one.
+    Masks resolved secrets, and values of options that are named like a secret.
     """
     names, shown, is_secret = Names(), [], False
     for word in words:

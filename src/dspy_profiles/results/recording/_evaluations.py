@@ -1,4 +1,4 @@
-"""Which trial is which example of an evaluation: DSPy tells only when all of them are over."""
+"""Match trials with examples of an evaluation: DSPy reports them only at its end."""
 
 import math
 from collections import defaultdict, deque
@@ -11,7 +11,7 @@ from dspy_profiles.results.recording import _dspy_objects
 
 __all__ = ["CURRENT", "Evaluation", "Outcome", "number"]
 
-# The example that this thread or task is at, and its evaluation: what a metric calls belongs to it.
+# The example of this thread or task, and its evaluation: calls of a metric belong to it.
 CURRENT: ContextVar[tuple["Evaluation", str] | None] = ContextVar(
     "dspy_profiles_example", default=None
 )
@@ -22,10 +22,10 @@ NONE: deque[int] = deque(maxlen=0)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an evaluation says of one example when it ends."""
+    """The result of one example, when its evaluation ends."""
 
     index: int
-    trial: str | None  # None: its program was not seen at work
+    trial: str | None  # None: its program was not observed
     example: Any
     prediction: Any
     score: Any
@@ -52,12 +52,12 @@ class Evaluation:
         self._by_trial: dict[str, _Seen] = {}
 
     def begin(self, inputs: Mapping[str, Any], trial: str) -> int | None:
-        """The example that the program is called with: its inputs are the very same objects."""
+        """Return the index of the example with which the program is called, by object identity."""
         seen = self._by_trial[trial] = _Seen(trial)
         try:
             index = self._waiting.get(_identity(inputs), NONE).popleft()
             self._seen[index] = seen
-        except IndexError:  # it is tried again, or with other inputs
+        except IndexError:  # a repeated call, or one with other inputs
             index = None
         CURRENT.set((self, trial))
         return index
@@ -65,18 +65,18 @@ class Evaluation:
     def end(self, trial: str, prediction: Any, *, has_failed: bool) -> None:
         seen = self._by_trial.get(trial)
         if seen is not None:
-            # Kept, so that no other object gets its place in memory before the evaluation ends.
+            # Keep the object, so that no other one gets the same id before the evaluation ends.
             seen.prediction, seen.has_ended, seen.has_failed = prediction, True, has_failed
 
     def release(self) -> None:
-        """It is over: let go of what it held."""
+        """Release all objects, when the evaluation is over."""
         self.program = None
         self._seen.clear()
         self._by_trial.clear()
         self._waiting.clear()
 
     def outcomes(self, results: Sequence[Any]) -> Iterator[Outcome]:
-        """Each example with its trial. One that was tried twice counts as the one that was used."""
+        """Yield each example with its trial: of several attempts, the one whose result counts."""
         by_prediction = {
             id(seen.prediction): seen for seen in self._by_trial.values() if seen.has_ended
         }
@@ -91,18 +91,18 @@ class Evaluation:
 
 
 def number(score: Any) -> float | None:
-    """A metric's own number: true is 1, a Prediction counts by its score; None where it is none."""
+    """Return a metric's number: True is 1, a Prediction is its score. None if it is not one."""
     try:
-        found = float(score)
-    except Exception:  # noqa: BLE001 - a metric gives what it likes
+        value = float(score)
+    except Exception:  # noqa: BLE001 - a metric may return anything
         return None
-    return found if math.isfinite(found) else None
+    return value if math.isfinite(value) else None
 
 
 def _inputs(example: Any) -> Mapping[str, Any]:
     try:
         return _dspy_objects.example_inputs(example)
-    except Exception:  # noqa: BLE001 - DSPy will say what is wrong with it
+    except Exception:  # noqa: BLE001 - DSPy will report the error
         return {}
 
 

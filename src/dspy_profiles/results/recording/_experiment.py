@@ -1,9 +1,9 @@
-"""An experiment from its first line to its archive, whoever writes what is in between."""
+"""An experiment from its first line to its archive, whichever processes write its events."""
 
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from dspy_profiles.config import load_settings, locate
-from dspy_profiles.display import counted
+from dspy_profiles.display import counted, on_one_line
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.profiles import ResolvedProfile
 from dspy_profiles.results._ids import new_id
@@ -21,10 +21,11 @@ from dspy_profiles.results.journal._base import Durability, Journal, JournalStor
 from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.recording._environment import circumstances
 from dspy_profiles.results.recording._json import clean
-from dspy_profiles.results.recording._lines import JournalWriter, now
+from dspy_profiles.results.recording._lines import LineWriter, now
+from dspy_profiles.results.recording._sinks import Sink
 from dspy_profiles.results.store._open import is_usual
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.secrets import remember_secrets
+from dspy_profiles.secrets import remember_environment
 
 __all__ = ["ExperimentWriter", "begin_journal", "say", "shared_folder"]
 
@@ -32,7 +33,7 @@ NAMED = 80  # characters of a name that are shown
 
 
 class ExperimentWriter:
-    """Says what is recorded, and closes it. Never imports DSPy."""
+    """Writes the experiment's own line, and closes it. Never imports DSPy."""
 
     def __init__(
         self,
@@ -40,13 +41,14 @@ class ExperimentWriter:
         name: str,
         durability: Durability = "process",
         experiment_id: str | None = None,
+        sinks: Sequence[Sink] = (),
     ) -> None:
         self.id = experiment_id or new_id()
         self.name = name
         self.store = store
         self.process = os.getpid()
-        self.journal = begin_journal(store.shelf, self.id, durability)
-        self.lines = JournalWriter(self.journal)
+        self.journal = begin_journal(store.storage, self.id, durability)
+        self.lines = LineWriter(self.journal, sinks)
 
     def title(
         self,
@@ -55,7 +57,7 @@ class ExperimentWriter:
         program: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """The experiment's own line."""
+        """Write the experiment's own line."""
         content = {
             "v": VERSION,
             "id": self.id,
@@ -68,80 +70,84 @@ class ExperimentWriter:
         self.lines.experiment(content)
 
     def close(self, status: str, **more: Any) -> Experiment | None:
-        """Seal and archive it. None where that failed, which is said. Never raises."""
-        self.journal.finish()
+        """Seal and archive the experiment. If that fails, print why, and return None."""
+        self.lines.finish()
         try:
             if self.journal.lost:
                 more["lost"] = self.journal.lost
-            if not self.store.shelf.names(self.id):  # a seal would stand there alone
-                say(f'"{_told(self.name)}" is lost: its journals were removed meanwhile')
+            if not self.store.storage.names(self.id):  # a seal would stand there alone
+                say(f"{self._shown()} is lost: its journals were removed while it ran")
                 return None
-            # Before it is let go: who recovers just now would take its process for dead.
-            _archive.seal(self.store.shelf, self.id, status, ended=now(), **more)
+            # Before the journal is closed: `recover` would take its process for dead.
+            _archive.seal(self.store.storage, self.id, status, ended=now(), **more)
             self.journal.close()
             return self.store.archive_experiment(self)
         except Exception as failure:  # noqa: BLE001 - the program's own result is what counts
             message = failure.message if isinstance(failure, ProfileError) else str(failure)
             say(
-                f'"{_told(self.name)}" is recorded but not archived: {clean(message)}; '
-                f"dspy-profiles results recover{self._store_option()} does it later"
+                f"{self._shown()} is recorded but not archived: {clean(message)}; "
+                f"to archive it: dspy-profiles results recover{self._store_option()}"
             )
             return None
         finally:
             self.journal.close()
 
+    def abandon(self) -> None:
+        """Stop writing, and leave the experiment open."""
+        self.lines.finish()
+        self.journal.close()
+
     def closing_lines(self, done: Experiment, faults: Mapping[str, Any] | None = None) -> list[str]:
-        """What there is, how to look at it, and what is not there."""
+        """Return a summary: the command that shows the experiment, and what is missing in it."""
         trials = counted(done.trials, "trial")
         score = "" if done.score is None else f", score {done.score:.4g}"
-        lines = [f'recorded "{_told(self.name)}": {trials}{score}; {self._look()}']
+        lines = [f"recorded {self._shown()}: {trials}{score}; {self._look()}"]
         if lost := done.details.get("lost"):
             why = f": {self.journal.why}" if self.journal.why else ""
             lines.append(f"{lost} of its lines were lost{why}")
         if faults and faults["count"]:
             lines.append(
-                f"{faults['count']} of its calls could not be recorded as they should be: "
-                f"{faults['first']}"
+                f"{faults['count']} of its calls could not be recorded correctly: {faults['first']}"
             )
         return lines
 
+    def _shown(self) -> str:
+        """Return the name in quotes, redacted, on one line, without control characters."""
+        return f'"{on_one_line(self.name, NAMED)}"'
+
     def _look(self) -> str:
-        """What shows it: where no command can, a function in this process."""
+        """Return the command that shows it; for a store in memory, the Python expression."""
         url = self.store.url
         if url.startswith("memory:"):
             return f'view_experiment("{self.id}", open_store("{url}"))'
         return f"dspy-profiles trace {self.id}{self._store_option()}"
 
     def _store_option(self) -> str:
-        """What a command has to be told to find this store."""
-        with suppress(ProfileError):  # settings that broke meanwhile are no reason to say nothing
+        """Return the option that a command needs to find this store."""
+        with suppress(ProfileError):  # the settings may have become invalid meanwhile
             if is_usual(self.store):
                 return ""
         return f" --store {shlex.quote(self.store.url)}"
 
 
-def _told(name: str) -> str:
-    """A name on one line, redacted, with nothing in it that steers a terminal."""
-    name = clean(name)[: 2 * NAMED]
-    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    return line if len(line) <= NAMED else f"{line[: NAMED - 1]}…"
-
-
 def shared_folder(store: Store) -> Path:
-    """The folder in which other processes write their part; a StoreError where there is none."""
-    if isinstance(store.shelf, FolderStorage):
-        return store.shelf.root
+    """Return the folder in which other processes write their journals.
+
+    Raises StoreError if the store has none.
+    """
+    if isinstance(store.storage, FolderStorage):
+        return store.storage.root
     raise StoreError(
-        f"{store.url} is kept in one process, and this run has several",
-        hint="name a store that lasts: file:results",
+        f"{store.url} exists in one process only, and this run has several",
+        hint="use a store on disk: file:results",
     )
 
 
 def begin_journal(
-    shelf: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
+    storage: JournalStorage, experiment_id: str, durability: Durability, parent: int | None = None
 ) -> Journal:
-    """This process's journal. After a fork it goes on in one of the child's own."""
-    remember_secrets(load_settings(locate()).secret_names)
+    """Begin a journal of this process. A fork continues in a journal of its own."""
+    remember_environment(load_settings(locate()).secret_names)
     begun_by = os.getpid()
 
     def first(journal: str) -> bytes:
@@ -157,10 +163,10 @@ def begin_journal(
         }
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
-    return shelf.begin(experiment_id, durability, first)
+    return storage.begin(experiment_id, durability, first)
 
 
 def say(text: str) -> None:
-    """One line on stderr, which may be closed, or none at all."""
+    """Print a line on stderr, which may be closed or missing."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"dspy-profiles: {text}\n")

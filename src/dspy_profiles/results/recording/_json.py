@@ -1,11 +1,11 @@
-"""Any value as JSON data that can be read without the program, redacted, whatever it is.
+"""Convert any value to redacted JSON data that can be read without the program.
 
-What JSON cannot say is a table with one key that begins with "$": `{"$float": "nan"}`,
-`{"$int": "…"}` for more than 64 bits, `{"$bytes": base64}`, `{"$repr": "…"}` for an object that is
-only known by how it shows itself, `{"$pairs": [[key, value], …]}` for a table whose keys are no
-texts, `{"$cut": [what is left, how much there was]}`, `{"$blob": sha256, "size": bytes}` for a long
-text that stands in a file of its own, `{"$lost": characters}` for one that could not be written,
-and `{"$table": {…}}` for a table that would look like one of these.
+A value that JSON cannot represent is a table with one key that begins with "$": `{"$float":
+"nan"}`, `{"$int": "…"}` for more than 64 bits, `{"$bytes": base64}`, `{"$repr": "…"}` for an object
+of which only the repr is known, `{"$pairs": [[key, value], …]}` for a table whose keys would be
+equal as strings, `{"$cut": [beginning, length]}`, `{"$blob": sha256, "size": bytes}` for a long
+text in a file of its own, `{"$lost": characters}` for one that could not be written, and
+`{"$table": {…}}` for a table that would look like one of these.
 """
 
 import math
@@ -23,19 +23,19 @@ from uuid import UUID
 
 import orjson
 
-from dspy_profiles.secrets import has_rules, is_idle, redact
+from dspy_profiles.secrets import has_redaction_rules, nothing_to_redact, redact
 
 __all__ = ["FOLD", "Keep", "clean", "encoded", "plain"]
 
-Keep = Callable[[bytes], str | None]  # stores a long text and gives its name; None: it could not
+Keep = Callable[[bytes], str | None]  # stores a long text and returns its name, or None
 
-FOLD = 4096  # characters; a longer text is kept in a file of its own, once
+FOLD = 4096  # characters; a longer text goes to a file of its own
 LONGEST = 8 * 2**20  # characters of one text
 SHOWN = 2000  # characters of an object's repr
 MOST_ITEMS = 50_000  # in one value, all levels together
 DEEPEST = 32
 MOST, LEAST = 2**64 - 1, -(2**63)
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # differs from run to run, and says nothing
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # differs in each run
 END = orjson.OPT_APPEND_NEWLINE
 QUICK = (
     END
@@ -43,29 +43,29 @@ QUICK = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
-# Fields of a line that are texts whatever their length: who reads it relies on that.
+# Fields of a line that are always strings, of any length: readers rely on that.
 TEXTS = frozenset({"name", "hypothesis", "program", "profile", "error"})
 AS_TEXT = (date, time, timedelta, Decimal, PurePath, UUID, complex)
 
 
 def plain(value: Any, keep: Keep | None = None) -> Any:
-    """The value as JSON data. Long texts go to `keep`; without it they stay where they are."""
+    """Return a value as JSON data. Long texts go to `keep`; without it, they stay in place."""
     return _Walk(keep).of(value)
 
 
 def encoded(line: dict[str, Any], keep: Keep, *loose: str) -> bytes:
-    """A line of JSON, with its end. The fields that are named hold anything at all.
+    """Return a line of JSON, with its line feed. The `loose` fields may hold any value.
 
-    Several times as fast as `plain`, where all is short and needs no second look.
+    Several times as fast as `plain`, if the line is short and has no special values.
     """
     try:
         data = orjson.dumps(line, _quick, QUICK)
-        # A number that is none comes out as null, and "$" begins what has a meaning of its own.
+        # orjson writes nan as null, and keys that begin with "$" have a special meaning.
         if (
             len(data) <= FOLD
             and b"null" not in data
             and b'"$' not in data
-            and (is_idle() or not _may_tell(data))
+            and (nothing_to_redact() or not _may_have_secret(data))
         ):
             return data
     except Exception:  # noqa: BLE001, S110 - a circle, half a character, a number that is too long
@@ -83,19 +83,19 @@ def _quick(value: Any) -> Any:
     return plain(value) if store is None else store
 
 
-def _may_tell(data: bytes) -> bool:
-    """Whether there may be a secret in it."""
-    if has_rules():  # one may be about the beginning of a text
+def _may_have_secret(data: bytes) -> bool:
+    """Return whether a line may contain a secret."""
+    if has_redaction_rules():  # a rule may match only at the beginning of a string
         return True
     text = data.decode()
-    # Both spellings that are looked for are there, but for one that mixes them.
+    # `redact` knows secrets as they are and as JSON escapes them, but not a mixture of both.
     return ("\\" in text and not text.isascii()) or redact(text) != text
 
 
 def clean(text: str) -> str:
-    """The text redacted, and as UTF-8 can write it."""
-    # Asking for each of a record's many short texts costs more than all the rest.
-    if not is_idle():
+    """Return a text redacted, and without characters that UTF-8 cannot encode."""
+    # Redacting each short text of a line would cost more than everything else.
+    if not nothing_to_redact():
         text = redact(text)
     if not text.isascii():
         try:
@@ -106,14 +106,14 @@ def clean(text: str) -> str:
 
 
 class _Walk:
-    """One walk through a value: bounded in depth and in length, and never in a circle."""
+    """One walk through a value, limited in depth and length, and without cycles."""
 
     __slots__ = ("_around", "_keep", "_left")
 
     def __init__(self, keep: Keep | None) -> None:
         self._keep = keep
         self._left = MOST_ITEMS
-        self._around: list[int] = []  # the containers that we are in
+        self._around: list[int] = []  # the ids of the enclosing containers
 
     def of(self, value: Any) -> Any:
         kind = type(value)
@@ -127,7 +127,7 @@ class _Walk:
             return value if math.isfinite(value) else {"$float": repr(value)}
         try:
             return self._within(value)
-        except Exception as error:  # noqa: BLE001 - other people's objects raise what they like
+        except Exception as error:  # noqa: BLE001 - objects may raise anything
             return {"$repr": f"<{_name(kind)} that cannot be shown: {type(error).__name__}>"}
 
     def _text(self, text: str) -> Any:
@@ -182,7 +182,7 @@ class _Walk:
         if isinstance(value, Enum):
             return self.of(value.value)
         if isinstance(value, str):
-            return self._text(str(value))  # a secret of ours shows its mask
+            return self._text(str(value))  # a Secret is shown as its mask
         if isinstance(value, numbers.Integral):
             return self.of(int(value))
         if isinstance(value, float) or (isinstance(value, numbers.Real) and _is_single(value)):
@@ -209,13 +209,13 @@ class _Walk:
         return made if len(redacted) <= LONGEST else _cut(made, len(redacted))
 
     def _blob(self, data: bytes) -> dict[str, Any] | None:
-        """What stands for a long text; None where it could not be kept."""
+        """Return the reference to a long text; None if it could not be stored."""
         name = None if self._keep is None else self._keep(data)
         return None if name is None else {"$blob": name, "size": len(data)}
 
 
 def _store(value: Any) -> dict[str, Any] | None:
-    """What a dspy.Example or dspy.Prediction holds."""
+    """Return the fields of a dspy.Example or dspy.Prediction."""
     if not hasattr(type(value), "toDict"):
         return None
     store = getattr(value, "_store", None)
@@ -223,7 +223,7 @@ def _store(value: Any) -> dict[str, Any] | None:
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
-    """What an object consists of, where it is of a kind that says so; nothing of it is run."""
+    """Return the fields of an object, without running its code; None if its class has none."""
     store = _store(value)
     if store is not None:
         return store
@@ -252,7 +252,7 @@ def _is_single(value: Any) -> bool:
 def _digits(value: int) -> str:
     try:
         return str(value)
-    except ValueError:  # more digits than Python writes
+    except ValueError:  # more digits than Python converts
         return hex(value)[:SHOWN]
 
 

@@ -1,19 +1,20 @@
-"""Turns what happens into lines of a journal. Knows nothing of DSPy."""
+"""Lines of a journal, from what happens. Does not import DSPy."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from dspy_profiles.results._ids import new_id
 from dspy_profiles.results.journal._base import Journal
 from dspy_profiles.results.recording._json import encoded
+from dspy_profiles.results.recording._sinks import Faults, Sink, Sinks
 
-__all__ = ["JournalWriter", "now", "timestamp"]
+__all__ = ["LineWriter", "now", "timestamp"]
 
 
 class _Begun(Protocol):
-    """What is known of an event when it begins."""
+    """An event that has begun."""
 
     id: str
     kind: str
@@ -22,12 +23,13 @@ class _Begun(Protocol):
     started: float
 
 
-class JournalWriter:
-    """Each method writes one line, at once."""
+class LineWriter:
+    """Writes one line with each method, at once: to the journal, then to other sinks."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, sinks: Sequence[Sink] = ()) -> None:
+        self.faults = Faults()
         self.keep = journal.keep
+        self._sinks = Sinks([journal, *sinks], self.faults)
 
     def begin(
         self, of: _Begun, name: str, attributes: Mapping[str, Any], opens: Mapping[str, Any] | None
@@ -37,7 +39,7 @@ class JournalWriter:
         if opens is not None:
             line["opens"] = opens
         line["attributes"] = attributes
-        self._journal.write(encoded(line, self.keep, "name", "attributes"))
+        self._sinks.write(encoded(line, self.keep, "name", "attributes"))
 
     def end(
         self,
@@ -52,17 +54,17 @@ class JournalWriter:
         line["ended"], line["status"] = timestamp(ended), status
         line["attributes"] = attributes
         data = encoded(line, self.keep, "attributes")
-        self._journal.write(data, is_trials_end=is_trial)
+        self._sinks.write(data, is_trials_end=is_trial)
 
     def whole(
         self, of: _Begun, name: str, ended: float, status: str, attributes: Mapping[str, Any]
     ) -> None:
-        """An event that is over, in one line."""
+        """Write an event that is over, in one line."""
         line = _line("event", of.id, of.parent, of.trial)
         line["kind"], line["name"] = of.kind, name
         line["started"], line["ended"] = timestamp(of.started), timestamp(ended)
         line["status"], line["attributes"] = status, attributes
-        self._journal.write(encoded(line, self.keep, "name", "attributes"))
+        self._sinks.write(encoded(line, self.keep, "name", "attributes"))
 
     def point(
         self,
@@ -72,21 +74,21 @@ class JournalWriter:
         trial: str | None,
         attributes: Mapping[str, Any],
     ) -> None:
-        """An event that takes no time."""
+        """Write an event that takes no time."""
         line = _line("event", new_id(), parent, trial)
         line["kind"], line["name"], line["started"] = kind, name, now()
         line["status"], line["attributes"] = "done", attributes
-        self._journal.write(encoded(line, self.keep, "name", "attributes"))
+        self._sinks.write(encoded(line, self.keep, "name", "attributes"))
 
     def trial(
         self, kind: str, name: str, parent: str | None, inputs: Any, details: Mapping[str, Any]
     ) -> str:
-        """A trial that is no single call; its name."""
+        """Begin a trial that is not a single call; return its id."""
         trial = new_id()
         line = _line("trial", trial, parent, None)
         line["kind"], line["name"], line["started"] = kind, name, now()
         line["inputs"], line["details"] = inputs, details
-        self._journal.write(encoded(line, self.keep, "name", "inputs", "details"))
+        self._sinks.write(encoded(line, self.keep, "name", "inputs", "details"))
         return trial
 
     def trial_end(  # noqa: PLR0913 - each is a field of the line
@@ -106,15 +108,19 @@ class JournalWriter:
         if details:
             line["details"] = details
             loose.append("details")
-        self._journal.write(encoded(line, self.keep, *loose), is_trials_end=True)
+        self._sinks.write(encoded(line, self.keep, *loose), is_trials_end=True)
 
     def experiment(self, content: Mapping[str, Any]) -> None:
         line = {"type": "experiment", "started": now(), **content}
-        self._journal.write(encoded(line, self.keep, *content))
+        self._sinks.write(encoded(line, self.keep, *content))
+
+    def finish(self) -> None:
+        """Expect no more lines. Safe to call twice."""
+        self._sinks.finish()
 
 
 def _line(kind: str, name: str, parent: str | None, trial: str | None) -> dict[str, Any]:
-    """The beginning of every line. What is None is left out."""
+    """Return the beginning of a line, without the fields that are None."""
     line: dict[str, Any] = {"type": kind, "id": name}
     if parent is not None:
         line["parent"] = parent
@@ -128,7 +134,7 @@ def now() -> str:
 
 
 def timestamp(seconds: float) -> str:
-    """A time since the epoch as every record has it."""
+    """Return a time since the epoch in the form of all records."""
     global _second  # noqa: PLW0603 - many events fall into one second
     whole = int(seconds)
     known, text = _second

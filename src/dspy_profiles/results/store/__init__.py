@@ -5,9 +5,9 @@ from dspy_profiles._lazy import attach
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.results._model import STATUSES as STATUSES
-    from dspy_profiles.results.store._addresses import masked as masked
     from dspy_profiles.results.store._find import find_experiment as find_experiment
     from dspy_profiles.results.store._find import find_trial as find_trial
+    from dspy_profiles.results.store._open import masked as masked
     from dspy_profiles.results.store._open import open_store as open_store
     from dspy_profiles.results.store._protocol import Store as Store
 else:
@@ -15,9 +15,8 @@ else:
         __name__,
         {
             "/dspy_profiles.results._model": "STATUSES",
-            "_addresses": "masked",
             "_find": "find_experiment find_trial",
-            "_open": "open_store",
+            "_open": "masked open_store",
             "_protocol": "Store",
         },
     )

@@ -1,4 +1,4 @@
-"""Many experiments one after the other: one that fails keeps no other from its turn."""
+"""Many experiments one after the other: the rest are done even if one fails."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class OneByOne(Generic[T]):
-    """What came of each, and what went wrong. `verb` is what is to be done: "closed"."""
+    """Results and errors of the steps. `verb` names the step in errors: "closed"."""
 
     def __init__(self, verb: str) -> None:
         self._verb = verb
@@ -19,7 +19,7 @@ class OneByOne(Generic[T]):
         self._failed: dict[str, StoreError] = {}
 
     def take(self, experiment_id: str, step: Callable[[str], T]) -> None:
-        """Take the step with this one. What is false came of nothing, and does not count."""
+        """Do the step for an experiment. A false result does not count."""
         try:
             done = step(experiment_id)
         except StoreError as error:
@@ -28,9 +28,9 @@ class OneByOne(Generic[T]):
             self._done += [done] if done else []
 
     def all(self, more: int = 0) -> list[T]:
-        """What came of them; or one error for all that failed, once all had their turn.
+        """Return the results, or raise one error for all steps that failed.
 
-        `more` were done elsewhere. With one failure alone the error is about the same place.
+        `more` is the number of experiments that were done elsewhere.
         """
         if not self._failed:
             return self._done

@@ -1,4 +1,4 @@
-"""Which experiment or trial somebody means: by name, number, `latest`, or a part of its id."""
+"""Find an experiment or a trial by name, number, `latest`, or a part of its id."""
 
 import re
 from collections.abc import Sequence
@@ -20,16 +20,15 @@ NAMED = 5  # of several that may be meant, so many are listed
 
 
 def find_experiment(store: Store, named: str) -> Experiment:
-    """The experiment that is meant.
+    """Return the experiment with this id, beginning or end of an id, or unique name.
 
-    That is a whole id, the beginning or the end of one, a name that only one has, `latest`, or
-    `latest~1` for the one before it.
+    `latest` is the latest one, and `latest~1` the one before it.
     """
     if is_id(named):
         return store.get_experiment(named)
     if (before := BEFORE.fullmatch(named)) is not None:
         return _latest(store, int(before[1] or 0))
-    parts = _by_part(store.shelf.ids(), named)
+    parts = _by_part(store.storage.ids(), named)
     if len(parts) == 1:
         return store.get_experiment(parts[0])
     known = store.query_experiments()
@@ -40,21 +39,21 @@ def find_experiment(store: Store, named: str) -> Experiment:
         several = found or [each for each in known if each.id in parts]
         raise ExperimentNotFound(f'"{named}" may be {len(several)} experiments', _choices(several))
     raise ExperimentNotFound(
-        f'there is no experiment "{named}" in {store.url}',
+        f'experiment "{named}" not found in {store.url}',
         _too_short(store, named)
         or did_you_mean(named, {each.name for each in known} | {LATEST})
-        or "dspy-profiles results list shows those that there are",
+        or "dspy-profiles results list shows all experiments",
     )
 
 
 def find_trial(store: Store, experiment: Experiment, named: str | int) -> Trial:
-    """The trial that is meant: by its number from 1, its id or a part of it, or its name."""
+    """Return the trial with this number from 1, id, part of an id, or unique name."""
     trials = store.query_trials(experiment.id)
     return trials[place_of(trials, experiment.id, named)]
 
 
 def place_of(trials: Sequence[Trial], experiment_id: str, named: str | int) -> int:
-    """Where among all trials of the experiment the one stands that is meant."""
+    """Return the index of the trial that `find_trial` returns."""
     named = str(named)
     if NUMBER.fullmatch(named) and 0 < int(named) <= len(trials):
         return int(named) - 1
@@ -66,11 +65,11 @@ def place_of(trials: Sequence[Trial], experiment_id: str, named: str | int) -> i
     if found:
         choices = _choices([trials[place] for place in found])
         raise ExperimentNotFound(f'"{named}" may be {len(found)} trials', choices)
-    there = counted(len(trials), "trial") if trials else "no trials"
+    count = counted(len(trials), "trial") if trials else "no trials"
     raise ExperimentNotFound(
-        f'there is no trial "{named}" in the experiment {experiment_id}',
+        f'trial "{named}" not found in the experiment {experiment_id}',
         did_you_mean(named, {each.name for each in trials})
-        or f"it has {there}; dspy-profiles trace {experiment_id} shows them",
+        or f"it has {count}; dspy-profiles trace {experiment_id} shows them",
     )
 
 
@@ -78,19 +77,19 @@ def _latest(store: Store, before: int) -> Experiment:
     found = store.query_experiments(limit=before + 1)
     if not found:
         raise ExperimentNotFound(
-            f"there are no experiments in {store.url} yet",
+            f"no experiments in {store.url} yet",
             "record one: dspy-profiles run --record, or pytest --dspy-store",
         )
     if len(found) <= before:
         raise ExperimentNotFound(
-            f"there are only {len(found)} experiments in {store.url}",
+            f"only {len(found)} experiments in {store.url}",
             f"the first is {LATEST}~{len(found) - 1}",
         )
     return found[before]
 
 
 def _by_part(ids: Sequence[str], named: str) -> list[str]:
-    """Those that begin or end so."""
+    """Return the ids that begin or end with a string."""
     if named in ids:
         return [named]
     if len(named) < SHORTEST or set(named) - set(ALPHABET):
@@ -103,13 +102,13 @@ def _too_short(store: Store, named: str) -> str | None:
     if (
         named
         and len(named) < SHORTEST
-        and any(each.startswith(named) for each in store.shelf.ids())
+        and any(each.startswith(named) for each in store.storage.ids())
     ):
-        return f"an id begins so: write {SHORTEST} characters of it, or more"
+        return f"write {SHORTEST} characters of an id, or more"
     return None
 
 
 def _choices(found: Sequence[Experiment | Trial]) -> str:
-    told = [f"{each.id} ({each.name}, {each.started:%Y-%m-%d %H:%M})" for each in found[:NAMED]]
+    lines = [f"{each.id} ({each.name}, {each.started:%Y-%m-%d %H:%M})" for each in found[:NAMED]]
     more = [f"and {len(found) - NAMED} more"] if len(found) > NAMED else []
-    return "\n  ".join(["write one of these ids:", *told, *more])
+    return "\n  ".join(["write one of these ids:", *lines, *more])

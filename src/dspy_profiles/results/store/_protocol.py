@@ -1,19 +1,43 @@
-"""What every result store can do, wherever it keeps things."""
+"""The protocol of result stores, and the conditions of its queries."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, Self, TypedDict, Unpack, runtime_checkable
 
 from dspy_profiles.results._model import Event, Experiment, Fault, Trial
 from dspy_profiles.results.journal._base import JournalStorage
 
-__all__ = ["Recorded", "Store", "When"]
+__all__ = ["ExperimentQuery", "Recorded", "Store", "TrialQuery", "When"]
 
-When = datetime | date | str  # a text is ISO 8601; a time without a zone is UTC
+When = datetime | date | str  # a string is ISO 8601; a time without a zone is UTC
+
+
+class ExperimentQuery(TypedDict, total=False):
+    """Conditions of `Store.query_experiments`. All of them must hold; None is no condition."""
+
+    hypothesis: str | None  # matches any part of it, ignoring case
+    program: str | None
+    profile: str | None
+    status: str | None
+    since: When | None  # of the start time, included; a day counts from its beginning
+    until: When | None  # included; a day counts to its end
+    min_score: float | None
+    text: str | None  # all these words, in one event or trial, or in the experiment's own fields
+    limit: int | None
+
+
+class TrialQuery(TypedDict, total=False):
+    """Conditions of `Store.query_trials`. All of them must hold; None is no condition."""
+
+    status: str | None
+    kind: str | None
+    min_score: float | None
+    text: str | None  # all these words, in the trial or one of its events
+    limit: int | None
 
 
 class Recorded(Protocol):
-    """An experiment, or the handle of a block that recorded one."""
+    """An experiment, or the object of a block that recorded one."""
 
     @property
     def id(self) -> str: ...
@@ -21,77 +45,52 @@ class Recorded(Protocol):
 
 @runtime_checkable
 class Store(Protocol):
-    """Answers are the same whichever store gives them.
+    """A result store. All stores return the same results.
 
-    Experiments come latest first, trials and events in the order in which they began. A name that
-    is not there is `ExperimentNotFound`; a store that cannot be read or written is `StoreError`.
+    Experiments come latest first, trials and events in the order in which they began. Raises
+    ExperimentNotFound for an unknown id, and StoreError if the store cannot be read or written.
     """
 
     @property
     def url(self) -> str:
-        """What `open_store` takes to open it again."""
+        """The URL with which `open_store` opens it again."""
 
     @property
-    def shelf(self) -> JournalStorage:
-        """Where the journals of what is recorded into it are written."""
+    def storage(self) -> JournalStorage:
+        """The place of its journals."""
 
     def archive_experiment(self, experiment: Recorded) -> Experiment:
-        """Close what has been recorded, for good. A second time does nothing."""
+        """Close an experiment for good. Safe to call twice."""
 
     def get_experiment(self, experiment_id: str) -> Experiment:
-        """One that is still open is "running", or "interrupted" where its process has died."""
+        """Return an experiment. An open one is `running`, or `interrupted` if its process died."""
 
-    def query_experiments(  # noqa: PLR0913 - each narrows the answer
-        self,
-        *,
-        hypothesis: str | None = None,
-        program: str | None = None,
-        profile: str | None = None,
-        status: str | None = None,
-        since: When | None = None,
-        until: When | None = None,
-        min_score: float | None = None,
-        text: str | None = None,
-        limit: int | None = None,
-    ) -> list[Experiment]:
-        """Those to which all of it applies.
+    def query_experiments(self, **query: Unpack[ExperimentQuery]) -> list[Experiment]:
+        """Return the experiments that meet all conditions."""
 
-        `hypothesis` is a part of it, whatever its case; `program`, `profile`, `status` are whole.
-        `since` and `until` are about when it began, both included. `text`: all of these words stand
-        in one event or trial, or in what the experiment says of itself.
-        """
-
-    def query_trials(  # noqa: PLR0913
-        self,
-        experiment_id: str,
-        *,
-        status: str | None = None,
-        kind: str | None = None,
-        min_score: float | None = None,
-        text: str | None = None,
-        limit: int | None = None,
-    ) -> list[Trial]: ...
+    def query_trials(self, experiment_id: str, **query: Unpack[TrialQuery]) -> list[Trial]:
+        """Return the trials of an experiment that meet all conditions."""
 
     def events(self, experiment_id: str, trial_id: str | None = None) -> list[Event]:
-        """Of one trial, or all of them, those that belong to no trial included."""
+        """Return the events of a trial, or all events, including those outside of trials."""
 
     def verify(self, experiment_id: str) -> Sequence[Fault]:
-        """What is wrong with an archived experiment; nothing, if nothing was changed since."""
+        """Return the errors of an archived experiment; none if nothing has changed since."""
 
     def recover(self) -> list[Experiment]:
-        """Close what dead processes left open, as "interrupted"; these.
+        """Archive what dead processes left open, as `interrupted`, and return it.
 
-        What cannot be closed is a `StoreError`, once everything else is.
+        Raises StoreError if some cannot be closed, after all others are.
         """
 
     def rebuild(self) -> int:
-        """Make everything anew from the journals; how many experiments these are.
+        """Recreate everything from the journals; return the number of experiments.
 
-        What cannot be made is a `StoreError`, once everything else is.
+        Raises StoreError if some cannot be recreated, after all others are.
         """
 
     def close(self) -> None: ...
 
-    def __enter__(self) -> Any: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...

@@ -1,4 +1,4 @@
-"""What one event says of itself, kind by kind: a title, what went in and came out, and the rest."""
+"""Describe one event, by kind: title, inputs, outputs, and the rest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from dspy_profiles.results._model import Event
 __all__ = ["Described", "Part", "described"]
 
 TITLE = 80  # characters
-# What stands in a step's line, or is said of it in words.
-SAID = frozenset({"error", "orphan", "trial_inferred", "path"})
+# Shown in the line of a step, or as a mark.
+ELSEWHERE = frozenset({"error", "orphan", "trial_inferred", "path"})
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that is folded under a step: a prompt, an answer, arguments."""
+    """A text that is folded under a step: a prompt, a response, arguments."""
 
     label: str
     text: str
@@ -25,7 +25,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """`asked` and `answered` are short and stand in the step's own line."""
+    """Description of an event. `asked` and `answered` are short, for the line of the step."""
 
     title: str
     asked: str = ""
@@ -42,43 +42,49 @@ def _title(text: str) -> str:
     return on_one_line(text, TITLE)
 
 
-def _module(event: Event, said: Mapping[str, Any]) -> Described:
-    path = said.get("path")
+def _module(event: Event, attributes: Mapping[str, Any]) -> Described:
+    path = attributes.get("path")
     name = _title(event.name)
     title = f"{_title(path)} · {name}" if isinstance(path, str) and path else name
-    asked, answered = _both(said, "inputs", "outputs")
-    parts = [*_part(said, "inputs"), *_part(said, "outputs", is_answer=True), *_rest(said, "io")]
+    asked, answered = _both(attributes, "inputs", "outputs")
+    parts = [
+        *_part(attributes, "inputs"),
+        *_part(attributes, "outputs", is_answer=True),
+        *_rest(attributes, "io"),
+    ]
     return Described(title, asked, answered, (), parts)
 
 
-def _lm(event: Event, said: Mapping[str, Any]) -> Described:
-    inputs = said.get("inputs")
-    asked = {**said, **inputs} if isinstance(inputs, Mapping) else dict(said)  # a call of its own
+def _lm(event: Event, attributes: Mapping[str, Any]) -> Described:
+    inputs = attributes.get("inputs")
+    asked = (
+        {**attributes, **inputs} if isinstance(inputs, Mapping) else dict(attributes)
+    )  # the call is a trial
     questions = list(_questions(asked))
-    answers = list(_answers(said.get("outputs")))
-    parts = [*questions, *_part(asked, "arguments"), *answers, *_rest(said, "lm")]
+    answers = list(_answers(attributes.get("outputs")))
+    parts = [*questions, *_part(asked, "arguments"), *answers, *_rest(attributes, "lm")]
     return Described(
         _title(event.name),
         on_one_line(questions[-1].text) if questions else "",
         on_one_line(answers[0].text) if answers else "",
-        list(_account(event, said)),
+        list(_account(event, attributes)),
         parts,
     )
 
 
-def _account(event: Event, said: Mapping[str, Any]) -> Sequence[str]:
-    """Tokens, cost, and who answered."""
+def _account(event: Event, attributes: Mapping[str, Any]) -> Sequence[str]:
+    """Return tokens, cost, and the model, cache or cassette that answered."""
     notes = []
-    model = said.get("response_model")
+    model = attributes.get("response_model")
     if isinstance(model, str) and model and not event.name.endswith(model):
         notes.append(_title(model))
-    notes += [key for key in ("cached", "replayed") if said.get(key) is True]
-    if said.get("cached") is True or event.status == "running":
+    notes += [key for key in ("cached", "replayed") if attributes.get(key) is True]
+    if attributes.get("cached") is True or event.status == "running":
         return notes
-    usage = said.get("usage")
+    usage = attributes.get("usage")
     if isinstance(usage, Mapping):
         notes.append(_tokens(usage))
-    cost = said.get("cost")
+    cost = attributes.get("cost")
     if isinstance(cost, int | float):
         notes.append(money(cost))
     elif event.status != "failed":
@@ -94,15 +100,15 @@ def _tokens(usage: Mapping[str, Any]) -> str:
     return counted(total, "token") if isinstance(total, int) else ""
 
 
-def _questions(said: Mapping[str, Any]) -> Sequence[Part]:
-    messages = said.get("messages")
+def _questions(attributes: Mapping[str, Any]) -> Sequence[Part]:
+    messages = attributes.get("messages")
     if isinstance(messages, list):
         return [_message(each) for each in messages]
     if messages is not None:
         return [Part("messages", readable(messages))]
     for key in ("prompt", "inputs"):
-        if said.get(key) is not None:
-            return [Part(key, readable(said[key]))]
+        if attributes.get(key) is not None:
+            return [Part(key, readable(attributes[key]))]
     return []
 
 
@@ -116,7 +122,7 @@ def _message(message: Any) -> Part:
 
 
 def _content(content: Any) -> str:
-    """What a message says: one text, or pieces, some of which are texts."""
+    """Return the text of a message, which may consist of several parts."""
     if not isinstance(content, list):
         return readable(content)
     return "\n\n".join(
@@ -140,7 +146,7 @@ def _answers(outputs: Any) -> Sequence[Part]:
 
 
 def _answer(output: Any) -> str:
-    """DSPy gives a text, or a table where there is more to say than that."""
+    """Return the text of an output. DSPy returns a string, or a table with more fields."""
     if isinstance(output, Mapping) and isinstance(output.get("text"), str):
         rest = {key: value for key, value in output.items() if key != "text" and value is not None}
         text = readable(output["text"])
@@ -148,84 +154,100 @@ def _answer(output: Any) -> str:
     return readable(output)
 
 
-def _adapter(event: Event, said: Mapping[str, Any]) -> Described:
-    step = said.get("step")
-    signature = brief(said["signature"], 120) if said.get("signature") is not None else ""
-    made = []
-    if isinstance(demos := said.get("demos"), int) and demos:
-        made.append(counted(demos, "demo"))
-    if isinstance(messages := said.get("messages"), int):
-        made.append(counted(messages, "message"))
-    outputs = brief(said["outputs"]) if said.get("outputs") is not None else ", ".join(made)
+def _adapter(event: Event, attributes: Mapping[str, Any]) -> Described:
+    step = attributes.get("step")
+    signature = (
+        brief(attributes["signature"], 120) if attributes.get("signature") is not None else ""
+    )
+    counts = []
+    if isinstance(demos := attributes.get("demos"), int) and demos:
+        counts.append(counted(demos, "demo"))
+    if isinstance(messages := attributes.get("messages"), int):
+        counts.append(counted(messages, "message"))
+    outputs = (
+        brief(attributes["outputs"]) if attributes.get("outputs") is not None else ", ".join(counts)
+    )
     title = " ".join(_title(each) for each in (event.name, step) if isinstance(each, str))
-    rest = _rest(said, "adapter")
-    parts = [*_part(said, "signature"), *_part(said, "outputs", is_answer=True), *rest]
+    rest = _rest(attributes, "adapter")
+    parts = [*_part(attributes, "signature"), *_part(attributes, "outputs", is_answer=True), *rest]
     return Described(title, signature, outputs, (), parts)
 
 
-def _tool(event: Event, said: Mapping[str, Any]) -> Described:
-    asked, answered = _both(said, "inputs", "outputs")
+def _tool(event: Event, attributes: Mapping[str, Any]) -> Described:
+    asked, answered = _both(attributes, "inputs", "outputs")
     parts = [
-        *_part(said, "inputs", "arguments"),
-        *_part(said, "outputs", "result", is_answer=True),
-        *_rest(said, "io"),
+        *_part(attributes, "inputs", "arguments"),
+        *_part(attributes, "outputs", "result", is_answer=True),
+        *_rest(attributes, "io"),
     ]
     return Described(_title(event.name), asked, answered, (), parts)
 
 
-def _evaluate(event: Event, said: Mapping[str, Any]) -> Described:
-    asked = [brief(said[key], 60) for key in ("program", "metric") if said.get(key) is not None]
-    if isinstance(examples := said.get("examples"), int):
+def _evaluate(event: Event, attributes: Mapping[str, Any]) -> Described:
+    asked = [
+        brief(attributes[key], 60)
+        for key in ("program", "metric")
+        if attributes.get(key) is not None
+    ]
+    if isinstance(examples := attributes.get("examples"), int):
         asked.append(counted(examples, "example"))
-    score = said.get("score")
+    score = attributes.get("score")
     answered = number(score) if isinstance(score, int | float) else ""
-    return Described(_title(event.name), " · ".join(asked), answered, (), _rest(said, "evaluate"))
+    return Described(
+        _title(event.name), " · ".join(asked), answered, (), _rest(attributes, "evaluate")
+    )
 
 
-def _compile(event: Event, said: Mapping[str, Any]) -> Described:
-    asked = [brief(said["program"], 60)] if said.get("program") is not None else []
-    arguments = said.get("arguments")
-    if isinstance(arguments, Mapping):  # numbers, most of them: each with its name
+def _compile(event: Event, attributes: Mapping[str, Any]) -> Described:
+    asked = [brief(attributes["program"], 60)] if attributes.get("program") is not None else []
+    arguments = attributes.get("arguments")
+    if isinstance(arguments, Mapping):  # mostly numbers: show their names
         asked += [f"{brief(key, 40)}: {brief(value, 40)}" for key, value in arguments.items()]
-    candidate = said.get("candidate")
+    candidate = attributes.get("candidate")
     answered = f"candidate {on_one_line(candidate[:8])}" if isinstance(candidate, str) else ""
     parts = [
-        *_part(said, "arguments"),
-        *_part(said, "predictors", "what came out", is_answer=True),
-        *_rest(said, "compile"),
+        *_part(attributes, "arguments"),
+        *_part(attributes, "predictors", "result", is_answer=True),
+        *_rest(attributes, "compile"),
     ]
     return Described(_title(event.name), " · ".join(asked), answered, (), parts)
 
 
-def _decision(event: Event, said: Mapping[str, Any]) -> Described:
-    texts = {key: brief(said[key]) for key in ("rationale", "action") if said.get(key) is not None}
-    worker = said.get("worker")
+def _decision(event: Event, attributes: Mapping[str, Any]) -> Described:
+    texts = {
+        key: brief(attributes[key])
+        for key in ("rationale", "action")
+        if attributes.get(key) is not None
+    }
+    worker = attributes.get("worker")
     parts = [
-        part for key in ("strategy", "rationale", "action", "worker") for part in _part(said, key)
+        part
+        for key in ("strategy", "rationale", "action", "worker")
+        for part in _part(attributes, key)
     ]
     return Described(
-        _title(str(said.get("strategy") or event.name)),
+        _title(str(attributes.get("strategy") or event.name)),
         texts.get("rationale", ""),
         texts.get("action", ""),
         [f"worker {brief(worker, 40)}"] if worker is not None else [],
-        [*parts, *_rest(said, "decision")],
+        [*parts, *_rest(attributes, "decision")],
     )
 
 
-def _score(event: Event, said: Mapping[str, Any]) -> Described:
-    value = said.get("value")
+def _score(event: Event, attributes: Mapping[str, Any]) -> Described:
+    value = attributes.get("value")
     if isinstance(value, int | float):
         answered = number(value)
     else:
-        given = said.get("given")
-        answered = "no number" if given is None else f"no number: {brief(given, 60)}"
-    notes = ["by the evaluation"] if said.get("by") == "evaluate" else []
-    parts = [*_part(said, "given"), *_part(said, "labels"), *_rest(said, "score")]
+        given = attributes.get("given")
+        answered = "not a number" if given is None else f"not a number: {brief(given, 60)}"
+    notes = ["by the evaluation"] if attributes.get("by") == "evaluate" else []
+    parts = [*_part(attributes, "given"), *_part(attributes, "labels"), *_rest(attributes, "score")]
     return Described(_title(event.name), "", answered, notes, parts)
 
 
-def _other(event: Event, said: Mapping[str, Any]) -> Described:
-    return Described(_title(event.name), "", "", (), _rest(said, "other"))
+def _other(event: Event, attributes: Mapping[str, Any]) -> Described:
+    return Described(_title(event.name), "", "", (), _rest(attributes, "other"))
 
 
 KINDS: dict[str, Callable[[Event, Mapping[str, Any]], Described]] = {
@@ -238,7 +260,7 @@ KINDS: dict[str, Callable[[Event, Mapping[str, Any]], Described]] = {
     "decision": _decision,
     "score": _score,
 }
-# What has a place of its own; the rest is shown as it is, so that nothing goes unseen.
+# Attributes with a place of their own. The others are shown as "more".
 PLACED = {
     "io": {"inputs", "outputs"},
     "lm": {
@@ -255,20 +277,22 @@ PLACED = {
 
 
 def _part(
-    said: Mapping[str, Any], key: str, label: str | None = None, *, is_answer: bool = False
+    attributes: Mapping[str, Any], key: str, label: str | None = None, *, is_answer: bool = False
 ) -> Sequence[Part]:
-    value = said.get(key)
+    value = attributes.get(key)
     if value is None or value in ({}, []):
         return []
     return [Part(label or key, readable(value), is_answer)]
 
 
-def _rest(said: Mapping[str, Any], placed: str) -> Sequence[Part]:
-    known = PLACED[placed] | SAID
-    rest = {key: value for key, value in said.items() if key not in known and value is not None}
+def _rest(attributes: Mapping[str, Any], placed: str) -> Sequence[Part]:
+    known = PLACED[placed] | ELSEWHERE
+    rest = {
+        key: value for key, value in attributes.items() if key not in known and value is not None
+    }
     return [Part("more", readable(rest))] if rest else []
 
 
-def _both(said: Mapping[str, Any], first: str, second: str) -> tuple[str, str]:
-    asked = brief(said[first]) if said.get(first) not in (None, {}) else ""
-    return asked, brief(said[second]) if said.get(second) is not None else ""
+def _both(attributes: Mapping[str, Any], first: str, second: str) -> tuple[str, str]:
+    asked = brief(attributes[first]) if attributes.get(first) not in (None, {}) else ""
+    return asked, brief(attributes[second]) if attributes.get(second) is not None else ""

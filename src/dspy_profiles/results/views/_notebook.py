@@ -1,18 +1,23 @@
-"""Views as a notebook shows them: one piece of HTML that folds by itself and runs no script."""
+"""Views in a notebook: HTML that can be folded, without scripts."""
 
 from collections.abc import Iterator, Sequence
 
 from dspy_profiles.display import count
 from dspy_profiles.results.views._describe import Part
-from dspy_profiles.results.views._listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views._page import environment
 from dspy_profiles.results.views._rows import failed_first
-from dspy_profiles.results.views._sheets import ExperimentSheet, TrialSheet
+from dspy_profiles.results.views._sheets import (
+    HEADS,
+    NUMBERS,
+    ExperimentSheet,
+    ListSheet,
+    TrialSheet,
+)
 from dspy_profiles.results.views._timeline import Step
 
 __all__ = ["experiment_html", "list_html", "trial_html"]
 
-MOST = 100  # trials, candidates, decisions and steps, where not all are asked for
+MOST = 100  # trials, candidates, decisions and steps, unless `full`
 LONGEST = 20_000  # characters of one text
 BUDGET = 1_000_000  # characters of all texts: a notebook is saved with its outputs
 
@@ -26,7 +31,7 @@ def experiment_html(sheet: ExperimentSheet, *, full: bool) -> str:
         sheet=sheet,
         rows=rows,
         candidates=[
-            (each, list(_Room(full=full).parts(each.parts))) for each in sheet.candidates[:most]
+            (each, list(_Budget(full=full).parts(each.parts))) for each in sheet.candidates[:most]
         ],
         decisions=sheet.decisions[:most],
         steps=_steps(sheet.steps, full=full),
@@ -39,7 +44,7 @@ def trial_html(sheet: TrialSheet, *, full: bool) -> str:
         "trial.html.j2",
         sheet=sheet,
         steps=_steps(sheet.steps, full=full),
-        parts_of_its_own=list(_Room(full=full).parts(sheet.parts)),
+        parts_of_its_own=list(_Budget(full=full).parts(sheet.parts)),
         left=0 if full else max(0, len(sheet.steps) - MOST),
     )
 
@@ -48,14 +53,14 @@ def list_html(sheet: ListSheet) -> str:
     return _piece("list.html.j2", sheet=sheet, heads=HEADS, numbers=NUMBERS)
 
 
-class _Room:
-    """How much may still be shown."""
+class _Budget:
+    """The number of characters that may still be shown."""
 
     def __init__(self, *, full: bool) -> None:
         self._left = None if full else BUDGET
 
     def parts(self, parts: Sequence[Part]) -> Iterator[tuple[Part, str]]:
-        """Each with as much of it as there is room for, and what is to be said of the rest."""
+        """Yield each part as far as it fits, with a note about the rest."""
         for part in parts:
             if self._left is None:
                 yield part, ""
@@ -71,18 +76,18 @@ class _Room:
 
 
 def _steps(steps: Sequence[Step], *, full: bool) -> list[tuple[Step, list[tuple[Part, str]]]]:
-    room = _Room(full=full)
-    return [(step, list(room.parts(step.parts))) for step in steps[: None if full else MOST]]
+    budget = _Budget(full=full)
+    return [(step, list(budget.parts(step.parts))) for step in steps[: None if full else MOST]]
 
 
-def _piece(template: str, **given: object) -> str:
-    return environment().get_template(f"notebook/{template}").render(s=STYLES, **given)
+def _piece(template: str, **values: object) -> str:
+    return environment().get_template(f"notebook/{template}").render(s=STYLES, **values)
 
 
-# In a notebook all styles stand beside what they are for: a sheet would be for the whole page. The
-# colour is the page's own, faded where it is an aside: light and dark themes both do.
+# A style sheet would apply to the whole notebook, so styles are attributes. The color is the
+# notebook's own, whose theme may be light or dark; less important text is faded.
 MUTED = "opacity:.62"
-# Mixed with the colour of the text, a colour can be read on white and on black.
+# Mixed with the color of the text, a color is readable on white and on black.
 ACCENT = "color:#3d8bd4;color:color-mix(in srgb,#3d8bd4 70%,currentcolor)"
 ALARM = "color:#d9534f;color:color-mix(in srgb,#d9534f 70%,currentcolor)"
 MONO = "font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);font-size:.9em"
@@ -110,7 +115,7 @@ STYLES = {
     "said": "flex:1 1 auto;min-width:4em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap",
     "note": f"{MUTED};flex:0 99 auto;min-width:0;overflow:hidden;text-overflow:ellipsis;"
     "white-space:nowrap",
-    # Under what is said of the step, as long as that leaves it some room.
+    # Below the text of the step, if there is enough space.
     "parts": "margin:.2em 0 .8em max(1.1em,min(11.5em,100% - 24em))",
     "pre": f"{MONO};margin:0;padding:0 0 0 .7em;border-left:2px solid rgba(128,128,128,.35);"
     "background:none;white-space:pre-wrap;overflow-wrap:anywhere;max-height:30em;overflow:auto;"

@@ -1,8 +1,7 @@
-"""One static page: everything that it needs is in it, and it may ask for nothing else.
+"""One static page, which needs no other file and may load none.
 
-What was recorded gets in by two ways: escaped, by the template; or as data, which the page's own
-script puts in as text. No other script and no other style is run: their hashes stand in the page's
-policy.
+Recorded data is either escaped by the template, or is data that the page's own script inserts as
+text. The page's policy allows only its own script and style, by their hashes.
 """
 
 from base64 import b64encode
@@ -18,9 +17,14 @@ from markupsafe import Markup
 
 from dspy_profiles.display import count, counted, duration
 from dspy_profiles.results.views._describe import Part
-from dspy_profiles.results.views._listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views._rows import WRONG, TrialRow, failed_first
-from dspy_profiles.results.views._sheets import ExperimentSheet, TrialSheet
+from dspy_profiles.results.views._sheets import (
+    HEADS,
+    NUMBERS,
+    ExperimentSheet,
+    ListSheet,
+    TrialSheet,
+)
 from dspy_profiles.results.views._timeline import Step
 
 __all__ = ["environment", "experiment_page", "list_page", "trial_page"]
@@ -30,12 +34,12 @@ LONGEST = 50_000  # characters of one text in it
 MOST_ROWS = 20_000  # trials in its table
 MOST_DECISIONS = 500
 SCRIPTS = ("data.js", "steps.js", "trial.js", "table.js", "keys.js")
-# What would end the script that the data stands in, or a line of it.
+# Characters that could end the script with the data, or a line of it.
 ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def experiment_page(sheet: ExperimentSheet, *, full: bool = False) -> str:
-    """The experiment and its trials. What would make it too large is left out, and said to be."""
+    """Return the page of an experiment. If it would be too large, notes list what is omitted."""
     texts = _Texts(None if full else LONGEST)
     rows = sheet.rows if full else sheet.rows[:MOST_ROWS]
     outside = [_step(step, texts) for step in sheet.steps]
@@ -56,7 +60,7 @@ def experiment_page(sheet: ExperimentSheet, *, full: bool = False) -> str:
 
 
 def trial_page(sheet: TrialSheet) -> str:
-    """One trial, with nothing left out."""
+    """Return the page of a trial, which is complete."""
     texts = _Texts(None)
     data = {
         "kind": "trial",
@@ -77,18 +81,18 @@ def list_page(sheet: ListSheet) -> str:
 
 @cache
 def environment() -> Environment:
-    """The templates. Everything that they are given is escaped."""
+    """Return the templates, which escape all values."""
     loader = PackageLoader("dspy_profiles.results.views")
-    made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    made.filters["span"] = duration
-    made.filters["count"] = count
-    made.filters["counted"] = counted
-    made.tests["wrong"] = WRONG.__contains__
-    return made
+    templates = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    templates.filters["span"] = duration
+    templates.filters["count"] = count
+    templates.filters["counted"] = counted
+    templates.tests["wrong"] = WRONG.__contains__
+    return templates
 
 
 class _Texts:
-    """The long texts of a page, each of them once: most prompts begin alike."""
+    """The long texts of a page. Each is stored once: many prompts are equal."""
 
     def __init__(self, longest: int | None) -> None:
         self._longest = longest
@@ -106,30 +110,30 @@ class _Texts:
         return place
 
     def part(self, part: Part) -> dict[str, Any]:
-        made: dict[str, Any] = {"label": part.label, "text": self.add(part.text)}
+        data: dict[str, Any] = {"label": part.label, "text": self.add(part.text)}
         if part.is_answer:
-            made["answer"] = True
+            data["answer"] = True
         if self._longest is not None and len(part.text) > self._longest:
-            made["letters"] = len(part.text)
-        return made
+            data["letters"] = len(part.text)
+        return data
 
 
 def _trials(
     sheet: ExperimentSheet, rows: Sequence[TrialRow], texts: _Texts, budget: int | None
 ) -> tuple[dict[str, orjson.Fragment], int]:
-    """The steps of as many trials as there is room for, and how many there are besides.
+    """Return the steps of as many trials as fit, and the number of the others.
 
-    Those that went wrong come first.
+    Trials with errors come first.
     """
-    found: dict[str, orjson.Fragment] = {}
+    steps: dict[str, orjson.Fragment] = {}
     size = 0
     for row in failed_first(rows):
         if budget is not None and size + texts.size > budget:
             break
         written = orjson.dumps(_trial(sheet.trial(row.number - 1), texts))
         size += len(written)
-        found[str(row.number)] = orjson.Fragment(written)
-    return found, len(rows) - len(found)
+        steps[str(row.number)] = orjson.Fragment(written)
+    return steps, len(rows) - len(steps)
 
 
 def _left_out(sheet: ExperimentSheet, rows: int, left: int) -> Iterable[str]:
@@ -144,8 +148,8 @@ def _left_out(sheet: ExperimentSheet, rows: int, left: int) -> Iterable[str]:
 
 
 def _row(row: TrialRow) -> dict[str, Any]:
-    """One line of the table: numbers to sort by, and texts to show."""
-    found = {
+    """Return one line of the table: numbers to sort by, and texts to show."""
+    data = {
         "number": row.number,
         "id": row.id,
         "score": row.score,
@@ -162,7 +166,7 @@ def _row(row: TrialRow) -> dict[str, Any]:
         "inferred": row.is_inferred,
         "wrong": row.is_wrong,
     }
-    return _said(found)
+    return _without_defaults(data)
 
 
 def _trial(sheet: TrialSheet, texts: _Texts) -> dict[str, Any]:
@@ -177,7 +181,7 @@ def _trial(sheet: TrialSheet, texts: _Texts) -> dict[str, Any]:
 
 
 def _step(step: Step, texts: _Texts) -> dict[str, Any]:
-    found = {
+    data = {
         "kind": step.kind,
         "title": step.title,
         "depth": step.depth,
@@ -194,17 +198,17 @@ def _step(step: Step, texts: _Texts) -> dict[str, Any]:
         "within": step.error is not None and not step.has_raised,
         "parts": [texts.part(part) for part in step.parts],
     }
-    return _said(found)
+    return _without_defaults(data)
 
 
-def _said(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What says something: a zero does, and that something is not known."""
+def _without_defaults(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return data without false and empty values, but with zero and None."""
     return {
-        key: value for key, value in found.items() if value is not False and value not in ("", [])
+        key: value for key, value in data.items() if value is not False and value not in ("", [])
     }
 
 
-def _page(template: str, data: Mapping[str, Any] | None, **given: Any) -> str:
+def _page(template: str, data: Mapping[str, Any] | None, **values: Any) -> str:
     style, script = _style(), _script()
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
@@ -215,16 +219,16 @@ def _page(template: str, data: Mapping[str, Any] | None, **given: Any) -> str:
         .get_template(f"page/{template}")
         .render(
             policy=policy,
-            style=Markup(style),  # noqa: S704 - our own
+            style=Markup(style),  # noqa: S704 - from this package
             script=Markup(script),  # noqa: S704
             data=None if data is None else Markup(_written(data)),  # noqa: S704 - escaped for a script
-            **given,
+            **values,
         )
     )
 
 
 def _written(data: Mapping[str, Any]) -> str:
-    """The data as it may stand in a script: no part of it can end that, whatever it says."""
+    """Return data as JSON that cannot end the script around it."""
     text = orjson.dumps(data).decode()
     for character, escape in ESCAPED.items():
         text = text.replace(character, escape)

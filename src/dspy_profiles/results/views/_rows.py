@@ -1,4 +1,4 @@
-"""The rows that every face of a view shows: trials, candidates, decisions, facts."""
+"""The rows that all forms of a view show: trials, candidates, decisions, facts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ __all__ = [
 ]
 
 NAME = 120  # characters
-WRONG = ("failed", "interrupted")  # how what went wrong has ended
+WRONG = ("failed", "interrupted")  # statuses of errors
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that is known, by its name."""
+    """A value with its label."""
 
     label: str
     value: str
@@ -49,7 +49,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One trial in the table. `number` is its place in the experiment, from 1."""
+    """One trial in the table. `number` counts the trials of the experiment, from 1."""
 
     number: int
     id: str
@@ -64,7 +64,7 @@ class TrialRow:
     asked: str
     answered: str
     parent: str  # the candidate that it was tried with
-    is_inferred: bool  # it is known by what came of it alone
+    is_inferred: bool  # its program was not observed
 
     @classmethod
     def of(
@@ -92,7 +92,7 @@ class TrialRow:
         return self.status in WRONG
 
     def shown(self) -> dict[str, str]:
-        """Each column as text."""
+        """Return each column as text."""
         return {
             "number": count(self.number),
             "name": self.name,
@@ -111,7 +111,7 @@ class CandidateRow:
     trial: TrialRow
     hash: str
     parent: str
-    is_inferred: bool  # the parent is what it has most in common with
+    is_inferred: bool  # the parent is the candidate with which it has most in common
     examples: int
     parts: Sequence[Part]
 
@@ -124,7 +124,7 @@ class CandidateRow:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """Why the program went on as it did."""
+    """Why the program continued as it did."""
 
     at: float
     strategy: str
@@ -135,24 +135,24 @@ class DecisionRow:
 
     @classmethod
     def of(cls, event: Event, began: datetime, trial: TrialRow | None) -> "DecisionRow":
-        said = Decision.of(event)
+        decision = Decision.of(event)
         return cls(
             max(0.0, (event.started - began).total_seconds()),
-            on_one_line(str(said.strategy or event.name), NAME),
-            _text(said.rationale),
-            _text(said.action),
-            _text(said.worker),
+            on_one_line(str(decision.strategy or event.name), NAME),
+            _text(decision.rationale),
+            _text(decision.action),
+            _text(decision.worker),
             trial,
         )
 
 
 def failed_first(rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """The order in which some of many are shown: what went wrong is what people look for."""
+    """Return rows with errors first: they are shown if there are too many."""
     return sorted(rows, key=lambda row: (not row.is_wrong, row.number))
 
 
 def took(spent: Spent) -> dict[str, str]:
-    """What calls came to, as text; nothing is said of the price of none."""
+    """Return the usage of calls as text."""
     aside = [f"{count(n)} {word}" for n, word in aside_of(spent)]
     is_none = not spent.calls and not spent.cached
     return {
@@ -163,12 +163,12 @@ def took(spent: Spent) -> dict[str, str]:
 
 
 def aside_of(spent: Spent) -> list[tuple[int, str]]:
-    """Who has answered in place of a model, and how often."""
+    """Return how often the cache or a cassette answered."""
     return [(n, word) for n, word in ((spent.cached, "cached"), (spent.replayed, "replayed")) if n]
 
 
 def candidate_rows(trials: Sequence[Trial], rows: Sequence[TrialRow]) -> list[CandidateRow]:
-    """The trials that are candidates, with how many examples each was tried with."""
+    """Return the rows of candidates, with their numbers of examples."""
     examples: dict[str, int] = {}
     for trial in trials:
         if trial.parent_id is not None:
@@ -181,29 +181,34 @@ def candidate_rows(trials: Sequence[Trial], rows: Sequence[TrialRow]) -> list[Ca
 
 
 def _candidate(trial: Trial, row: TrialRow, examples: int) -> CandidateRow:
-    said = Candidate.of(trial)
-    parent = "" if said.parent is None else on_one_line(str(said.parent), NAME)
+    candidate = Candidate.of(trial)
+    parent = "" if candidate.parent is None else on_one_line(str(candidate.parent), NAME)
     return CandidateRow(
-        row, on_one_line(said.hash, NAME), parent, said.inferred, examples, predictors(trial)
+        row,
+        on_one_line(candidate.hash, NAME),
+        parent,
+        candidate.inferred,
+        examples,
+        predictors(trial),
     )
 
 
 def predictors(trial: Trial) -> list[Part]:
-    """What a candidate consists of."""
-    said = Candidate.of(trial).predictors
-    if not isinstance(said, Mapping):
+    """Return the predictors of a candidate."""
+    by_name = Candidate.of(trial).predictors
+    if not isinstance(by_name, Mapping):
         return []
-    return [part for name, each in said.items() for part in _predictor(name, each)]
+    return [part for name, each in by_name.items() for part in _predictor(name, each)]
 
 
-def _predictor(name: str, said: Any) -> Iterable[Part]:
+def _predictor(name: str, predictor: Any) -> Iterable[Part]:
     label = on_one_line(str(name), NAME)
-    if not isinstance(said, Mapping):
-        yield Part(label, readable(said))
+    if not isinstance(predictor, Mapping):
+        yield Part(label, readable(predictor))
         return
-    demos = said.get("demos")
-    if said.get("instructions"):
-        yield Part(label, readable(said["instructions"]), is_answer=True)
+    demos = predictor.get("demos")
+    if predictor.get("instructions"):
+        yield Part(label, readable(predictor["instructions"]), is_answer=True)
     if isinstance(demos, list) and demos:
         yield Part(counted(len(demos), "demo"), readable(demos))
 

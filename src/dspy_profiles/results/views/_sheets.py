@@ -1,11 +1,11 @@
-"""The model of a view: everything that its faces show, made once from what a store says."""
+"""Sheets: the data of views, which terminal, notebook and page show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 
-from dspy_profiles.display import count, duration, money, number, on_one_line, readable
+from dspy_profiles.display import NOTHING, count, duration, money, number, on_one_line, readable
 from dspy_profiles.results._model import Event, Experiment, Trial
 from dspy_profiles.results.journal._usage import Spent, seconds_of
 from dspy_profiles.results.store._find import place_of
@@ -23,7 +23,22 @@ from dspy_profiles.results.views._rows import (
 )
 from dspy_profiles.results.views._timeline import Step, Timeline
 
-__all__ = ["ExperimentSheet", "TrialSheet", "experiment_sheet", "trial_sheet"]
+__all__ = [
+    "HEADS",
+    "NUMBERS",
+    "ExperimentSheet",
+    "ListSheet",
+    "TrialSheet",
+    "experiment_sheet",
+    "list_sheet",
+    "trial_sheet",
+]
+
+HEADS = (
+    *("name", "status", "score", "trials", "tokens", "cost"),
+    *("profile", "program", "started", "id"),
+)
+NUMBERS = frozenset({"score", "trials", "tokens", "cost"})  # columns of them
 
 
 @dataclass(frozen=True)
@@ -36,8 +51,8 @@ class TrialSheet:
     figures: Sequence[Fact]
     steps: Sequence[Step]
     error: str
-    where: str  # the error was raised
-    parts: Sequence[Part] = ()  # inputs and outputs, where no step says so
+    where: str  # the steps in which the error was raised
+    parts: Sequence[Part] = ()  # inputs and outputs, if no step shows them
 
     @property
     def experiment_name(self) -> str:
@@ -45,18 +60,18 @@ class TrialSheet:
 
     @property
     def about(self) -> str:
-        """Which one it is, in one line."""
+        """Number, experiment and kind of the trial, in one line."""
         row = self.row
         found = [f"trial {row.number:,} of {self.experiment_name}", row.kind]
         if row.parent:
             found.append(f"tried with {row.parent}")
         if row.is_inferred:
-            found.append("its program was not seen at work")
+            found.append("its program was not observed")
         return " · ".join(found)
 
     @property
     def seconds(self) -> float:
-        """How long the timeline is: to the end of whatever ends last."""
+        """The length of the timeline, to the end of the last step."""
         ends = [step.at + (step.seconds or 0.0) for step in self.steps if step.kind != "score"]
         found = max([self.row.seconds or 0.0, *ends])
         return found or max((step.at for step in self.steps), default=0.0)
@@ -64,29 +79,37 @@ class TrialSheet:
 
 @dataclass(frozen=True)
 class ExperimentSheet:
-    """One experiment with all that is in it."""
+    """One experiment with all its data."""
 
     id: str
     name: str
     status: str
     hypothesis: str
-    about: str  # which program under which profile, and when
+    about: str  # program, profile and start
     figures: Sequence[Fact]
     facts: Sequence[Fact]
     warnings: Sequence[str]
     rows: Sequence[TrialRow]
     candidates: Sequence[CandidateRow]
     decisions: Sequence[DecisionRow]
-    steps: Sequence[Step]  # of what belongs to no trial
+    steps: Sequence[Step]  # outside of trials
     seconds: float
     experiment: Experiment = field(repr=False)
     trials: Sequence[Trial] = field(repr=False)
     events: Mapping[str | None, Sequence[Event]] = field(repr=False)
 
     def trial(self, index: int) -> TrialSheet:
-        """The sheet of one of its trials."""
+        """Return the sheet of one of its trials."""
         trial = self.trials[index]
         return _trial_sheet(self.experiment, trial, self.rows[index], self.events.get(trial.id, ()))
+
+
+@dataclass(frozen=True)
+class ListSheet:
+    """Experiments of a list, with the texts of each row by column."""
+
+    rows: Sequence[Mapping[str, str]]
+    experiments: Sequence[Experiment]
 
 
 def experiment_sheet(store: Store, experiment_id: str) -> ExperimentSheet:
@@ -130,7 +153,7 @@ def experiment_sheet(store: Store, experiment_id: str) -> ExperimentSheet:
 
 
 def trial_sheet(store: Store, experiment_id: str, named: str | int) -> TrialSheet:
-    """The trial that is meant, as `find_trial` finds it."""
+    """Return the sheet of the trial that `find_trial` finds."""
     experiment = store.get_experiment(experiment_id)
     trials = store.query_trials(experiment_id)
     place = place_of(trials, experiment_id, named)
@@ -149,6 +172,10 @@ def trial_sheet(store: Store, experiment_id: str, named: str | int) -> TrialShee
         names.get(trial.parent_id or "", ""),
     )
     return _trial_sheet(experiment, trial, row, events)
+
+
+def list_sheet(experiments: Sequence[Experiment]) -> ListSheet:
+    return ListSheet([_row(each) for each in experiments], tuple(experiments))
 
 
 def _trial_sheet(
@@ -175,7 +202,7 @@ def _trial_sheet(
 
 
 def _ends(trial: Trial, steps: Sequence[Step]) -> list[Part]:
-    """What went in and came out, for a trial of which no step says so."""
+    """Return inputs and outputs of a trial, unless a step shows them."""
     if trial.kind == "candidate":
         return predictors(trial)
     if any(step.kind in ("module", "lm") for step in steps):
@@ -187,9 +214,9 @@ def _ends(trial: Trial, steps: Sequence[Step]) -> list[Part]:
 def _spent(
     trials: Sequence[Trial], events: Mapping[str | None, Sequence[Event]]
 ) -> dict[str, Spent]:
-    """By trial. A candidate's has what its examples took."""
+    """Return usage by trial. A candidate includes its examples."""
     found = {trial.id: Spent.on(events.get(trial.id, ()), None) for trial in trials}
-    for trial in reversed(trials):  # what is within begins after what is around it
+    for trial in reversed(trials):  # an inner trial begins after the one around it
         if trial.parent_id in found:
             found[trial.parent_id] += found[trial.id]
     return found
@@ -231,3 +258,18 @@ def _trial_figures(row: TrialRow) -> list[Fact]:
     shown = row.shown()
     labels = ("score", "time", "calls", "tokens", "cost")
     return [Fact(label, shown[label]) for label in labels]
+
+
+def _row(one: Experiment) -> dict[str, str]:
+    return {
+        "name": on_one_line(one.name, 60),
+        "status": on_one_line(one.status, 20),
+        "score": number(one.score),
+        "trials": count(one.trials),
+        "tokens": count(one.tokens),
+        "cost": money(one.cost),
+        "profile": on_one_line(one.profile, 40) if one.profile else NOTHING,
+        "program": on_one_line(one.program, 40) if one.program else NOTHING,
+        "started": f"{one.started.astimezone(UTC):%Y-%m-%d %H:%M}",
+        "id": one.id,
+    }

@@ -1,4 +1,4 @@
-"""A timeline in a terminal: time in the margin, one line per step, prompt and answer below it."""
+"""A timeline in a terminal: the time, one line per step, prompt and response below it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,17 +12,17 @@ __all__ = ["HINT", "folded", "step_lines"]
 
 MARGIN, KIND, GAP, LENGTH = 9, 8, 2, 8
 LEFT = MARGIN + GAP + KIND + GAP
-SET_IN = 2  # columns for each level
-LEVELS = 12  # that a terminal has room for
+SET_IN = 2  # columns of indent for each level
+LEVELS = 12  # levels that fit a terminal
 TITLE = 36
 LABEL = 10
-MESSAGES = 6  # of a prompt, where not all is asked for
+MESSAGES = 6  # of a prompt, unless `full`
 KINDS = {"decision": ACCENT, "score": ACCENT, "lm": "", "tool": ""}
 HINT = f"shortened; --full (in Python: full=True) shows all that is behind {CUT}"
 
 
 def step_lines(steps: Sequence[Step], width: int, *, full: bool) -> Iterator[Text]:
-    """The steps, and, where something was cut, how to see the whole."""
+    """Yield the lines of steps, and a hint if something was cut."""
     is_cut = False
     for step in steps:
         for line in _step(step, width, full=full):
@@ -34,7 +34,7 @@ def step_lines(steps: Sequence[Step], width: int, *, full: bool) -> Iterator[Tex
 
 
 def folded(text: Text, width: int, indent: str = "") -> Iterator[Text]:
-    """All of a text on lines that fit. `indent` stands before each but the first."""
+    """Yield a text on lines that fit. All but the first begin with `indent`."""
     is_first = True
     for whole in text.split("\n", allow_blank=True):
         whole.expand_tabs(4)
@@ -49,7 +49,7 @@ def folded(text: Text, width: int, indent: str = "") -> Iterator[Text]:
 
 
 def _divided(line: Text, room: int) -> tuple[Text, Text]:
-    """What fits, to the end of a word where there is one, and the rest."""
+    """Return the part of a line that fits, to the end of a word if possible, and the rest."""
     if line.cell_len <= room:
         return line, Text()
     place = len(chop_cells(line.plain, room)[0])
@@ -73,8 +73,8 @@ def _step(step: Step, width: int, *, full: bool) -> Iterator[Text]:
             for line in folded(styled(step.error, ALARM), room):
                 yield Text(pad) + line
         else:
-            said = step.error.split("\n", 1)[0] if step.has_raised else "failed within, see below"
-            yield Text(pad) + cut(styled(said, ALARM), room)
+            message = step.error.split("\n", 1)[0] if step.has_raised else "failed in a step below"
+            yield Text(pad) + cut(styled(message, ALARM), room)
     for mark in step.marks:
         yield Text(pad) + cut(styled(mark, MUTED), room)
     if full:
@@ -84,7 +84,7 @@ def _step(step: Step, width: int, *, full: bool) -> Iterator[Text]:
 
 
 def _line(step: Step, inset: int, width: int, *, is_short: bool) -> Text:
-    """The one line: when, what, which, what came of it, what it took."""
+    """Return the line of a step: time, kind, title, inputs and outputs, usage."""
     line = styled(f"{step.margin:>{MARGIN}}", MUTED)
     line.append(" " * GAP)
     line.append(f"{step.kind:{KIND}.{KIND}}", style=KINDS.get(step.kind, MUTED))
@@ -94,9 +94,9 @@ def _line(step: Step, inset: int, width: int, *, is_short: bool) -> Text:
     room = width - line.cell_len - tail.cell_len - 2 * GAP
     if not is_short and room > LABEL:
         line.append(" " * GAP)
-        line.append_text(_said(step, room))
+        line.append_text(_inputs_and_outputs(step, room))
     blank = width - line.cell_len - tail.cell_len
-    if blank < GAP:  # the notes go before the numbers are cut
+    if blank < GAP:  # cut the notes rather than the numbers
         cut(line, max(width - tail.cell_len - GAP, LEFT))
         blank = GAP
     line.append(" " * blank)
@@ -106,7 +106,7 @@ def _line(step: Step, inset: int, width: int, *, is_short: bool) -> Text:
 
 
 def _tail(step: Step) -> Text:
-    """At the right edge: tokens and cost, and how long it took."""
+    """Return the right edge: tokens, cost and duration."""
     notes = " · ".join(step.notes)
     length = Text(f"{step.length:>{LENGTH}}")
     tail = styled(notes, MUTED)
@@ -115,8 +115,8 @@ def _tail(step: Step) -> Text:
     return tail + Text("  ") + length if tail.plain else length
 
 
-def _said(step: Step, room: int) -> Text:
-    """What went in and what came out; each gets half of the room, or what the other leaves."""
+def _inputs_and_outputs(step: Step, room: int) -> Text:
+    """Return inputs and outputs. Each gets half of the width, or what the other leaves."""
     asked, answered = styled(step.asked, MUTED), Text(step.answered)
     if not step.answered:
         return cut(asked, room)
@@ -129,11 +129,11 @@ def _said(step: Step, room: int) -> Text:
 
 
 def _short(step: Step, pad: str, room: int) -> Iterator[Text]:
-    """One line for each message and answer."""
+    """Yield one line for each message and response."""
     parts = [part for part in step.parts if part.label not in ("arguments", "more")]
     questions = [part for part in parts if not part.is_answer]
     left_out = max(0, len(questions) - MESSAGES)
-    if left_out:  # the first says how to answer, the last what is asked
+    if left_out:  # keep the first (instructions) and the last (question)
         hidden = {id(part) for part in questions[1 : 1 + left_out]}
         parts = [part for part in parts if id(part) not in hidden]
     for nr, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Views as a terminal shows them: lines of text that fit its width, without boxes."""
+"""Views in a terminal: lines of text that fit its width, without boxes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,7 +18,6 @@ from dspy_profiles.display import (
     styled,
 )
 from dspy_profiles.results.views._describe import Part
-from dspy_profiles.results.views._listing import HEADS, NUMBERS, ListSheet
 from dspy_profiles.results.views._rows import (
     WRONG,
     CandidateRow,
@@ -27,14 +26,20 @@ from dspy_profiles.results.views._rows import (
     TrialRow,
     failed_first,
 )
-from dspy_profiles.results.views._sheets import ExperimentSheet, TrialSheet
+from dspy_profiles.results.views._sheets import (
+    HEADS,
+    NUMBERS,
+    ExperimentSheet,
+    ListSheet,
+    TrialSheet,
+)
 from dspy_profiles.results.views._step_lines import folded, step_lines
 
 __all__ = ["experiment_lines", "list_lines", "trial_lines"]
 
-SHOWN = 40  # trials, candidates or decisions, where not all are asked for
+SHOWN = 40  # trials, candidates or decisions, unless `full`
 LABEL = 12
-LINES = 12  # of a text that is no step's
+LINES = 12  # of a text outside of steps
 SET_IN = 2
 TRIALS = (
     Column("#", is_right=True),
@@ -48,7 +53,7 @@ TRIALS = (
     Column("COST", is_right=True, rank=2),
 )
 
-# Of the list of experiments: what goes first where it is narrow, how far a name shrinks, colours.
+# Columns of the list of experiments: which is dropped first, least widths, and colors.
 RANKS = {"program": 7, "tokens": 6, "profile": 5, "cost": 4, "trials": 3, "status": 2, "started": 1}
 LEAST = {"name": 18, "profile": 8, "program": 8}
 STYLES = {"id": MUTED, "started": MUTED, "name": "bold"}
@@ -57,7 +62,7 @@ STYLES = {"id": MUTED, "started": MUTED, "name": "bold"}
 def experiment_lines(
     sheet: ExperimentSheet, width: int, *, full: bool, command: str
 ) -> Iterator[Text]:
-    """The experiment; `command` shows one of its trials."""
+    """Yield the lines of an experiment. `command` shows one of its trials."""
     yield _head(sheet.name, sheet.status, width)
     if sheet.hypothesis:
         yield from folded(styled(sheet.hypothesis, MUTED), width)
@@ -100,12 +105,12 @@ def trial_lines(sheet: TrialSheet, width: int, *, full: bool) -> Iterator[Text]:
     if sheet.steps:
         yield from step_lines(sheet.steps, width, full=full)
     else:
-        yield styled("no steps of it were recorded", MUTED)
+        yield styled("no steps were recorded", MUTED)
 
 
 def list_lines(sheet: ListSheet, width: int) -> Iterator[Text]:
     if not sheet.rows:
-        yield styled("there are no experiments yet", MUTED)
+        yield styled("no experiments yet", MUTED)
         return
     shown = [[styled(row[key], _style(key, row[key])) for key in HEADS] for row in sheet.rows]
     heads = [Column(k.upper(), k in NUMBERS, RANKS.get(k, 0), LEAST.get(k)) for k in HEADS]
@@ -123,7 +128,7 @@ def _head(name: str, status: str, width: int) -> Text:
 
 
 def _figures(figures: Sequence[Fact]) -> Text:
-    """The numbers that count, on one line."""
+    """Return the main figures on one line."""
     return joined(
         *(
             joined(
@@ -146,7 +151,7 @@ def _fact(fact: Fact, width: int) -> Iterator[Text]:
 
 
 def _part(part: Part, width: int, *, full: bool) -> Iterator[Text]:
-    """A text that is no step's, below its label."""
+    """Yield a text below its label."""
     yield styled(part.label, ACCENT if part.is_answer else MUTED)
     lines = list(folded(Text(part.text), max(width - SET_IN, 20)))
     for line in lines if full else lines[:LINES]:
@@ -160,7 +165,7 @@ def _part(part: Part, width: int, *, full: bool) -> Iterator[Text]:
 def _trials(sheet: ExperimentSheet, width: int, *, full: bool) -> Iterator[Text]:
     yield Text()
     if not sheet.rows:
-        yield styled("no trial was recorded", MUTED)
+        yield styled("no trials were recorded", MUTED)
         return
     is_cut = not full and len(sheet.rows) > SHOWN
     rows = failed_first(sheet.rows)[:SHOWN] if is_cut else sheet.rows

@@ -1,4 +1,4 @@
-"""The views: objects that a terminal, a notebook and a page show, each in its way."""
+"""Views: objects that terminals, notebooks and pages show."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,11 +8,12 @@ from dspy_profiles.config import Document, file_stamp, locked, replace_file
 from dspy_profiles.results._model import Experiment
 from dspy_profiles.results.store._open import open_store
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.results.views._listing import ListSheet, list_sheet
 from dspy_profiles.results.views._sheets import (
     ExperimentSheet,
+    ListSheet,
     TrialSheet,
     experiment_sheet,
+    list_sheet,
     trial_sheet,
 )
 
@@ -29,17 +30,18 @@ __all__ = [
     "view_trial",
 ]
 
-WIDTH = 100  # of a text that is for no terminal
-WIDEST = 160  # a line that is longer is hard to follow
-PATIENCE = 10  # seconds, for somebody else who writes the same file
+WIDTH = 100  # of a text outside of a terminal
+WIDEST = 160  # longer lines are hard to read
+PATIENCE = 10  # seconds to wait for another writer of the same file
 
 
 def view_experiment(
     experiment_id: str, store: Store | str | None = None, *, full: bool = False
 ) -> "ExperimentView":
-    """An experiment with its trials, candidates and decisions.
+    """Return a view of an experiment with its trials, candidates and decisions.
 
-    `store` is a store or its URL; without it the setting `store`. `full` shortens nothing.
+    `store` is a store or its URL; the default is the setting `store`. With `full`, nothing is
+    shortened.
     """
     return ExperimentView(experiment_sheet(_opened(store), experiment_id), full=full)
 
@@ -51,15 +53,15 @@ def view_trial(
     *,
     full: bool = False,
 ) -> "TrialView":
-    """One trial, step by step.
+    """Return a view of one trial, step by step.
 
-    `trial_id` may be a part of its id, its number (3 is the third) or its name too.
+    `trial_id` may also be a part of its id, its number from 1, or its name.
     """
     return TrialView(trial_sheet(_opened(store), experiment_id, trial_id), full=full)
 
 
 def view_list(experiments: Sequence[Experiment]) -> "ListView":
-    """A table of experiments, as `query_experiments` gives them."""
+    """Return a view of several experiments, as a table."""
     return ListView(list_sheet(experiments))
 
 
@@ -68,20 +70,20 @@ def _opened(store: Store | str | None) -> Store:
 
 
 class _View:
-    """What all views can do."""
+    """Base of all views."""
 
     def _lines(self, width: int) -> "Iterator[Text]":
         raise NotImplementedError
 
     def html(self) -> str:
-        """A whole page, for a file: it needs no other file, no server and no network."""
+        """Return a complete page, which needs no other file, no server and no network."""
         raise NotImplementedError
 
     def _repr_html_(self) -> str:
         raise NotImplementedError
 
     def save(self, path: Path | str) -> Path:
-        """Write the page, whole or not at all; a file that is there is replaced."""
+        """Write the page completely or not at all, replacing the file; return the path."""
         target = Path(path).expanduser().resolve()
         text = self.html()
         with locked(target, PATIENCE):
@@ -102,9 +104,9 @@ class _View:
 
 
 class ExperimentView(_View):
-    """One experiment. Show it in a notebook, print it, or `save` it as a page."""
+    """View of an experiment. Display it in a notebook, print it, or `save` it as a page."""
 
-    command = "dspy-profiles trace"  # what shows a trial of it, where this is shown
+    command = "dspy-profiles trace"  # shows one of its trials
 
     def __init__(self, sheet: ExperimentSheet, *, full: bool = False) -> None:
         self.sheet = sheet
@@ -127,7 +129,7 @@ class ExperimentView(_View):
 
 
 class TrialView(_View):
-    """One trial. Show it in a notebook, print it, or `save` it as a page."""
+    """View of a trial. Display it in a notebook, print it, or `save` it as a page."""
 
     def __init__(self, sheet: TrialSheet, *, full: bool = False) -> None:
         self.sheet = sheet
@@ -150,7 +152,7 @@ class TrialView(_View):
 
 
 class ListView(_View):
-    """Some experiments."""
+    """View of several experiments."""
 
     def __init__(self, sheet: ListSheet) -> None:
         self.sheet = sheet

@@ -4,7 +4,6 @@ import ast
 
 from dspy_profiles.schema.reader import _docs, _fields
 from dspy_profiles.schema.reader._bindings import Function, Module
-from dspy_profiles.schema.reader._lineage import MODELS, lineage
 from dspy_profiles.schema.reader._modules import Reader, Target
 from dspy_profiles.schema.reader._signatures import declared, parameter
 
@@ -15,7 +14,13 @@ if TYPE_CHECKING:
     Parameter = dict[str, Any]
     Description = dict[str, Any]
 
-__all__ = ["describe_target", "inherits", "method"]
+__all__ = ["describe_target", "inherits"]
+
+MODELS = {"pydantic.BaseModel", "pydantic.main.BaseModel"}
+
+# Bases that bring no constructor of their own.
+_EMPTY = {"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"}
+_EMPTY |= {"typing_extensions.Generic", "typing_extensions.Protocol"}
 
 # Decorators of a constructor that leave its parameters as they are.
 _HARMLESS = {"deprecated", "overload", "override", "wraps"}
@@ -92,16 +97,6 @@ def _constructor(reader: Reader, order: list[Target]) -> _Signature:
         if strange:  # attrs and the like write constructors too
             return _unread(f"{target.path} is decorated with {strange[0]}")
     return _Signature([])
-
-
-def method(reader: Reader, target: Target, name: str) -> "list[Parameter] | None":
-    """The parameters of a method, own or inherited."""
-    for owner in lineage(reader, target):
-        if isinstance(owner.node, ast.ClassDef) and owner.module is not None:
-            node = _method(owner.node, name)
-            if node is not None:
-                return declared(reader, owner.module, node, bound=True)
-    return None
 
 
 def _metaclass(reader: Reader, order: list[Target]) -> str | None:
@@ -247,3 +242,46 @@ def _class_deprecation(target: Target, doc: str) -> str | None:
             return str(texts[0].value) if texts else "deprecated"
     first = _docs.summary(doc) or ""
     return first if first.lower().lstrip(" .*[(").startswith("deprecated") else None
+
+
+def lineage(reader: Reader, target: Target) -> list[Target]:
+    """`target` and its bases; one that cannot be read stands there as what it is."""
+    return _order(reader, target, frozenset())
+
+
+def _order(reader: Reader, target: Target, above: frozenset[str]) -> list[Target]:
+    if target.kind != "class" or target.module is None:
+        return [target]
+    if target.path in above:
+        return [Target("opaque", target.path, reason=f"{target.path} inherits from itself")]
+    assert isinstance(target.node, ast.ClassDef)  # noqa: S101 - what kind == "class" means
+    bases: list[Target] = []
+    for node in target.node.bases:
+        base = reader.expression(target.module, _unsubscripted(node))
+        if base.kind == "external" and base.name in _EMPTY:
+            continue
+        bases.append(base if base.kind in {"class", "external"} else _opaque(base, node))
+    orders = [_order(reader, base, above | {target.path}) for base in bases]
+    return [target, *_merge([*orders, bases])]
+
+
+def _unsubscripted(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _opaque(base: Target, node: ast.expr) -> Target:
+    name = ast.unparse(node)
+    return Target("opaque", name, reason=base.reason or f"{name} is made while the program runs")
+
+
+def _merge(orders: list[list[Target]]) -> list[Target]:
+    """Python's own way (C3); where that finds no order, depth first."""
+    merged: list[Target] = []
+    rest = [list(order) for order in orders if order]
+    while rest:
+        tails = {t.path for order in rest for t in order[1:]}
+        head = next((o[0] for o in rest if o[0].path not in tails), rest[0][0])
+        merged.append(head)
+        rest = [[t for t in order if t.path != head.path] for order in rest]
+        rest = [order for order in rest if order]
+    return merged

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA_VERSION", "stamp", "stamps"]
 
-SCHEMA_VERSION = 1  # of descriptors: one more when their shape changes
+SCHEMA_VERSION = 2  # of descriptors: one more when their shape changes
 
 
 def stamps(paths: "Iterable[str]") -> "list[Stamp]":

@@ -1,4 +1,4 @@
-"""The mock: an engine that answers any request offline, the same way every time."""
+"""The mock: an engine that answers any request offline, the same every time."""
 
 import asyncio
 import json
@@ -13,27 +13,25 @@ from typing import Any, Self
 import dspy
 
 from dspy_profiles.objects.engines._offline import OfflineEngine
-from dspy_profiles.objects.engines.mock._draws import Draw
 from dspy_profiles.objects.engines.mock._origin import origin_of
 from dspy_profiles.objects.engines.mock._replies import Asked, Reply
 from dspy_profiles.objects.engines.mock._script import Script, Scripted
 from dspy_profiles.objects.engines.mock._settings import MockSettings
-from dspy_profiles.objects.engines.mock._text import prompt_of
+from dspy_profiles.objects.engines.mock._text import Draw, prompt_of
 
 __all__ = ["MockCall", "MockEngine"]
 
-_PIECES = re.compile(r"\s?\w+|\s+|[^\w\s]+")  # about what a model sends at a time
+_PIECES = re.compile(r"\s?\w+|\s+|[^\w\s]+")  # about the chunks that a model streams
 _CALLS_KEPT = 10_000
 _CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class MockCall:
-    """One call as the mock saw it.
+    """One call of the mock.
 
-    `outputs` are the values that were said, as plain data; None where the call failed or the
-    answer was no set of fields. `reply` is the text, None where the call failed, and `error` is
-    the message of that failure.
+    `outputs` are the fields of the answer as plain data, or None if it has no fields or the call
+    failed. `reply` is the text, or None if the call failed; then `error` is the message.
     """
 
     inputs: dict[str, Any]
@@ -46,15 +44,13 @@ class MockCall:
 class MockEngine(OfflineEngine):
     """Answers every signature with well-typed values; for `dspy.LM(model, engine=MockEngine())`.
 
-    `answers` says what the mock says: a table of fields for every call, or a list of tables, each
-    for one call or, with `when`, for every call whose input holds that text; what they leave out
-    is made up. `latency` is in seconds. `failure_rate` is the part of all calls that fail, and
-    `failure` how. `input_tokens` and `output_tokens` replace the counted ones. Another `seed`
-    makes up other values.
+    `answers` scripts answers: a table of fields for every call, or a list of tables, each for one
+    call or, with `when`, for every call whose input contains that text. Other fields are generated.
+    `latency` is in seconds. `failure_rate` is the share of calls that fail, `failure` the kind.
+    `input_tokens` and `output_tokens` replace the counts. Another `seed` generates other values.
 
-    A copy of the engine is the engine itself: DSPy copies programs with their LMs, and what was
-    scripted and what was called holds together through that. A pickled one starts afresh, with
-    what is still scripted.
+    A copy of the engine is the engine itself: DSPy copies programs with their LMs, which must
+    share scripted answers and calls. A pickled engine keeps its scripted answers only.
     """
 
     def __init__(  # noqa: PLR0913  # each is a key that a profile may give
@@ -86,7 +82,7 @@ class MockEngine(OfflineEngine):
         self._calls: deque[MockCall] = deque(maxlen=_CALLS_KEPT)
 
     def start_afresh(self) -> None:
-        """Forget all calls and every scripted answer but those of the profile, for a new test."""
+        """Forget all calls, and all scripted answers except the profile's, for a new test."""
         with self._lock:
             self._script = Script(self._settings.answers)
             self._made = 0
@@ -94,14 +90,14 @@ class MockEngine(OfflineEngine):
 
     @property
     def calls(self) -> list[MockCall]:
-        """The calls so far, oldest first; the latest 10,000 of them."""
+        """The latest calls, at most 10,000, oldest first."""
         with self._lock:
             return list(self._calls)
 
     def answer(self, text: str | None = None, /, *, when: str | None = None, **fields: Any) -> None:
-        """Script an answer: to the next call, or to each whose input holds the text `when`.
+        """Script an answer to the next call with one of the fields.
 
-        The next call is the next that has one of the fields. A `text` is the whole completion.
+        With `when`, to every call whose input contains that text. `text` is the whole completion.
 
         >>> mock = MockEngine()
         >>> mock.answer(answer="Paris")
@@ -138,11 +134,11 @@ class MockEngine(OfflineEngine):
             yield event
 
     def _wait(self) -> None:
-        if self._settings.latency:  # even a sleep of no seconds takes a while
+        if self._settings.latency:  # even sleep(0) takes time
             time.sleep(self._settings.latency)
 
     def _ask(self, request: Any) -> tuple[Asked, int]:
-        # The stack is read first: after a wait it may not be the caller's any more.
+        # Read the stack first: after a wait it may no longer be the caller's.
         asked = Asked(
             request=request,
             origin=origin_of(request),
@@ -171,7 +167,7 @@ class MockEngine(OfflineEngine):
             self._calls.append(call)
 
     def _extracted(self, inputs: dict[str, Any]) -> dict[str, Any] | None:
-        """What was said in the text that an adapter's second step now wants the values of."""
+        """Return the fields of the earlier answer that an adapter's second step extracts."""
         said = (call for call in reversed(self._calls) if call.reply == inputs["text"])
         return next((call.outputs for call in said), None)
 
@@ -194,7 +190,7 @@ class MockEngine(OfflineEngine):
         )
 
     def dump_state(self) -> dict[str, Any]:
-        """The arguments that this was made with, as JSON data; scripts of a test are not saved."""
+        """Return the arguments of this engine as JSON data, without answers scripted later."""
         return self._settings.dumped()
 
     @classmethod
@@ -216,12 +212,12 @@ class MockEngine(OfflineEngine):
         self._start()
 
     def __repr__(self) -> str:
-        said = (f"{name}={value!r}" for name, value in self._settings.dumped().items())
-        return f"MockEngine({', '.join(said)})"
+        options = (f"{name}={value!r}" for name, value in self._settings.dumped().items())
+        return f"MockEngine({', '.join(options)})"
 
 
 def _events(response: Any) -> Iterator[Any]:
-    """The response as a stream, a word at a time."""
+    """Yield the response as a stream of words."""
     for place, part in enumerate(response.message.parts):
         if part.type == "text":
             for piece in _PIECES.findall(part.text):

@@ -1,4 +1,4 @@
-"""A made-up text, and one that is what a schema's `format` says: a date, an address, a UUID."""
+"""Generate strings, plain or of a schema's `format`: a date, an address, a UUID."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dspy_profiles.objects.engines.mock._draws import Draw
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["formatted", "plain_text"]
 
@@ -16,7 +16,7 @@ _FAR_FUTURE = timedelta(days=365 * 900)
 
 
 def plain_text(name: str, draw: Draw) -> str:
-    """A few words that are called after the field.
+    """Return a few words with the name of the field.
 
     >>> plain_text("shortAnswer", Draw("hello")).startswith("mock short answer ")
     True
@@ -26,7 +26,7 @@ def plain_text(name: str, draw: Draw) -> str:
 
 
 def formatted(schema: Mapping[str, Any], name: str, draw: Draw) -> str | None:
-    """A text of the schema's format; None where it names none that is known."""
+    """Return a string of the schema's format, or None if it has no known format."""
     form = _FORMS.get(str(schema.get("format")))
     if form is None:
         return None
@@ -64,7 +64,7 @@ def _ipv4_network(draw: Draw, _text: str) -> str:
 
 
 def _number(draw: Draw) -> int:
-    """A part of an address."""
+    """Return a part of an address."""
     return draw.below(254) + 1
 
 
@@ -77,8 +77,8 @@ def _uuid(version: int) -> Callable[[Draw, str], str]:
     return made
 
 
-# Each makes its text of a draw and of plain words. The names with a comma are our own, for what
-# JSON Schema cannot say: see `values`.
+# Each function returns a string from a draw and plain words. Names with a comma are our own, for
+# formats that JSON Schema does not have: see `_values`.
 _FORMS: dict[str, Callable[[Draw, str], str]] = {
     "date": _day,
     "date, future": lambda draw, _: (_moment(draw) + _FAR_FUTURE).date().isoformat(),

@@ -1,4 +1,4 @@
-"""A made-up JSON value for any JSON schema: well-formed, readable, the same for the same seed."""
+"""Generate a JSON value for any JSON Schema: valid, readable, the same for the same seed."""
 
 import json
 import math
@@ -9,22 +9,22 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, cast
 
-from dspy_profiles.objects.engines.mock._draws import Draw
 from dspy_profiles.objects.engines.mock._formats import formatted, plain_text
 from dspy_profiles.objects.engines.mock._patterns import text_matching
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["Fill", "json_for"]
 
 Schema = Mapping[str, Any]
 
-_USUAL_ITEMS = 2  # in a list that says nothing about its length
-_VAIN_DRAWS = 40  # of items that are there already, before a list stays shorter than it should be
-_DEEP = 3  # levels of nesting below which a list holds no more than it must
-_TOO_DEEP = 12  # where a schema that needs itself is given up
+_USUAL_ITEMS = 2  # in a list without a length
+_VAIN_DRAWS = 40  # of duplicate items, before a list stays too short
+_DEEP = 3  # levels of nesting below which lists have the minimum length
+_TOO_DEEP = 12  # levels after which a recursive schema ends
 
 
 class Fill(Enum):
-    """How much of what a schema leaves open is made up."""
+    """How much of the optional parts of a schema is generated."""
 
     ALL = "every field"
     NEEDED = "only what is required; the rest is left to its defaults"
@@ -33,13 +33,13 @@ class Fill(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where in the schema one stands."""
+    """A position in the schema."""
 
     name: str
     draw: Draw
     fill: Fill
     definitions: Schema
-    passed: tuple[str, ...] = ()  # the definitions that one is inside of
+    passed: tuple[str, ...] = ()  # the definitions around it
     depth: int = 0
 
     def below(self, step: object, name: str | None = None) -> "_Place":
@@ -49,7 +49,7 @@ class _Place:
 
     @property
     def sparing(self) -> bool:
-        """A definition inside of itself makes only what it must, so that it comes to an end."""
+        """Whether to generate the minimum: a definition inside of itself must end."""
         return self.fill is not Fill.ALL or len(self.passed) > len(set(self.passed))
 
     @property
@@ -60,7 +60,7 @@ class _Place:
 
 
 def json_for(schema: Schema, *, seed_text: str, name: str, fill: Fill = Fill.ALL) -> Any:
-    """A JSON value that `schema` allows. `name` is what texts are called after.
+    """Return a JSON value that `schema` allows. Strings contain `name`.
 
     >>> json_for({"type": "integer", "minimum": 7, "maximum": 7}, seed_text="hi", name="age")
     7
@@ -95,7 +95,7 @@ def _resolved(schema: Schema, place: _Place) -> Schema:
 
 
 def _given(schema: Schema, place: _Place) -> list[Any]:
-    """The values that the schema names itself, of which any will do."""
+    """Return the values that the schema itself lists."""
     if place.fill is Fill.GIVEN and "default" in schema:
         return [schema["default"]]
     if place.fill is Fill.GIVEN and schema.get("examples"):
@@ -125,14 +125,14 @@ def _merged(schema: Schema, place: _Place) -> Schema:
 
 
 def _choice(choices: list[Schema], place: _Place) -> Schema:
-    """The first that says something; where one must be sparing, the one that ends soonest."""
+    """Return the first choice that is not null, or the simplest one if sparing."""
     nulls = [choice for choice in choices if choice.get("type") == "null"]
     if place.sparing and nulls:
         return nulls[0]
-    said = [choice for choice in choices if choice.get("type") != "null"] or choices
+    others = [choice for choice in choices if choice.get("type") != "null"] or choices
     if place.sparing:
-        said.sort(key=lambda choice: "$ref" in json.dumps(choice, default=str))
-    return said[0]
+        others.sort(key=lambda choice: "$ref" in json.dumps(choice, default=str))
+    return others[0]
 
 
 def _array(schema: Schema, place: _Place) -> list[Any]:
@@ -154,7 +154,7 @@ def _array(schema: Schema, place: _Place) -> list[Any]:
 def _object(schema: Schema, place: _Place) -> dict[str, Any]:
     required = schema.get("required", ())
     made = {
-        # By position, so that a field has one value under its name and under its alias.
+        # By position, so that a field has the same value under its name and its alias.
         name: _value(part, place.below(position, name))
         for position, (name, part) in enumerate(schema.get("properties", {}).items())
         if name in required or not place.sparing
@@ -219,7 +219,7 @@ def _text(schema: Schema, place: _Place) -> str:
     return text + draw.word(least - len(text)) if len(text) < least else text
 
 
-# A schema of any other type, or of none, is made a text of.
+# Schemas of any other type, or of none, become strings.
 _MAKERS: dict[str, Callable[[Schema, _Place], Any]] = {
     "null": lambda _, __: None,
     "boolean": lambda _, place: bool(place.draw.below(2)),

@@ -14,7 +14,7 @@ included. This needs, of DSPy:
   them all answers to one prompt are the same;
 - `kwargs` in `Predict.forward`: the inputs, where an adapter reuses its name for them.
 
-`tests/providers/test_request_origin.py` says which of these a new DSPy has changed. A request
+`tests/objects/test_request_origin.py` says which of these a new DSPy has changed. A request
 that is handed to another thread or task on its way is taken for one without an adapter.
 """
 

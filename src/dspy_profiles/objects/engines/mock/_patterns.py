@@ -1,4 +1,4 @@
-"""A text that matches a regular expression, for the plain ones that people write into fields."""
+"""Generate strings that match a regular expression, for the simple ones in fields."""
 
 import importlib
 import re
@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dspy_profiles.objects.engines.mock._draws import Draw
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["text_matching"]
 
@@ -19,13 +19,13 @@ _CATEGORIES = {
     "CATEGORY_NOT_WORD": "-",
     "CATEGORY_NOT_SPACE": string.ascii_lowercase + string.digits,
 }
-_MOST_REPEATS = 8  # of what a pattern lets repeat without end
+_MOST_REPEATS = 8  # of an unlimited repetition
 
 
 def text_matching(pattern: str, draw: Draw) -> str | None:
-    """A text that `pattern` matches, or None where the pattern is beyond us."""
+    """Return a string that `pattern` matches, or None if the pattern is not supported."""
     try:
-        # Python's own parser, undocumented: where it is gone or differs, patterns are beyond us.
+        # Python's own parser is undocumented: if it changes, patterns are not supported.
         tree = importlib.import_module("re._parser").parse(pattern)
         made = _Reader(draw).text(tree)
         return made if re.search(pattern, made) else None
@@ -38,7 +38,7 @@ class _Reader:
         self._draw = draw
         self._drawn = 0
         self._groups: dict[int, str] = {}
-        # What is not here is beyond us: looking ahead, conditions.
+        # Lookahead and conditions are not supported.
         self._parts: dict[str, Callable[[Any], str]] = {
             "LITERAL": chr,
             "ANY": lambda _: self._one_of(string.ascii_lowercase),
@@ -63,7 +63,7 @@ class _Reader:
 
     def _repeated(self, argument: Any) -> str:
         least, most, tree = argument
-        # "No upper limit" is a constant far above any length: a few are enough.
+        # "No upper limit" is a very large constant: a few repetitions are enough.
         most = min(int(most), max(least, _MOST_REPEATS))
         fewest = max(least, min(1, most))
         times = fewest + self._next().below(most - fewest + 1)

@@ -9,11 +9,10 @@ from typing import Any, get_args
 import dspy
 from pydantic_core import to_jsonable_python
 
-from dspy_profiles.objects.engines.mock._draws import Draw
 from dspy_profiles.objects.engines.mock._json_values import json_for
 from dspy_profiles.objects.engines.mock._origin import RequestOrigin
 from dspy_profiles.objects.engines.mock._script import Scripted
-from dspy_profiles.objects.engines.mock._text import text_of
+from dspy_profiles.objects.engines.mock._text import Draw, text_of
 from dspy_profiles.objects.engines.mock._values import make_json
 
 __all__ = ["Asked", "Reply"]

@@ -25,37 +25,37 @@ class Scripted:
 
     @classmethod
     def checked(cls, text: Any, when: Any, fields: Mapping[str, Any]) -> "Scripted":
-        """Raises InvalidProfile for what is no answer."""
+        """Return an answer. Raise InvalidProfile if it is not valid."""
         if when is not None and not isinstance(when, str):
             raise InvalidProfile(
-                f"the mock's `when` is {when!r}, which is no text",
+                f"`when` of a mock's answer must be a string, not {when!r}",
                 hint='when = "capital of France"',
             )
         if text is not None and not isinstance(text, str):
             raise InvalidProfile(
-                f"the mock's answer is {text!r}, which is no text",
-                hint=f'write it as text, "{text}", or name its field: answer = {text!r}',
+                f"a mock's answer must be a string or fields, not {text!r}",
+                hint=f'write "{text}", or name its field: answer = {text!r}',
             )
         if (text is None) == (not fields):
             raise InvalidProfile(
-                "an answer of the mock says nothing, or a text and fields at once",
-                hint='give fields, answer = "Paris", or a text, which is the whole completion',
+                "a mock's answer needs either fields or a text",
+                hint='write fields, answer = "Paris", or one string, the whole completion',
             )
         return cls(dict(fields), text, when)
 
     def suits(self, wanted: Iterable[str] | None, said: str) -> bool:
-        """Whether this is for a call that wants these fields; None: for one that wants none."""
+        """Return whether this answers a call with these fields; None: a call without fields."""
         if self.when is not None and self.when not in said:
             return False
         return self.text is not None or wanted is None or not self.fields.keys().isdisjoint(wanted)
 
 
 class Script:
-    """Scripted answers in the order in which they count. Not thread-safe: the engine locks it.
+    """Scripted answers in order of precedence. Not thread-safe: the engine locks it.
 
-    A conditional answer comes first, the newest of them foremost, and lasts; then, once each and
-    in order, those without a condition, each for the first call that has one of its fields; what
-    they leave out comes from the table of fields that always hold.
+    First answers with a condition, the newest first, for every matching call; then those without,
+    in order, each for the first call with one of its fields. The table of fields for every call
+    fills in the rest.
     """
 
     def __init__(self, answers: Any = None) -> None:
@@ -65,8 +65,8 @@ class Script:
         if isinstance(answers, Mapping) and "when" not in answers:
             self.always = _table(answers)
         elif isinstance(answers, list | tuple | Mapping):
-            for each in [answers] if isinstance(answers, Mapping) else answers:
-                one = _scripted(each)
+            for answer in [answers] if isinstance(answers, Mapping) else answers:
+                one = _scripted(answer)
                 (self._next if one.when is None else self._conditional).append(one)
         elif answers is not None:
             raise _invalid(answers)
@@ -78,7 +78,7 @@ class Script:
             self._conditional.insert(0, one)
 
     def take(self, wanted: Iterable[str] | None, said: str) -> Scripted | None:
-        """The scripted answer to a call, if there is one; it counts as given."""
+        """Return the scripted answer to a call, or None; an answer without condition is removed."""
         for one in self._conditional:
             if one.suits(wanted, said):
                 return one
@@ -102,4 +102,4 @@ def _table(answer: Any) -> dict[str, Any]:
 
 
 def _invalid(answer: Any) -> InvalidProfile:
-    return InvalidProfile(f"the mock cannot answer with {answer!r}", hint=f"give {_SHAPES}")
+    return InvalidProfile(f"invalid answer of the mock: {answer!r}", hint=f"write {_SHAPES}")

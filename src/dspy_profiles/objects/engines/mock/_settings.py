@@ -1,4 +1,4 @@
-"""How the mock behaves: what its profile or its maker set, checked at once."""
+"""The arguments of the mock, checked when it is created."""
 
 import math
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ import dspy
 from pydantic_core import to_jsonable_python
 
 from dspy_profiles.errors import InvalidProfile, did_you_mean
-from dspy_profiles.objects.engines.mock._draws import Draw
+from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["MockSettings"]
 
@@ -29,7 +29,7 @@ _FAILURES: dict[str, tuple[Any, int | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class MockSettings:
-    """The arguments of the mock, with `InvalidProfile` for what they cannot be."""
+    """The arguments of the mock. Raises InvalidProfile if one is not valid."""
 
     answers: Any = None
     latency: float = 0.0
@@ -41,25 +41,27 @@ class MockSettings:
 
     def __post_init__(self) -> None:
         _check("latency", self.latency, math.inf, "seconds, 0 or more")
-        _check("failure_rate", self.failure_rate, 1, "the part of all calls that fail, from 0 to 1")
+        _check("failure_rate", self.failure_rate, 1, "the share of calls that fail, from 0 to 1")
         for name in ("input_tokens", "output_tokens"):
             if (tokens := getattr(self, name)) is not None:
                 _check(name, tokens, math.inf, "a whole number, 0 or more", int)
         if not isinstance(self.seed, int | str):
-            raise InvalidProfile(f"the mock's seed is {self.seed!r}", hint="any number or text")
+            raise InvalidProfile(
+                f"invalid seed of the mock: {self.seed!r}", hint="write an integer or a string"
+            )
         if str(self.failure) not in _FAILURES:
             near = did_you_mean(str(self.failure), _FAILURES)
             raise InvalidProfile(
-                f"the mock cannot fail like {self.failure!r}",
-                hint=near or f"failure is one of {', '.join(sorted(_FAILURES))}",
+                f"unknown failure of the mock: {self.failure!r}",
+                hint=near or f"failures: {', '.join(sorted(_FAILURES))}",
             )
 
     def error(self, number: int) -> Exception | None:
-        """What the call of this number fails with; the same calls fail every time."""
+        """Return the error of the call of this number, or None; the same calls fail every time."""
         if Draw(f"{self.seed}|failure").child(number).fraction() >= self.failure_rate:
             return None
         made, status = _FAILURES[self.failure]
-        # No wait before DSPy's next attempt: a test of retries is to be quick.
+        # DSPy retries without waiting, so that tests of retries are quick.
         failed: Exception = made(
             f"the mock failed on purpose (failure = {self.failure!r}, "
             f"failure_rate = {self.failure_rate:g})",
@@ -69,14 +71,14 @@ class MockSettings:
         return failed
 
     def dumped(self) -> dict[str, Any]:
-        """What is not the default, as JSON data; a value that JSON cannot hold becomes a text."""
-        values = ((each.name, getattr(self, each.name), each.default) for each in fields(self))
-        said = {name: value for name, value, default in values if value != default}
-        state: dict[str, Any] = to_jsonable_python(said, fallback=str)
+        """Return non-default arguments as JSON data; other values become strings."""
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        options = {name: value for name, value, default in values if value != default}
+        state: dict[str, Any] = to_jsonable_python(options, fallback=str)
         return state
 
 
 def _check(name: str, value: Any, most: float, meaning: str, kind: Any = int | float) -> None:
     proper = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
     if not (proper and 0 <= value <= most):
-        raise InvalidProfile(f"the mock's {name} is {value!r}", hint=f"{name} is {meaning}")
+        raise InvalidProfile(f"invalid {name} of the mock: {value!r}", hint=f"{name} is {meaning}")

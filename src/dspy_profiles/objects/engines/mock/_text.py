@@ -1,23 +1,26 @@
-"""What a request or an input says, as a text that is the same in every process."""
+"""Texts and draws that are the same in every process."""
 
 import dataclasses
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import dspy
 from pydantic import BaseModel
 
-__all__ = ["prompt_of", "text_of"]
+__all__ = ["Draw", "prompt_of", "text_of"]
+
+T = TypeVar("T")
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_DEEPEST = 20  # an input that holds itself comes to an end here
+_DEEPEST = 20  # an input that contains itself ends here
 
 
 def text_of(value: Any, depth: int = 0) -> str:
-    """`value` as a text, without what differs between processes: the order of sets, addresses.
+    """Return `value` as text, without what differs between processes: order of sets, addresses.
 
     >>> text_of({"b": {3, 1}, "a": "x"})
     '{b: {1, 3}, a: x}'
@@ -45,7 +48,7 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
         return {"name": value.name, "desc": value.desc, "args": value.args}.items()
     if isinstance(value, dspy.Example):
         return list(value.items())
-    if isinstance(value, BaseModel):  # by its fields: some models iterate over something else
+    if isinstance(value, BaseModel):  # by its fields: some models define another iteration
         fields = {name: getattr(value, name) for name in type(value).model_fields}
         return {**fields, **(value.model_extra or {})}.items()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -54,11 +57,11 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
 
 
 def prompt_of(request: Any) -> str:
-    """Everything that the request tells the model, message after message."""
+    """Return the text of the whole request, message after message."""
     system = request.system
-    said = [system] if isinstance(system, str) else [_part(part) for part in system or ()]
-    said.extend(_part(part) for message in request.messages for part in message.parts)
-    return "\n\n".join(text for text in said if text)
+    texts = [system] if isinstance(system, str) else [_part(part) for part in system or ()]
+    texts.extend(_part(part) for message in request.messages for part in message.parts)
+    return "\n\n".join(text for text in texts if text)
 
 
 def _part(part: Any) -> str:
@@ -74,3 +77,39 @@ def _part(part: Any) -> str:
     source = getattr(part, "url", None) or getattr(part, "file_id", None)
     source = source or getattr(part, "data", None) or getattr(part, "path", None)
     return f"[{part.type}: {source}]"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draw:
+    """A pseudo-random source: seed and path determine its values, not the order of draws.
+
+    >>> Draw("hello").child("answer").word() == Draw("hello").child("answer").word()
+    True
+    """
+
+    seed: str
+    path: tuple[str, ...] = ()
+
+    def child(self, *steps: object) -> "Draw":
+        return Draw(self.seed, (*self.path, *map(str, steps)))
+
+    def digest(self) -> bytes:
+        # A lone surrogate is not valid text, but a valid seed.
+        text = "\x1f".join((self.seed, *self.path))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    def below(self, bound: int) -> int:
+        """Return an integer from 0 to `bound` - 1."""
+        return int.from_bytes(self.digest(), "big") % bound
+
+    def fraction(self) -> float:
+        """Return a number from 0 to below 1."""
+        return int.from_bytes(self.digest()[:6], "big") / 2**48
+
+    def pick(self, choices: Sequence[T]) -> T:
+        return choices[self.below(len(choices))]
+
+    def word(self, length: int = 4) -> str:
+        """Return `length` hexadecimal digits."""
+        digits = self.digest().hex()
+        return (digits * (length // len(digits) + 1))[:length]

@@ -1,4 +1,4 @@
-"""A made-up value of any type that a field can have."""
+"""Generate a value of any type that a field can have."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from dspy_profiles.objects.engines.mock._json_values import Fill, json_for
 
 __all__ = ["make_json", "make_value"]
 
-# The smallest picture and sound there are: one pixel, and no samples at all.
+# The smallest image and sound: one pixel, and no samples.
 _PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8A"
     "AAAASUVORK5CYII="
@@ -27,10 +27,10 @@ _SILENCE = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="
 def make_value(
     annotation: Any, *, seed_text: str, name: str, field_info: FieldInfo | None = None
 ) -> Any:
-    """A value that pydantic accepts for `annotation`; None where none can be made.
+    """Return a value that pydantic accepts for `annotation`, or None.
 
-    The same seed and name always give the same value, in every process. What `field_info` says
-    about the field (bounds, lengths) is kept to.
+    The same seed and name give the same value in every process. The value respects the bounds and
+    lengths of `field_info`.
 
     >>> make_value(int, seed_text="hello", name="age") == make_value(
     ...     int, seed_text="hello", name="age"
@@ -48,7 +48,7 @@ def make_json(
     field_info: FieldInfo | None = None,
     by_alias: bool = True,
 ) -> Any:
-    """The same value as an LM would write it: plain JSON data, before pydantic reads it."""
+    """Return the same value as JSON data, as an LM would write it."""
     return _made(annotation, seed_text, name, field_info, by_alias=by_alias)[0]
 
 
@@ -59,13 +59,13 @@ def _made(
         annotation = field_info.rebuild_annotation()
     try:
         read, schema = _type_of(annotation, by_alias)
-    except Exception:  # noqa: BLE001  # any type at all may be asked for; its hooks may fail as they like
+    except Exception:  # noqa: BLE001  # the hooks of a type can raise anything
         return None, None
     for fill in Fill:
         data = json_for(schema, seed_text=seed_text, name=name, fill=fill)
         try:
             return data, read.validate_json(json.dumps(data), by_alias=by_alias, by_name=True)
-        except Exception:  # noqa: BLE001, S112  # a validator of the user's may raise anything
+        except Exception:  # noqa: BLE001, S112  # a user's validator can raise anything
             continue
     return None, None
 
@@ -82,12 +82,12 @@ def _read_type(annotation: Any, by_alias: bool) -> tuple[TypeAdapter[Any], Mappi
     return read, read.json_schema(by_alias=by_alias, schema_generator=_FullSchema)
 
 
-# A schema takes ten times as long to make as the value from it.
+# Creating a schema takes ten times as long as a value.
 _cached_type = lru_cache(maxsize=512)(_read_type)
 
 
 class _FullSchema(GenerateJsonSchema):
-    """JSON Schema, and what it has no word for but a made-up value needs to know."""
+    """JSON Schema with additional formats for generated values."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default", "skipped-discriminator"}  # noqa: RUF012
 
@@ -144,7 +144,7 @@ class _FullSchema(GenerateJsonSchema):
         return _dspy_schema(schema["cls"]) or super().model_schema(schema)
 
 
-# How an LM writes the types of DSPy whose fields alone do not tell it.
+# How an LM writes types of DSPy that their fields do not show.
 _DSPY_SCHEMAS: list[tuple[type, JsonSchemaValue]] = [
     (dspy.Image, {"const": {"url": _PIXEL}}),
     (dspy.Audio, {"const": {"data": _SILENCE, "audio_format": "wav"}}),
@@ -162,7 +162,7 @@ def _dspy_schema(model: Any) -> JsonSchemaValue | None:
 
 
 def _within(schema: Any, made: JsonSchemaValue, step: timedelta) -> JsonSchemaValue:
-    """`made`, with a fixed value between the limits that JSON Schema has no word for."""
+    """Return `made` with a constant between limits that JSON Schema cannot express."""
     if schema.get("now_op") == "future":
         return made | {"format": f"{made['format']}, future"}
     low = schema["gt"] + step if "gt" in schema else schema.get("ge")

@@ -1,4 +1,4 @@
-"""What the rows of archived experiments say, as every store says it."""
+"""Answers of queries from the rows of archived experiments."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from dspy_profiles.results.journal._archive import long_texts_in
 from dspy_profiles.results.journal._read import complete, whole
 from dspy_profiles.results.store._filters import ExperimentFilter, TrialFilter
 from dspy_profiles.results.store.sql import _search
-from dspy_profiles.results.store.sql._sealed import SealedShelf, parts
+from dspy_profiles.results.store.sql._sealed import SealedStorage, parts
 from dspy_profiles.results.store.sql._tables import EVENTS, EXPERIMENTS, TEXTS, TRIALS
 
 __all__ = ["archived", "events", "experiment", "experiments", "trials"]
@@ -22,14 +22,14 @@ PAGE = 1000
 
 
 def archived(connection: Connection, ids: list[str]) -> set[str]:
-    """Those of them that are in the database."""
-    found: set[str] = set()
+    """Return the ids that are in the database."""
+    archived_ids: set[str] = set()
     for some in parts(ids, AT_ONCE):
         one_of: ColumnElement[bool] = EXPERIMENTS.c.id.in_(some)
-        if connection.dialect.name == "postgresql":  # one parameter in place of thousands
+        if connection.dialect.name == "postgresql":  # one parameter instead of thousands
             one_of = EXPERIMENTS.c.id == any_(cast(some, ARRAY(Text)))
-        found.update(connection.scalars(select(EXPERIMENTS.c.id).where(one_of)))
-    return found
+        archived_ids.update(connection.scalars(select(EXPERIMENTS.c.id).where(one_of)))
+    return archived_ids
 
 
 def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
@@ -39,7 +39,7 @@ def experiment(connection: Connection, experiment_id: str) -> Experiment | None:
 
 
 def experiments(connection: Connection, wanted: ExperimentFilter) -> Iterator[Experiment]:
-    """Latest first, a page at a time. What the database cannot leave out is left out here."""
+    """Yield experiments, latest first, a page at a time. Checks here what SQL cannot check."""
     table, holds = EXPERIMENTS.c, wanted.check()
     found = select(table.record).order_by(table.id.desc())
     for name in ("program", "profile", "status"):
@@ -58,9 +58,9 @@ def experiments(connection: Connection, wanted: ExperimentFilter) -> Iterator[Ex
 
 
 def trials(
-    connection: Connection, shelf: SealedShelf, experiment_id: str, wanted: TrialFilter
+    connection: Connection, storage: SealedStorage, experiment_id: str, wanted: TrialFilter
 ) -> Iterator[Trial]:
-    """Those that are wanted, without regard to a limit."""
+    """Yield matching trials, ignoring the limit."""
     table = TRIALS.c
     found = select(table.record).where(table.experiment_id == experiment_id)
     found = found.order_by(table.position)
@@ -71,12 +71,12 @@ def trials(
     for record in connection.scalars(found):
         each = Trial.from_json(orjson.loads(record))
         if wanted.suits(each):
-            shelf.fetch(_blobs_in(record))
-            yield complete(each, shelf)
+            storage.fetch(_blobs_in(record))
+            yield complete(each, storage)
 
 
 def events(
-    connection: Connection, shelf: SealedShelf, experiment_id: str, trial_id: str | None
+    connection: Connection, storage: SealedStorage, experiment_id: str, trial_id: str | None
 ) -> list[Event]:
     table = EVENTS.c
     found = select(EVENTS).where(table.experiment_id == experiment_id)
@@ -84,11 +84,11 @@ def events(
         of = (TRIALS.c.experiment_id == experiment_id) & (TRIALS.c.id == trial_id)
         found = found.where(table.trial_id == trial_id, select(TRIALS.c.id).where(of).exists())
     rows = connection.execute(found.order_by(table.id, table.position)).all()
-    shelf.fetch(name for row in rows for name in _blobs_in(row.attributes))
-    return [_event(row, shelf) for row in rows]
+    storage.fetch(name for row in rows for name in _blobs_in(row.attributes))
+    return [_event(row, storage) for row in rows]
 
 
-def _event(row: Any, shelf: SealedShelf) -> Event:
+def _event(row: Any, storage: SealedStorage) -> Event:
     return Event(
         row.id,
         row.parent_id,
@@ -98,7 +98,7 @@ def _event(row: Any, shelf: SealedShelf) -> Event:
         moment(row.started),
         moment(row.ended) if row.ended else None,
         row.status,
-        whole(orjson.loads(row.attributes), shelf),
+        whole(orjson.loads(row.attributes), storage),
     )
 
 

@@ -1,4 +1,4 @@
-"""Puts sealed experiments into the database, whole, and makes its rows of what is sealed."""
+"""Write archived experiments to the database, and derive its rows from their journals."""
 
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
@@ -12,7 +12,7 @@ from dspy_profiles.results.journal import _archive
 from dspy_profiles.results.journal._assemble import stream
 from dspy_profiles.results.journal._base import JournalStorage
 from dspy_profiles.results.store.sql import _search
-from dspy_profiles.results.store.sql._sealed import SealedShelf, parts
+from dspy_profiles.results.store.sql._sealed import SealedStorage, parts
 from dspy_profiles.results.store.sql._tables import (
     EVENTS,
     EXPERIMENTS,
@@ -32,46 +32,46 @@ Row = dict[str, Any]
 
 
 def put(connection: Connection, source: JournalStorage, experiment_id: str, place: str) -> bool:
-    """One experiment in the caller's transaction. False: another process has put it there."""
+    """Write an experiment, in the caller's transaction. False: another process has written it."""
     seal, done = _archive.seal_of(source, experiment_id), _archive.summary(source, experiment_id)
     if seal is None or done is None or not _claim(connection, done):
         return False
-    for table in (TRIALS, EVENTS, TEXTS, PIECES):  # what somebody may have left of it
+    for table in (TRIALS, EVENTS, TEXTS, PIECES):  # in case rows of it are left
         connection.execute(delete(table).where(table.c.experiment_id == experiment_id))
-    sealed = SealedShelf(connection, place)
+    sealed = SealedStorage(connection, place)
     _copy(sealed, source, experiment_id, seal)
     _derive(connection, source, done, seal)
     return True
 
 
 def rebuild(connection: Connection, place: str) -> int:
-    """Make everything anew of the sealed journals; how many experiments these are."""
-    if connection.dialect.name == "postgresql":  # nobody archives meanwhile; reading goes on
+    """Recreate all rows from the archived journals; return the number of experiments."""
+    if connection.dialect.name == "postgresql":  # blocks other writers, not readers
         connection.execute(text("LOCK TABLE dspy_experiments IN SHARE ROW EXCLUSIVE MODE"))
-    sealed, made = SealedShelf(connection, place), 0
+    sealed, count = SealedStorage(connection, place), 0
     _search.forget_all(connection)
     for name in sealed.ids():
         seal = _archive.seal_of(sealed, name)
         if seal is not None:
             _archive.write(sealed, name, seal)
-            made += 1
+            count += 1
         done = _archive.summary(sealed, name)
         if done is not None:
             for table in (TRIALS, EVENTS):
                 connection.execute(delete(table).where(table.c.experiment_id == name))
             connection.execute(delete(EXPERIMENTS).where(EXPERIMENTS.c.id == name))
             _claim(connection, done)
-            _derive(connection, SealedShelf(connection, place), done, seal)
-    return made
+            _derive(connection, SealedStorage(connection, place), done, seal)
+    return count
 
 
 def differences(
     connection: Connection, sealed: JournalStorage, experiment_id: str
 ) -> Iterator[Fault]:
-    """Rows that do not say what the sealed journals say."""
+    """Yield rows that differ from the archived journals."""
     seal, done = _archive.seal_of(sealed, experiment_id), _archive.summary(sealed, experiment_id)
     if seal is None or done is None:
-        return  # which is told already
+        return  # already reported
     expected: list[tuple[Table, Iterator[Row]]] = [
         (EXPERIMENTS, iter([_experiment(done)])),
         (TRIALS, (row for row, _ in _trials(sealed, experiment_id))),
@@ -81,15 +81,15 @@ def differences(
         for wanted, found in zip_longest(rows, _rows(connection, table, experiment_id)):
             if wanted != found:
                 which = (wanted or found or {}).get("id")
-                message = f"the row of {which} in {table.name} is not what was archived"
+                message = f"the row of {which} in {table.name} has changed since it was archived"
                 yield Fault("tampered", message, sealed.place(experiment_id, table.name))
                 break
 
 
 def _claim(connection: Connection, done: Experiment) -> bool:
-    """Be the one who writes about this experiment: another waits here, and then has nothing to do.
+    """Insert the row of an experiment. False: another process has inserted it.
 
-    All other rows are only ever written by who has written this one.
+    Waits for a process that is inserting it. Only the process that inserted it writes other rows.
     """
     statement = insert_new(connection, EXPERIMENTS).values(**_experiment(done))
     mine = statement.returning(EXPERIMENTS.c.id)
@@ -97,11 +97,11 @@ def _claim(connection: Connection, done: Experiment) -> bool:
 
 
 def _copy(
-    sealed: SealedShelf, source: JournalStorage, experiment_id: str, seal: Mapping[str, Any]
+    sealed: SealedStorage, source: JournalStorage, experiment_id: str, seal: Mapping[str, Any]
 ) -> None:
     names: set[str] = set()
 
-    def noting(lines: Iterator[bytes]) -> Iterator[bytes]:
+    def noted(lines: Iterator[bytes]) -> Iterator[bytes]:
         for line in lines:
             names.update(_archive.long_texts_in(line))
             yield line
@@ -110,7 +110,7 @@ def _copy(
     for name, of in seal["journals"].items():
         if name in there:
             lines = source.lines(experiment_id, name, 0, of["size"])
-            sealed.adopt(experiment_id, name, noting(lines))
+            sealed.adopt(experiment_id, name, noted(lines))
     for name in _archive.DOCUMENTS:
         document = source.document(experiment_id, name)
         if document is not None:
@@ -123,7 +123,7 @@ def _copy(
 def _derive(
     connection: Connection, source: JournalStorage, done: Experiment, seal: Mapping[str, Any] | None
 ) -> None:
-    """The rows of trials and events, and what they are found by."""
+    """Write the rows of trials and events, and their words."""
     index = _search.Index(connection, done.id, source)
     own = (done.name, done.hypothesis, done.program, done.profile)
     index.add(None, [each for each in own if each])
@@ -140,7 +140,7 @@ def _derive(
 
 def _experiment(done: Experiment) -> Row:
     whole = done.to_json()
-    tokens = min(done.tokens, MOST)  # the record has what a column cannot hold
+    tokens = min(done.tokens, MOST)  # the complete number is in the record
     return row_of(whole, EXPERIMENTS, record=_json(whole), tokens=tokens)
 
 
@@ -160,7 +160,7 @@ def _events(
 
 
 def _rows(connection: Connection, table: Table, experiment_id: str) -> Iterator[Row]:
-    """What stands in a table, a part at a time."""
+    """Yield the rows of a table, some at a time."""
     if table is EXPERIMENTS:
         yield from map(
             dict, connection.execute(select(table).where(table.c.id == experiment_id)).mappings()

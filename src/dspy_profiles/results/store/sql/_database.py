@@ -1,4 +1,4 @@
-"""One database: connections, transactions, and what goes wrong with them in plain words."""
+"""One database: connections, transactions, and their errors."""
 
 import os
 import sqlite3
@@ -11,19 +11,19 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dspy_profiles.errors import Place, StoreError
 from dspy_profiles.results.store.sql import _migration
-from dspy_profiles.secrets import retold
+from dspy_profiles.secrets import redacted_error
 
 __all__ = ["Database", "postgresql", "sqlite"]
 
 PATIENCE = 60  # seconds to wait for another writer of the same file
-ANSWERS = 10  # seconds in which a server has to
+ANSWERS = 10  # seconds to wait for a server
 WRITES = "dspy_writes"
 
 
 class Database:
-    """Each piece of work has a connection of its own.
+    """A database. Each use has a connection of its own.
 
-    A store may be forgotten without being closed, and used on either side of a fork.
+    So a store need not be closed, and works on both sides of a fork.
     """
 
     def __init__(self, engine: Engine, shown: str, file: Path | None, hint: str) -> None:
@@ -31,30 +31,30 @@ class Database:
         self._engine = engine
         self._file = file
         self._hint = hint
-        self._is_ready = False  # the tables are there, in today's form
+        self._is_ready = False  # the tables exist, in the current version
 
     @contextmanager
     def reading(self) -> Iterator[Connection | None]:
-        """One state of the database throughout; None where it has nothing of ours yet."""
+        """Yield a connection that sees one state of the database; None without our tables."""
         if self._file is not None and not self._file.exists():
             yield None
             return
-        with self._told():
+        with self._errors_converted():
             if not self._is_ready:
                 self._look()
             if not self._is_ready:
                 yield None
                 return
             with self._engine.connect() as connection:
-                if self._file is None:  # SQLite has no other way
+                if self._file is None:  # SQLite always does this
                     connection.execution_options(isolation_level="REPEATABLE READ")
                 with connection.begin():
                     yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """All that is written in it becomes visible at once, or nothing does."""
-        with self._told():
+        """Yield a connection with one transaction."""
+        with self._errors_converted():
             if self._file is not None and not self._is_ready:
                 self._prepare(self._file)
             with self._engine.connect() as plain:
@@ -65,9 +65,9 @@ class Database:
             self._is_ready = True
 
     def check(self) -> None:
-        """Raise at once what would keep anything from being read; make nothing."""
+        """Raise StoreError if the database cannot be read. Creates nothing."""
         if self._file is None or self._file.exists():
-            with self._told():
+            with self._errors_converted():
                 self._look()
 
     def close(self) -> None:
@@ -86,17 +86,17 @@ class Database:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._error(error) from None
-        made = self._engine.raw_connection()
+        connection = self._engine.raw_connection()
         try:
-            # Readers and the writer then do not wait for each other. Where the file system cannot
-            # do that, SQLite stays as it was; where another process is just doing it, all is well.
+            # So that readers and the writer do not wait for each other. If the file system does not
+            # support it, SQLite works without it; another process may also be setting it.
             with suppress(sqlite3.OperationalError):
-                made.cursor().execute("PRAGMA journal_mode = WAL")
+                connection.cursor().execute("PRAGMA journal_mode = WAL")
         finally:
-            made.close()
+            connection.close()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_converted(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
@@ -112,9 +112,9 @@ class Database:
         return self.shown if self._file is None else Place(self._file)
 
     def _error(self, error: BaseException | None) -> StoreError:
-        said, _ = retold(error if isinstance(error, Exception) else Exception(error))
-        said = " ".join(said.partition(": ")[2].split()) or said
-        return StoreError(f"the database failed: {said}", hint=self._hint, where=self._where)
+        message, _ = redacted_error(error if isinstance(error, Exception) else Exception(error))
+        message = " ".join(message.partition(": ")[2].split()) or message
+        return StoreError(f"the database failed: {message}", hint=self._hint, where=self._where)
 
 
 def sqlite(file: Path) -> Database:
@@ -122,7 +122,7 @@ def sqlite(file: Path) -> Database:
 
     def connect() -> sqlite3.Connection:
         how = "immutable=1" if _is_frozen(file) else "mode=rwc"
-        # Transactions are begun by us: Python's own way begins none for reading.
+        # Python begins no transactions for reading, so we begin all of them.
         return sqlite3.connect(
             f"{address}?{how}",
             uri=True,
@@ -138,31 +138,31 @@ def sqlite(file: Path) -> Database:
         writes = connection.get_execution_options().get(WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    hint = "name a file of SQLite that may be written, or a new one: sqlite:results.db"
+    hint = "use a writable SQLite file, or a new one: sqlite:results.db"
     return Database(engine, f"sqlite:{file}", file, hint)
 
 
 def _is_frozen(file: Path) -> bool:
-    """Whether we may only read it, and nobody writes to it now.
+    """Return whether a file is read-only for us, and has no writer now.
 
-    SQLite would leave files of ours beside it for reading, and its owner could not write any more;
-    where it cannot make them it reads nothing.
+    SQLite would create files of our user next to it, so that its owner could not write any more; or
+    it could not create them, and would not read.
     """
     may_write = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
     return not may_write and file.exists() and not file.with_name(f"{file.name}-wal").exists()
 
 
 def postgresql(url: URL, shown: str) -> Database:
-    given = {"connect_timeout": ANSWERS, "application_name": "dspy-profiles"}
+    defaults = {"connect_timeout": ANSWERS, "application_name": "dspy-profiles"}
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         poolclass=NullPool,
         hide_parameters=True,
-        # Statements that are prepared do not get through every connection pool on the way.
+        # Some connection pools do not support prepared statements.
         connect_args={
             "prepare_threshold": None,
-            **{name: value for name, value in given.items() if name not in url.query},
+            **{name: value for name, value in defaults.items() if name not in url.query},
         },
     )
-    hint = "look at the address, and whether the server runs: psql opens the same URL"
+    hint = "check the address, and that the server runs: psql opens the same URL"
     return Database(engine, shown, None, hint)

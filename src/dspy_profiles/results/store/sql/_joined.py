@@ -1,4 +1,4 @@
-"""The shelf of a store in a database: a folder here, and behind it what is archived anywhere."""
+"""Storage of a store in a database: a folder of this machine, then the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +9,22 @@ from sqlalchemy import Connection
 
 from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.store.sql._database import Database
-from dspy_profiles.results.store.sql._sealed import SealedShelf
+from dspy_profiles.results.store.sql._sealed import SealedStorage
 
-__all__ = ["JoinedShelf"]
+__all__ = ["JoinedStorage"]
 
 
 class _Held(local):
-    """The connection of a thread that asks much in one go."""
+    """The connection of a thread in a block of many reads."""
 
     connection: Connection | None = None
 
 
-class JoinedShelf(FolderStorage):
-    """Writes to the folder alone. Of what has no journal in it, the database is asked.
+class JoinedStorage(FolderStorage):
+    """Writes only to the folder. Reads from the database what has no journal in the folder.
 
-    So an experiment of another machine is read, copied and exported like one's own, and one's own
-    is recorded and closed while the database does not answer.
+    So experiments of other machines are read, copied and exported like those of this one, which are
+    recorded and closed even if the database does not respond.
     """
 
     def __init__(self, root: Path, database: Database) -> None:
@@ -34,7 +34,7 @@ class JoinedShelf(FolderStorage):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let this thread ask the database by one connection."""
+        """Use one connection for all reads of this thread."""
         if self._held.connection is not None:
             yield
             return
@@ -97,10 +97,10 @@ class JoinedShelf(FolderStorage):
         return bool(super().names(experiment_id))
 
     @contextmanager
-    def _behind(self) -> Iterator[SealedShelf | None]:
-        """What is archived; None where the database has nothing of ours yet."""
+    def _behind(self) -> Iterator[SealedStorage | None]:
+        """Yield the storage in the database; None if it has no tables of ours."""
         if (held := self._held.connection) is not None:
-            yield SealedShelf(held, self._database.shown)
+            yield SealedStorage(held, self._database.shown)
             return
         with self._database.reading() as connection:
-            yield None if connection is None else SealedShelf(connection, self._database.shown)
+            yield None if connection is None else SealedStorage(connection, self._database.shown)

@@ -1,4 +1,4 @@
-"""Which form the tables have, and how an older form becomes today's."""
+"""Versions of the tables, and the migration from older ones."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,41 +19,41 @@ from dspy_profiles.results.store.sql._tables import (
 __all__ = ["VERSION", "bring_up_to_date", "version_in"]
 
 VERSION = 1
-# From each earlier version, what makes the next one of it. It runs in one transaction with the
-# others, and may be many versions behind: it names tables in SQL, never by what they are today.
+# For each earlier version, the step to the next one. All steps run in one transaction. A step uses
+# SQL, not the table objects, which are those of the current version.
 STEPS: Mapping[int, Callable[[Connection], None]] = {}
 
-LOCK = 0x64737079  # of ours alone: two processes that make the tables at once
+LOCK = 0x64737079  # of an advisory lock: two processes may create the tables at once
 FIXED = (PIECES, BLOBS, EXPERIMENTS, TRIALS, EVENTS)
-SAID = "what is archived does not change"
+MESSAGE = "archived data does not change"
 
 
 def version_in(connection: Connection) -> int | None:
-    """The version of the tables; None where there are none. Raises where it is a later one."""
+    """Return the version of the tables; None if there are none. Raises for a later version."""
     if not inspect(connection).has_table(SCHEMA.name):
         return None
     found = connection.scalar(select(SCHEMA.c.version))
     if found is None:
         raise StoreError(
-            "the database does not say which version of the tables it has",
-            hint=f"look at the table {SCHEMA.name}: it should have one row",
+            "the version of the tables in the database is missing",
+            hint=f"check the table {SCHEMA.name}: it should have one row",
         )
     if found > VERSION:
         raise StoreError(
-            f"the database was made by a later dspy-profiles: its tables are of version {found}, "
-            f"and this one knows {VERSION}",
+            f"the tables in the database have version {found}, of a later dspy-profiles; "
+            f"this one supports {VERSION}",
             hint="pip install -U dspy-profiles",
         )
     return int(found)
 
 
 def bring_up_to_date(connection: Connection) -> None:
-    """Make the tables, or make today's of older ones. The caller's transaction does it all."""
+    """Create or migrate the tables, in the caller's transaction."""
     if version_in(connection) == VERSION:
         return
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    found = version_in(connection)  # again: another process may have been quicker
+    found = version_in(connection)  # again: another process may have been faster
     if found is None:
         _make(connection)
         return
@@ -69,10 +69,10 @@ def _make(connection: Connection) -> None:
     if not is_sqlite:
         connection.exec_driver_sql(
             "CREATE OR REPLACE FUNCTION dspy_fixed() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{SAID}'; END $$"
+            f"$$ BEGIN RAISE EXCEPTION '{MESSAGE}'; END $$"
         )
     action = (
-        f"BEGIN SELECT RAISE(ABORT, '{SAID}'); END"
+        f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
         if is_sqlite
         else "FOR EACH ROW EXECUTE FUNCTION dspy_fixed()"
     )

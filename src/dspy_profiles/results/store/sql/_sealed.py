@@ -1,4 +1,4 @@
-"""The shelf of sealed experiments: their journals, documents and long texts in a database."""
+"""Storage of archived experiments in a database: journals, documents and long texts."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -13,17 +13,17 @@ from dspy_profiles.results.journal._archive import DOCUMENTS, SEAL
 from dspy_profiles.results.journal._base import Durability, FirstLine, Journal
 from dspy_profiles.results.store.sql._tables import BLOBS, PIECES, insert_new
 
-__all__ = ["SealedShelf", "parts"]
+__all__ = ["SealedStorage", "parts"]
 
-PIECE = 2**20  # bytes before they are compressed: what is read for one trial, at least
+PIECE = 2**20  # bytes before compression: the least that is read for one trial
 LEVEL = 3
 AT_ONCE = 500  # names in one statement
 
 T = TypeVar("T")
 
 
-class SealedShelf:
-    """Reads and writes through one connection, in the transaction that it is in."""
+class SealedStorage:
+    """Reads and writes in the transaction of one connection."""
 
     def __init__(self, connection: Connection, place: str) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class SealedShelf:
         self._known: dict[str, bytes] = {}
 
     def begin(self, experiment_id: str, durability: Durability, first: FirstLine) -> Journal:  # noqa: ARG002
-        raise StoreError("nothing is recorded into a database", hint="use the store's own shelf")
+        raise StoreError("a database does not record", hint="use the storage of the store")
 
     def ids(self) -> list[str]:
         found = select(PIECES.c.experiment_id).where(PIECES.c.name == SEAL).distinct()
@@ -59,7 +59,7 @@ class SealedShelf:
             read += len(piece)
         return read, digest.hexdigest()
 
-    def is_alive(self, experiment_id: str) -> bool:  # noqa: ARG002 - what is here is sealed
+    def is_alive(self, experiment_id: str) -> bool:  # noqa: ARG002 - all of them are closed
         return False
 
     def blob(self, name: str) -> bytes | None:
@@ -68,7 +68,7 @@ class SealedShelf:
         return self._known.get(name)
 
     def fetch(self, names: Iterable[str]) -> None:
-        """Have these long texts at hand: one question for many."""
+        """Load long texts, many with one query."""
         for some in parts(sorted(set(names) - self._known.keys()), AT_ONCE):
             found = select(BLOBS.c.name, BLOBS.c.data).where(BLOBS.c.name.in_(some))
             for name, data in self._connection.execute(found):
@@ -80,7 +80,7 @@ class SealedShelf:
         return name
 
     def keep_all(self, texts: dict[str, bytes]) -> None:
-        """Those that are not there. By their names: two writers then never wait for each other."""
+        """Store missing texts, sorted by name: so two writers cannot deadlock."""
         rows = [{"name": n, "data": zlib.compress(t, LEVEL)} for n, t in sorted(texts.items())]
         if rows:
             self._connection.execute(insert_new(self._connection, BLOBS), rows)
@@ -114,7 +114,7 @@ class SealedShelf:
     def _pieces(
         self, experiment_id: str, name: str, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
-        """What stands between two places, piece by piece."""
+        """Yield the bytes between two places, piece by piece."""
         table = PIECES.c
         found = select(table.start, table.size).where(
             table.experiment_id == experiment_id, table.name == name
@@ -131,14 +131,14 @@ class SealedShelf:
 
 
 def parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items, so many at a time."""
+    """Yield the items in lists of this size."""
     left = iter(items)
     while some := list(islice(left, size)):
         yield some
 
 
 def _pieces_of(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of nearly one size; one that is empty where there are none."""
+    """Yield the bytes in pieces of about the same size; one empty piece if there are none."""
     waiting = bytearray()
     has_given = False
     for line in lines:
@@ -152,7 +152,7 @@ def _pieces_of(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _expanded(data: bytes) -> bytes:
-    """The bytes that were compressed; what somebody has spoilt is not what it was, and no error."""
+    """Return decompressed bytes. Damaged data is returned as it is: `verify` reports it."""
     try:
         return zlib.decompress(data)
     except zlib.error:

@@ -1,7 +1,7 @@
-"""Finds texts by their words. Python tells words apart, so that every store finds the same.
+"""Find texts by their words. Python splits texts into words, so that all stores find the same.
 
-SQLite has them in an FTS5 table without content, PostgreSQL in arrays under a GIN index: a tsvector
-would end at a megabyte, and knows places of words that nobody asks for.
+SQLite stores words in an FTS5 table without content, PostgreSQL in arrays with a GIN index: a
+tsvector is limited to a megabyte, and stores positions, which are not needed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,17 +30,17 @@ from dspy_profiles.results.store.sql._tables import TEXTS
 
 __all__ = ["Index", "forget_all", "having", "make", "tokens"]
 
-LONGEST = 500  # bytes; indexes refuse or cut longer words, so these are known by their hash
+LONGEST = 500  # bytes; indexes refuse or cut longer words, so their hash is stored
 BATCH = 1000
-TOGETHER = 100  # words of one inquiry of FTS5
+TOGETHER = 100  # words of one FTS5 query
 FTS = table("dspy_words", column("rowid"), column("dspy_words"))
 
 
 def make(connection: Connection) -> None:
-    """What the tables alone do not have."""
+    """Create the index of words."""
     if connection.dialect.name == "sqlite":
-        # This tokenizer takes every character beyond ASCII for one of a word; of those in ASCII,
-        # letters and digits. Our words have no others.
+        # For this tokenizer, words consist of ASCII letters and digits, and of all characters
+        # beyond ASCII. Our words have no others.
         connection.exec_driver_sql(
             "CREATE VIRTUAL TABLE dspy_words USING fts5"
             "(words, content='', detail=none, columnsize=0, tokenize='ascii')"
@@ -50,55 +50,55 @@ def make(connection: Connection) -> None:
 
 
 def tokens(found: Iterable[str]) -> list[str]:
-    """Words as the database has them, in an order that is always the same."""
+    """Return words in the form of the database, sorted."""
     return sorted(map(_token, found))
 
 
 def _token(word: str) -> str:
-    # "§" is in no word of ours.
+    # "§" cannot be part of a word.
     data = word.encode()
     return word if len(data) <= LONGEST else f"§{sha256(data).hexdigest()}"
 
 
 def having(connection: Connection, wanted: set[str]) -> ColumnElement[bool]:
-    """The condition that a row of `dspy_texts` has all these words."""
-    given = tokens(wanted)
-    if not given:
+    """Return the condition that a row of `dspy_texts` has all these words."""
+    words = tokens(wanted)
+    if not words:
         return true()
     if connection.dialect.name != "sqlite":
-        return TEXTS.c.words.contains(cast(given, ARRAY(Text)))
+        return TEXTS.c.words.contains(cast(words, ARRAY(Text)))
     condition: ColumnElement[bool] = true()
-    for start in range(0, len(given), TOGETHER):
-        said = " AND ".join(f'"{each}"' for each in given[start : start + TOGETHER])
-        match = FTS.c.dspy_words.op("MATCH")(bindparam(None, said, unique=True))
+    for start in range(0, len(words), TOGETHER):
+        query = " AND ".join(f'"{word}"' for word in words[start : start + TOGETHER])
+        match = FTS.c.dspy_words.op("MATCH")(bindparam(None, query, unique=True))
         condition &= TEXTS.c.id.in_(select(FTS.c.rowid).where(match))
     return condition
 
 
 def forget_all(connection: Connection) -> None:
-    """Let nothing be found any more."""
+    """Remove all words."""
     connection.execute(TEXTS.delete())
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("INSERT INTO dspy_words(dspy_words) VALUES ('delete-all')")
 
 
 class Index:
-    """Takes texts of one experiment in, many at a time."""
+    """Adds the words of one experiment, many at a time."""
 
-    def __init__(self, connection: Connection, experiment_id: str, shelf: JournalStorage) -> None:
+    def __init__(self, connection: Connection, experiment_id: str, storage: JournalStorage) -> None:
         self._connection = connection
         self._experiment_id = experiment_id
-        self._shelf = shelf
+        self._storage = storage
         self._waiting: list[tuple[str | None, list[str]]] = []
         self._is_sqlite = connection.dialect.name == "sqlite"
 
     def add(self, trial_id: str | None, *values: Any) -> None:
-        """Let the trial be found by the words of these values together."""
-        found: set[str] = set()
+        """Add the words of these values, for a trial or the experiment."""
+        words: set[str] = set()
         for value in values:
-            for said in _words.texts_in(whole(value, self._shelf)):
-                found |= _words.words(said)
-        self._waiting.append((trial_id, tokens(found)))
+            for each in _words.texts_in(whole(value, self._storage)):
+                words |= _words.words(each)
+        self._waiting.append((trial_id, tokens(words)))
         if len(self._waiting) >= BATCH:
             self.write()
 
@@ -113,7 +113,7 @@ class Index:
             rows = [{**row, "words": found} for row, (_, found) in zip(rows, waiting, strict=True)]
             self._connection.execute(insert(TEXTS), rows)
             return
-        # Nobody else writes now, so that the numbers can be given here.
+        # The transaction excludes other writers, so the numbers can be chosen here.
         last = (
             self._connection.scalar(
                 text("SELECT seq FROM sqlite_sequence WHERE name = :n"), {"n": TEXTS.name}

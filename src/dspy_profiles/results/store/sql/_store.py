@@ -1,4 +1,4 @@
-"""A store in a database: what is recorded goes to journals beside it, and into it when closed."""
+"""A store in a database: journals are next to it, and go into it when they are archived."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,26 +13,25 @@ from dspy_profiles.results.journal import _archive
 from dspy_profiles.results.store._base import BaseStore
 from dspy_profiles.results.store._each import OneByOne
 from dspy_profiles.results.store._filters import ExperimentFilter, TrialFilter, first
-from dspy_profiles.results.store._journal_store import JournalStore
 from dspy_profiles.results.store._protocol import Recorded
 from dspy_profiles.results.store.sql import _answers, _archiving
 from dspy_profiles.results.store.sql._database import Database
-from dspy_profiles.results.store.sql._joined import JoinedShelf
-from dspy_profiles.results.store.sql._sealed import SealedShelf
+from dspy_profiles.results.store.sql._joined import JoinedStorage
+from dspy_profiles.results.store.sql._sealed import SealedStorage
 
 __all__ = ["SqlStore"]
 
 
 class SqlStore(BaseStore):
-    """What is archived is answered by the database alone, all else by this machine's journals.
+    """Answers from the database for archived experiments, otherwise from journals of this machine.
 
-    An experiment is in the database whole or not at all: its rows, its sealed journals, its texts.
+    An experiment is in the database completely or not at all: rows, archived journals, texts.
     """
 
     def __init__(
-        self, url: str, database: Database, here: JournalStore, shelf: JoinedShelf
+        self, url: str, database: Database, here: BaseStore, storage: JoinedStorage
     ) -> None:
-        super().__init__(url, shelf)
+        super().__init__(url, storage)
         self._database = database
         self._here = here
 
@@ -53,8 +52,8 @@ class SqlStore(BaseStore):
     def events(self, experiment_id: str, trial_id: str | None = None) -> list[Event]:
         with self._archived(experiment_id) as connection:
             if connection is not None:
-                shelf = self._sealed(connection)
-                return _answers.events(connection, shelf, experiment_id, trial_id)
+                storage = self._sealed(connection)
+                return _answers.events(connection, storage, experiment_id, trial_id)
         return self._here.events(experiment_id, trial_id)
 
     def verify(self, experiment_id: str) -> list[Fault]:
@@ -72,47 +71,48 @@ class SqlStore(BaseStore):
         if is_there:
             with self._database.writing() as connection:
                 sealed = _archiving.rebuild(connection, self._database.shown)
-        made = OneByOne[bool]("made anew")
+        rebuilt = OneByOne[bool]("rebuilt")
         for name in waiting:
-            made.take(name, lambda name: self._here.rebuilt(name) and self._put(name))
-        return sealed + len(made.all(sealed))
+            rebuilt.take(name, lambda name: self._here.rebuild_one(name) and self._put(name))
+        return sealed + len(rebuilt.all(sealed))
 
     def close(self) -> None:
         self._database.close()
 
-    def experiments(self, wanted: ExperimentFilter) -> list[Experiment]:
+    def find_experiments(self, wanted: ExperimentFilter) -> list[Experiment]:
         with self._database.reading() as connection:
-            waiting = self._here.among(self._not_in(connection), wanted)
+            waiting = self._here.matching(self._not_in(connection), wanted)
             archived = iter(()) if connection is None else _answers.experiments(connection, wanted)
             found = merge(waiting, archived, key=attrgetter("id"), reverse=True)
             return first(found, wanted.limit)
 
-    def trials(self, experiment_id: str, wanted: TrialFilter) -> list[Trial]:
+    def find_trials(self, experiment_id: str, wanted: TrialFilter) -> list[Trial]:
         with self._archived(experiment_id) as connection:
             if connection is not None:
-                shelf = self._sealed(connection)
+                storage = self._sealed(connection)
                 return first(
-                    _answers.trials(connection, shelf, experiment_id, wanted), wanted.limit
+                    _answers.trials(connection, storage, experiment_id, wanted), wanted.limit
                 )
-        return self._here.trials(experiment_id, wanted)
+        return self._here.find_trials(experiment_id, wanted)
 
-    def _open(self) -> list[str]:
+    def _unarchived(self) -> list[str]:
         with self._database.reading() as connection:
             return self._not_in(connection)
 
-    def _recovered(self, name: str) -> Experiment | None:
-        done = self._here.closed(name)
+    def _recover(self, experiment_id: str) -> Experiment | None:
+        done = self._here.close_one(experiment_id)
         if done is not None:
-            self._put(name)
+            self._put(experiment_id)
         return done
 
     def _put(self, experiment_id: str) -> bool:
         with self._database.writing() as connection:
-            return _archiving.put(connection, self._here.shelf, experiment_id, self._database.shown)
+            source, place = self._here.storage, self._database.shown
+            return _archiving.put(connection, source, experiment_id, place)
 
     @contextmanager
     def _archived(self, experiment_id: str) -> Iterator[Connection | None]:
-        """The database if it has this experiment, else None."""
+        """Yield the connection if the database has this experiment, otherwise None."""
         if not is_id(experiment_id):
             yield None
             return
@@ -121,10 +121,10 @@ class SqlStore(BaseStore):
             yield connection if is_there else None
 
     def _not_in(self, connection: Connection | None) -> list[str]:
-        """What this machine has journals of and the database does not have, latest first."""
-        ids = self._here.shelf.ids()
+        """Return experiments of this machine that are not in the database, latest first."""
+        ids = self._here.storage.ids()
         archived = set() if connection is None else _answers.archived(connection, ids)
         return [name for name in ids if name not in archived]
 
-    def _sealed(self, connection: Connection) -> SealedShelf:
-        return SealedShelf(connection, self._database.shown)
+    def _sealed(self, connection: Connection) -> SealedStorage:
+        return SealedStorage(connection, self._database.shown)

@@ -1,7 +1,7 @@
-"""The tables of a result store, alike in every database.
+"""The tables of a result store, alike in all databases.
 
-`dspy_pieces` and `dspy_blobs` hold the sealed journals, their documents and their long texts: the
-truth. All other tables are made of these, and can be made again.
+`dspy_pieces` and `dspy_blobs` contain the journals, documents and long texts: the source of truth.
+All other tables are derived from these, and can be recreated.
 """
 
 import re
@@ -38,15 +38,15 @@ __all__ = [
     "row_of",
 ]
 
-# Sorted by code points everywhere, as Python does it.
+# Sorted by code points in all databases, as in Python.
 PLAIN = Text().with_variant(Text(collation="C"), "postgresql")
-# SQLite numbers rows by itself where the type is exactly this.
+# SQLite numbers rows itself only for exactly this type.
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 ESCAPED = re.compile(r"\\(0|u[0-9a-f]{4}|\\)")
 
 
 class _Exact(TypeDecorator[str]):
-    """Any text of Python: PostgreSQL takes no NUL character, and no database half a character."""
+    """Any string of Python: PostgreSQL refuses NUL characters, all databases lone surrogates."""
 
     impl = PLAIN
     cache_ok = True
@@ -64,10 +64,10 @@ class _Exact(TypeDecorator[str]):
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    said = match[1]
-    if said == "\\":
+    escaped = match[1]
+    if escaped == "\\":
         return "\\"
-    return "\0" if said == "0" else chr(int(said[1:], 16))
+    return "\0" if escaped == "0" else chr(int(escaped[1:], 16))
 
 
 METADATA = MetaData()
@@ -78,7 +78,7 @@ PIECES = Table(
     "dspy_pieces",
     METADATA,
     Column("experiment_id", PLAIN, primary_key=True),
-    Column("name", _Exact, primary_key=True),  # of a journal or a document
+    Column("name", _Exact, primary_key=True),  # of a journal or document
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),  # compressed
@@ -141,8 +141,7 @@ EVENTS = Table(
 )
 Index("dspy_events_of_trial", EVENTS.c.experiment_id, EVENTS.c.trial_id)
 
-# What can be searched: each experiment by itself, each trial, each event. SQLite keeps the words of
-# them in a table of its own kind.
+# Searchable texts: each experiment, trial and event. SQLite stores their words in an FTS5 table.
 TEXTS = Table(
     "dspy_texts",
     METADATA,
@@ -155,12 +154,12 @@ TEXTS = Table(
 
 
 def row_of(fields: Mapping[str, Any], table: Table, /, **more: Any) -> dict[str, Any]:
-    """The fields of a record that a table has a column for, and those that only the table has."""
+    """Return a row: the fields of a record that have a column, and more columns."""
     names = {column.name for column in table.columns}
     return {k: v for k, v in fields.items() if k in names} | more
 
 
 def insert_new(connection: Connection, table: Table) -> Any:
-    """The statement that inserts rows and passes over those that are there."""
+    """Return the statement that inserts rows, ignoring existing ones."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(table).on_conflict_do_nothing()

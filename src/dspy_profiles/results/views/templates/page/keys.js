@@ -85,7 +85,7 @@ document.addEventListener("keydown", (event) => {
 if (!isTrialPage) {
   const place = document.getElementById("trials");
   if (page.rows.length) buildTable(place);
-  else place.append(element("p", { className: "note" }, "No trial was recorded."));
+  else place.append(element("p", { className: "note" }, "No trials were recorded."));
   if (page.outside.length) {
     const outside = document.getElementById("outside");
     const command = `dspy-profiles trace ${page.id} --full`;

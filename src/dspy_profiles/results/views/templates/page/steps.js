@@ -32,7 +32,7 @@ function saidOf(step) {
     else said.append(" ");
     said.append(inline(step.answered, "answered"));
   }
-  if (step.within) said.append(" ", element("span", { className: "error" }, "failed within"));
+  if (step.within) said.append(" ", element("span", { className: "error" }, "failed in a step of it"));
   return said;
 }
 

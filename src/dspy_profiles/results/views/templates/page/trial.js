@@ -20,7 +20,7 @@ function showTrial(number) {
   const parts = trial.parts.map((part) => foldedPart(part, command));
   if (parts.length) trialPlace.append(element("div", { className: "ends" }, ...parts));
   if (!trial.steps.length) {
-    trialPlace.append(element("p", { className: "note" }, "No steps of it were recorded."));
+    trialPlace.append(element("p", { className: "note" }, "No steps were recorded."));
     return;
   }
   const list = timeline(trial.steps, trial.seconds, command);
@@ -33,7 +33,7 @@ function headOf(row) {
   title.append(statusOf(row));
   const facts = [`trial ${shown.number}`, shown.kind];
   if (row.parent) facts.push(`tried with ${row.parent}`);
-  if (row.inferred) facts.push("its program was not seen at work");
+  if (row.inferred) facts.push("its program was not observed");
   const about = element("p", { className: "about" }, inline(facts.join(" · ")), " ");
   about.append(element("code", {}, row.id));
   const figures = element("dl", { className: "figures" });
