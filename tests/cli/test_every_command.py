@@ -33,6 +33,24 @@ def test_help_has_an_example(cli, words):
     assert f"dspy-profiles {' '.join(words)}" in done.out.rpartition("Example:")[2]
 
 
+@pytest.mark.parametrize("words", [[], *([name] for name in GROUPS), *ALL], ids=" ".join)
+def test_help_fits_80_columns(quick, words):
+    lines = quick(*words, "--help", env={"COLUMNS": "80"}).out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("group", [[], *([name] for name in GROUPS)], ids=" ".join)
+def test_help_lists_each_command_in_one_whole_sentence(quick, group):
+    lines = quick(*group, "--help", env={"COLUMNS": "80"}).out.splitlines()
+    listed = [line.split(maxsplit=1) for line in lines[lines.index("Commands:") + 1 :] if line]
+    inner = [words[len(group)] for words in ALL if words[: len(group)] == group]
+    assert [name for name, _ in listed] == list(dict.fromkeys(inner))
+    for _, sentence in listed:
+        assert sentence.endswith(".")
+        assert "..." not in sentence
+        assert len(sentence) <= 60
+
+
 USES = {
     "list": ["list"],
     "list json": ["list", "--json"],
