@@ -134,7 +134,7 @@ def test_dollars_cannot_be_kept_where_the_price_is_not_known(
 
     result.assert_outcomes(failed=1)
     assert "price of openai/my-own-model is unknown" in refused(result)["test_asks"]
-    result.stdout.fnmatch_lines(["*hint: limit tokens= or calls= in place of usd=*"])
+    result.stdout.fnmatch_lines(["*hint: limit tokens= or calls= instead of usd=*"])
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class OfflineEngine(Engine):
 
 # Each is the body of a test, and what it would ask.
 CALLS = {
-    "an_lm_of_its_own": ("LIVE('hello')", "the model openai/gpt-4o-mini"),
-    "a_context": ("ask()", "the model openai/gpt-4o-mini"),
+    "an_lm_of_its_own": ("LIVE('hello')", "a live call to openai/gpt-4o-mini"),
+    "a_context": ("ask()", "a live call to openai/gpt-4o-mini"),
     "a_pinned_lm": ("qa = QA.deepcopy(); qa.set_lm(LIVE); qa(question='?')", "openai/gpt-4o-mini"),
     "a_loaded_program": (
         (
@@ -55,39 +55,39 @@ CALLS = {
             "    loaded.lm = loaded.lm.copy(api_base=URL + '/v1', api_key='k')\n"
             "    loaded(question='?')"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "litellm": (
         ("dspy.LM('openai/gpt-4o-mini', engine='litellm', cache=False, **HOW)('hello')"),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "an_engine_that_does_not_say": (
         "dspy.LM('own/model', engine=Engine())('hello')",
-        "the model own/model",
+        "a live call to own/model",
     ),
-    "an_awaited_call": ("asyncio.run(LIVE.acall('hello'))", "the model openai/gpt-4o-mini"),
+    "an_awaited_call": ("asyncio.run(LIVE.acall('hello'))", "a live call to openai/gpt-4o-mini"),
     "a_stream": (
         (
             "with dspy.context(lm=LIVE):\n"
             "        list(dspy.streamify(QA, async_streaming=False)(question='?'))"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "an_embedder": (
         "dspy.Embedder('openai/text-embedding-3-small', api_base=URL + '/v1', api_key='k')(['x'])",
-        "the model openai/text-embedding-3-small for embeddings",
+        "the embedder openai/text-embedding-3-small",
     ),
     "an_awaited_embedder": (
         (
             "asyncio.run(dspy.Embedder('openai/text-embedding-3-small', api_base=URL + '/v1',"
             " api_key='k').acall(['x']))"
         ),
-        "the model openai/text-embedding-3-small for embeddings",
+        "the embedder openai/text-embedding-3-small",
     ),
-    "a_retriever": ("dspy.ColBERTv2(URL + '/search')('x')", "the retriever at http://127.0.0.1"),
+    "a_retriever": ("dspy.ColBERTv2(URL + '/search')('x')", "the retriever http://127.0.0.1"),
     "a_posting_retriever": (
         "dspy.ColBERTv2(URL + '/search', post_requests=True)('x')",
-        "the retriever at http://127.0.0.1",
+        "the retriever http://127.0.0.1",
     ),
     "a_bare_thread": (
         (
@@ -97,41 +97,41 @@ CALLS = {
             "        except BaseException as error: caught.append(error)\n"
             "    thread = threading.Thread(target=call); thread.start(); thread.join()"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_pool": (
         "with ThreadPoolExecutor() as pool: list(pool.map(lambda n: ask(), range(3)))",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "parallel": (
         (
             "with dspy.context(lm=LIVE):\n"
             "        dspy.Parallel(num_threads=2)([(QA, each) for each in EXAMPLES])"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "evaluate": (
         (
             "with dspy.context(lm=LIVE):\n"
             "        dspy.Evaluate(devset=EXAMPLES, metric=metric, num_threads=2, max_errors=9)(QA)"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_everything": (
         "try: ask()\n    except BaseException: pass",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_it_and_skips_as_unittest_does": (
         "try: ask()\n    except BaseException: raise SkipTest('no model')",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_it_and_is_expected_to_fail": (
         "try: ask()\n    except BaseException: pytest.xfail('no model')",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_it_and_skips": (
         "try: ask()\n    except BaseException: pytest.skip('no model')",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
 }
 
