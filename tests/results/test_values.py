@@ -175,7 +175,7 @@ def test_no_resolved_secret_is_written(secret: str, around: str) -> None:
 
 
 def test_a_rule_of_a_plugin_is_about_each_text_as_it_is() -> None:
-    redaction.add_rule(r"^card \d+$")
+    redaction.add_redaction_rule(r"^card \d+$")
     line = encoded({"value": {"a": "card 1234", "b": "a card 1234"}}, lambda _: None, "value")
     assert orjson.loads(line)["value"] == {"a": redaction.MASK, "b": "a card 1234"}
 
