@@ -42,6 +42,7 @@ def test_a_miss_comes_out_of_the_block_as_itself_and_says_what_records() -> None
                 max_errors=99,
                 display_progress=False,
             )(dspy.Predict("question -> answer"))
+    assert raised.value.hint is not None
     assert 'cassettes="new"' in raised.value.hint
     assert not Path("x.jsonl").exists()
 

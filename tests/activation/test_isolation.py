@@ -36,7 +36,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
         made.release()
 
 
-class Listener(dspy.utils.callback.BaseCallback):
+class Listener(dspy.utils.callback.BaseCallback):  # type: ignore[misc]
     pass
 
 

@@ -102,7 +102,7 @@ def test_an_error_takes_them_away_as_well() -> None:
 def test_they_follow_into_the_threads_of_dspy_and_into_tasks() -> None:
     stage = Stage()
 
-    class Sees(dspy.Module):
+    class Sees(dspy.Module):  # type: ignore[misc]
         def forward(self, n: int) -> Any:
             return standing()
 

@@ -187,7 +187,7 @@ def test_no_retriever_is_asked(post: Any, meter: Meter, server: Any) -> None:
 def test_an_lm_with_a_forward_of_its_own_never_runs_it(meter: Meter) -> None:
     ran: list[bool] = []
 
-    class Own(dspy.BaseLM):
+    class Own(dspy.BaseLM):  # type: ignore[misc]
         def forward(self, prompt: Any = None, messages: Any = None, **more: Any) -> Any:
             ran.append(True)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dspy_profiles.config import _document as document
 from dspy_profiles.config import file_stamp, read_toml
-from dspy_profiles.errors import InvalidFile
+from dspy_profiles.errors import InvalidFile, Place
 
 
 def write(tmp_path: Any, content: Any, name: str = "profiles.toml") -> Any:
@@ -30,6 +30,7 @@ def refused(path: Any) -> Any:
     with pytest.raises(InvalidFile) as caught:
         read_toml(path)
     assert caught.value.hint
+    assert isinstance(caught.value.where, Place)
     assert caught.value.where.file == path
     return caught.value
 

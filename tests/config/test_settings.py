@@ -157,6 +157,7 @@ def test_an_unknown_key_that_is_near_to_none_lists_them_all(project: Any, write:
     write("pyproject.toml", "[tool.dspy-profiles]\nqqq = 1\n")
     with pytest.raises(InvalidFile) as error:
         load()
+    assert error.value.hint is not None
     assert all(name in error.value.hint for name in ("default", "env-file", "not-secret"))
 
 

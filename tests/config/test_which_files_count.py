@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dspy_profiles.config import _locations as locations
-from dspy_profiles.errors import InvalidFile, ProfileNotFound
+from dspy_profiles.errors import InvalidFile, Place, ProfileNotFound
 from dspy_profiles.profiles import list_profiles, resolve
 
 
@@ -235,6 +235,7 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_that_names_it(project: Path
     (project / "profiles.toml").mkdir()
     with pytest.raises(InvalidFile, match="folder") as error:
         resolve("mock")
+    assert isinstance(error.value.where, Place)
     assert error.value.where.file == project / "profiles.toml"
 
 

@@ -18,7 +18,7 @@ import tomli
 from filelock import FileLock
 
 from dspy_profiles.config import editing, read_toml
-from dspy_profiles.errors import InvalidFile, InvalidProfile, LockTimeout, WriteFailed
+from dspy_profiles.errors import InvalidFile, InvalidProfile, LockTimeout, Place, WriteFailed
 
 EDIT = """
 import sys
@@ -209,6 +209,7 @@ def test_somebody_elses_change_during_the_edit_is_not_overwritten(profiles: Any)
     with pytest.raises(WriteFailed, match="changed by another program") as caught:
         edit_during(profiles, overwrite)
 
+    assert caught.value.hint is not None
     assert "run the command again" in caught.value.hint
     assert profiles.read_text() == "a = 9\n"
     assert names(profiles.parent) == ["profiles.toml"]
@@ -279,6 +280,7 @@ with editing(Path(sys.argv[1])) as edit:
             assert edit.data == {"a": 5}
 
     assert str(profiles) in str(caught.value)
+    assert caught.value.hint is not None
     assert "run the command again" in caught.value.hint
     assert names(profiles.parent) == ["profiles.toml"]
 
@@ -520,6 +522,7 @@ def test_what_is_not_faithful_is_refused(profiles: Any, monkeypatch: pytest.Monk
     ):
         edit.set(("a",), 2)
 
+    assert isinstance(caught.value.where, Place)
     assert caught.value.where.line == 1
     assert profiles.read_text() == "a = 1\n"
 

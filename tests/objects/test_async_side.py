@@ -19,7 +19,7 @@ class Plain:
         self, text: str = "[[ ## answer ## ]]\nhi there you\n\n[[ ## completed ## ]]"
     ) -> None:
         self.text = text
-        self.closed = []
+        self.closed: list[str] = []
 
     def complete(self, request: Any) -> Any:
         return dspy.lm15.Response(

@@ -145,7 +145,7 @@ def test_the_same_part_of_the_calls_fails_every_time(mock_lm: Any) -> None:
 
 
 def test_a_retry_may_succeed_and_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept = []
+    slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     engine = MockEngine(failure_rate=0.5, failure="rate_limit")
     lm = dspy.LM("mock", engine=engine, cache=False, num_retries=20)
@@ -181,7 +181,7 @@ def test_the_latency_is_waited_for_once_in_each_call(
 
 
 def test_a_stream_waits_before_its_first_delta(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept = []
+    slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     request = dspy.lm15.Request(model="mock", messages=(USER,), tools=(WEATHER,))
     events = MockEngine(latency=2.5).stream(request)

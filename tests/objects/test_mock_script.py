@@ -134,6 +134,7 @@ def test_an_answer_that_says_nothing_is_refused(mock: Any) -> None:
 def test_an_answer_that_is_no_text_is_refused_where_it_is_given(mock: Any) -> None:
     with pytest.raises(InvalidProfile, match="answer must be a string or fields, not 3") as caught:
         mock.answer(3)
+    assert caught.value.hint is not None
     assert "answer = 3" in caught.value.hint
     with pytest.raises(InvalidProfile, match="invalid answer of the mock: 5"):
         MockEngine(answers=5)

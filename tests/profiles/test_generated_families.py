@@ -54,7 +54,7 @@ def merged(layers: Any, name: Any, rank: int = 0, above: Any = ()) -> Any:
         raise NoMerge
     own = dict(layers[found][name])
     parents = own.pop("extends", [])
-    values = {}
+    values: dict[str, Any] = {}
     for parent in [parents] if isinstance(parents, str) else parents:
         lowest = found + 1 if parent == name else 0
         put_over(values, merged(layers, parent, lowest, (*above, (name, found))))
