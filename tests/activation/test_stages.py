@@ -218,7 +218,8 @@ def test_a_pin_that_goes_before_the_next_one_comes_is_followed_as_well(pin: Any)
 def test_a_pin_that_is_made_inside_a_live_context_is_followed(pin: Any) -> None:
     with dspy.context(num_threads=3):
         pin()
-        assert dspy.settings.lm is None
+        outer: Any = dspy.settings.lm
+        assert outer is None
         with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "mock"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -128,7 +128,7 @@ def test_a_stream_is_held_back(meter: Meter, ask: Any, server: Any) -> None:
 def test_where_a_program_gathers_errors_the_meter_knows_all_the_same(
     meter: Meter, ask: Any, server: Any
 ) -> None:
-    async def main() -> list[Any]:
+    async def main() -> Sequence[Any]:
         return await asyncio.gather(
             ask.acall(question="Why?"), ask.acall(question="When?"), return_exceptions=True
         )

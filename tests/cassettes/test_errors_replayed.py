@@ -32,7 +32,9 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_error_is_the_same_after_it_was_kept(error: Any) -> None:
-    again = error_from(error_dict(error), replayed=False)
+    kept = error_dict(error)
+    assert kept is not None
+    again = error_from(kept, replayed=False)
     assert type(again) is type(error)
     assert (str(again), again.args) == (str(error), error.args)
     assert vars(again) == vars(error)

@@ -80,7 +80,7 @@ def test_a_secret_in_a_tool_call_is_replaced(path: Any, playing: Any, lm_of: Any
 
 
 def test_what_a_plugins_rule_masks_is_masked(path: Any, playing: Any, lm_of: Any, ask: Any) -> None:
-    redaction.add_rule(r"\d{3}-\d{2}-\d{4}")
+    redaction.add_redaction_rule(r"\d{3}-\d{2}-\d{4}")
     with playing("once", lm_of("it is 123-45-6789")):
         assert ask("Who has 987-65-4321?") == "it is ********"
     assert "6789" not in path.read_text()

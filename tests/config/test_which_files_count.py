@@ -193,6 +193,7 @@ def test_dspy_profiles_path_replaces_both_layers(
     os.environ["DSPY_PROFILES_PATH"] = spellings[spelled]
     found = locations.find_locations()
     assert [layer.name for layer in found.layers] == ["file"]
+    assert found.named_file is not None
     assert found.named_file.samefile(named)
     assert list_profiles() == ["named", "mock"]
 
@@ -271,7 +272,7 @@ def test_env_files_are_of_the_working_directory_then_the_root_then_the_user(
 
 @pytest.mark.parametrize("home", ["/dev/null", "/" + "x" * 300, "/proc/1/nowhere"])
 def test_a_home_that_cannot_be_looked_into_is_an_empty_one(
-    project: Path, write: Any, home: Path
+    project: Path, write: Any, home: str
 ) -> None:
     write("profiles.toml", "[a]\n")
     os.environ["HOME"] = home

@@ -76,7 +76,11 @@ def test_a_draft_that_is_not_accepted_is_removed(path: Any, unique: Any) -> None
     path.write_bytes(b"old")
     drafts = []
 
-    write(path, unique=unique, accept=lambda draft: bool(drafts.append(draft.read_bytes())))
+    def refuse(draft: Path) -> bool:
+        drafts.append(draft.read_bytes())
+        return False
+
+    write(path, unique=unique, accept=refuse)
 
     assert drafts == [b"new"]
     assert (path.read_bytes(), names(path)) == (b"old", ["x"])

@@ -182,4 +182,4 @@ def test_the_second_attempt_as_json_is_answered_as_json() -> None:
     with dspy.context(lm=dspy.LM("mock", engine=engine, cache=False), adapter=Broken()):
         said = dspy.Predict("question -> answer")(question="hi")
     assert said.answer.startswith("mock answer ")
-    assert [call.reply[:1] for call in engine.calls] == ["[", "{"]
+    assert [call.reply and call.reply[:1] for call in engine.calls] == ["[", "{"]

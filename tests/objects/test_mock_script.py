@@ -119,6 +119,7 @@ def test_what_is_no_script_is_refused_with_a_hint(answers: Any) -> None:
     with pytest.raises(InvalidProfile) as caught:
         MockEngine(answers=answers)
     assert "mock" in caught.value.message
+    assert caught.value.hint is not None
     assert "answer" in caught.value.hint or "when" in caught.value.hint
 
 

@@ -119,7 +119,7 @@ def test_lists_nested_without_end_are_told(write: Any) -> None:
 
 def test_an_override_that_is_a_section_of_the_wrong_shape(project: Any) -> None:
     with pytest.raises(InvalidProfile, match='profile "mock": lm must be a table'):
-        resolve("mock", lm="gpt")
+        resolve("mock", lm="gpt")  # type: ignore[arg-type]
 
 
 def test_an_override_that_misspells_a_section_gets_the_nearest(project: Any) -> None:
@@ -130,7 +130,7 @@ def test_an_override_that_misspells_a_section_gets_the_nearest(project: Any) -> 
 
 def test_an_override_outside_of_a_section_is_shown_where_it_belongs(project: Any) -> None:
     with pytest.raises(InvalidProfile, match='"temperature" is not a section') as error:
-        resolve("mock", temperature=0)
+        resolve("mock", temperature=0)  # type: ignore[arg-type]
     assert error.value.hint is not None
     assert "lm={'temperature': …}" in error.value.hint
 
@@ -146,7 +146,7 @@ def test_an_override_of_an_unknown_section_gets_those_that_there_are(project: An
 
 def test_extends_cannot_be_overridden(project: Any) -> None:
     with pytest.raises(InvalidProfile, match="extends cannot be overridden"):
-        resolve("mock", extends="x")
+        resolve("mock", extends="x")  # type: ignore[arg-type]
 
 
 def test_an_override_that_holds_itself_is_an_error(project: Any) -> None:

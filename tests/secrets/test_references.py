@@ -20,7 +20,7 @@ class Memory(KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept = {("svc", "me"): "sk-from-keyring"}
 
     def get_password(self, service: Any, username: Any) -> Any:
