@@ -13,7 +13,7 @@ from .openai_server import Server, profile
 NO_SUCH_MODEL = "{'error': 'Invalid model name passed in model=gpt-9. Call `/v1/models`'}"
 
 # By the name of a test: how its provider behaves, the kind that is told, and words of advice.
-KINDS = {
+KINDS: dict[str, tuple[dict[str, Any] | None, str, str]] = {
     "refused": (
         {"status": 401, "says": "Incorrect API key provided"},
         "key refused",
