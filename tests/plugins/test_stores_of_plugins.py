@@ -92,7 +92,7 @@ def test_a_store_may_derive_from_the_base_of_all_stores(serve: Any, project: Pat
         assert store.query_trials(exp.id, kind="test") == []
         assert (store.recover(), store.rebuild(), list(store.verify(exp.id))) == ([], 1, [])
         with pytest.raises(TypeError, match=r"query_experiments\(\) got an .* argument 'score'"):
-            store.query_experiments(score=1)
+            store.query_experiments(score=1)  # type: ignore[call-arg]
     assert cloud.closed == 1
 
 
