@@ -1,8 +1,8 @@
-# ruff: noqa: INP001 - a script among pages is no package
-"""Writes the parts of these pages that the code knows better: `python docs/generate.py`.
+# ruff: noqa: INP001 - a script, not a package
+"""Write the generated parts of these pages: `python docs/generate.py`.
 
-A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`. Tests hold every part
-to what this would write.
+A part is between `<!-- generated: NAME -->` and `<!-- /generated -->`. A test checks that every
+part is current.
 """
 
 import ast
@@ -30,7 +30,7 @@ PART = re.compile(r"(<!-- generated: (.+) -->\n)(?:(?!<!-- /?generated).*\n)*(<!
 
 def sections() -> str:
     rows = ((f"`{each.name}`", each.shape.value, each.help) for each in SECTIONS.values())
-    return table(("section", "what stands there", "meaning"), rows)
+    return table(("section", "type", "meaning"), rows)
 
 
 def settings() -> str:
@@ -43,11 +43,11 @@ def settings() -> str:
         )
         for each in SETTINGS
     )
-    return table(("setting", "what stands there", "environment variable", "meaning"), rows)
+    return table(("setting", "type", "environment variable", "meaning"), rows)
 
 
 def pytest_table() -> str:
-    """Every option of the plugin, and how it is spelled elsewhere."""
+    """Return every option of the plugin, with its ini key and variable."""
     rows = (
         (
             f"`{each.flag}`",
@@ -62,15 +62,15 @@ def pytest_table() -> str:
 
 
 def pytest_options_all() -> list[options.Option]:
-    """Those that are settings of the suite, and those that are not."""
+    """Return the options that are settings, then the others."""
     return [*options.OPTIONS, *(v for v in vars(options).values() if isinstance(v, options.Option))]
 
 
 def values_of(option: options.Option) -> str:
     if option is options.FORCE:
         return "none; `true` in the ini file, `1` in the environment"
-    found = option.choices or ((option.metavar,) if option.metavar else ())
-    return " or ".join(f"`{each}`" for each in found) or "none"
+    values = option.choices or ((option.metavar,) if option.metavar else ())
+    return " or ".join(f"`{each}`" for each in values) or "none"
 
 
 def failure_kinds() -> str:
@@ -80,27 +80,27 @@ def failure_kinds() -> str:
     for name, kind in (*KINDS.items(), ("ValueError", "no LM")):
         raised.setdefault(kind, []).append(f"`{name}`")
     rows = (
-        (f"`{kind}`", ", ".join(names), HINTS.get(kind, "what the error itself says"))
+        (f"`{kind}`", ", ".join(names), HINTS.get(kind, "the hint of the error"))
         for kind, names in raised.items()
     )
-    return table(("kind", "errors", "what the report says to do"), rows)
+    return table(("kind", "errors", "hint in the report"), rows)
 
 
 def error_classes() -> str:
-    found = [each for each in vars(errors).values() if is_error(each)]
+    classes = [each for each in vars(errors).values() if is_error(each)]
     rows = (
         (f"[`{each.__name__}`](#{each.__name__.lower()})", str(each.exit_code), first_line(each))
-        for each in found
+        for each in classes
     )
     return table(("error", "exit code", "when"), rows)
 
 
-def is_error(found: object) -> bool:
-    return isinstance(found, type) and issubclass(found, errors.ProfileError)
+def is_error(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, errors.ProfileError)
 
 
-def first_line(found: type) -> str:
-    return (found.__doc__ or "").partition("\n")[0]
+def first_line(documented: type) -> str:
+    return (documented.__doc__ or "").partition("\n")[0]
 
 
 def names_of_secrets() -> str:
@@ -115,8 +115,8 @@ def gap_fillers() -> str:
     return names(f'"{text}"' for text in sorted(redaction.PLACEHOLDERS))
 
 
-def names(found: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in found) + "\n"
+def names(words: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in words) + "\n"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -128,13 +128,13 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def signature(path: str) -> str:
-    """How something is called, read from the source: `activation/_block.py profile`."""
+    """Return the signature of a name, read from the source: `activation/_block.py profile`."""
     file, _, name = path.partition(" ")
-    found = named(ast.parse((CODE / file).read_text("utf-8")), name)
-    if isinstance(found[0], ast.ClassDef):
-        text = f"class {name}:\n{indented(stubs(named(found[0], '__init__')))}"
+    nodes = named(ast.parse((CODE / file).read_text("utf-8")), name)
+    if isinstance(nodes[0], ast.ClassDef):
+        text = f"class {name}:\n{indented(stubs(named(nodes[0], '__init__')))}"
     else:
-        text = stubs(found)
+        text = stubs(nodes)
     return f"<!-- not run -->\n```python\n{text}```\n"
 
 
@@ -142,13 +142,13 @@ def named(node: ast.AST, name: str) -> list[ast.AST]:
     return [n for n in ast.iter_child_nodes(node) if getattr(n, "name", None) == name]
 
 
-def stubs(found: list[ast.AST]) -> str:
-    """Of an overloaded function all its forms, and not what is beneath them."""
-    return "".join(map(stub, found[:-1] or found))
+def stubs(nodes: list[ast.AST]) -> str:
+    """Return a function without its body; for an overloaded one, all overloads."""
+    return "".join(map(stub, nodes[:-1] or nodes))
 
 
 def stub(node: ast.AST) -> str:
-    assert isinstance(node, ast.FunctionDef)  # noqa: S101 - a page asks for what is there
+    assert isinstance(node, ast.FunctionDef)  # noqa: S101 - pages name functions only
     returns = f" -> {annotation(node.returns)}" if node.returns else ""
     parameters = list(parameters_of(node.args))
     line = f"def {node.name}({', '.join(parameters)}){returns}: ..."
@@ -159,7 +159,7 @@ def stub(node: ast.AST) -> str:
 
 
 def annotation(node: ast.expr) -> str:
-    """A type without the quotes that keep it from being looked up."""
+    """Return a type without the quotes of a forward reference."""
     quoted = isinstance(node, ast.Constant) and isinstance(node.value, str)
     return str(node.value) if quoted else ast.unparse(node)
 
@@ -168,13 +168,13 @@ WIDTH = 88
 
 
 def parameters_of(arguments: ast.arguments) -> Iterator[str]:
-    """Each parameter as it is written, with the spaces that `ast.unparse` leaves out."""
+    """Yield each parameter as written, with the spaces that `ast.unparse` omits."""
     positional = [*arguments.posonlyargs, *arguments.args]
     required = len(positional) - len(arguments.defaults)
-    said = list(map(parameter, positional, [None] * required + list(arguments.defaults)))
+    written = list(map(parameter, positional, [None] * required + list(arguments.defaults)))
     if arguments.posonlyargs:
-        said.insert(len(arguments.posonlyargs), "/")
-    yield from said
+        written.insert(len(arguments.posonlyargs), "/")
+    yield from written
     if arguments.kwonlyargs:
         yield "*"
     yield from map(parameter, arguments.kwonlyargs, arguments.kw_defaults)
@@ -183,24 +183,24 @@ def parameters_of(arguments: ast.arguments) -> Iterator[str]:
 
 
 def parameter(argument: ast.arg, default: ast.expr | None) -> str:
-    said = ast.unparse(argument)
-    return said if default is None else f"{said} = {ast.unparse(default)}".replace("'", '"')
+    name = ast.unparse(argument)
+    return name if default is None else f"{name} = {ast.unparse(default)}".replace("'", '"')
 
 
 def packages() -> str:
-    """The packages of the picture in design.md, from the lowest line up."""
+    """Return the packages of the picture in design.md, from the lowest line up."""
     rows = ((f"`{name}`", purpose(name)) for line in reversed(layers()) for name in line)
     return table(("package", "purpose"), rows)
 
 
 def layers() -> list[list[str]]:
-    """The lines of the picture in design.md, from the highest down."""
+    """Return the lines of the picture in design.md, from the highest down."""
     picture = (DOCS / "design.md").read_text("utf-8").split("```text\n")[1].split("```")[0]
     return [line.split() for line in picture.splitlines()]
 
 
 def purpose(name: str) -> str:
-    """The first paragraph of a module's docstring."""
+    """Return the first paragraph of a module's docstring."""
     path = (CODE if name not in PACKAGES else CODE.parent) / name.replace(".", "/")
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     text = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
@@ -208,11 +208,11 @@ def purpose(name: str) -> str:
 
 
 def benchmarks() -> str:
-    """The figures of the last run: `python -m benchmarks --json > docs/benchmarks.json`."""
-    found = json.loads((DOCS / "benchmarks.json").read_text("utf-8"))
-    machine = found["machine"]
+    """Return the figures of the last run: `python -m benchmarks --json > docs/benchmarks.json`."""
+    report = json.loads((DOCS / "benchmarks.json").read_text("utf-8"))
+    machine = report["machine"]
     heads = ("work", "time", "ratio", "of", "bar", "verdict")
-    rows = ([row["told"][head] for head in heads] for row in found["rows"])
+    rows = ([row["told"][head] for head in heads] for row in report["rows"])
     about = f"{machine['processor']}, {machine['cores']} cores, {machine['memory']} of memory, "
     about += f"{machine['system']}, Python {machine['python']}, DSPy {machine['dspy']}."
     return f"{about}\n\n{table(heads, rows)}"
@@ -223,15 +223,15 @@ def indented(text: str) -> str:
 
 
 def help_of(words: str) -> str:
-    """What `--help` of a command says on a terminal of 80 columns."""
-    said = CliRunner().invoke(
+    """Return the output of a command's `--help` on a terminal of 80 columns."""
+    result = CliRunner().invoke(
         app,
         [*words.split(), "--help"],
         prog_name="dspy-profiles",
         color=False,
         env={"NO_COLOR": "1", "COLUMNS": "80", "TERMINAL_WIDTH": "80"},
     )
-    lines = (line.rstrip() for line in said.output.splitlines())
+    lines = (line.rstrip() for line in result.output.splitlines())
     return f"```text\n{chr(10).join(lines)}\n```\n"
 
 
@@ -250,7 +250,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def part(name: str) -> str:
-    """What belongs between the markers of that name."""
+    """Return the text between the markers of that name."""
     if name.startswith("signature "):
         return signature(name.removeprefix("signature "))
     if name.startswith("help"):
@@ -259,14 +259,14 @@ def part(name: str) -> str:
 
 
 def pytest_options() -> str:
-    """The plugin's options as it declares them: it may not import the table that they are from."""
+    """Return the plugin's options as source: the plugin cannot import the table of settings."""
     lines = ["OPTIONS: tuple[Option, ...] = ("]
     for each in SETTINGS:
         if not each.in_pytest:
             continue
         metavar = None if each.choices else each.metavar
-        said = each.pytest_help or each.help
-        fields = (each.name, each.pytest_flag, each.ini, each.env, said, metavar, each.choices)
+        text = each.pytest_help or each.help
+        fields = (each.name, each.pytest_flag, each.ini, each.env, text, metavar, each.choices)
         lines.append("    Option(")
         lines += (f"        {literal(field)}," for field in fields)
         lines.append("    ),")
@@ -280,7 +280,7 @@ def literal(value: object) -> str:
 
 
 def current_options(text: str) -> str:
-    """The plugin's module of options, with those that the settings lead to."""
+    """Return the source of the plugin's options with its generated part current."""
     return re.sub(r"(?<=# generated\n)(?:.*\n)*?(?=# /generated)", lambda _: pytest_options(), text)
 
 
@@ -288,18 +288,18 @@ OPTIONS = CODE.parent / "pytest_dspy_profiles" / "_options.py"
 
 
 def current(text: str) -> str:
-    """A page with its generated parts as they should be."""
-    return PART.sub(lambda found: f"{found[1]}{part(found[2])}{found[3]}", text)
+    """Return a page with its generated parts current."""
+    return PART.sub(lambda match: f"{match[1]}{part(match[2])}{match[3]}", text)
 
 
 def main() -> None:
     for path in sorted(DOCS.rglob("*.md")):
         text = path.read_text("utf-8")
-        if (made := current(text)) != text:
-            path.write_text(made, encoding="utf-8")
+        if (new := current(text)) != text:
+            path.write_text(new, encoding="utf-8")
     text = OPTIONS.read_text("utf-8")
-    if (made := current_options(text)) != text:
-        OPTIONS.write_text(made, encoding="utf-8")
+    if (new := current_options(text)) != text:
+        OPTIONS.write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":

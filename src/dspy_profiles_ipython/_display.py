@@ -65,8 +65,9 @@ class Card:
         return cls(profile.name, profile.description or "", state, rows)
 
     def __repr__(self) -> str:
-        head = "  ".join(filter(None, (self.name, self.description, f"({self.state})")))
-        return redact("\n".join([on_one_line(head), *_aligned(self.rows or [[NOTHING]])]))
+        head = filter(None, (self.name, self.description, f"({self.state})"))
+        rows = _aligned(self.rows or [[NOTHING]])
+        return redact("\n".join(["  ".join(map(on_one_line, head)), *rows]))
 
     def _repr_html_(self) -> str:
         style = MUTED if self.state == "not active" else ACCENT

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ print(json.dumps([opened - before, peak() - before, len(str(entry.response(place
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="has no such measure")
-def test_one_of_100_megabytes_is_held_once(path, tmp_path):
+def test_one_of_100_megabytes_is_held_once(path: Any, tmp_path: Any) -> None:
     path.parent.mkdir()
     with path.open("w") as file:
         file.write('{"cassette":1}\n')

@@ -1,6 +1,7 @@
 """A file that is no cassette is refused, with the line, and never changed."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -65,7 +66,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("mode", ["none", "once", "new"])
 @pytest.mark.parametrize("name", BROKEN)
-def test_it_is_refused_with_its_line(name, mode, path):
+def test_it_is_refused_with_its_line(name: Any, mode: Any, path: Any) -> None:
     held, line, said = BROKEN[name]
     path.parent.mkdir()
     path.write_bytes(held)
@@ -78,28 +79,28 @@ def test_it_is_refused_with_its_line(name, mode, path):
     assert path.read_bytes() == held
 
 
-def test_lines_may_be_put_in_any_order_and_apart_by_hand(path):
+def test_lines_may_be_put_in_any_order_and_apart_by_hand(path: Any) -> None:
     path.parent.mkdir()
     path.write_bytes((HEADER + USES + b"\n" + PART + GOOD).replace(b"\n", b"\r\n"))
     assert describe(path).models == ("hello", "m")
 
 
-def test_a_last_line_without_its_end_is_read_if_it_is_whole(path):
+def test_a_last_line_without_its_end_is_read_if_it_is_whole(path: Any) -> None:
     path.parent.mkdir()
     path.write_bytes(HEADER + GOOD.rstrip())
     assert describe(path).requests == 1
 
 
-def test_a_folder_is_no_cassette(path):
+def test_a_folder_is_no_cassette(path: Any) -> None:
     path.mkdir(parents=True)
     with pytest.raises(InvalidFile, match="cannot be read"):
         Cassette(path, "none")
 
 
 @pytest.mark.parametrize("broken", ['{"response":{}}', '{"result":[]}', '{"events":[3]}'])
-def test_an_answer_that_is_none_is_named_by_its_line_when_it_is_asked_for(  # noqa: PLR0913, PLR0917 - fixtures
-    broken, path, playing, lm_of, silent, ask
-):
+def test_an_answer_that_is_none_is_named_by_its_line_when_it_is_asked_for(
+    broken: Any, path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("Paris")):
         ask()
     *rest, last = path.read_text().splitlines()
@@ -111,7 +112,9 @@ def test_an_answer_that_is_none_is_named_by_its_line_when_it_is_asked_for(  # no
     assert held.value.error.where.line == 3
 
 
-def test_one_that_is_broken_meanwhile_is_not_written_over(path, playing, lm_of, ask):
+def test_one_that_is_broken_meanwhile_is_not_written_over(
+    path: Any, playing: Any, lm_of: Any, ask: Any
+) -> None:
     with playing("once", lm_of("Paris")) as cassette:
         ask()
         path.parent.mkdir()
@@ -131,7 +134,7 @@ LINES = [HEADER, GOOD, PART, USES, DEEP, b"{}\n", b"\n", b"[" * 2000]
     | st.lists(st.sampled_from(LINES) | st.binary()).map(lambda more: HEADER + b"".join(more))
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_bytes_make_it_fail_in_another_way(path, held):
+def test_no_bytes_make_it_fail_in_another_way(path: Any, held: Any) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(held)
     for read in (describe, scan, Cassette):

@@ -1,6 +1,7 @@
 """A recorded file with a byte changed or an end lost: refused with its line, or read as it is."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,7 @@ DAMAGED = settings(
 
 
 @pytest.fixture
-def recorded(path, playing, lm_of, ask):
+def recorded(path: Any, playing: Any, lm_of: Any, ask: Any) -> Any:
     """The bytes of a cassette with two answers."""
     with playing("once", lm_of("Paris", "Rome")):
         ask()
@@ -27,7 +28,7 @@ def recorded(path, playing, lm_of, ask):
     return path.read_bytes()
 
 
-def outcome(path):
+def outcome(path: Any) -> Any:
     """What is in the file, or the error that names a line of it."""
     try:
         return describe(path)
@@ -37,7 +38,7 @@ def outcome(path):
 
 @DAMAGED
 @given(st.floats(0, 1, exclude_max=True))
-def test_a_file_that_has_lost_its_end(path, recorded, share):
+def test_a_file_that_has_lost_its_end(path: Any, recorded: Any, share: Any) -> None:
     path.write_bytes(recorded[: int(share * len(recorded))])
     whole = recorded[: int(share * len(recorded))].count(b"\n")
     found = outcome(path)
@@ -50,7 +51,9 @@ def test_a_file_that_has_lost_its_end(path, recorded, share):
 
 @DAMAGED
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 255))
-def test_a_file_of_which_one_byte_is_another(path, recorded, share, flip):
+def test_a_file_of_which_one_byte_is_another(
+    path: Any, recorded: Any, share: Any, flip: Any
+) -> None:
     at = int(share * len(recorded))
     damaged = bytearray(recorded)
     damaged[at] ^= flip
@@ -65,9 +68,9 @@ def test_a_file_of_which_one_byte_is_another(path, recorded, share, flip):
 
 @settings(DAMAGED, max_examples=25)
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 255))
-def test_a_replay_of_a_damaged_file_answers_or_says_what_is_wrong(  # noqa: PLR0913, PLR0917 - fixtures
-    path, recorded, playing, silent, ask, share, flip
-):
+def test_a_replay_of_a_damaged_file_answers_or_says_what_is_wrong(
+    path: Any, recorded: Any, playing: Any, silent: Any, ask: Any, share: Any, flip: Any
+) -> None:
     damaged = bytearray(recorded)
     damaged[int(share * len(recorded))] ^= flip
     path.write_bytes(damaged)

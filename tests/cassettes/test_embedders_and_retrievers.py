@@ -2,6 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import dspy
 import pytest
@@ -10,7 +11,7 @@ from dspy_profiles.calls import Refused
 
 
 @pytest.fixture(autouse=True)
-def without_numpy(monkeypatch):
+def without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     """DSPy turns embeddings into arrays when all calls are over; here they stay lists."""
     import dspy.clients.embedding
 
@@ -19,16 +20,16 @@ def without_numpy(monkeypatch):
 
 
 @pytest.fixture
-def embed():
+def embed() -> Any:
     """An embedder whose model is a function, which counts its calls."""
 
-    def lengths(texts, **_):
+    def lengths(texts: Any, **_: Any) -> Any:
         embed.asked += 1
         return [[len(text) + 0.1, 1 / 3, 1e-300] for text in texts]
 
     embedder = dspy.Embedder(lengths, batch_size=2, caching=False)
 
-    def embed(*texts, **more):
+    def embed(*texts: Any, **more: Any) -> Any:
         return embedder(list(texts), **more)
 
     embed.asked = 0
@@ -36,7 +37,7 @@ def embed():
     return embed
 
 
-def test_embeddings_are_the_same(path, playing, embed):
+def test_embeddings_are_the_same(path: Any, playing: Any, embed: Any) -> None:
     with playing("once"):
         first = embed("a", "bb", "ccc")
     asked = embed.asked
@@ -45,14 +46,16 @@ def test_embeddings_are_the_same(path, playing, embed):
     assert (embed.asked, cassette.replayed) == (asked, 2)
 
 
-def test_async_and_sync_embeddings_are_the_same_request(playing, embed):
+def test_async_and_sync_embeddings_are_the_same_request(playing: Any, embed: Any) -> None:
     with playing("once"):
         first = embed("a", "bb")
     with playing("none"):
         assert asyncio.run(embed.embedder.acall(["a", "bb"])) == first
 
 
-def test_other_texts_or_arguments_are_a_miss_and_keys_do_not_count(playing, embed):
+def test_other_texts_or_arguments_are_a_miss_and_keys_do_not_count(
+    playing: Any, embed: Any
+) -> None:
     with playing("once"):
         first = embed("a", dimensions=3, api_key="x", api_base="http://a")
     with playing("none"):
@@ -63,12 +66,12 @@ def test_other_texts_or_arguments_are_a_miss_and_keys_do_not_count(playing, embe
             embed("b", dimensions=3)
 
 
-def test_an_array_is_kept_as_its_numbers(path, playing):
+def test_an_array_is_kept_as_its_numbers(path: Any, playing: Any) -> None:
     class Array:
-        def tolist(self):
+        def tolist(self) -> Any:
             return [[0.5, 2.0]]
 
-    def ask():
+    def ask() -> Any:
         return dspy.clients.embedding._compute_embeddings(lambda texts: Array(), ["x"])
 
     with playing("once"):
@@ -78,18 +81,18 @@ def test_an_array_is_kept_as_its_numbers(path, playing):
 
 
 @pytest.fixture
-def passages(monkeypatch):
+def passages(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A ColBERTv2 server that answers without a network."""
     asked = []
 
     class Answer:
-        def raise_for_status(self):
+        def raise_for_status(self) -> None:
             pass
 
-        def json(self):
+        def json(self) -> Any:
             return {"topk": [{"text": f"passage {n}", "pid": n, "score": 0.1 * n} for n in (1, 2)]}
 
-    def get(url, params, timeout):
+    def get(url: Any, params: Any, timeout: Any) -> Any:
         asked.append(url)
         return Answer()
 
@@ -97,7 +100,7 @@ def passages(monkeypatch):
     return asked
 
 
-def test_passages_are_the_same_wherever_they_came_from(playing, passages):
+def test_passages_are_the_same_wherever_they_came_from(playing: Any, passages: Any) -> None:
     with playing("once"):
         first = dspy.ColBERTv2(url="http://a.example")("Why?", k=2)
     with playing("none"):
@@ -107,10 +110,12 @@ def test_passages_are_the_same_wherever_they_came_from(playing, passages):
     assert passages == ["http://a.example"]
 
 
-def test_a_server_that_cannot_be_reached_cannot_be_reached_again(playing, monkeypatch):
+def test_a_server_that_cannot_be_reached_cannot_be_reached_again(
+    playing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import requests
 
-    def get(*_, **__):
+    def get(*_: Any, **__: Any) -> None:
         raise requests.ConnectionError("no route to it")
 
     monkeypatch.setattr("requests.get", get)

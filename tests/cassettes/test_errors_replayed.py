@@ -1,6 +1,7 @@
 """Errors are recorded as answers are, and raised again as what they were."""
 
 import time
+from typing import Any
 
 import dspy
 import pytest
@@ -30,7 +31,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_is_the_same_after_it_was_kept(error):
+def test_an_error_is_the_same_after_it_was_kept(error: Any) -> None:
     again = error_from(error_dict(error), replayed=False)
     assert type(again) is type(error)
     assert (str(again), again.args) == (str(error), error.args)
@@ -38,8 +39,10 @@ def test_an_error_is_the_same_after_it_was_kept(error):
 
 
 @pytest.mark.parametrize("error", ERRORS[:8], ids=lambda error: type(error).__name__)
-def test_the_program_gets_the_same_error_when_it_is_replayed(error, playing, lm_of, silent, ask):
-    def seen():
+def test_the_program_gets_the_same_error_when_it_is_replayed(
+    error: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
+    def seen() -> Any:
         with pytest.raises(dspy.LMError) as raised:
             ask()
         told = raised.value
@@ -53,8 +56,8 @@ def test_the_program_gets_the_same_error_when_it_is_replayed(error, playing, lm_
 
 
 def test_a_call_that_was_tried_again_is_tried_again_without_waiting(
-    playing, lm_of, silent, ask, monkeypatch
-):
+    playing: Any, lm_of: Any, silent: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits = []
     monkeypatch.setattr(time, "sleep", waits.append)
     down = lm15.ServerError("down", status=503, retry_after=7)
@@ -68,7 +71,9 @@ def test_a_call_that_was_tried_again_is_tried_again_without_waiting(
     assert (cassette.replayed, waits) == (3, [0.0, 0.0])
 
 
-def test_a_secret_in_an_error_is_neither_kept_nor_shown(path, playing, lm_of, silent, ask):
+def test_a_secret_in_an_error_is_neither_kept_nor_shown(
+    path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     redaction.remember("canary-7f3a9c21", "${OPENAI_API_KEY}")
     error = lm15.AuthError("the key canary-7f3a9c21 is wrong", status=401)
     error.credential_origin = "canary-7f3a9c21"
@@ -80,7 +85,7 @@ def test_a_secret_in_an_error_is_neither_kept_nor_shown(path, playing, lm_of, si
     assert b"canary" not in path.read_bytes()
 
 
-def test_what_differs_each_time_is_not_kept(path, playing, lm_of, ask):
+def test_what_differs_each_time_is_not_kept(path: Any, playing: Any, lm_of: Any, ask: Any) -> None:
     headers = {"x-ratelimit-remaining-requests": ["0"]}
     error = lm15.RateLimitError("no", request_id="req_17", rate_limit_headers=headers)
     with playing("once", lm_of(error)), pytest.raises(dspy.LMRateLimitError):
@@ -89,7 +94,9 @@ def test_what_differs_each_time_is_not_kept(path, playing, lm_of, ask):
     assert "ratelimit" not in path.read_text()
 
 
-def test_an_error_of_a_class_that_cannot_be_made_again_is_not_recorded(path, playing, lm_of, ask):
+def test_an_error_of_a_class_that_cannot_be_made_again_is_not_recorded(
+    path: Any, playing: Any, lm_of: Any, ask: Any
+) -> None:
     class Own(Exception):
         pass
 
@@ -101,9 +108,9 @@ def test_an_error_of_a_class_that_cannot_be_made_again_is_not_recorded(path, pla
 
 
 @pytest.mark.parametrize("name", ["os:system", "builtins:exit", "subprocess:Popen", "dspy:LM"])
-def test_a_file_cannot_name_just_any_class(  # noqa: PLR0913, PLR0917 - fixtures
-    name, path, playing, lm_of, silent, ask
-):
+def test_a_file_cannot_name_just_any_class(
+    name: Any, path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of(ValueError("odd"))), pytest.raises(dspy.LMError):
         ask()
     path.write_text(path.read_text().replace("builtins:ValueError", name))
@@ -113,7 +120,9 @@ def test_a_file_cannot_name_just_any_class(  # noqa: PLR0913, PLR0917 - fixtures
     assert held.value.error.where.line == 3
 
 
-def test_an_interrupted_call_leaves_nothing(path, playing, lm_of, silent, ask):
+def test_an_interrupted_call_leaves_nothing(
+    path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of(KeyboardInterrupt(), "Paris")):
         with pytest.raises(KeyboardInterrupt):
             ask()

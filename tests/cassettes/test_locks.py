@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 """
 
 
-def test_a_cassette_does_not_wait_for_another(path):
+def test_a_cassette_does_not_wait_for_another(path: Any) -> None:
     held, other = Cassette(path, "new"), Cassette(path, "new")
     taken = threading.Thread(target=other.take, args=("key",))
     with held._lock:
@@ -45,12 +46,14 @@ def test_a_cassette_does_not_wait_for_another(path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_child_that_is_forked_while_a_thread_holds_it_starts_with_an_open_one(tmp_path):
+def test_a_child_that_is_forked_while_a_thread_holds_it_starts_with_an_open_one(
+    tmp_path: Any,
+) -> None:
     words = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS]
     assert subprocess.run(words, cwd=tmp_path, timeout=60, check=False).returncode == 0
 
 
-def test_a_lock_goes_with_its_cassette(path):
+def test_a_lock_goes_with_its_cassette(path: Any) -> None:
     gone = weakref.ref(Cassette(path, "new")._lock)
     gc.collect()
     assert gone() is None

@@ -1,6 +1,7 @@
 """Which requests are the same."""
 
 import asyncio
+from typing import Any
 
 import dspy
 import pytest
@@ -13,7 +14,9 @@ from dspy_profiles.errors import InvalidProfile
 PNG = "iVBORw0KGgoA" * 50
 
 
-def test_equal_requests_get_their_answers_in_turn_and_then_no_more(playing, lm_of, silent, ask):
+def test_equal_requests_get_their_answers_in_turn_and_then_no_more(
+    playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("one", "two")):
         ask(), ask()
     with playing("none", silent):
@@ -25,7 +28,9 @@ def test_equal_requests_get_their_answers_in_turn_and_then_no_more(playing, lm_o
 @pytest.mark.parametrize(
     "more", [{"temperature": 0.7}, {"rollout_id": 2, "temperature": 1.0}, {"max_tokens": 7}]
 )
-def test_what_matters_tells_requests_apart(more, playing, lm_of, silent, ask):
+def test_what_matters_tells_requests_apart(
+    more: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("plain", "other")):
         ask(), ask(**more)
     with playing("none", silent):
@@ -33,7 +38,7 @@ def test_what_matters_tells_requests_apart(more, playing, lm_of, silent, ask):
         assert ask() == "plain"
 
 
-def test_rollouts_are_told_apart(playing, lm_of, silent, ask):
+def test_rollouts_are_told_apart(playing: Any, lm_of: Any, silent: Any, ask: Any) -> None:
     with playing("once", lm_of("one", "two")):
         ask(rollout_id=1, temperature=1.0), ask(rollout_id=2, temperature=1.0)
     with playing("none", silent):
@@ -41,7 +46,9 @@ def test_rollouts_are_told_apart(playing, lm_of, silent, ask):
         assert ask(rollout_id=1, temperature=1.0) == "one"
 
 
-def test_a_rollout_of_the_lm_itself_counts_too(playing, lm_of, silent, ask):
+def test_a_rollout_of_the_lm_itself_counts_too(
+    playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("one", rollout_id=1, temperature=1.0)):
         ask()
     with playing("none", silent.copy(rollout_id=1, temperature=1.0)):
@@ -50,18 +57,18 @@ def test_a_rollout_of_the_lm_itself_counts_too(playing, lm_of, silent, ask):
         ask()
 
 
-def test_another_model_is_another_request(playing, lm_of, silent, ask):
+def test_another_model_is_another_request(playing: Any, lm_of: Any, silent: Any, ask: Any) -> None:
     with playing("once", lm_of("one")):
         ask()
     with playing("none", lm_of(model="own/other")), pytest.raises(Refused, match="own/other"):
         ask()
 
 
-def test_tools_count(playing, lm_of, silent):
-    def tool(name):
+def test_tools_count(playing: Any, lm_of: Any, silent: Any) -> None:
+    def tool(name: Any) -> Any:
         return dspy.lm15.FunctionTool(name=name, description="x", parameters={"type": "object"})
 
-    def asked(*tools):
+    def asked(*tools: Any) -> Any:
         messages = (dspy.lm15.Message.user("hi"),)
         return dspy.lm15.Request(model="own/model", messages=messages, tools=tools)
 
@@ -78,8 +85,8 @@ def test_tools_count(playing, lm_of, silent):
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["native", "legacy"])
-def test_the_ids_of_tool_calls_do_not_count_but_which_result_is_whose_does(legacy):
-    def key(calls, results):
+def test_the_ids_of_tool_calls_do_not_count_but_which_result_is_whose_does(legacy: Any) -> None:
+    def key(calls: Any, results: Any) -> Any:
         if legacy:
             said = [{"id": call, "function": {"name": "look"}} for call in calls]
             messages = [{"role": "assistant", "tool_calls": said}]
@@ -108,9 +115,9 @@ def test_the_ids_of_tool_calls_do_not_count_but_which_result_is_whose_does(legac
     assert key(["a-1", "b-2"], ["b-2", "a-1"]) != first
 
 
-def test_addresses_keys_and_headers_do_not_count(playing, ask):
+def test_addresses_keys_and_headers_do_not_count(playing: Any, ask: Any) -> None:
     class Old(dspy.BaseLM):
-        def forward(self, prompt=None, messages=None, **kwargs):
+        def forward(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
             text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
             return _completion(text)
 
@@ -125,7 +132,7 @@ def test_addresses_keys_and_headers_do_not_count(playing, ask):
     assert cassette.replayed == 1
 
 
-def _completion(text):
+def _completion(text: Any) -> Any:
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     return {
         "id": "abc",
@@ -136,7 +143,9 @@ def _completion(text):
     }
 
 
-def test_async_and_sync_are_the_same_request(playing, lm_of, silent, ask):
+def test_async_and_sync_are_the_same_request(
+    playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     predict = dspy.Predict("question -> answer")
     with playing("once", lm_of("Paris")):
         ask("Why?")
@@ -144,7 +153,7 @@ def test_async_and_sync_are_the_same_request(playing, lm_of, silent, ask):
         assert asyncio.run(predict.acall(question="Why?")).answer == "Paris"
 
 
-def test_only_what_match_names_is_compared(playing, lm_of, silent, ask):
+def test_only_what_match_names_is_compared(playing: Any, lm_of: Any, silent: Any, ask: Any) -> None:
     with playing("once", lm_of("Paris"), match=("messages",)):
         ask(temperature=0.1)
     other = lm_of(model="own/other")
@@ -152,14 +161,16 @@ def test_only_what_match_names_is_compared(playing, lm_of, silent, ask):
         assert ask(temperature=0.9) == "Paris"
 
 
-def test_requests_that_are_equal_by_match_are_answered_in_turn(playing, lm_of, silent, ask):
+def test_requests_that_are_equal_by_match_are_answered_in_turn(
+    playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("a", "b"), match=["messages", "model"]):
         ask(temperature=0.9), ask(temperature=0.1)
     with playing("none", silent, match=["messages", "model"]):
         assert [ask(temperature=0.5), ask(temperature=0.5)] == ["a", "b"]
 
 
-def test_match_takes_known_names_alone():
+def test_match_takes_known_names_alone() -> None:
     assert checked_match(None) == ("model", "messages", "tools", "config", "rollout_id")
     assert checked_match(["config", "model"]) == ("model", "config")
     with pytest.raises(InvalidProfile, match='did you mean "messages"'):
@@ -168,7 +179,9 @@ def test_match_takes_known_names_alone():
         checked_match([])
 
 
-def test_images_are_matched_by_their_hash_and_not_kept(path, playing, lm_of, silent):
+def test_images_are_matched_by_their_hash_and_not_kept(
+    path: Any, playing: Any, lm_of: Any, silent: Any
+) -> None:
     predict = dspy.Predict("picture: dspy.Image -> answer")
     image = dspy.Image(f"data:image/png;base64,{PNG}")
     with playing("once", lm_of("a cat")):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from textwrap import dedent
+from typing import Any
 
 import dspy
 import pytest
@@ -33,7 +34,7 @@ with dspy.context(lm=dspy.LM("mock", engine=MockEngine(), cache=False)):
 """
 
 
-def test_two_processes_write_one_cassette_and_nothing_is_lost(path, tmp_path):
+def test_two_processes_write_one_cassette_and_nothing_is_lost(path: Any, tmp_path: Any) -> None:
     script = tmp_path / "write.py"
     script.write_text(dedent(WRITER))
     running = [subprocess.Popen([sys.executable, script, path, name]) for name in ("a", "b")]
@@ -43,7 +44,7 @@ def test_two_processes_write_one_cassette_and_nothing_is_lost(path, tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["x.jsonl"]
 
 
-def play(path, mode, lm, *questions, **more):
+def play(path: Any, mode: Any, lm: Any, *questions: Any, **more: Any) -> Any:
     """A cassette on which these were asked, and which is not saved yet."""
     cassette = Cassette(path, mode, **more)
     stages.set_process_stages(stages_for(cassette))
@@ -56,7 +57,7 @@ def play(path, mode, lm, *questions, **more):
     return cassette
 
 
-def said(path, silent, *questions):
+def said(path: Any, silent: Any, *questions: Any) -> Any:
     cassette = Cassette(path, "none")
     stages.set_process_stages(stages_for(cassette))
     try:
@@ -68,7 +69,9 @@ def said(path, silent, *questions):
 
 
 @pytest.mark.parametrize("mode", ["once", "new", "all"])
-def test_what_another_has_written_meanwhile_stays(mode, path, lm_of, silent):
+def test_what_another_has_written_meanwhile_stays(
+    mode: Any, path: Any, lm_of: Any, silent: Any
+) -> None:
     ours = play(path, mode, lm_of("one"), "ours")
     theirs = play(path, mode, lm_of("two"), "theirs")
     theirs.save()
@@ -77,7 +80,9 @@ def test_what_another_has_written_meanwhile_stays(mode, path, lm_of, silent):
 
 
 @pytest.mark.parametrize("mode", ["once", "new"])
-def test_of_the_same_request_the_answer_that_was_written_first_stays(mode, path, lm_of, silent):
+def test_of_the_same_request_the_answer_that_was_written_first_stays(
+    mode: Any, path: Any, lm_of: Any, silent: Any
+) -> None:
     ours = play(path, mode, lm_of("ours", "more"), "a", "a")
     play(path, mode, lm_of("theirs"), "a").save()
     ours.save()
@@ -85,7 +90,7 @@ def test_of_the_same_request_the_answer_that_was_written_first_stays(mode, path,
     assert describe(path).responses == 2
 
 
-def test_recorded_afresh_the_answer_of_the_last_stays(path, lm_of, silent):
+def test_recorded_afresh_the_answer_of_the_last_stays(path: Any, lm_of: Any, silent: Any) -> None:
     ours = play(path, "all", lm_of("ours"), "a")
     play(path, "all", lm_of("theirs"), "a").save()
     ours.save()
@@ -93,8 +98,8 @@ def test_recorded_afresh_the_answer_of_the_last_stays(path, lm_of, silent):
 
 
 def test_what_was_recorded_afresh_in_this_session_is_kept_and_what_is_older_is_not(
-    path, lm_of, silent
-):
+    path: Any, lm_of: Any, silent: Any
+) -> None:
     play(path, "once", lm_of("old", "older"), "a", "b").save()
     os.utime(path, (1000, 1000))
     play(path, "all", lm_of("new"), "a", since=2000.0).save()
@@ -104,7 +109,7 @@ def test_what_was_recorded_afresh_in_this_session_is_kept_and_what_is_older_is_n
     assert describe(path).requests == 2
 
 
-def test_one_that_was_deleted_meanwhile_is_made_again(path, lm_of, silent):
+def test_one_that_was_deleted_meanwhile_is_made_again(path: Any, lm_of: Any, silent: Any) -> None:
     play(path, "once", lm_of("old"), "old").save()
     ours = play(path, "new", lm_of("new"), "new")
     path.unlink()
@@ -112,14 +117,14 @@ def test_one_that_was_deleted_meanwhile_is_made_again(path, lm_of, silent):
     assert said(path, silent, "new") == ["new"]
 
 
-def test_many_threads_record_and_replay_one_cassette(path, lm_of, silent):
+def test_many_threads_record_and_replay_one_cassette(path: Any, lm_of: Any, silent: Any) -> None:
     answers = {str(n): f"answer {n}" for n in range(200)}
 
-    def answer(request):
+    def answer(request: Any) -> Any:
         from_prompt = request.messages[-1].text.partition("]]\n")[2].partition("\n")[0]
         return response(answers[from_prompt])
 
-    def response(text):
+    def response(text: Any) -> Any:
         message = dspy.lm15.Message.assistant([dspy.lm15.TextPart(f"[[ ## answer ## ]]\n{text}")])
         return dspy.lm15.Response(
             id=None,
@@ -134,7 +139,7 @@ def test_many_threads_record_and_replay_one_cassette(path, lm_of, silent):
         stages.set_process_stages(stages_for(cassette))
         found = {}
 
-        def run(numbers, lm=lm, found=found):
+        def run(numbers: Any, lm: Any = lm, found: Any = found) -> None:
             with dspy.context(lm=lm):
                 for number in numbers:
                     found[number] = dspy.Predict("question -> answer")(question=number).answer
@@ -150,7 +155,9 @@ def test_many_threads_record_and_replay_one_cassette(path, lm_of, silent):
         assert found == answers
 
 
-def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of, silent):
+def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(
+    path: Any, lm_of: Any, silent: Any
+) -> None:
     lm = lm_of(*[f"answer {n}" for n in range(40)])
     questions = ["same"] * 40
     play(path, "once", lm, *questions).save()
@@ -158,7 +165,7 @@ def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of
     stages.set_process_stages(stages_for(cassette))
     found = []
 
-    def run():
+    def run() -> None:
         with dspy.context(lm=silent):
             found.extend(
                 dspy.Predict("question -> answer")(question="same").answer for _ in "12345"
@@ -173,18 +180,20 @@ def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(path, lm_of
     assert sorted(found) == sorted(f"answer {n}" for n in range(40))
 
 
-def test_one_that_cannot_be_written_is_an_error_that_says_why(path, lm_of):
+def test_one_that_cannot_be_written_is_an_error_that_says_why(path: Any, lm_of: Any) -> None:
     path.parent.write_text("a file where the folder should be")
     with pytest.raises(WriteFailed, match="cannot be created"):
         play(path, "all", lm_of("a"), "a").save()
 
 
-def test_a_save_that_fails_leaves_what_was_there(path, lm_of, monkeypatch):
+def test_a_save_that_fails_leaves_what_was_there(
+    path: Any, lm_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     play(path, "once", lm_of("old"), "old").save()
     before = path.read_bytes()
     ours = play(path, "new", lm_of("new"), "new")
 
-    def full(_):
+    def full(_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)

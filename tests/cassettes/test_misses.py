@@ -1,5 +1,7 @@
 """A miss says what was asked, what comes nearest, and what to do."""
 
+from typing import Any
+
 import pytest
 
 from dspy_profiles.calls import Refused
@@ -9,8 +11,8 @@ COMMAND = "pytest tests/test_qa.py::test_x --dspy-cassettes new"
 
 
 @pytest.fixture
-def miss(playing, silent, ask):
-    def miss(question, **config):
+def miss(playing: Any, silent: Any, ask: Any) -> Any:
+    def miss(question: Any, **config: Any) -> Any:
         with playing("none", silent, command=COMMAND), pytest.raises(Refused) as held:
             ask(question, **config)
         assert isinstance(held.value.error, CassetteMiss)
@@ -19,7 +21,9 @@ def miss(playing, silent, ask):
     return miss
 
 
-def test_it_shows_the_nearest_request_and_the_words_that_differ(playing, lm_of, ask, miss):
+def test_it_shows_the_nearest_request_and_the_words_that_differ(
+    playing: Any, lm_of: Any, ask: Any, miss: Any
+) -> None:
     with playing("once", lm_of("a", "b")):
         ask("What is the capital of France, and since when has it been that?")
         ask("Who wrote this?")
@@ -33,7 +37,7 @@ def test_it_shows_the_nearest_request_and_the_words_that_differ(playing, lm_of, 
     assert error.hint == COMMAND
 
 
-def test_it_says_which_parameters_differ(playing, lm_of, ask, miss):
+def test_it_says_which_parameters_differ(playing: Any, lm_of: Any, ask: Any, miss: Any) -> None:
     with playing("once", lm_of("a")):
         ask("Why?", temperature=0.0, stop=["x"])
     said = miss("Why?", temperature=0.7, max_tokens=100).message
@@ -43,7 +47,7 @@ def test_it_says_which_parameters_differ(playing, lm_of, ask, miss):
     assert "prompt" not in said
 
 
-def test_it_says_when_all_answers_are_used(playing, lm_of, silent, ask):
+def test_it_says_when_all_answers_are_used(playing: Any, lm_of: Any, silent: Any, ask: Any) -> None:
     with playing("once", lm_of("a")):
         ask()
     with playing("none", silent):
@@ -54,7 +58,7 @@ def test_it_says_when_all_answers_are_used(playing, lm_of, silent, ask):
             ask()
 
 
-def test_it_says_when_there_is_no_file_and_when_nothing_is_in_it(path, miss):
+def test_it_says_when_there_is_no_file_and_when_nothing_is_in_it(path: Any, miss: Any) -> None:
     assert (
         "cassette cassettes/x.jsonl does not exist; blocked a call to own/model"
         in miss("Why?").message
@@ -64,7 +68,9 @@ def test_it_says_when_there_is_no_file_and_when_nothing_is_in_it(path, miss):
     assert "it has no lm entries" in miss("Why?").message
 
 
-def test_it_fits_in_eighty_columns_and_is_short(playing, lm_of, ask, miss):
+def test_it_fits_in_eighty_columns_and_is_short(
+    playing: Any, lm_of: Any, ask: Any, miss: Any
+) -> None:
     words = [f"word{n}" for n in range(4000)]
     with playing("once", lm_of("a")):
         ask(" ".join(words))
@@ -75,7 +81,7 @@ def test_it_fits_in_eighty_columns_and_is_short(playing, lm_of, ask, miss):
     assert "and more" in said
 
 
-def test_among_many_it_finds_the_nearest(playing, lm_of, ask, miss):
+def test_among_many_it_finds_the_nearest(playing: Any, lm_of: Any, ask: Any, miss: Any) -> None:
     with playing("once", lm_of(*map(str, range(300)))):
         for n in range(300):
             ask(f"Question {n}: how many are {n} and {n * 7}?")

@@ -2,8 +2,9 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import dspy
 import pytest
@@ -19,14 +20,14 @@ KEY = "sk-canary-0123456789abcdef"
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[Any]:
     """OpenAI's chat; answers with what it was sent, key included, as a careless server would."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         statuses: ClassVar[list[int]] = []
 
-        def do_POST(self):
+        def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             status = self.statuses.pop(0) if self.statuses else 200
             said = f"[[ ## answer ## ]]\nyou sent {self.headers['Authorization']}"
@@ -57,7 +58,7 @@ def server():
             self.end_headers()
             self.wfile.write(out)
 
-        def log_message(self, *_):
+        def log_message(self, *_: Any) -> None:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -71,7 +72,7 @@ def server():
         http.stop()
 
 
-def seen(lm, cassette, ask):
+def seen(lm: Any, cassette: Any, ask: Any) -> Any:
     meter = Meter()
     stages.set_process_stages((meter, *stages_for(cassette)))
     try:
@@ -88,7 +89,9 @@ def seen(lm, cassette, ask):
     return (said, history, tracker.get_total_tokens()), meter
 
 
-def test_what_was_recorded_is_replayed_without_server_and_key(server, path, ask):
+def test_what_was_recorded_is_replayed_without_server_and_key(
+    server: Any, path: Any, ask: Any
+) -> None:
     redaction.remember(KEY, "${OPENAI_API_KEY}")
     server.statuses.append(429)
     recording = Cassette(path, "once")
@@ -111,7 +114,9 @@ def test_what_was_recorded_is_replayed_without_server_and_key(server, path, ask)
     assert cassette.unused == []
 
 
-def test_recorded_again_from_the_same_server_the_file_is_the_same(server, path, ask):
+def test_recorded_again_from_the_same_server_the_file_is_the_same(
+    server: Any, path: Any, ask: Any
+) -> None:
     files = []
     for _ in range(2):
         cassette = Cassette(path, "all")
@@ -122,7 +127,7 @@ def test_recorded_again_from_the_same_server_the_file_is_the_same(server, path, 
     assert files[0] == files[1]
 
 
-def test_a_miss_does_not_reach_the_network(server, path, ask):
+def test_a_miss_does_not_reach_the_network(server: Any, path: Any, ask: Any) -> None:
     lm = dspy.LM("openai/gpt-4o-mini", api_key=KEY, api_base=server.url)
     stages.set_process_stages(stages_for(Cassette(path, "none")))
     try:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from textwrap import dedent
+from typing import Any
 
 import dspy
 import pytest
@@ -21,22 +22,22 @@ from dspy_profiles.objects.engines.mock import MockEngine
 class Noted(BaseCallback):
     """Keeps what DSPy says of its calls."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.events = []
 
-    def on_module_end(self, call_id, outputs, exception):
+    def on_module_end(self, call_id: Any, outputs: Any, exception: Any) -> None:
         self.events.append(("module", repr(outputs), repr(exception)))
 
-    def on_lm_start(self, call_id, instance, inputs):
+    def on_lm_start(self, call_id: Any, instance: Any, inputs: Any) -> None:
         self.events.append(("lm start", repr(inputs["messages"])))
 
-    def on_lm_end(self, call_id, outputs, exception):
+    def on_lm_end(self, call_id: Any, outputs: Any, exception: Any) -> None:
         self.events.append(("lm", repr(outputs), repr(exception)))
 
-    def on_adapter_parse_end(self, call_id, outputs, exception):
+    def on_adapter_parse_end(self, call_id: Any, outputs: Any, exception: Any) -> None:
         self.events.append(("parse", repr(outputs), repr(exception)))
 
-    def on_tool_end(self, call_id, outputs, exception):
+    def on_tool_end(self, call_id: Any, outputs: Any, exception: Any) -> None:
         self.events.append(("tool", repr(outputs), repr(exception)))
 
 
@@ -45,78 +46,78 @@ def weather(city: str) -> str:
     return f"rain in {city}"
 
 
-def predict():
+def predict() -> Any:
     return dspy.Predict("question -> answer")(question="Why?")
 
 
-def chain_of_thought():
+def chain_of_thought() -> Any:
     return dspy.ChainOfThought("question -> answer: int")(question="How many?")
 
 
-def react():
+def react() -> Any:
     return dspy.ReAct("question -> answer", tools=[weather], max_iters=2)(question="Rain?")
 
 
-def several():
+def several() -> Any:
     module = dspy.Predict("question -> answer")
     found = module(question="Why?", config={"n": 2, "temperature": 1.0})
     return found.completions.answer
 
 
-def json_adapter():
+def json_adapter() -> Any:
     with dspy.context(adapter=dspy.JSONAdapter()):
         return dspy.Predict("question -> answers: list[str]")(question="Which?")
 
 
-def in_parallel():
+def in_parallel() -> Any:
     module = dspy.Predict("question -> answer")
     examples = [dspy.Example(question=str(n)).with_inputs("question") for n in range(40)]
     run = dspy.Parallel(num_threads=8, disable_progress_bar=True)
     return [found.answer for found in run([(module, each) for each in examples])]
 
 
-def evaluated():
+def evaluated() -> Any:
     module = dspy.Predict("question -> answer")
     examples = [
         dspy.Example(question=str(n), answer="x").with_inputs("question") for n in range(20)
     ]
 
-    def metric(example, found, trace=None):
+    def metric(example: Any, found: Any, trace: Any = None) -> Any:
         return len(found.answer) % 2
 
     evaluate = dspy.Evaluate(devset=examples, metric=metric, num_threads=4, display_progress=False)
     return evaluate(module).score
 
 
-def gathered():
+def gathered() -> Any:
     module = dspy.Predict("question -> answer")
 
-    async def main():
+    async def main() -> Any:
         found = await asyncio.gather(*(module.acall(question=str(n)) for n in range(100)))
         return [each.answer for each in found]
 
     return asyncio.run(main())
 
 
-def streamed():
+def streamed() -> Any:
     program = dspy.streamify(
         dspy.Predict("question -> answer"),
         stream_listeners=[dspy.streaming.StreamListener(signature_field_name="answer")],
     )
 
-    async def main():
+    async def main() -> Any:
         return [repr(chunk) async for chunk in program(question="Why?")]
 
     return asyncio.run(main())
 
 
-def best_of_three():
+def best_of_three() -> Any:
     module = dspy.Predict("question -> answer")
     best = dspy.BestOfN(module, N=3, reward_fn=lambda _, found: len(found.answer), threshold=99)
     return best(question="Why?")
 
 
-def compiled():
+def compiled() -> Any:
     examples = [dspy.Example(question=str(n), answer="x").with_inputs("question") for n in range(4)]
     bootstrap = dspy.BootstrapFewShot(metric=lambda *_: True, max_bootstrapped_demos=2)
     return bootstrap.compile(dspy.Predict("question -> answer"), trainset=examples).demos
@@ -148,7 +149,7 @@ IN_ORDER = {
 }
 
 
-def seen(program, lm, cassette):
+def seen(program: Any, lm: Any, cassette: Any) -> Any:
     """Everything that can be seen of a run."""
     noted, meter = Noted(), Meter()
     stages.set_process_stages((meter, *stages_for(cassette)))
@@ -169,13 +170,13 @@ def seen(program, lm, cassette):
     return {"result": repr(result), "history": history, "usage": usage, "events": events}, meter
 
 
-def mock_lm():
+def mock_lm() -> Any:
     engine = MockEngine()
     return dspy.LM("mock", engine=engine, async_engine=AsyncSide(engine), cache=False)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
-def test_the_same_is_seen_in_this_process(program, path, silent):
+def test_the_same_is_seen_in_this_process(program: Any, path: Any, silent: Any) -> None:
     recording = Cassette(path, "once")
     first, _ = seen(program, mock_lm(), recording)
     assert recording.save()
@@ -192,7 +193,7 @@ def test_the_same_is_seen_in_this_process(program, path, silent):
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
-def test_recording_again_gives_the_same_file_to_the_byte(program, path):
+def test_recording_again_gives_the_same_file_to_the_byte(program: Any, path: Any) -> None:
     files = []
     for _ in range(2):
         cassette = Cassette(path, "all")
@@ -202,7 +203,7 @@ def test_recording_again_gives_the_same_file_to_the_byte(program, path):
     assert files[0] == files[1]
 
 
-def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
+def test_the_same_is_seen_in_a_fresh_process(path: Any, tmp_path: Any) -> None:
     recording = Cassette(path, "once")
     lm = mock_lm()
     stages.set_process_stages(stages_for(recording))
@@ -242,7 +243,9 @@ def test_the_same_is_seen_in_a_fresh_process(path, tmp_path):
     assert json.loads(ran.stdout) == first
 
 
-def test_tool_calls_reasoning_citations_and_logprobs_come_back(path, playing, lm_of, silent):
+def test_tool_calls_reasoning_citations_and_logprobs_come_back(
+    path: Any, playing: Any, lm_of: Any, silent: Any
+) -> None:
     lm15 = dspy.lm15
     parts = [
         lm15.ThinkingPart("Well…"),
@@ -275,7 +278,7 @@ def test_tool_calls_reasoning_citations_and_logprobs_come_back(path, playing, lm
     assert again.id is None
 
 
-def test_the_order_of_a_tools_arguments_is_the_same(playing, lm_of, silent):
+def test_the_order_of_a_tools_arguments_is_the_same(playing: Any, lm_of: Any, silent: Any) -> None:
     lm15 = dspy.lm15
     call = lm15.ToolCallPart(id="1", name="look", input={"to": 1, "at": {"z": 1, "a": 2}})
     said = lm15.Response(
@@ -294,8 +297,10 @@ def test_the_order_of_a_tools_arguments_is_the_same(playing, lm_of, silent):
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-def test_its_entry_in_the_history_is_marked_as_replayed(asynchronous, playing, lm_of, silent):
-    def ask(question):
+def test_its_entry_in_the_history_is_marked_as_replayed(
+    asynchronous: Any, playing: Any, lm_of: Any, silent: Any
+) -> None:
+    def ask(question: Any) -> Any:
         predict = dspy.Predict("question -> answer")
         if asynchronous:
             return asyncio.run(predict.acall(question=question))
@@ -314,7 +319,7 @@ def test_its_entry_in_the_history_is_marked_as_replayed(asynchronous, playing, l
     assert entry["usage"] == lm.history[-1]["usage"]
 
 
-def test_a_call_of_which_a_part_was_asked_is_not_marked(playing, lm_of):
+def test_a_call_of_which_a_part_was_asked_is_not_marked(playing: Any, lm_of: Any) -> None:
     config = {"n": 2, "temperature": 1.0}
     lm = lm_of("one", "two", "three")
     with playing("once", lm):
@@ -327,7 +332,7 @@ def test_a_call_of_which_a_part_was_asked_is_not_marked(playing, lm_of):
     assert [entry.get("replayed") for entry in lm.history] == [None, None, True]
 
 
-def test_each_thread_marks_its_own_call(playing, lm_of, silent):
+def test_each_thread_marks_its_own_call(playing: Any, lm_of: Any, silent: Any) -> None:
     with playing("once", lm_of(*["Paris"] * 40)):
         in_parallel()
     with playing("none", silent):
@@ -335,7 +340,9 @@ def test_each_thread_marks_its_own_call(playing, lm_of, silent):
     assert [entry.get("replayed") for entry in silent.history] == [True] * 40
 
 
-def test_without_a_history_nothing_is_marked(playing, lm_of, silent, ask):
+def test_without_a_history_nothing_is_marked(
+    playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("Paris")):
         ask()
     (before,) = dspy_internals.history()
@@ -345,7 +352,7 @@ def test_without_a_history_nothing_is_marked(playing, lm_of, silent, ask):
     assert "replayed" not in before
 
 
-def test_what_dspys_dummy_says_can_be_recorded_too(playing, silent, ask):
+def test_what_dspys_dummy_says_can_be_recorded_too(playing: Any, silent: Any, ask: Any) -> None:
     dummy = dspy.utils.DummyLM([{"answer": "one"}, {"answer": "two"}])
     with playing("once", dummy):
         first = [ask("a"), ask("b")]

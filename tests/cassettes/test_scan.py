@@ -1,6 +1,7 @@
 """What looks like a key is found, with its line, and never shown."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ SECRETS = {
 
 
 @pytest.fixture
-def found(path):
-    def found(*lines, names=None):
+def found(path: Any) -> Any:
+    def found(*lines: Any, names: Any = None) -> Any:
         path.parent.mkdir(exist_ok=True)
         text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
         path.write_text(text + "\n")
@@ -34,7 +35,7 @@ def found(path):
 
 
 @pytest.mark.parametrize("what", SECRETS)
-def test_a_key_is_found_wherever_it_stands(what, found):
+def test_a_key_is_found_wherever_it_stands(what: Any, found: Any) -> None:
     secret = SECRETS[what]
     address = f"https://{secret}@example.org" if "address" in what else secret
     (finding,) = found({"cassette": 1}, {"a": [{"b": f"it is\n{address}\nindeed"}]})
@@ -43,12 +44,12 @@ def test_a_key_is_found_wherever_it_stands(what, found):
     assert secret[8:] not in str(finding)
 
 
-def test_of_a_short_password_nothing_is_shown(found):
+def test_of_a_short_password_nothing_is_shown(found: Any) -> None:
     (finding,) = found({"cassette": 1}, "postgresql://me:pa55@example.org/a")
     assert finding.excerpt == "m… (7 characters)"
 
 
-def test_a_random_value_under_the_name_of_a_secret_is_found(found):
+def test_a_random_value_under_the_name_of_a_secret_is_found(found: Any) -> None:
     findings = found(
         {"api_key": "9f8e7d6c5b4a39281706", "x": 'password = "q1w2e3r4t5y6u7i8"'},
         {"max_tokens": "9f8e7d6c5b4a39281706", "api_key": "${OPENAI_API_KEY}", "token": "none"},
@@ -63,7 +64,9 @@ def test_a_random_value_under_the_name_of_a_secret_is_found(found):
     ]
 
 
-def test_ordinary_text_is_no_secret(found, path, playing, lm_of, ask):
+def test_ordinary_text_is_no_secret(
+    found: Any, path: Any, playing: Any, lm_of: Any, ask: Any
+) -> None:
     assert not found(
         "The skeleton of a task-based approach: sk-learn, risk-taking, AKIA, tokens: many words",
         {"text": "the bearer of bad news", "key": "a1b2c3d4e5f6a7b8c9d0", "sha256": "ab" * 32},
@@ -75,11 +78,11 @@ def test_ordinary_text_is_no_secret(found, path, playing, lm_of, ask):
     assert scan(path) == []
 
 
-def test_a_broken_line_is_looked_through_as_well(found):
+def test_a_broken_line_is_looked_through_as_well(found: Any) -> None:
     (finding,) = found('{"cassette":1}', '{"a": "sk-proj-abcDEF0123456789abcdef')
     assert finding.where.line == 2
 
 
-def test_what_is_not_there_cannot_be_looked_through(path):
+def test_what_is_not_there_cannot_be_looked_through(path: Any) -> None:
     with pytest.raises(InvalidFile):
         scan(path)

@@ -1,6 +1,7 @@
 """No secret is on a cassette, and what was replaced is replaced in the recording run too."""
 
 import json
+from typing import Any
 
 import dspy
 import pytest
@@ -14,13 +15,13 @@ CANARY = "canary-7f3a9c21e5"
 
 
 @pytest.fixture(autouse=True)
-def canary():
+def canary() -> None:
     redaction.remember(CANARY, "${KEY}")
 
 
 def test_a_secret_in_a_prompt_is_not_kept_and_the_request_is_found_all_the_same(
-    path, playing, lm_of, silent, ask
-):
+    path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("Paris")):
         ask(f"Is {CANARY} a good key?")
     assert CANARY not in path.read_text()
@@ -28,7 +29,9 @@ def test_a_secret_in_a_prompt_is_not_kept_and_the_request_is_found_all_the_same(
         assert ask(f"Is {CANARY} a good key?") == "Paris"
 
 
-def test_with_another_key_it_is_the_same_request(playing, lm_of, silent, ask):
+def test_with_another_key_it_is_the_same_request(
+    playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("Paris")):
         ask(f"Is {CANARY} a good key?")
     redaction.remember("another-0123", "${KEY}")
@@ -36,7 +39,9 @@ def test_with_another_key_it_is_the_same_request(playing, lm_of, silent, ask):
         assert ask("Is another-0123 a good key?") == "Paris"
 
 
-def test_a_secret_in_an_answer_is_shown_to_neither_run(path, playing, lm_of, silent, ask):
+def test_a_secret_in_an_answer_is_shown_to_neither_run(
+    path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of(f"it is {CANARY}!")):
         assert ask() == "it is ${KEY}!"
     assert CANARY not in path.read_text()
@@ -44,7 +49,7 @@ def test_a_secret_in_an_answer_is_shown_to_neither_run(path, playing, lm_of, sil
         assert ask() == "it is ${KEY}!"
 
 
-def test_logprobs_that_spell_a_secret_are_left_out(path, playing, lm_of):
+def test_logprobs_that_spell_a_secret_are_left_out(path: Any, playing: Any, lm_of: Any) -> None:
     lm15 = dspy.lm15
     tokens = ("can", "ary-7f3a", "9c21e5")
     said = lm15.Response(
@@ -61,7 +66,7 @@ def test_logprobs_that_spell_a_secret_are_left_out(path, playing, lm_of):
     assert "9c21e5" not in path.read_text()
 
 
-def test_a_secret_in_a_tool_call_is_replaced(path, playing, lm_of):
+def test_a_secret_in_a_tool_call_is_replaced(path: Any, playing: Any, lm_of: Any) -> None:
     lm15 = dspy.lm15
     call = lm15.ToolCallPart(id="1", name="open", input={CANARY: [f"a {CANARY}"]})
     message = lm15.Message.assistant([call])
@@ -74,7 +79,7 @@ def test_a_secret_in_a_tool_call_is_replaced(path, playing, lm_of):
     assert CANARY not in path.read_text()
 
 
-def test_what_a_plugins_rule_masks_is_masked(path, playing, lm_of, ask):
+def test_what_a_plugins_rule_masks_is_masked(path: Any, playing: Any, lm_of: Any, ask: Any) -> None:
     redaction.add_rule(r"\d{3}-\d{2}-\d{4}")
     with playing("once", lm_of("it is 123-45-6789")):
         assert ask("Who has 987-65-4321?") == "it is ********"
@@ -82,11 +87,13 @@ def test_what_a_plugins_rule_masks_is_masked(path, playing, lm_of, ask):
     assert "4321" not in path.read_text()
 
 
-def no_names(record):
+def no_names(record: Any) -> Any:
     return json.loads(json.dumps(record).replace("Alice", "NAME"))
 
 
-def test_a_filter_is_applied_to_all_that_is_kept(path, playing, lm_of, silent, ask):
+def test_a_filter_is_applied_to_all_that_is_kept(
+    path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
     with playing("once", lm_of("Alice it is"), filter=no_names):
         assert ask("Who is Alice?") == "NAME it is"
     assert "Alice" not in path.read_text()
@@ -94,8 +101,10 @@ def test_a_filter_is_applied_to_all_that_is_kept(path, playing, lm_of, silent, a
         assert ask("Who is Alice?") == "NAME it is"
 
 
-def test_what_a_filter_leaves_out_is_not_kept(path, playing, lm_of, silent, ask):
-    def some(record):
+def test_what_a_filter_leaves_out_is_not_kept(
+    path: Any, playing: Any, lm_of: Any, silent: Any, ask: Any
+) -> None:
+    def some(record: Any) -> Any:
         return None if "Alice" in str(record) else record
 
     with playing("once", lm_of("A", "B", "Alice"), filter=some) as cassette:
@@ -108,16 +117,16 @@ def test_what_a_filter_leaves_out_is_not_kept(path, playing, lm_of, silent, ask)
 
 
 @pytest.mark.parametrize("keep", [lambda record: 1 / 0, lambda record: {}], ids=["raises", "odd"])
-def test_a_filter_that_fails_says_so(keep, playing, lm_of, ask):
+def test_a_filter_that_fails_says_so(keep: Any, playing: Any, lm_of: Any, ask: Any) -> None:
     with playing("once", lm_of("A"), filter=keep), pytest.raises(Refused) as held:
         ask()
     assert isinstance(held.value.error, InvalidProfile)
     assert "cassette filter failed" in str(held.value)
 
 
-def test_keys_and_headers_of_a_connection_are_not_kept(path, playing, ask):
+def test_keys_and_headers_of_a_connection_are_not_kept(path: Any, playing: Any, ask: Any) -> None:
     class Old(dspy.BaseLM):
-        def forward(self, prompt=None, messages=None, **kwargs):
+        def forward(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
             text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
             choice = {"index": 0, "finish_reason": "stop", "message": {"content": text}}
             return {"id": "abc", "created": 1, "model": "old", "usage": {}, "choices": [choice]}
@@ -135,5 +144,5 @@ def test_keys_and_headers_of_a_connection_are_not_kept(path, playing, ask):
     assert "created" not in path.read_text()
 
 
-def test_a_cassette_that_shows_itself_shows_no_answer(path):
+def test_a_cassette_that_shows_itself_shows_no_answer(path: Any) -> None:
     assert repr(Cassette(path, "none")) == "Cassette('cassettes/x.jsonl', 'none')"

@@ -1,7 +1,9 @@
 """LiteLLM's engine sends its chunks past DSPy's events: they are kept, and sent again."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from copy import deepcopy
+from typing import Any
 
 import dspy
 import pytest
@@ -20,13 +22,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.fixture(autouse=True)
-def litellm():
+def litellm() -> Any:
     import litellm  # takes seconds, which no other test should wait for
 
     return litellm
 
 
-def chunk(content=None, finish_reason=None, **more):
+def chunk(content: Any = None, finish_reason: Any = None, **more: Any) -> Any:
     delta = {"content": content, "role": "assistant", **more.pop("delta", {})}
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, **more.pop("choice", {})}
     from litellm import ModelResponseStream
@@ -34,22 +36,22 @@ def chunk(content=None, finish_reason=None, **more):
     return ModelResponseStream(id="chatcmpl-1", model="gpt-4o-mini-2024", choices=[choice], **more)
 
 
-def chunks(*pieces):
+def chunks(*pieces: Any) -> Any:
     return [*map(chunk, pieces), chunk(finish_reason="stop"), chunk(usage=USAGE)]
 
 
 @pytest.fixture
-def says(monkeypatch, litellm):
+def says(monkeypatch: pytest.MonkeyPatch, litellm: Any) -> Any:
     """What LiteLLM says to the next calls: chunks, or an error after some of them."""
 
-    def says(*said):
-        async def stream():
+    def says(*said: Any) -> None:
+        async def stream() -> AsyncIterator[Any]:
             for each in said:
                 if isinstance(each, Exception):
                     raise each
                 yield deepcopy(each)
 
-        async def acompletion(**asked):
+        async def acompletion(**asked: Any) -> Any:
             assert asked["stream"], "it was asked without a stream"
             return stream()
 
@@ -60,13 +62,13 @@ def says(monkeypatch, litellm):
 
 
 @pytest.fixture
-def lm():
+def lm() -> Any:
     return dspy.LM("openai/gpt-4o-mini", engine="litellm", num_retries=0, cache=False, api_key="k")
 
 
 @pytest.fixture(params=["sync", "async"])
-def streamed(request):
-    def streamed(*fields):
+def streamed(request: pytest.FixtureRequest) -> Any:
+    def streamed(*fields: Any) -> Any:
         listeners = [dspy.streaming.StreamListener(signature_field_name=name) for name in fields]
         program = dspy.streamify(
             dspy.Predict("question -> answer"),
@@ -74,7 +76,7 @@ def streamed(request):
             is_async_program=request.param == "async",
         )
 
-        async def main():
+        async def main() -> Any:
             return [each async for each in program(question="Why?")]
 
         return asyncio.run(main())
@@ -82,7 +84,7 @@ def streamed(request):
     return streamed
 
 
-def data(found):
+def data(found: Any) -> Any:
     return [
         {key: value for key, value in each.model_dump().items() if key != "predict_id"}
         for each in found
@@ -90,7 +92,9 @@ def data(found):
     ]
 
 
-def test_who_listens_to_a_field_hears_the_same(says, playing, lm, streamed):
+def test_who_listens_to_a_field_hears_the_same(
+    says: Any, playing: Any, lm: Any, streamed: Any
+) -> None:
     says(*chunks(*PIECES))
     with playing("off", lm):
         asked = [repr(each) for each in streamed("answer")]
@@ -104,7 +108,9 @@ def test_who_listens_to_a_field_hears_the_same(says, playing, lm, streamed):
     assert cassette.replayed == 1
 
 
-def test_the_chunks_are_the_same_but_for_ids_and_times(says, playing, lm, streamed):
+def test_the_chunks_are_the_same_but_for_ids_and_times(
+    says: Any, playing: Any, lm: Any, streamed: Any
+) -> None:
     more = {
         "delta": {"reasoning_content": "so", "provider_specific_fields": {"signature": "s"}},
         "choice": {"logprobs": {"content": [{"token": "a", "logprob": -0.5, "top_logprobs": []}]}},
@@ -123,7 +129,7 @@ def test_the_chunks_are_the_same_but_for_ids_and_times(says, playing, lm, stream
     assert len(first) == len(PIECES) + 3
 
 
-def test_history_and_usage_are_the_same(says, playing, lm, streamed):
+def test_history_and_usage_are_the_same(says: Any, playing: Any, lm: Any, streamed: Any) -> None:
     says(*chunks(*PIECES))
     seen = []
     for mode in ("once", "none"):
@@ -137,8 +143,10 @@ def test_history_and_usage_are_the_same(says, playing, lm, streamed):
     assert seen[0][1]["total_tokens"] == 11
 
 
-def test_calls_of_tools_come_in_the_same_pieces(says, playing, lm, streamed):
-    def call(**function):
+def test_calls_of_tools_come_in_the_same_pieces(
+    says: Any, playing: Any, lm: Any, streamed: Any
+) -> None:
+    def call(**function: Any) -> Any:
         tool = {"index": 0, "id": "c1", "type": "function", "function": function}
         return chunk(delta={"tool_calls": [tool]})
 
@@ -152,12 +160,14 @@ def test_calls_of_tools_come_in_the_same_pieces(says, playing, lm, streamed):
     assert [calls[0]["function"]["arguments"] for calls in called] == ["", '{"a', '": 1}']
 
 
-def test_one_that_breaks_off_breaks_off_again_after_the_same_chunks(says, playing, lm, litellm):
+def test_one_that_breaks_off_breaks_off_again_after_the_same_chunks(
+    says: Any, playing: Any, lm: Any, litellm: Any
+) -> None:
     down = litellm.InternalServerError("down", "openai", "gpt-4o-mini")
     seen = []
 
     class Seen(dspy.streaming.StreamListener):
-        def receive(self, chunk):
+        def receive(self, chunk: Any) -> Any:
             heard.append(chunk.choices[0].delta.content)
             return super().receive(chunk)
 
@@ -168,7 +178,7 @@ def test_one_that_breaks_off_breaks_off_again_after_the_same_chunks(says, playin
             dspy.Predict("question -> answer"), stream_listeners=[Seen("answer")]
         )
 
-        async def main(program=program):
+        async def main(program: Any = program) -> Any:
             return [each async for each in program(question="Why?")]
 
         with playing(mode, lm), pytest.raises(dspy.LMServerError) as raised:
@@ -178,7 +188,9 @@ def test_one_that_breaks_off_breaks_off_again_after_the_same_chunks(says, playin
     assert seen[0][0] == list(PIECES[:2])
 
 
-def test_a_secret_that_is_cut_in_two_is_not_kept(path, says, playing, lm, streamed):
+def test_a_secret_that_is_cut_in_two_is_not_kept(
+    path: Any, says: Any, playing: Any, lm: Any, streamed: Any
+) -> None:
     redaction.remember("canary-7f3a9c21", "${KEY}")
     token = {"logprobs": {"content": [{"token": "can", "logprob": -0.5, "top_logprobs": []}]}}
     said = ("[[ ## answer ## ]]\nthe key is ", "ary-7f", "3a9c21 indeed")
@@ -193,7 +205,9 @@ def test_a_secret_that_is_cut_in_two_is_not_kept(path, says, playing, lm, stream
         assert data(streamed()) == first
 
 
-def test_what_differs_each_time_is_not_kept(path, says, playing, lm, streamed):
+def test_what_differs_each_time_is_not_kept(
+    path: Any, says: Any, playing: Any, lm: Any, streamed: Any
+) -> None:
     says(*chunks(*PIECES))
     with playing("once", lm):
         streamed()
@@ -203,7 +217,9 @@ def test_what_differs_each_time_is_not_kept(path, says, playing, lm, streamed):
         assert passing not in text
 
 
-def test_it_answers_a_call_that_does_not_stream(says, playing, lm, streamed, ask):
+def test_it_answers_a_call_that_does_not_stream(
+    says: Any, playing: Any, lm: Any, streamed: Any, ask: Any
+) -> None:
     says(*chunks(*PIECES))
     with playing("once", lm):
         streamed()
@@ -211,9 +227,9 @@ def test_it_answers_a_call_that_does_not_stream(says, playing, lm, streamed, ask
         assert ask() == "Paris is large"
 
 
-def test_what_was_recorded_without_a_stream_is_one_chunk(  # noqa: PLR0913, PLR0917 - fixtures
-    playing, lm, litellm, streamed, ask, monkeypatch
-):
+def test_what_was_recorded_without_a_stream_is_one_chunk(
+    playing: Any, lm: Any, litellm: Any, streamed: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = litellm.ModelResponse(
         choices=[{"message": {"role": "assistant", "content": "".join(PIECES)}}], usage=USAGE
     )
@@ -227,7 +243,9 @@ def test_what_was_recorded_without_a_stream_is_one_chunk(  # noqa: PLR0913, PLR0
     assert found[-1].answer == "Paris is large"
 
 
-def test_chunks_of_another_kind_are_refused(path, says, playing, lm, streamed):
+def test_chunks_of_another_kind_are_refused(
+    path: Any, says: Any, playing: Any, lm: Any, streamed: Any
+) -> None:
     class Own:
         """What some other library streams."""
 
@@ -237,7 +255,9 @@ def test_chunks_of_another_kind_are_refused(path, says, playing, lm, streamed):
     assert not path.exists()
 
 
-def test_without_a_cassette_they_are_not_held_up(says, playing, lm, litellm, streamed):
+def test_without_a_cassette_they_are_not_held_up(
+    says: Any, playing: Any, lm: Any, litellm: Any, streamed: Any
+) -> None:
     says(*map(chunk, PIECES), litellm.InternalServerError("down", "openai", "gpt-4o-mini"))
     with playing("off", lm), pytest.raises(dspy.LMServerError):
         streamed()

@@ -1,6 +1,7 @@
 """Streams keep their chunks; a stream answers a call that does not stream, and the other way."""
 
 import asyncio
+from typing import Any
 
 import dspy
 import pytest
@@ -13,7 +14,7 @@ USAGE = lm15.Usage(input_tokens=5, output_tokens=6, total_tokens=11)
 END = lm15.StreamEndEvent(finish_reason="stop", usage=USAGE)
 
 
-def text(*pieces):
+def text(*pieces: Any) -> Any:
     return [lm15.StreamDeltaEvent(lm15.TextDelta(piece)) for piece in pieces]
 
 
@@ -21,27 +22,27 @@ PARIS = [START, *text("[[ ## ans", "wer ## ]]\nPa", "ris", "\n\n[[ ## completed 
 
 
 class Both(dspy.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.ask = dspy.Predict("question -> answer")
 
-    def forward(self, question):
+    def forward(self, question: Any) -> Any:
         return self.ask(question=question)
 
-    async def aforward(self, question):
+    async def aforward(self, question: Any) -> Any:
         return await self.ask.acall(question=question)
 
 
 @pytest.fixture(params=["sync", "async"])
-def streamed(request):
-    def streamed():
+def streamed(request: pytest.FixtureRequest) -> Any:
+    def streamed() -> Any:
         program = dspy.streamify(
             Both(),
             stream_listeners=[dspy.streaming.StreamListener(signature_field_name="answer")],
             is_async_program=request.param == "async",
         )
 
-        async def main():
+        async def main() -> Any:
             return [repr(chunk) async for chunk in program(question="Why?")]
 
         return asyncio.run(main())
@@ -49,7 +50,7 @@ def streamed(request):
     return streamed
 
 
-def test_the_chunks_are_the_same(playing, lm_of, silent, streamed):
+def test_the_chunks_are_the_same(playing: Any, lm_of: Any, silent: Any, streamed: Any) -> None:
     with playing("once", lm_of(PARIS)):
         first = streamed()
     with playing("none", silent):
@@ -58,15 +59,17 @@ def test_the_chunks_are_the_same(playing, lm_of, silent, streamed):
 
 
 def test_a_recorded_stream_answers_a_call_that_does_not_stream(
-    playing, lm_of, silent, streamed, ask
-):
+    playing: Any, lm_of: Any, silent: Any, streamed: Any, ask: Any
+) -> None:
     with playing("once", lm_of(PARIS)):
         streamed()
     with playing("none", silent):
         assert ask() == "Paris"
 
 
-def test_a_recorded_answer_can_be_streamed(playing, lm_of, silent, streamed, ask):
+def test_a_recorded_answer_can_be_streamed(
+    playing: Any, lm_of: Any, silent: Any, streamed: Any, ask: Any
+) -> None:
     with playing("once", lm_of("Paris")):
         ask()
     with playing("none", silent):
@@ -82,10 +85,10 @@ def test_a_recorded_answer_can_be_streamed(playing, lm_of, silent, streamed, ask
     ],
     ids=["breaks off", "raises", "says that it fails"],
 )
-def test_one_that_goes_wrong_goes_wrong_again(  # noqa: PLR0913, PLR0917 - fixtures
-    end, playing, lm_of, silent, streamed, ask
-):
-    def seen():
+def test_one_that_goes_wrong_goes_wrong_again(
+    end: Any, playing: Any, lm_of: Any, silent: Any, streamed: Any, ask: Any
+) -> None:
+    def seen() -> Any:
         with pytest.raises(dspy.LMError) as raised:
             streamed()
         return type(raised.value), str(raised.value)
@@ -98,7 +101,9 @@ def test_one_that_goes_wrong_goes_wrong_again(  # noqa: PLR0913, PLR0917 - fixtu
         ask()
 
 
-def test_a_secret_that_is_cut_in_two_is_not_kept(path, playing, lm_of, silent, streamed):
+def test_a_secret_that_is_cut_in_two_is_not_kept(
+    path: Any, playing: Any, lm_of: Any, silent: Any, streamed: Any
+) -> None:
     redaction.remember("canary-7f3a9c21", "${KEY}")
     said = text("[[ ## answer ## ]]\nthe key is can", "ary-7f", "3a9c21 indeed")
     with playing("once", lm_of([START, *said, END])):
@@ -109,7 +114,9 @@ def test_a_secret_that_is_cut_in_two_is_not_kept(path, playing, lm_of, silent, s
         assert streamed() == first
 
 
-def test_a_stream_is_one_line_that_can_be_read(path, playing, lm_of, streamed):
+def test_a_stream_is_one_line_that_can_be_read(
+    path: Any, playing: Any, lm_of: Any, streamed: Any
+) -> None:
     with playing("once", lm_of(PARIS)):
         streamed()
     assert '"pieces":["[[ ## ans","wer ## ]]\\nPa","ris","\\n\\n[[ ## completed ## ]]"]' in (

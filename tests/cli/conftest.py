@@ -66,14 +66,14 @@ def canary() -> str:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory) -> dict[str, str]:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What DSPy takes is read from its source once, not once for each test's home."""
     folder = str(tmp_path_factory.mktemp("cache"))
     return {"XDG_CACHE_HOME": folder, "LOCALAPPDATA": folder}
 
 
 @pytest.fixture
-def cli(project, cache) -> Cli:
+def cli(project: Path, cache: dict[str, str]) -> Cli:
     """`dspy-profiles` with these words, to its end, in the project's folder."""
 
     def run(*words: object, env: dict[str, str] | None = None, **how: Any) -> Done:
@@ -95,7 +95,7 @@ def cli(project, cache) -> Cli:
 
 
 @pytest.fixture
-def quick(project) -> Cli:
+def quick(project: Path) -> Cli:
     """The same in this process, for what needs no process of its own."""
 
     def run(*words: object, env: dict[str, str] | None = None) -> Done:
@@ -137,7 +137,7 @@ class Screen:
 
 
 @pytest.fixture
-def terminal(project, cache) -> Iterator[Callable[..., Screen]]:
+def terminal(project: Path, cache: dict[str, str]) -> Iterator[Callable[..., Screen]]:
     """`dspy-profiles` with these words at a terminal."""
     begun = []
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,18 +23,18 @@ BROKEN = {
 
 
 @pytest.fixture
-def two(write):
+def two(write: Any) -> Any:
     write("cassettes/a.jsonl", HEADER + TRACK.format("m", "x") + TRACK.format("n", "y"))
     write("cassettes/deep/b.jsonl", HEADER + TRACK.format("m", "z"))
     return Path("cassettes/a.jsonl"), Path("cassettes/deep/b.jsonl")
 
 
-def keys(path):
+def keys(path: Any) -> Any:
     return [entry.key for entry in read(path).entries]
 
 
 class TestList:
-    def test_each_file_is_a_line(self, quick, two) -> None:
+    def test_each_file_is_a_line(self, quick: Any, two: Any) -> None:
         done = quick("cassettes", "list")
         assert done.code == 0
         assert done.lines[0] == ["CASSETTE", "REQUESTS", "SIZE", "AGE", "MODELS"]
@@ -41,7 +42,7 @@ class TestList:
         assert (Path(first[0]), first[1], first[-1]) == (two[0], "2", "m, n")
         assert (Path(second[0]), second[1], second[-1]) == (two[1], "1", "m")
 
-    def test_as_json_it_says_all_of_it(self, quick, two) -> None:
+    def test_as_json_it_says_all_of_it(self, quick: Any, two: Any) -> None:
         payload = quick("cassettes", "list", "--json").json
         assert payload["errors"] == []
         one = payload["cassettes"][0]
@@ -52,21 +53,25 @@ class TestList:
     @pytest.mark.parametrize(
         ("path", "count"), [("cassettes/deep", 1), ("cassettes/a.jsonl", 1), (".", 2)]
     )
-    def test_a_file_or_a_folder_may_be_named(self, quick, two, path, count) -> None:
+    def test_a_file_or_a_folder_may_be_named(
+        self, quick: Any, two: Any, path: Any, count: Any
+    ) -> None:
         assert len(quick("cassettes", "list", path, "--json").json["cassettes"]) == count
 
-    def test_the_folder_is_the_one_of_the_setting(self, quick, write) -> None:
+    def test_the_folder_is_the_one_of_the_setting(self, quick: Any, write: Any) -> None:
         write("pyproject.toml", '[tool.dspy-profiles]\ncassette-dir = "tapes"\n')
         write("tapes/c.jsonl", HEADER)
         (one,) = quick("cassettes", "list", "--json").json["cassettes"]
         assert (Path(one["path"]).parent.name, one["requests"]) == ("tapes", 0)
 
-    def test_where_there_are_none_it_says_so(self, quick) -> None:
+    def test_where_there_are_none_it_says_so(self, quick: Any) -> None:
         done = quick("cassettes", "list")
         assert (done.code, done.out, done.err) == (0, "", "no cassettes yet\n")
 
     @pytest.mark.parametrize("name", BROKEN)
-    def test_a_broken_one_is_told_with_its_line_beside_the_others(self, quick, two, name) -> None:
+    def test_a_broken_one_is_told_with_its_line_beside_the_others(
+        self, quick: Any, two: Any, name: Any
+    ) -> None:
         held, line, said = BROKEN[name]
         Path("cassettes/c.jsonl").write_bytes(held)
         done = quick("cassettes", "list")
@@ -82,7 +87,7 @@ class TestList:
 
 
 class TestCheck:
-    def test_nothing_is_found_where_nothing_is(self, quick, two) -> None:
+    def test_nothing_is_found_where_nothing_is(self, quick: Any, two: Any) -> None:
         done = quick("cassettes", "check")
         assert (done.code, done.out) == (0, "no keys in 2 cassettes\n")
         assert quick("cassettes", "check", "--json").json == {
@@ -92,7 +97,7 @@ class TestCheck:
         }
 
     def test_what_looks_like_a_key_is_told_with_its_line_and_not_shown(
-        self, quick, two, canary
+        self, quick: Any, two: Any, canary: str
     ) -> None:
         with two[0].open("a") as file:
             file.write(TRACK.format("o", f"my key is {canary}-{canary}"))
@@ -106,7 +111,9 @@ class TestCheck:
         assert quick("cassettes", "check", "cassettes/deep").code == 0
 
     @pytest.mark.parametrize("name", BROKEN)
-    def test_a_file_that_is_none_is_told_beside_the_others(self, quick, two, name) -> None:
+    def test_a_file_that_is_none_is_told_beside_the_others(
+        self, quick: Any, two: Any, name: Any
+    ) -> None:
         held, line, said = BROKEN[name]
         Path("cassettes/c.jsonl").write_bytes(held)
         done = quick("cassettes", "check")
@@ -119,31 +126,33 @@ class TestCheck:
         assert (payload["ok"], payload["findings"]) == (False, [])
         assert said in payload["errors"][0]["message"]
 
-    def test_a_key_in_a_broken_file_comes_first(self, quick, write, canary) -> None:
+    def test_a_key_in_a_broken_file_comes_first(self, quick: Any, write: Any, canary: str) -> None:
         write("cassettes/c.jsonl", f"no cassette {canary}-{canary}")
         done = quick("cassettes", "check")
         assert done.code == 1
         assert "an API key" in done.out
         assert "the first line is not a header" in done.err
 
-    def test_names_of_the_settings_count(self, quick, two, write) -> None:
+    def test_names_of_the_settings_count(self, quick: Any, two: Any, write: Any) -> None:
         held = json.dumps({"my-word": "a8Kd02mZq91xLwPv7TsB"})[1:-1]
         two[1].write_text(HEADER + TRACK.format("m", "z").replace('"text"', f'{held},"text"'))
         assert quick("cassettes", "check").code == 0
         write("pyproject.toml", '[tool.dspy-profiles]\nsecret-keys = ["my-word"]\n')
         assert quick("cassettes", "check").code == 1
 
-    def test_a_line_that_is_no_json_is_looked_at_too(self, quick, two, canary) -> None:
+    def test_a_line_that_is_no_json_is_looked_at_too(
+        self, quick: Any, two: Any, canary: str
+    ) -> None:
         two[1].write_text(f"{HEADER}torn {canary}-{canary}")
         assert "b.jsonl:2" in quick("cassettes", "check").out
 
 
 class TestPrune:
-    def test_without_a_full_run_it_says_what_to_run(self, quick, two) -> None:
+    def test_without_a_full_run_it_says_what_to_run(self, quick: Any, two: Any) -> None:
         done = quick("cassettes", "prune", "--yes")
         assert (done.code != 0, "pytest --dspy-cassettes none" in done.err) == (True, True)
 
-    def test_what_no_test_used_goes(self, quick, two, project) -> None:
+    def test_what_no_test_used_goes(self, quick: Any, two: Any, project: Path) -> None:
         asked, not_asked = keys(two[0])
         match = ("model", "messages", "tools", "config", "rollout_id")
         unused = {str(two[0].resolve()): NotAsked((not_asked,), match)}
@@ -155,12 +164,14 @@ class TestPrune:
         assert keys(two[0]) == [asked]
         assert not two[1].exists()
 
-    def test_only_what_is_under_the_path_that_is_named(self, quick, two, project) -> None:
+    def test_only_what_is_under_the_path_that_is_named(
+        self, quick: Any, two: Any, project: Path
+    ) -> None:
         write_last_run(project, LastRun(tuple(str(each.resolve()) for each in two)))
         assert quick("cassettes", "prune", "--yes", "cassettes/deep").code == 0
         assert (two[0].exists(), two[1].exists()) == (True, False)
 
-    def test_it_asks_first_and_no_is_no(self, terminal, two, project) -> None:
+    def test_it_asks_first_and_no_is_no(self, terminal: Any, two: Any, project: Path) -> None:
         write_last_run(project, LastRun((str(two[0].resolve()),)))
         screen = terminal("cassettes", "prune").until("Remove these? [y/N]: ").type("n")
         assert screen.until("nothing was removed").end() == 1
@@ -169,20 +180,24 @@ class TestPrune:
         assert screen.until("removed from 1 cassette\r\n").end() == 0
         assert not two[0].exists()
 
-    def test_where_nobody_can_be_asked_nothing_goes(self, quick, two, project) -> None:
+    def test_where_nobody_can_be_asked_nothing_goes(
+        self, quick: Any, two: Any, project: Path
+    ) -> None:
         write_last_run(project, LastRun((str(two[0].resolve()),)))
         done = quick("cassettes", "prune")
         assert (done.code, two[0].exists()) == (2, True)
         assert "--yes removes without asking" in done.err
 
-    def test_where_all_was_used_nothing_goes(self, quick, two, project) -> None:
+    def test_where_all_was_used_nothing_goes(self, quick: Any, two: Any, project: Path) -> None:
         write_last_run(project, LastRun())
         assert (
             quick("cassettes", "prune").out
             == "nothing to remove: the last full test run used everything\n"
         )
 
-    def test_what_is_not_what_a_run_leaves_is_an_error_that_names_it(self, quick, two) -> None:
+    def test_what_is_not_what_a_run_leaves_is_an_error_that_names_it(
+        self, quick: Any, two: Any
+    ) -> None:
         Path(".dspy").mkdir()
         Path(".dspy/cassettes.json").write_text('{"files": 3}')
         done = quick("cassettes", "prune", "--yes")
@@ -191,7 +206,9 @@ class TestPrune:
 
 
 @pytest.mark.parametrize("command", ["list", "check", "prune"])
-def test_a_path_that_is_not_there_is_an_error(quick, two, project, command) -> None:
+def test_a_path_that_is_not_there_is_an_error(
+    quick: Any, two: Any, project: Path, command: Any
+) -> None:
     write_last_run(project, LastRun())
     done = quick("cassettes", command, "nowhere")
     assert done.code == 3

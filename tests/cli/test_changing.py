@@ -1,6 +1,7 @@
 """`set`, `unset`, `copy`, `rename`, `delete`, `use`: they change what was said, or nothing."""
 
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,11 @@ model = 'openai/gpt-4o'
 
 
 @pytest.fixture
-def profiles(write):
+def profiles(write: Any) -> Any:
     return write("profiles.toml", FILE)
 
 
-def test_set_changes_one_value_and_prints_the_change_alone(cli, profiles):
+def test_set_changes_one_value_and_prints_the_change_alone(cli: Any, profiles: Any) -> None:
     done = cli("set", "prod", "lm.temperature", "0.2")
     assert (done.code, done.err) == (0, "")
     assert done.lines == [["prod", "lm.temperature", "0.2", "profiles.toml:12"], []]
@@ -53,14 +54,14 @@ def test_set_changes_one_value_and_prints_the_change_alone(cli, profiles):
         ("NaN", '"NaN"'),
     ],
 )
-def test_values_are_typed(cli, write, word, written):
+def test_values_are_typed(cli: Any, write: Any, word: Any, written: Any) -> None:
     path = write("profiles.toml", '[p.provider]\nclass = "acme"\n')
     done = cli("set", "p", "provider.x", word)
     assert done.code == 0, done.err
     assert path.read_text() == f'[p.provider]\nclass = "acme"\nx = {written}\n'
 
 
-def test_what_is_always_text_stays_text(cli, project):
+def test_what_is_always_text_stays_text(cli: Any, project: Any) -> None:
     assert cli("set", "p", "env.X=1", "env.Y=true", "description=7", "--project").code == 0
     text = (project / "profiles.toml").read_text()
     assert 'X = "1"\nY = "true"' in text
@@ -95,14 +96,18 @@ def test_what_is_always_text_stays_text(cli, project):
         (["prod", "lm.model", "x", "--user", "--project"], 2, "exclude each other"),
     ],
 )
-def test_what_cannot_be_is_refused_and_nothing_is_written(cli, profiles, words, code, said):
+def test_what_cannot_be_is_refused_and_nothing_is_written(
+    cli: Any, profiles: Any, words: Any, code: Any, said: Any
+) -> None:
     done = cli("set", *words)
     assert done.code == code, done.err
     assert said.split("   ")[0] in done.err
     assert (done.out, profiles.read_text()) == ("", FILE)
 
 
-def test_force_writes_a_near_miss_and_an_unknown_key_is_only_warned_of(cli, profiles):
+def test_force_writes_a_near_miss_and_an_unknown_key_is_only_warned_of(
+    cli: Any, profiles: Any
+) -> None:
     done = cli("set", "prod", "lm.temprature", "0.2", "--force")
     assert done.code == 0
     assert "warning:" in done.err
@@ -112,7 +117,7 @@ def test_force_writes_a_near_miss_and_an_unknown_key_is_only_warned_of(cli, prof
     assert profiles.read_text() == FILE + "temprature = 0.2\nzzzzzzzz = 1\n"
 
 
-def test_the_built_in_profile_stays_offline_whatever_is_set_first(quick, write) -> None:
+def test_the_built_in_profile_stays_offline_whatever_is_set_first(quick: Any, write: Any) -> None:
     path = write("profiles.toml", "")
     assert quick("set", "mock", "lm.model", "openai/gpt-4o").code == 0
     assert tomllib.loads(path.read_text())["mock"] == {
@@ -121,7 +126,9 @@ def test_the_built_in_profile_stays_offline_whatever_is_set_first(quick, write) 
     }
 
 
-def test_the_built_in_provider_gets_its_class_with_its_first_key(quick, write, home, project):
+def test_the_built_in_provider_gets_its_class_with_its_first_key(
+    quick: Any, write: Any, home: Any, project: Any
+) -> None:
     done = quick("set", "mock", "provider.latency", "0.1")
     assert (done.code, done.err) == (0, "")
     assert [row[:3] for row in done.lines] == [
@@ -143,7 +150,7 @@ def test_the_built_in_provider_gets_its_class_with_its_first_key(quick, write, h
     assert quick("set", "mock", "provider.x", "1", "--project").code == 4  # which would it be?
 
 
-def test_a_provider_that_is_extended_takes_further_keys(quick, write):
+def test_a_provider_that_is_extended_takes_further_keys(quick: Any, write: Any) -> None:
     text = '[base.provider]\nclass = "mock"\n[p]\nextends = "base"\n'
     path = write("profiles.toml", text)
     assert quick("set", "p", "provider.latency", "0.1").code == 0
@@ -158,14 +165,16 @@ def test_a_provider_that_is_extended_takes_further_keys(quick, write):
 @pytest.mark.parametrize(
     "key", ["lm.api_key", "lm.extra_headers.Authorization", "rm.token", "env.MY_PASSWORD"]
 )
-def test_a_secret_is_never_written(cli, profiles, canary, key, more):
+def test_a_secret_is_never_written(
+    cli: Any, profiles: Any, canary: str, key: Any, more: Any
+) -> None:
     done = cli("set", "prod", key, canary, *more)
     assert done.code == 5 or more == ["--debug"]
     assert "is a plaintext secret" in done.err
     assert profiles.read_text() == FILE
 
 
-def test_a_secret_in_the_wrong_place_is_not_repeated(cli, profiles, canary):
+def test_a_secret_in_the_wrong_place_is_not_repeated(cli: Any, profiles: Any, canary: str) -> None:
     assert cli("set", "--profile", "prod", "lm.model=x", canary).code == 4
     assert cli("set", "prod", "lm.api_key", canary, "x").code == 4
     assert cli("set", "prod", f'lm={{"api_key": "{canary}"}}').code == 5
@@ -173,7 +182,9 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(cli, profiles, canary):
     assert profiles.read_text() == FILE
 
 
-def test_a_plain_word_in_the_place_of_a_secret_masks_no_word_of_ours(quick, profiles):
+def test_a_plain_word_in_the_place_of_a_secret_masks_no_word_of_ours(
+    quick: Any, profiles: Any
+) -> None:
     for value in ("file", "secrets", "in", "profiles"):
         done = quick("set", "prod", "lm.api_key", value)
         assert (done.code, done.out) == (5, "")
@@ -181,12 +192,14 @@ def test_a_plain_word_in_the_place_of_a_secret_masks_no_word_of_ours(quick, prof
         assert "dspy-profiles secrets move" in done.err
 
 
-def test_a_reference_is_written(cli, profiles):
+def test_a_reference_is_written(cli: Any, profiles: Any) -> None:
     assert cli("set", "prod", "lm.api_key", "${OPENAI_API_KEY}").code == 0
     assert profiles.read_text() == FILE + 'api_key = "${OPENAI_API_KEY}"\n'
 
 
-def test_a_new_profile_goes_to_the_project_if_it_has_a_file(cli, project, home, profiles):
+def test_a_new_profile_goes_to_the_project_if_it_has_a_file(
+    cli: Any, project: Any, home: Any, profiles: Any
+) -> None:
     user = home / ".dspy/profiles.toml"
     assert cli("set", "new", "lm.model", "a/b").code == 0
     assert "[new.lm]" in profiles.read_text()
@@ -204,7 +217,9 @@ def test_a_new_profile_goes_to_the_project_if_it_has_a_file(cli, project, home, 
     assert (project / "x/y.toml").read_text() == '[p.lm]\nmodel = "c/d"\n'
 
 
-def test_a_profile_that_is_unsound_can_be_mended_key_by_key(cli, write, canary):
+def test_a_profile_that_is_unsound_can_be_mended_key_by_key(
+    cli: Any, write: Any, canary: str
+) -> None:
     path = write(
         "profiles.toml", f'[p]\nextends = "gone"\nlmm.x = 1\n[p.lm]\nmodel = "a/b"\n'
         f'api_key = "{canary}"\ntemprature = 1\n'
@@ -219,7 +234,7 @@ def test_a_profile_that_is_unsound_can_be_mended_key_by_key(cli, write, canary):
     assert path.read_text().replace("\n\n", "\n") == text
 
 
-def test_unset_removes_what_it_says(cli, profiles):
+def test_unset_removes_what_it_says(cli: Any, profiles: Any) -> None:
     done = cli("unset", "base", "lm.temperature")
     assert (done.code, done.err) == (0, "")
     assert "temperature" not in profiles.read_text()
@@ -233,7 +248,7 @@ def test_unset_removes_what_it_says(cli, profiles):
     assert "lm.model: is missing" in done.err
 
 
-def test_copy_takes_the_comments_along(cli, profiles):
+def test_copy_takes_the_comments_along(cli: Any, profiles: Any) -> None:
     assert cli("copy", "prod", "staging").code == 0
     text = profiles.read_text()
     assert text.startswith(FILE.rstrip("\n"))
@@ -249,7 +264,9 @@ def test_copy_takes_the_comments_along(cli, profiles):
     assert profiles.read_text() == text
 
 
-def test_copy_to_another_file_keeps_the_meaning(cli, write, project, home, canary):
+def test_copy_to_another_file_keeps_the_meaning(
+    cli: Any, write: Any, project: Any, home: Any, canary: str
+) -> None:
     user = write(home / ".dspy/profiles.toml", '[own.lm]\nmodel = "a/b"\napi_key = "file:key"\n')
     write(home / ".dspy/key", canary)
     assert cli("copy", "own", "theirs", "--project").code == 0
@@ -258,7 +275,9 @@ def test_copy_to_another_file_keeps_the_meaning(cli, write, project, home, canar
     assert cli("secrets", "check", "theirs").code == 0
 
 
-def test_copy_to_another_file_takes_the_comments_along(cli, write, project, home):
+def test_copy_to_another_file_takes_the_comments_along(
+    cli: Any, write: Any, project: Any, home: Any
+) -> None:
     text = """\
 # ours
 ['own'] # mine
@@ -283,7 +302,7 @@ api_key = "file:key"
     assert (project / "profiles.toml").read_bytes().decode() == f"{before}\r\n{expected}"
 
 
-def test_a_copy_spreads_no_secret(cli, write, canary):
+def test_a_copy_spreads_no_secret(cli: Any, write: Any, canary: str) -> None:
     path = write("profiles.toml", f'[p.lm]\nmodel = "a/b"\napi_key = "{canary}"\n')
     before = path.read_text()
     assert cli("copy", "p", "q").code == 5
@@ -293,7 +312,7 @@ def test_a_copy_spreads_no_secret(cli, write, canary):
     assert path.read_text() == before.replace("[p.lm]", "[q.lm]")
 
 
-def test_rename_mends_extends_in_every_file(cli, write, home, profiles):
+def test_rename_mends_extends_in_every_file(cli: Any, write: Any, home: Any, profiles: Any) -> None:
     user = write(home / ".dspy/profiles.toml", '[u]\nextends = ["base", "prod"] # two\n')
     done = cli("rename", "base", "root")
     assert (done.code, done.err) == (0, "")
@@ -305,7 +324,9 @@ def test_rename_mends_extends_in_every_file(cli, write, home, profiles):
     assert "u now extends" in done.out
 
 
-def test_rename_leaves_the_lists_that_name_the_profile_as_they_are_written(cli, write):
+def test_rename_leaves_the_lists_that_name_the_profile_as_they_are_written(
+    cli: Any, write: Any
+) -> None:
     text = """\
 [base.lm]
 model = 'a/b'
@@ -332,7 +353,9 @@ extends = ["base", 'x']
     assert "model = 'c/d'\n" in path.read_text()
 
 
-def test_a_rename_that_is_refused_changes_no_file(cli, write, home, profiles):
+def test_a_rename_that_is_refused_changes_no_file(
+    cli: Any, write: Any, home: Any, profiles: Any
+) -> None:
     text = '[u]\nextends = "base"\n'
     user = write(home / ".dspy/profiles.toml", text)
     for new, code in [("prod", 4), ("base", 4), ("", 4), ("$schema", 4)]:
@@ -343,7 +366,7 @@ def test_a_rename_that_is_refused_changes_no_file(cli, write, home, profiles):
     assert cli("rename", "mock", "x").code == 4
 
 
-def test_a_rename_leaves_those_who_extend_the_layer_below(cli, write, home):
+def test_a_rename_leaves_those_who_extend_the_layer_below(cli: Any, write: Any, home: Any) -> None:
     user = write(home / ".dspy/profiles.toml", '[p.lm]\nmodel = "a/b"\n[q]\nextends = "p"\n')
     path = write("profiles.toml", '[p]\nextends = "p"\n')
     before = user.read_text()
@@ -353,14 +376,16 @@ def test_a_rename_leaves_those_who_extend_the_layer_below(cli, write, home):
     assert cli("get", "mine", "lm.model").out == "a/b\n"
 
 
-def test_rename_and_delete_tell_of_a_default_that_leads_nowhere_now(cli, write, profiles):
+def test_rename_and_delete_tell_of_a_default_that_leads_nowhere_now(
+    cli: Any, write: Any, profiles: Any
+) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "prod"\n')
     assert "use big" in cli("rename", "prod", "big").err
     assert cli("use", "big").code == 0
     assert "the default is still big" in cli("delete", "big", "--yes").err
 
 
-def test_delete_asks(cli, terminal, profiles):
+def test_delete_asks(cli: Any, terminal: Any, profiles: Any) -> None:
     done = cli("delete", "prod")
     assert (done.code, "--yes" in done.err) == (2, True)
     screen = terminal("delete", "prod").until("profiles.toml? [y/N]").type("n")
@@ -373,7 +398,7 @@ def test_delete_asks(cli, terminal, profiles):
     assert profiles.read_text() == FILE.partition("\n[prod]")[0]
 
 
-def test_delete_is_refused_while_others_extend(cli, profiles):
+def test_delete_is_refused_while_others_extend(cli: Any, profiles: Any) -> None:
     done = cli("delete", "base", "--yes")
     assert (done.code, done.out) == (1, "")
     assert done.err == '"base" is not deleted: prod (profiles.toml) extends it\n'
@@ -382,14 +407,16 @@ def test_delete_is_refused_while_others_extend(cli, profiles):
     assert cli("delete", "nope", "--yes").code == 3
 
 
-def test_a_hint_names_an_odd_profile_as_a_shell_takes_it(quick, write):
+def test_a_hint_names_an_odd_profile_as_a_shell_takes_it(quick: Any, write: Any) -> None:
     write("profiles.toml", '["an odd one"]\n')
     assert "dspy-profiles show 'an odd one'" in quick("unset", "an odd one", "lm.x").err
     assert quick("use", "an odd one").code == 0
     assert "dspy-profiles use 'so odd'" in quick("rename", "an odd one", "so odd").err
 
 
-def test_use_says_where_the_default_is_written(cli, write, project, home, profiles):
+def test_use_says_where_the_default_is_written(
+    cli: Any, write: Any, project: Any, home: Any, profiles: Any
+) -> None:
     done = cli("use", "prod")
     assert (done.code, done.err) == (0, "")
     assert done.lines[0] == ["prod is your default", "~/.dspy/config.toml"]
@@ -405,7 +432,7 @@ def test_use_says_where_the_default_is_written(cli, write, project, home, profil
     assert cli("use", "nope").code == 3
 
 
-def test_line_ends_and_byte_order_marks_stay(cli, project):
+def test_line_ends_and_byte_order_marks_stay(cli: Any, project: Any) -> None:
     path = project / "profiles.toml"
     path.write_bytes(b'\xef\xbb\xbf[p.lm]\r\nmodel = "a/b"\r\n')
     assert cli("set", "p", "lm.temperature", "1").code == 0

@@ -1,5 +1,7 @@
 """What a shell is told when somebody presses the tabulator."""
 
+from typing import Any
+
 import pytest
 
 FILE = """
@@ -14,10 +16,10 @@ FILE = """
 
 
 @pytest.fixture
-def complete(cli, write):
+def complete(cli: Any, write: Any) -> Any:
     write("profiles.toml", FILE)
 
-    def told(line, **env):
+    def told(line: Any, **env: Any) -> Any:
         words = line.split(" ")
         env |= {
             "_DSPY_PROFILES_COMPLETE": "complete_bash",
@@ -55,11 +57,11 @@ def complete(cli, write):
         ("dspy-profiles use p", ["prod"]),
     ],
 )
-def test_words_are_offered(complete, line, offered):
+def test_words_are_offered(complete: Any, line: Any, offered: Any) -> None:
     assert complete(line) == offered
 
 
-def test_set_offers_what_dspy_knows(complete):
+def test_set_offers_what_dspy_knows(complete: Any) -> None:
     offered = complete("dspy-profiles set prod adapter.")
     assert "adapter.class" in offered
     assert complete("dspy-profiles set --profile prod lm.mode") == [
@@ -69,7 +71,7 @@ def test_set_offers_what_dspy_knows(complete):
     ]
 
 
-def test_a_broken_file_offers_nothing_and_says_nothing(complete, write):
+def test_a_broken_file_offers_nothing_and_says_nothing(complete: Any, write: Any) -> None:
     write("profiles.toml", "x = \n")
     for line in ("show ", "set ", "get p l", "unset p "):
         assert complete(f"dspy-profiles {line}") == []

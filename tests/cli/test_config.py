@@ -1,9 +1,11 @@
 """`config list`, `get`, `set`: the suite's own settings, and who gave each."""
 
+from typing import Any
+
 import pytest
 
 
-def test_list_tells_value_and_origin(cli, write, home):
+def test_list_tells_value_and_origin(cli: Any, write: Any, home: Any) -> None:
     write(home / ".dspy/config.toml", 'default = "a"\nsecret-keys = ["pin"]\n')
     write("pyproject.toml", '[tool.dspy-profiles]\n\ndefault = "b"\n')
     env = {"DSPY_PROFILES_ENV_FILE": "x.env, y.env"}
@@ -24,7 +26,7 @@ def test_list_tells_value_and_origin(cli, write, home):
     }
 
 
-def test_the_environment_counts_for_the_default(cli, write):
+def test_the_environment_counts_for_the_default(cli: Any, write: Any) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "b"\n')
     payload = cli("config", "get", "default", "--json", env={"DSPY_PROFILE": "c"}).json
     assert (payload["name"], payload["value"], payload["origin"]) == (
@@ -34,7 +36,7 @@ def test_the_environment_counts_for_the_default(cli, write):
     )
 
 
-def test_get_prints_the_value_alone(cli, write):
+def test_get_prints_the_value_alone(cli: Any, write: Any) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\nenv-file = ["a", "b c"]\n')
     assert cli("config", "get", "env-file").out == "a\nb c\n"
     done = cli("config", "get", "default")
@@ -42,7 +44,9 @@ def test_get_prints_the_value_alone(cli, write):
     assert cli("config", "get", "default", "--json").json["value"] is None
 
 
-def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
+def test_set_goes_to_the_project_or_to_the_user(
+    cli: Any, write: Any, home: Any, project: Any
+) -> None:
     write("profiles.toml", "[p]\n")
     done = cli("config", "set", "default", "p")
     assert done.lines[0] == ["default = p", "~/.dspy/config.toml"]
@@ -75,14 +79,14 @@ def test_set_goes_to_the_project_or_to_the_user(cli, write, home, project):
         (["set", "env-file", "x", "--project", "--user"], 2, "exclude each other"),
     ],
 )
-def test_what_cannot_be_is_refused(cli, home, words, code, said):
+def test_what_cannot_be_is_refused(cli: Any, home: Any, words: Any, code: Any, said: Any) -> None:
     done = cli("config", *words)
     assert (done.code, done.out) == (code, "")
     assert said in done.err
     assert not (home / ".dspy").exists()
 
 
-def test_a_broken_file_is_never_written_to(cli, write):
+def test_a_broken_file_is_never_written_to(cli: Any, write: Any) -> None:
     path = write("pyproject.toml", "[tool.dspy-profiles\n")
     for words in (["list"], ["get", "default"], ["set", "env-file", "x"]):
         done = cli("config", *words)
@@ -93,7 +97,9 @@ def test_a_broken_file_is_never_written_to(cli, write):
     assert cli("config", "list").code == 4
 
 
-def test_a_budget_that_a_file_has_wrong_is_an_error_of_validate_and_can_be_mended(quick, write):
+def test_a_budget_that_a_file_has_wrong_is_an_error_of_validate_and_can_be_mended(
+    quick: Any, write: Any
+) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\nbudget = "x"\n')
     done = quick("validate")
     assert done.code == 4
@@ -103,7 +109,9 @@ def test_a_budget_that_a_file_has_wrong_is_an_error_of_validate_and_can_be_mende
     assert quick("validate").code == 0
 
 
-def test_a_password_in_the_address_of_a_store_is_neither_shown_nor_written(cli, write, canary):
+def test_a_password_in_the_address_of_a_store_is_neither_shown_nor_written(
+    cli: Any, write: Any, canary: str
+) -> None:
     url = f"postgresql://you:{canary}@host/database"
     file = write("pyproject.toml", f'[tool.dspy-profiles]\nstore = "{url}"\n')
     for words in (["list"], ["get", "store"], ["get", "store", "--json"], ["list", "--json"]):

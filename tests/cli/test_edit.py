@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,15 +19,15 @@ extends = "base"
 
 
 @pytest.fixture
-def profiles(write):
+def profiles(write: Any) -> Any:
     return write("profiles.toml", FILE)
 
 
 @pytest.fixture
-def editor(tmp_path):
+def editor(tmp_path: Path) -> Any:
     """An editor that runs these lines on the text; $EDITOR, with an argument of its own."""
 
-    def made(*lines):
+    def made(*lines: Any) -> Any:
         script = tmp_path / "my editor.py"
         script.write_text(
             "import sys, os, subprocess\nfrom pathlib import Path\n"
@@ -41,25 +42,25 @@ def editor(tmp_path):
     return made
 
 
-def kept(done):
+def kept(done: Any) -> Any:
     found = re.search(r"your edited text is in (\S+)", done.err)
     return Path(found[1]) if found else None
 
 
-def test_a_sound_change_is_written(cli, profiles, editor):
+def test_a_sound_change_is_written(cli: Any, profiles: Any, editor: Any) -> None:
     done = cli("edit", env=editor("text = text.replace('gpt-4o', 'gpt-5')"))
     assert (done.code, done.err) == (0, "")
     assert done.lines[0] == ["saved", "profiles.toml"]
     assert profiles.read_text() == FILE.replace("gpt-4o", "gpt-5")
 
 
-def test_visual_comes_before_editor(cli, profiles, editor):
+def test_visual_comes_before_editor(cli: Any, profiles: Any, editor: Any) -> None:
     env = {"VISUAL": editor("text += '[new]\\n'")["EDITOR"], "EDITOR": "false"}
     assert cli("edit", env=env).code == 0
     assert profiles.read_text() == FILE + "[new]\n"
 
 
-def test_a_new_file_is_made_by_what_is_saved(cli, home, editor):
+def test_a_new_file_is_made_by_what_is_saved(cli: Any, home: Path, editor: Any) -> None:
     path = home / ".dspy/profiles.toml"
     assert cli("edit", env=editor("")).code == 0
     assert not path.parent.exists()
@@ -68,7 +69,7 @@ def test_a_new_file_is_made_by_what_is_saved(cli, home, editor):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_bytes_stay_as_they_are(cli, project, editor):
+def test_bytes_stay_as_they_are(cli: Any, project: Path, editor: Any) -> None:
     path = project / "profiles.toml"
     path.write_bytes(b"\xef\xbb\xbf# a\r\n[p]\r\n")
     assert cli("edit", env=editor("text += '[q]\\r\\n'")).code == 0
@@ -88,7 +89,9 @@ def test_bytes_stay_as_they_are(cli, project, editor):
         ("text += '[prod.lm]\\napi_key = \"sk-canary\"\\n'", "is a plaintext secret"),
     ],
 )
-def test_faults_are_told_and_nothing_is_written(cli, profiles, editor, change, said):
+def test_faults_are_told_and_nothing_is_written(
+    cli: Any, profiles: Any, editor: Any, change: Any, said: Any
+) -> None:
     done = cli("edit", env=editor(change))
     assert (done.code, done.out) == (4, "")
     assert said in done.err
@@ -98,7 +101,9 @@ def test_faults_are_told_and_nothing_is_written(cli, profiles, editor, change, s
     assert copy.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_was_unsound_before_does_not_stand_in_the_way(cli, write, editor, canary):
+def test_what_was_unsound_before_does_not_stand_in_the_way(
+    cli: Any, write: Any, editor: Any, canary: str
+) -> None:
     text = f'[old]\nlmm = 1\n[leaky.lm]\nmodel = "a/b"\ntemprature = 1\napi_key = "{canary}"\n'
     path = write("profiles.toml", text)
     assert cli("edit", env=editor("text += '[new]\\n'")).code == 0
@@ -107,7 +112,9 @@ def test_what_was_unsound_before_does_not_stand_in_the_way(cli, write, editor, c
     assert done.code == 4
 
 
-def test_a_profile_of_another_layer_counts_as_well(cli, write, home, editor, profiles):
+def test_a_profile_of_another_layer_counts_as_well(
+    cli: Any, write: Any, home: Path, editor: Any, profiles: Any
+) -> None:
     user = write(home / ".dspy/profiles.toml", "[below.lm]\nmodel = 'a/b'\n")
     profiles.write_text('[above]\nextends = "below"\n')
     done = cli("edit", "--user", env=editor("text = '[else]\\n'"))
@@ -125,7 +132,7 @@ def test_a_profile_of_another_layer_counts_as_well(cli, write, home, editor, pro
         ({"EDITOR": "", "VISUAL": "", "PATH": "/nowhere"}, "export EDITOR"),
     ],
 )
-def test_an_editor_that_fails_changes_nothing(cli, profiles, env, said):
+def test_an_editor_that_fails_changes_nothing(cli: Any, profiles: Any, env: Any, said: Any) -> None:
     done = cli("edit", env=env)
     assert (done.code, done.out) == (4, "")
     assert said in done.err
@@ -133,19 +140,23 @@ def test_an_editor_that_fails_changes_nothing(cli, profiles, env, said):
     assert kept(done) is None
 
 
-def test_an_editor_that_fails_after_saving_keeps_the_text(cli, profiles, editor):
+def test_an_editor_that_fails_after_saving_keeps_the_text(
+    cli: Any, profiles: Any, editor: Any
+) -> None:
     done = cli("edit", env=editor("path.write_text('mine')", "sys.exit(3)"))
     assert done.code == 4
     assert kept(done).read_text() == "mine"
     assert profiles.read_text() == FILE
 
 
-def test_an_editor_that_removes_the_file_changes_nothing(cli, profiles, editor):
+def test_an_editor_that_removes_the_file_changes_nothing(
+    cli: Any, profiles: Any, editor: Any
+) -> None:
     assert cli("edit", env=editor("path.unlink()")).code == 0
     assert profiles.read_text() == FILE
 
 
-def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
+def test_somebody_elses_change_is_not_overwritten(cli: Any, profiles: Any, editor: Any) -> None:
     other = f"Path({str(profiles)!r}).write_text('[theirs]\\n')"
     done = cli("edit", env=editor(other, "text += '[mine]\\n'"))
     assert (done.code, done.out) == (6, "")
@@ -162,7 +173,9 @@ def test_somebody_elses_change_is_not_overwritten(cli, profiles, editor):
         (b"x = \0\n", "profiles.toml:8 is invalid: profiles.toml is a binary file"),
     ],
 )
-def test_a_broken_file_is_opened_and_mended(cli, profiles, editor, fault, said):
+def test_a_broken_file_is_opened_and_mended(
+    cli: Any, profiles: Any, editor: Any, fault: Any, said: Any
+) -> None:
     profiles.write_bytes(FILE.encode() + b"\n" + fault)
     profiles.chmod(0o640)
     mend = f"text = path.read_bytes().replace({fault!r}, b'[new]\\n').decode()"
@@ -173,7 +186,9 @@ def test_a_broken_file_is_opened_and_mended(cli, profiles, editor, fault, said):
     assert profiles.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_broken_file_stays_to_the_byte_until_it_is_sound(cli, profiles, editor, canary):
+def test_a_broken_file_stays_to_the_byte_until_it_is_sound(
+    cli: Any, profiles: Any, editor: Any, canary: str
+) -> None:
     content = FILE.encode() + b"# \xe4\r\nx = \n"
     profiles.write_bytes(content)
     for choice in ([], ["--project"], ["--file", "profiles.toml"]):
@@ -189,7 +204,9 @@ def test_a_broken_file_stays_to_the_byte_until_it_is_sound(cli, profiles, editor
     assert "profiles.toml is a folder" in cli("edit", env=editor("")).err
 
 
-def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, profiles, editor):
+def test_a_file_may_be_edited_while_another_one_is_broken(
+    cli: Any, write: Any, home: Path, profiles: Any, editor: Any
+) -> None:
     user = write(home / ".dspy/profiles.toml", "x = \n")
     done = cli("edit", env=editor("text = text.replace('gpt-4o', 'gpt-5')"))
     assert (done.code, "warning: ~/.dspy/profiles.toml:1 is invalid" in done.err) == (0, True)
@@ -198,7 +215,7 @@ def test_a_file_may_be_edited_while_another_one_is_broken(cli, write, home, prof
     assert cli("edit", "--user", "--project", env=editor("")).code == 2
 
 
-def test_a_person_is_offered_to_open_it_again(terminal, profiles, editor):
+def test_a_person_is_offered_to_open_it_again(terminal: Any, profiles: Any, editor: Any) -> None:
     env = editor("text = text + 'x = \\n' if 'x = ' not in text else text.replace('x = ', '[x]')")
     screen = terminal("edit", **env).until("is not valid TOML").until("Open it again? [Y/n]")
     screen.type("").until("saved")
@@ -206,14 +223,18 @@ def test_a_person_is_offered_to_open_it_again(terminal, profiles, editor):
     assert profiles.read_text() == FILE + "[x]\n"
 
 
-def test_a_person_who_declines_is_told_where_the_text_is(terminal, profiles, editor):
+def test_a_person_who_declines_is_told_where_the_text_is(
+    terminal: Any, profiles: Any, editor: Any
+) -> None:
     screen = terminal("edit", **editor("text += 'x = '")).until("[Y/n]").type("n")
     screen.until("your edited text is in")
     assert screen.end() == 4
     assert profiles.read_text() == FILE
 
 
-def test_an_interrupt_at_the_question_keeps_the_text(terminal, profiles, editor):
+def test_an_interrupt_at_the_question_keeps_the_text(
+    terminal: Any, profiles: Any, editor: Any
+) -> None:
     screen = terminal("edit", **editor("text += 'x = '")).until("[Y/n]").interrupt()
     screen.until("your edited text is in")
     assert screen.end() == 130

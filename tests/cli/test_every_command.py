@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -26,11 +27,29 @@ OURS = [words for words in ALL if COMMANDS[words[0]] not in ("demo", "checking",
 
 
 @pytest.mark.parametrize("words", OURS, ids=" ".join)
-def test_help_has_an_example(cli, words):
+def test_help_has_an_example(cli: Any, words: Any) -> None:
     done = cli(*words, "--help")
     assert (done.code, done.err) == (0, "")
     assert "Example: " in done.out
     assert f"dspy-profiles {' '.join(words)}" in done.out.rpartition("Example:")[2]
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in GROUPS), *ALL], ids=" ".join)
+def test_help_fits_80_columns(quick: Any, words: Any) -> None:
+    lines = quick(*words, "--help", env={"COLUMNS": "80"}).out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("group", [[], *([name] for name in GROUPS)], ids=" ".join)
+def test_help_lists_each_command_in_one_whole_sentence(quick: Any, group: Any) -> None:
+    lines = quick(*group, "--help", env={"COLUMNS": "80"}).out.splitlines()
+    listed = [line.split(maxsplit=1) for line in lines[lines.index("Commands:") + 1 :] if line]
+    inner = [words[len(group)] for words in ALL if words[: len(group)] == group]
+    assert [name for name, _ in listed] == list(dict.fromkeys(inner))
+    for _, sentence in listed:
+        assert sentence.endswith(".")
+        assert "..." not in sentence
+        assert len(sentence) <= 60
 
 
 USES = {
@@ -69,7 +88,9 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES)
-def test_no_secret_gets_out_not_even_with_debug(cli, write, canary, use, tmp_path):
+def test_no_secret_gets_out_not_even_with_debug(
+    cli: Any, write: Any, canary: str, use: Any, tmp_path: Any
+) -> None:
     text = f"""
         [p.lm]
         model = "a/b"
@@ -90,7 +111,7 @@ def test_no_secret_gets_out_not_even_with_debug(cli, write, canary, use, tmp_pat
     assert cli(*USES[use], "--debug", env=env).code is not None  # which looks for the canary
 
 
-def test_a_missing_profile_an_empty_line_and_no_command_at_all(cli):
+def test_a_missing_profile_an_empty_line_and_no_command_at_all(cli: Any) -> None:
     assert cli().code == 2
     assert cli("").code == 2
     assert cli("--version").code == 0
@@ -110,7 +131,9 @@ def test_a_missing_profile_an_empty_line_and_no_command_at_all(cli):
         (["list"], "| true", 0),
     ],
 )
-def test_streams_that_are_closed_or_go_away_are_no_traceback(write, words, closed, code):
+def test_streams_that_are_closed_or_go_away_are_no_traceback(
+    write: Any, words: Any, closed: Any, code: Any
+) -> None:
     write("profiles.toml", "[p.lm]\nmodel = 'a/b'\n")
     script = f'"$@" {closed}; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(
@@ -124,7 +147,7 @@ def test_streams_that_are_closed_or_go_away_are_no_traceback(write, words, close
     assert done.returncode == code or "|" in closed
 
 
-def test_a_folder_that_is_gone_is_told(project):
+def test_a_folder_that_is_gone_is_told(project: Any) -> None:
     code = "mkdir gone && cd gone && rmdir ../gone && exec $0 -m dspy_profiles list"
     done = subprocess.run(
         ["bash", "-c", code, sys.executable], capture_output=True, text=True, check=False
@@ -133,7 +156,7 @@ def test_a_folder_that_is_gone_is_told(project):
     assert done.stderr.startswith("error: the working directory is gone")
 
 
-def test_nothing_of_ours_is_asked_of_a_process_without_a_home(cli, write):
+def test_nothing_of_ours_is_asked_of_a_process_without_a_home(cli: Any, write: Any) -> None:
     write("profiles.toml", "[p]\n")
     env = {name: value for name, value in os.environ.items() if name != "HOME"}
     command = [sys.executable, "-m", "dspy_profiles", "list"]

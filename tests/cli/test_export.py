@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -59,18 +60,18 @@ settings.num_threads = 2
 
 
 @pytest.fixture
-def profiles(write, canary):
+def profiles(write: Any, canary: str) -> Any:
     write("key", f"{canary}\n")
     return write("profiles.toml", FILE)
 
 
-def values(cli, name, *more):
+def values(cli: Any, name: Any, *more: Any) -> Any:
     found = cli("show", name, "--json", *more).json["values"]
     return {each["key"]: each["value"] for each in found}
 
 
 @pytest.mark.parametrize("name", ["full", "base", "offline", "empty", "mock"])
-def test_toml_resolves_to_the_same(cli, profiles, project, name):
+def test_toml_resolves_to_the_same(cli: Any, profiles: Any, project: Any, name: Any) -> None:
     before = values(cli, name)
     assert cli("export", name, "--out", "sub.toml").code == 0
     after = values(cli, name, "--file", "sub.toml")
@@ -79,7 +80,7 @@ def test_toml_resolves_to_the_same(cli, profiles, project, name):
 
 
 @pytest.mark.parametrize("name", ["full", "base", "offline"])
-def test_variables_import_back(cli, profiles, project, name):
+def test_variables_import_back(cli: Any, profiles: Any, project: Any, name: Any) -> None:
     done = cli("export", name, "--format", "env")
     assert (done.code, done.err) == (0, "")
     (project / "x.env").write_text(done.out)
@@ -91,7 +92,7 @@ def test_variables_import_back(cli, profiles, project, name):
     assert cli("diff", name, "back").out.count("file:") == (2 if name == "full" else 0)
 
 
-def test_a_variable_is_not_exported_as_a_reference_to_itself(quick, write):
+def test_a_variable_is_not_exported_as_a_reference_to_itself(quick: Any, write: Any) -> None:
     write(
         "profiles.toml",
         '[p.lm]\nmodel = "a/b"\napi_key = "${DSPY_LM_API_KEY}"\n'
@@ -104,7 +105,7 @@ def test_a_variable_is_not_exported_as_a_reference_to_itself(quick, write):
         ]
 
 
-def test_json_for_programs(cli, profiles):
+def test_json_for_programs(cli: Any, profiles: Any) -> None:
     payload = cli("export", "base", "--format", "json").json
     assert payload == {
         "name": "base",
@@ -151,12 +152,12 @@ print(json.dumps(found, default=str, sort_keys=True))
 """
 
 
-def test_a_program_does_what_the_profile_does(cli, profiles, project):
+def test_a_program_does_what_the_profile_does(cli: Any, profiles: Any, project: Any) -> None:
     done = cli("export", "full", "--format", "python", "--out", "program.py")
     assert done.code == 0
     env = {**os.environ, "OPENAI_API_KEY": "k-1", "TOKEN": "t-1", "TEMPERATURE": "0.25"}
 
-    def tell(which):
+    def tell(which: Any) -> Any:
         command = [sys.executable, "-W", "error::SyntaxWarning", "-c", TELL, which]
         return json.loads(subprocess.run(command, capture_output=True, check=True, env=env).stdout)
 
@@ -168,7 +169,7 @@ def test_a_program_does_what_the_profile_does(cli, profiles, project):
     assert "Needs these variables: OPENAI_API_KEY, TEMPERATURE, TOKEN" in text
 
 
-def test_an_offline_program_answers_as_the_profile(cli, profiles, project):
+def test_an_offline_program_answers_as_the_profile(cli: Any, profiles: Any, project: Any) -> None:
     program = cli("export", "offline", "--format", "python").out
     ask = 'print(dspy.Predict("question -> answer, why")(question="x"))\n'
     (project / "program.py").write_text(program + ask)
@@ -182,14 +183,16 @@ def test_an_offline_program_answers_as_the_profile(cli, profiles, project):
 
 
 @pytest.mark.parametrize("form", ["toml", "json", "env", "python"])
-def test_a_secret_in_clear_is_never_exported(cli, write, project, canary, form):
+def test_a_secret_in_clear_is_never_exported(
+    cli: Any, write: Any, project: Any, canary: str, form: Any
+) -> None:
     write("profiles.toml", f'[p.lm]\nmodel = "a/b"\napi_key = "{canary}"\n')
     done = cli("export", "p", "--format", form, "--out", "out", env={"X": canary})
     assert (done.code, done.out) == (5, "")
     assert not (project / "out").exists()
 
 
-def test_a_program_says_whatever_a_profile_can(quick, write):
+def test_a_program_says_whatever_a_profile_can(quick: Any, write: Any) -> None:
     write(
         "profiles.toml",
         """
@@ -247,7 +250,7 @@ dspy.configure(
     )
 
 
-def test_what_no_program_can_say_is_refused(cli, write):
+def test_what_no_program_can_say_is_refused(cli: Any, write: Any) -> None:
     write(
         "profiles.toml",
         '[a.provider]\nclass = "my.Provider"\n'
@@ -262,7 +265,7 @@ def test_what_no_program_can_say_is_refused(cli, write):
     assert '**{"class": "x"}' in cli("export", "c", "--format", "python").out
 
 
-def test_text_cannot_break_out_of_a_program(cli, write, project):
+def test_text_cannot_break_out_of_a_program(cli: Any, write: Any, project: Any) -> None:
     write(
         "profiles.toml",
         '["p\\u0022\\"\\"\\nimport x".lm]\nmodel = "a\\"); raise SystemExit(7) #"\n'
@@ -273,7 +276,9 @@ def test_text_cannot_break_out_of_a_program(cli, write, project):
     assert subprocess.run([sys.executable, "p.py"], check=False).returncode == 0
 
 
-def test_a_file_is_overwritten_only_with_yes_and_never_one_of_ours(cli, profiles, write):
+def test_a_file_is_overwritten_only_with_yes_and_never_one_of_ours(
+    cli: Any, profiles: Any, write: Any
+) -> None:
     out = write("out.toml", "mine\n")
     done = cli("export", "base", "--out", "out.toml")
     assert done.code == 4
@@ -297,7 +302,7 @@ def test_a_file_is_overwritten_only_with_yes_and_never_one_of_ours(cli, profiles
         (["base", "--out", "."], 4),
     ],
 )
-def test_what_cannot_be_is_refused(cli, profiles, words, code):
+def test_what_cannot_be_is_refused(cli: Any, profiles: Any, words: Any, code: Any) -> None:
     done = cli("export", *words)
     assert (done.code, done.out) == (code, "")
     assert "Traceback" not in done.err

@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +41,9 @@ EDITOR = """sh -c 'echo "[new]" >> "$1"' sh"""
 
 
 @pytest.mark.parametrize("command", [*WRITERS, *READERS])
-def test_a_broken_file_stays_and_is_named(cli, write, project, command):
+def test_a_broken_file_stays_and_is_named(
+    cli: Any, write: Any, project: Path, command: Any
+) -> None:
     write("x.env", "DSPY_LM_MODEL=a/b\n")
     path = write("profiles.toml", f"{FILE}[broken\n")
     before = path.read_bytes()
@@ -53,7 +57,7 @@ def test_a_broken_file_stays_and_is_named(cli, write, project, command):
 
 
 @pytest.fixture
-def bound(bound_by_modes):
+def bound(bound_by_modes: str) -> Any:
     """The command, bound by file modes even for root."""
     script = f"""{bound_by_modes}
 import sys
@@ -64,7 +68,7 @@ app(sys.argv[1:], prog_name="dspy-profiles")
 
 
 @pytest.fixture
-def read_only():
+def read_only() -> Iterator[Any]:
     """A folder that may be read and not written, not even by its owner."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -79,7 +83,7 @@ def read_only():
 
 
 @pytest.fixture
-def anyones():
+def anyones() -> Iterator[Any]:
     """A folder that everybody may write to: `edit` keeps there what it could not write."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o777)
@@ -87,7 +91,9 @@ def anyones():
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_a_file_that_may_not_be_written_is_told_with_6(cli, bound, read_only, anyones, command):
+def test_a_file_that_may_not_be_written_is_told_with_6(
+    cli: Any, bound: Any, read_only: Any, anyones: Any, command: Any
+) -> None:
     env = {"EDITOR": EDITOR, "TMPDIR": anyones}
     done = cli(*WRITERS[command], under=bound, cwd=read_only, env=env)
     assert (done.code, done.out) == (6, ""), done.err
@@ -96,7 +102,9 @@ def test_a_file_that_may_not_be_written_is_told_with_6(cli, bound, read_only, an
     assert sorted(p.name for p in read_only.iterdir()) == [".git", "profiles.toml", "x.env"]
 
 
-def test_an_output_file_that_may_not_be_written_is_told_with_6(cli, bound, read_only):
+def test_an_output_file_that_may_not_be_written_is_told_with_6(
+    cli: Any, bound: Any, read_only: Any
+) -> None:
     path = read_only / "profiles.toml"
     path.chmod(0o644)
     path.write_text("[p.lm]\nmodel = 'a/b'\n")
@@ -109,7 +117,9 @@ def test_an_output_file_that_may_not_be_written_is_told_with_6(cli, bound, read_
 @pytest.mark.parametrize(
     "command", ["set", "init", "edit", "import", "secrets move", "schema", "export"]
 )
-def test_a_full_disk_is_told_with_6_and_loses_nothing(cli, tmp_path, anyones, command):
+def test_a_full_disk_is_told_with_6_and_loses_nothing(
+    cli: Any, tmp_path: Path, anyones: Any, command: Any
+) -> None:
     mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", tmp_path]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own")
@@ -165,7 +175,7 @@ with editing(Path(sys.argv[1])):
 """
 
 
-def test_a_lock_that_somebody_holds_is_told_with_6(cli, write, anyones):
+def test_a_lock_that_somebody_holds_is_told_with_6(cli: Any, write: Any, anyones: Any) -> None:
     write("x.env", "DSPY_LM_MODEL=a/b\n")
     path = write("profiles.toml", FILE)
     command = [sys.executable, "-c", HOLDER, path]
@@ -182,7 +192,7 @@ def test_a_lock_that_somebody_holds_is_told_with_6(cli, write, anyones):
 
 
 @pytest.mark.slow
-def test_many_at_once_lose_nothing(project, write):
+def test_many_at_once_lose_nothing(project: Path, write: Any) -> None:
     path = write("profiles.toml", "[p.lm]\nmodel = 'a/b'\n")
     begun = [
         subprocess.Popen(
@@ -208,7 +218,9 @@ def test_many_at_once_lose_nothing(project, write):
         (["show", "nope"], 2, 3),
     ],
 )
-def test_an_output_that_takes_no_more_is_told_with_6(write, words, full, code, unbuffered):
+def test_an_output_that_takes_no_more_is_told_with_6(
+    write: Any, words: Any, full: Any, code: Any, unbuffered: Any
+) -> None:
     write("profiles.toml", FILE)
     script = f'"$@" {full}>/dev/full'
     done = subprocess.run(

@@ -1,5 +1,7 @@
 """`import`: from variables and from other files, all of it or nothing, and never a secret."""
 
+from typing import Any
+
 import pytest
 
 VARIABLES = """\
@@ -34,11 +36,11 @@ extends = "base"
 
 
 @pytest.fixture
-def other(write, home):
+def other(write: Any, home: Any) -> Any:
     return write(home / "other/profiles.toml", OTHER)
 
 
-def test_variables_become_a_profile_section_by_section(cli, project, write):
+def test_variables_become_a_profile_section_by_section(cli: Any, project: Any, write: Any) -> None:
     write("vars.env", VARIABLES)
     done = cli("import", "vars.env", "--profile", "dev", "--project")
     assert done.code == 0, done.err
@@ -64,14 +66,14 @@ def test_variables_become_a_profile_section_by_section(cli, project, write):
     assert "canary" not in (project / "profiles.toml").read_text()
 
 
-def test_the_projects_own_env_file_is_read_by_itself(cli, write):
+def test_the_projects_own_env_file_is_read_by_itself(cli: Any, write: Any) -> None:
     write(".env", "DSPY_LM_MODEL=a/b\nDSPY_LM_API_KEY=sk-canary\n")
     done = cli("import", ".env")
     assert (done.code, done.err) == (0, "")
     assert cli("secrets", "check", "default").code == 0
 
 
-def test_another_prefix_is_taken(cli, write):
+def test_another_prefix_is_taken(cli: Any, write: Any) -> None:
     write("x.env", "LLM_LM_MODEL=a/b\nDSPY_LM_MODEL=c/d\n")
     assert cli("import", "x.env", "--prefix", "LLM_").code == 0
     assert cli("get", "default", "lm.model").out == "a/b\n"
@@ -95,7 +97,9 @@ def test_another_prefix_is_taken(cli, write):
         ("DSPY_LM_MODEL=a/b\nDSPY_EXTENDS=gone\n", 4, "does not exist"),
     ],
 )
-def test_variables_that_make_no_sound_profile_are_refused_whole(cli, project, text, code, said):
+def test_variables_that_make_no_sound_profile_are_refused_whole(
+    cli: Any, project: Any, text: Any, code: Any, said: Any
+) -> None:
     (project / "x.env").write_text(text)
     done = cli("import", "x.env", "--project")
     assert (done.code, done.out) == (code, "")
@@ -103,7 +107,9 @@ def test_variables_that_make_no_sound_profile_are_refused_whole(cli, project, te
     assert not (project / "profiles.toml").exists()
 
 
-def test_all_profiles_of_a_file_come_with_their_comments(cli, project, other):
+def test_all_profiles_of_a_file_come_with_their_comments(
+    cli: Any, project: Any, other: Any
+) -> None:
     done = cli("import", other, "--project")
     assert (done.code, done.err) == (0, "")
     key = other.parent / "keys/openai"
@@ -113,7 +119,7 @@ def test_all_profiles_of_a_file_come_with_their_comments(cli, project, other):
     assert [line[0] for line in done.lines if line] == ["base is imported", "prod is imported"]
 
 
-def test_one_profile_needs_what_it_extends(cli, project, other, write):
+def test_one_profile_needs_what_it_extends(cli: Any, project: Any, other: Any, write: Any) -> None:
     done = cli("import", other, "--profile", "prod", "--project")
     assert done.code == 4
     assert 'extends "base", which does not exist' in done.err
@@ -124,7 +130,7 @@ def test_one_profile_needs_what_it_extends(cli, project, other, write):
     assert (done.code, 'did you mean "prod"' in done.err) == (3, True)
 
 
-def test_what_is_there_is_replaced_only_with_yes(cli, other, write):
+def test_what_is_there_is_replaced_only_with_yes(cli: Any, other: Any, write: Any) -> None:
     path = write("profiles.toml", '# mine\n[prod.lm]\nmodel = "a/b"\n\n[z]\n')
     before = path.read_text()
     for source in (other, write("x.env", "DSPY_LM_MODEL=c/d\n")):
@@ -139,7 +145,9 @@ def test_what_is_there_is_replaced_only_with_yes(cli, other, write):
     assert cli("get", "prod", "lm.model").out == "c/d\n"
 
 
-def test_a_secret_in_another_file_is_refused_with_the_way_out(cli, project, write, home, canary):
+def test_a_secret_in_another_file_is_refused_with_the_way_out(
+    cli: Any, project: Any, write: Any, home: Any, canary: str
+) -> None:
     path = write(home / "other/profiles.toml", f'[ok]\n[p.lm]\nmodel="a/b"\napi_key="{canary}"\n')
     done = cli("import", path, "--project")
     assert (done.code, done.out) == (5, "")
@@ -160,7 +168,9 @@ def test_a_secret_in_another_file_is_refused_with_the_way_out(cli, project, writ
         ("profiles.toml", "[p]\n", (4, "already holds these profiles")),
     ],
 )
-def test_what_cannot_be_read_is_refused(cli, project, name, text, ends):
+def test_what_cannot_be_read_is_refused(
+    cli: Any, project: Any, name: Any, text: Any, ends: Any
+) -> None:
     if text is not None:
         (project / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     before = {path.name: path.read_bytes() for path in project.iterdir() if path.is_file()}
@@ -170,7 +180,7 @@ def test_what_cannot_be_read_is_refused(cli, project, name, text, ends):
     assert {p.name: p.read_bytes() for p in project.iterdir() if p.is_file()} == before
 
 
-def test_a_file_of_another_name_is_known_by_what_is_in_it(cli, write):
+def test_a_file_of_another_name_is_known_by_what_is_in_it(cli: Any, write: Any) -> None:
     write("settings", "DSPY_LM_MODEL=a/b\n")
     write("profiles.old", '[p.lm]\nmodel = "a/b"\n')
     assert cli("import", "settings", "--user").code == 0

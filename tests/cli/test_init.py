@@ -1,11 +1,12 @@
 """`init`: a first profile by questions, by options, or not at all."""
 
 import sys
+from typing import Any
 
 import pytest
 
 
-def test_with_yes_it_asks_nothing_and_works_offline(cli, home):
+def test_with_yes_it_asks_nothing_and_works_offline(cli: Any, home: Any) -> None:
     done = cli("init", "--yes")
     assert done.code == 0
     assert done.lines[0] == ["default is written", "~/.dspy/profiles.toml:1"]
@@ -54,14 +55,14 @@ def test_with_yes_it_asks_nothing_and_works_offline(cli, home):
         ),
     ],
 )
-def test_options_say_it_all(cli, project, words, written):
+def test_options_say_it_all(cli: Any, project: Any, words: Any, written: Any) -> None:
     done = cli("init", "--yes", "--profile", "p", "--project", *words)
     assert done.code == 0, done.err
     assert (project / "profiles.toml").read_text() == f"[p.lm]\n{written}"
     assert cli("show", "p").code == 0
 
 
-def test_a_description_is_written_and_other_profiles_stay(cli, write):
+def test_a_description_is_written_and_other_profiles_stay(cli: Any, write: Any) -> None:
     path = write("profiles.toml", "# mine\n[a.lm]\nmodel = 'x/y'\n")
     assert cli("init", "--yes", "--profile", "b", "--description", "for tests").code == 0
     assert path.read_text() == (
@@ -70,7 +71,7 @@ def test_a_description_is_written_and_other_profiles_stay(cli, write):
     )
 
 
-def test_it_says_how_to_set_a_variable_that_is_not_set(cli, canary):
+def test_it_says_how_to_set_a_variable_that_is_not_set(cli: Any, canary: str) -> None:
     words = ["init", "--yes", "--provider", "openai", "--profile"]
     done = cli(*words, "a")
     assert "OPENAI_API_KEY is not set: add OPENAI_API_KEY=… to .env" in done.err
@@ -78,7 +79,7 @@ def test_it_says_how_to_set_a_variable_that_is_not_set(cli, canary):
     assert "is not set" not in cli(*words, "b", env={"OPENAI_API_KEY": canary}).err
 
 
-def test_hints_are_commands_that_a_shell_takes(quick):
+def test_hints_are_commands_that_a_shell_takes(quick: Any) -> None:
     done = quick("init", "--yes", "--profile", "it's odd", "--file", "a b.toml")
     odd = "'it'\"'\"'s odd'"
     assert f"dspy-profiles show {odd} --file 'a b.toml'" in done.err
@@ -86,7 +87,7 @@ def test_hints_are_commands_that_a_shell_takes(quick):
     assert f"(dspy-profiles use {odd})" in quick("show", "it's odd", "--file", "a b.toml").out
 
 
-def test_an_existing_profile_is_never_overwritten(cli, write):
+def test_an_existing_profile_is_never_overwritten(cli: Any, write: Any) -> None:
     path = write("profiles.toml", "[default.lm]\nmodel = 'x/y'\n")
     before = path.read_text()
     done = cli("init", "--yes")
@@ -107,7 +108,9 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_in_the_place_of_a_name_is_refused_and_not_repeated(cli, home, key):
+def test_a_key_in_the_place_of_a_name_is_refused_and_not_repeated(
+    cli: Any, home: Any, key: Any
+) -> None:
     words = ["init", "--yes", "--provider", "openai"]
     done = cli(*words, "--key-variable", key)
     assert done.code in (4, 5)
@@ -117,14 +120,14 @@ def test_a_key_in_the_place_of_a_name_is_refused_and_not_repeated(cli, home, key
 
 
 @pytest.mark.parametrize("option", ["--model", "--description", "--profile", "--api-base"])
-def test_a_key_anywhere_else_is_refused_too(cli, home, canary, option):
+def test_a_key_anywhere_else_is_refused_too(cli: Any, home: Any, canary: str, option: Any) -> None:
     done = cli("init", "--yes", "--provider", "ollama", option, canary)
     assert done.code == 5
     assert not (home / ".dspy").exists()
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "my_key", "KEY2", "AZURE_OPENAI_KEY_2024"])
-def test_names_are_taken(cli, name):
+def test_names_are_taken(cli: Any, name: Any) -> None:
     words = ["init", "--yes", "--provider", "openai", "--key-variable", f"${{{name}}}"]
     assert cli(*words).code == 0
     assert cli("get", "default", "lm.api_key").out == f"${{{name}}}\n"
@@ -142,14 +145,14 @@ def test_names_are_taken(cli, name):
         (["--yes", "--user", "--project"], 2, "exclude each other"),
     ],
 )
-def test_what_cannot_be_is_refused(cli, home, words, code, said):
+def test_what_cannot_be_is_refused(cli: Any, home: Any, words: Any, code: Any, said: Any) -> None:
     done = cli("init", *words)
     assert (done.code, done.out) == (code, "")
     assert said in done.err
     assert not (home / ".dspy").exists()
 
 
-def test_a_person_is_asked(terminal, project, write):
+def test_a_person_is_asked(terminal: Any, project: Any, write: Any) -> None:
     write("profiles.toml", "[a.lm]\nmodel = 'x/y'\n")
     screen = terminal("init").until("Name of the profile [default]").type("a")
     screen.until('profile "a" already exists').until("Name of the profile").type("dev")
@@ -165,7 +168,7 @@ def test_a_person_is_asked(terminal, project, write):
     )  # fmt: skip
 
 
-def test_a_person_who_pastes_a_key_is_asked_again(terminal, home):
+def test_a_person_who_pastes_a_key_is_asked_again(terminal: Any, home: Any) -> None:
     screen = terminal("init", "--profile", "p", "--provider", "compatible")
     screen.until("Model:").type("llama").until("Address").type("http://h:1")
     screen.until("Variable").until(": ").type("sk-not-a-name-at-all-1234")
@@ -176,7 +179,9 @@ def test_a_person_who_pastes_a_key_is_asked_again(terminal, home):
 
 
 @pytest.mark.parametrize("how", ["interrupt", "end of input"])
-def test_a_person_who_gives_up_leaves_nothing(terminal, home, project, how):
+def test_a_person_who_gives_up_leaves_nothing(
+    terminal: Any, home: Any, project: Any, how: Any
+) -> None:
     screen = terminal("init").until("Name of the profile").type("x").until("Provider [openai]: ")
     if how == "interrupt":
         screen.interrupt()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,12 @@ FILE = """
 
 
 @pytest.fixture
-def profiles(write):
+def profiles(write: Any) -> Any:
     return write("profiles.toml", FILE)
 
 
 @pytest.fixture
-def leaky(write, canary):
+def leaky(write: Any, canary: str) -> Any:
     """A file with secrets in clear, in every place that one can be in."""
     return write(
         "profiles.toml",
@@ -58,7 +59,7 @@ def leaky(write, canary):
     )
 
 
-def test_list_shows_each_profile_and_why_one_applies(cli, profiles, write):
+def test_list_shows_each_profile_and_why_one_applies(cli: Any, profiles: Any, write: Any) -> None:
     write("pyproject.toml", "[tool.dspy-profiles]\ndefault = 'prod'\n")
     done = cli("list")
     assert (done.code, done.err) == (0, "")
@@ -76,7 +77,7 @@ def test_list_shows_each_profile_and_why_one_applies(cli, profiles, write):
     ]
 
 
-def test_list_for_programs(cli, profiles):
+def test_list_for_programs(cli: Any, profiles: Any) -> None:
     payload = cli("list", "--json", env={"DSPY_PROFILE": "prod"}).json
     assert payload["profiles"][1] == {
         "name": "prod",
@@ -96,7 +97,7 @@ def test_list_for_programs(cli, profiles):
     assert (mock["name"], mock["provider"], mock["file"]) == ("mock", "mock", None)
 
 
-def test_list_goes_on_where_one_profile_is_unsound(cli, write):
+def test_list_goes_on_where_one_profile_is_unsound(cli: Any, write: Any) -> None:
     write("profiles.toml", "[good.lm]\nmodel = 'a/b'\n[bad]\nextends = 'gone'\n[worse]\nx = 1\n")
     done = cli("list")
     assert done.code == 0
@@ -106,12 +107,12 @@ def test_list_goes_on_where_one_profile_is_unsound(cli, write):
     assert 'unknown section "x"' in done.err
 
 
-def test_list_says_that_a_named_file_is_not_there(cli):
+def test_list_says_that_a_named_file_is_not_there(cli: Any) -> None:
     done = cli("list", "--file", "gone.toml")
     assert (done.code, done.err) == (0, "gone.toml does not exist\n")
 
 
-def test_show_tells_value_and_origin(cli, profiles):
+def test_show_tells_value_and_origin(cli: Any, profiles: Any) -> None:
     done = cli("show", "prod", env={"OPENAI_API_KEY": "x-canary"})
     assert (done.code, done.err) == (0, "")
     assert done.lines[0] == [
@@ -131,7 +132,7 @@ def test_show_tells_value_and_origin(cli, profiles):
     assert "lm.extra_headers.X-Team   é" in done.out
 
 
-def test_show_says_what_is_set_where(cli, profiles, write):
+def test_show_says_what_is_set_where(cli: Any, profiles: Any, write: Any) -> None:
     assert "OPENAI_API_KEY is not set" in cli("show", "prod").out
     write(".env", "OPENAI_API_KEY=x-canary\n")
     assert "set in .env" in cli("show", "prod").out
@@ -141,7 +142,7 @@ def test_show_says_what_is_set_where(cli, profiles, write):
     assert "A, B are not set: fallback used" in shown
 
 
-def test_show_for_programs(cli, profiles):
+def test_show_for_programs(cli: Any, profiles: Any) -> None:
     payload = cli("show", "prod", "--json").json
     values = {each.pop("key"): each for each in payload.pop("values")}
     assert payload == {
@@ -160,7 +161,7 @@ def test_show_for_programs(cli, profiles):
     assert values["settings.num_threads"]["value"] == 32
 
 
-def test_show_raw_prints_the_profiles_own_lines(cli, profiles):
+def test_show_raw_prints_the_profiles_own_lines(cli: Any, profiles: Any) -> None:
     own = "".join(profiles.read_text().partition("[prod]\n")[1:])
     assert cli("show", "prod", "--raw").out == own
     assert cli("show", "base", "--raw").out.startswith('# for all\n[base.lm]\nmodel = "openai/')
@@ -173,7 +174,7 @@ def test_show_raw_prints_the_profiles_own_lines(cli, profiles):
     assert (done.code, done.out) == (4, "")
 
 
-def test_show_raw_masks_secrets_also_in_comments(cli, leaky):
+def test_show_raw_masks_secrets_also_in_comments(cli: Any, leaky: Any) -> None:
     assert (
         cli("show", "leaky", "--raw").out
         == """\
@@ -191,7 +192,7 @@ secret = "********"
     )
 
 
-def test_reading_works_on_a_file_with_secrets_in_clear_and_marks_them(cli, leaky):
+def test_reading_works_on_a_file_with_secrets_in_clear_and_marks_them(cli: Any, leaky: Any) -> None:
     done = cli("list")
     assert ["leaky", "openai/x", "profiles.toml", "plaintext secret"] in done.lines
     assert cli("list", "--json").json["profiles"][0]["plaintext"] is True
@@ -205,7 +206,7 @@ def test_reading_works_on_a_file_with_secrets_in_clear_and_marks_them(cli, leaky
         assert cli(command, *words, "--json").code == 0
 
 
-def test_get_prints_the_value_and_nothing_else(cli, write):
+def test_get_prints_the_value_and_nothing_else(cli: Any, write: Any) -> None:
     path = write(
         "profiles.toml",
         """
@@ -253,14 +254,18 @@ def test_get_prints_the_value_and_nothing_else(cli, write):
         (["list", "--nonsense"], 2, "No such option"),
     ],
 )
-def test_what_is_not_there_is_said_with_its_code(cli, profiles, words, code, said):
+def test_what_is_not_there_is_said_with_its_code(
+    cli: Any, profiles: Any, words: Any, code: Any, said: Any
+) -> None:
     done = cli(*words)
     assert (done.code, done.out) == (code, "")
     assert said in done.err
     assert "Traceback" not in done.err
 
 
-def test_which_tells_the_name_the_reason_and_every_file(cli, profiles, home, write):
+def test_which_tells_the_name_the_reason_and_every_file(
+    cli: Any, profiles: Any, home: Path, write: Any
+) -> None:
     write(home / ".dspy/profiles.toml", "[default]\n")
     done = cli("which")
     assert done.lines[0] == ["default", 'the profile called "default"']
@@ -276,7 +281,7 @@ def test_which_tells_the_name_the_reason_and_every_file(cli, profiles, home, wri
     assert {"kind": "project", "path": str(profiles), "exists": True} in payload["files"]
 
 
-def test_which_ends_with_3_where_the_name_leads_nowhere(cli, profiles):
+def test_which_ends_with_3_where_the_name_leads_nowhere(cli: Any, profiles: Any) -> None:
     for words in (["which"], ["which", "--json"]):
         done = cli(*words, env={"DSPY_PROFILE": "prd"})
         assert done.code == 3
@@ -285,7 +290,7 @@ def test_which_ends_with_3_where_the_name_leads_nowhere(cli, profiles):
     assert cli("which").lines[0] == ["no active profile"]
 
 
-def test_diff_shows_what_differs_side_by_side(cli, profiles):
+def test_diff_shows_what_differs_side_by_side(cli: Any, profiles: Any) -> None:
     done = cli("diff", "base", "prod")
     assert (done.code, done.err) == (0, "")
     assert done.lines[:2] == [["base", "prod"], ["lm.model", "openai/gpt-4o-mini", "openai/gpt-4o"]]
@@ -299,12 +304,12 @@ def test_diff_shows_what_differs_side_by_side(cli, profiles):
     ]
 
 
-def test_diff_tells_numbers_and_booleans_apart(cli, write):
+def test_diff_tells_numbers_and_booleans_apart(cli: Any, write: Any) -> None:
     write("profiles.toml", "[a.lm]\nx = 1\ny = [0]\n[b.lm]\nx = true\ny = [false]\n")
     assert cli("diff", "a", "b").lines[1:3] == [["lm.x", "1", "true"], ["lm.y", "[0]", "[false]"]]
 
 
-def test_what_a_file_says_never_steers_the_terminal(terminal, write):
+def test_what_a_file_says_never_steers_the_terminal(terminal: Any, write: Any) -> None:
     write(
         "profiles.toml",
         '["p\\u001b[2J".lm]\nmodel = "a\\u001b]0;x\\u0007b\\u202e"\napi_base = "\\u009b31m"\n',
@@ -317,7 +322,9 @@ def test_what_a_file_says_never_steers_the_terminal(terminal, write):
         assert not set("\x1b\x07\x9b\u202e") & set(seen)
 
 
-def test_colours_are_for_terminals_alone_and_can_be_turned_off(cli, terminal, profiles):
+def test_colours_are_for_terminals_alone_and_can_be_turned_off(
+    cli: Any, terminal: Any, profiles: Any
+) -> None:
     assert "\x1b" not in cli("list").out
     for more, env, has_colour in [
         ([], {}, True),
@@ -329,7 +336,7 @@ def test_colours_are_for_terminals_alone_and_can_be_turned_off(cli, terminal, pr
         assert ("\x1b" in screen.seen) is has_colour, screen.seen  # bold is one, too
 
 
-def test_a_narrow_terminal_loses_no_text(cli, profiles):
+def test_a_narrow_terminal_loses_no_text(cli: Any, profiles: Any) -> None:
     done = cli("show", "prod", env={"COLUMNS": "40"})
     assert done.code == 0
     assert max(map(len, done.out.splitlines()[2:])) <= 40
@@ -339,7 +346,7 @@ def test_a_narrow_terminal_loses_no_text(cli, profiles):
     assert cli("list", env={"COLUMNS": "40"}).code == 0
 
 
-def test_a_reader_that_goes_away_is_no_error(profiles):
+def test_a_reader_that_goes_away_is_no_error(profiles: Any) -> None:
     code = f"{sys.executable} -m dspy_profiles list --json | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("{\n")
@@ -347,14 +354,14 @@ def test_a_reader_that_goes_away_is_no_error(profiles):
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "prod"], ["show", "prod", "--json"]])
-def test_an_output_that_knows_few_letters_is_no_error(cli, profiles, words):
+def test_an_output_that_knows_few_letters_is_no_error(cli: Any, profiles: Any, words: Any) -> None:
     done = cli(*words, env={"PYTHONIOENCODING": "ascii"})
     assert (done.code, done.err) == (0, "")
     done = cli("show", "nöpe", env={"PYTHONIOENCODING": "ascii"})
     assert done.code == 3
 
 
-def test_reading_creates_nothing(cli, project, home):
+def test_reading_creates_nothing(cli: Any, project: Path, home: Path) -> None:
     for words in (["list"], ["which"], ["config", "list"], ["secrets", "check"], ["schema"]):
         assert cli(*words).code == 0
     assert [path.name for path in project.iterdir()] == [".git"]
@@ -374,7 +381,7 @@ app(sys.argv[1:], prog_name="dspy-profiles")
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 @pytest.mark.parametrize("words", [["which"], ["list"], ["which", "--json"]])
-def test_a_home_that_may_not_be_looked_into_has_no_say(cli, home, words):
+def test_a_home_that_may_not_be_looked_into_has_no_say(cli: Any, home: Path, words: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "profiles.toml").write_text("[p]\n")
@@ -387,5 +394,5 @@ def test_a_home_that_may_not_be_looked_into_has_no_say(cli, home, words):
         assert (done.code, done.err) == (0, "")
 
 
-def test_paths_keep_their_slash_where_one_stands_at_the_root(cli):
+def test_paths_keep_their_slash_where_one_stands_at_the_root(cli: Any) -> None:
     assert "/.env" in [words[1] for words in cli("which", cwd="/").lines if len(words) > 1]

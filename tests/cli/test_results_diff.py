@@ -1,9 +1,13 @@
 """`results diff`: what became better or worse, and whether that may be."""
 
+from typing import Any
+
 import pytest
 
 
-def test_it_says_what_became_better_and_worse_and_how_the_words_changed(quick, recorded) -> None:
+def test_it_says_what_became_better_and_worse_and_how_the_words_changed(
+    quick: Any, recorded: Any
+) -> None:
     done = quick("results", "diff", "base", "short", env={"COLUMNS": "100"})
     assert (done.code, done.err) == (0, "")
     assert "2 better · 1 worse · 1 same" in done.out
@@ -19,7 +23,7 @@ def test_it_says_what_became_better_and_worse_and_how_the_words_changed(quick, r
     ]
 
 
-def test_a_prompt_that_changed_for_all_is_shown_once(quick, recorded) -> None:
+def test_a_prompt_that_changed_for_all_is_shown_once(quick: Any, recorded: Any) -> None:
     done = quick("results", "diff", "base", "short", env={"COLUMNS": "100"})
     assert done.out.count("{+Answer in one short") == 1
     assert "think.predict · system   in 3 trials" in done.out
@@ -27,14 +31,14 @@ def test_a_prompt_that_changed_for_all_is_shown_once(quick, recorded) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_it_fits_the_terminal(quick, recorded, width) -> None:
+def test_it_fits_the_terminal(quick: Any, recorded: Any, width: Any) -> None:
     done = quick("results", "diff", "base", "short", env={"COLUMNS": str(width)})
     assert max(map(len, done.out.splitlines())) <= width
     for experiment_id in (recorded.base, recorded.short):
         assert experiment_id in done.out
 
 
-def test_the_same_experiment_has_no_difference(quick, recorded) -> None:
+def test_the_same_experiment_has_no_difference(quick: Any, recorded: Any) -> None:
     done = quick("results", "diff", "base", "base", "--max-drop", "0")
     assert done.code == 0
     assert "0 better · 0 worse · 4 same" in done.out
@@ -51,7 +55,9 @@ def test_the_same_experiment_has_no_difference(quick, recorded) -> None:
         (["short", "base"], 0, ""),
     ],
 )
-def test_a_drop_that_is_too_large_ends_with_1(quick, recorded, words, code, said) -> None:
+def test_a_drop_that_is_too_large_ends_with_1(
+    quick: Any, recorded: Any, words: Any, code: Any, said: Any
+) -> None:
     done = quick("results", "diff", *words)
     assert (done.code, done.err) == (code, "")
     assert said in done.out.splitlines()[-1]
@@ -62,7 +68,7 @@ def test_a_drop_that_is_too_large_ends_with_1(quick, recorded, words, code, said
     assert gate is None or gate["passed"] == (code == 0)
 
 
-def test_json_has_it_all(quick, recorded) -> None:
+def test_json_has_it_all(quick: Any, recorded: Any) -> None:
     found = quick("results", "diff", "base", "short", "--max-drop", "0.5", "--json").json
     assert found["score"] == {"a": 0.5, "b": 0.75, "difference": 0.25}
     assert (found["a"]["id"], found["b"]["id"]) == (recorded.base, recorded.short)
@@ -75,7 +81,7 @@ def test_json_has_it_all(quick, recorded) -> None:
     assert plain["gate"] is None
 
 
-def test_markup_and_escapes_in_what_programs_say_do_nothing(quick, recorded) -> None:
+def test_markup_and_escapes_in_what_programs_say_do_nothing(quick: Any, recorded: Any) -> None:
     done = quick("results", "diff", "base", "short")
     assert "<b>such</b>" in done.out
     assert "\x1b" not in done.out

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from dspy_profiles.results import load_examples
 
 
 @pytest.mark.parametrize("url", ["file:other", "sqlite:other.db"])
-def test_a_bundle_carries_an_experiment_to_another_store(quick, recorded, project, url) -> None:
+def test_a_bundle_carries_an_experiment_to_another_store(
+    quick: Any, recorded: Any, project: Any, url: Any
+) -> None:
     done = quick("results", "export", "base", "--out", "run.zip")
     assert (done.code, done.out, done.err) == (0, "", "base is written to run.zip\n")
     taken = quick("results", "import", "run.zip", "--store", url)
@@ -25,7 +28,7 @@ def test_a_bundle_carries_an_experiment_to_another_store(quick, recorded, projec
     assert quick("results", "verify", "base", "--store", url).code == 0
 
 
-def test_a_bundle_that_was_changed_is_refused(quick, recorded, project) -> None:
+def test_a_bundle_that_was_changed_is_refused(quick: Any, recorded: Any, project: Any) -> None:
     quick("results", "export", "base", "--out", "run.zip")
     with zipfile.ZipFile("run.zip") as sound, zipfile.ZipFile("bad.zip", "w") as bad:
         for name in sound.namelist():
@@ -36,7 +39,9 @@ def test_a_bundle_that_was_changed_is_refused(quick, recorded, project) -> None:
     assert quick("results", "list", "--store", "file:other").out == ""
 
 
-def test_what_is_no_bundle_is_one_error_and_what_is_not_there_another(quick, write) -> None:
+def test_what_is_no_bundle_is_one_error_and_what_is_not_there_another(
+    quick: Any, write: Any
+) -> None:
     write("profiles.toml", "[p]\n")
     done = quick("results", "import", "profiles.toml")
     assert (done.code, done.out) == (4, "")
@@ -46,7 +51,7 @@ def test_what_is_no_bundle_is_one_error_and_what_is_not_there_another(quick, wri
     assert done.err.startswith("error: file not found\n  at absent.zip\n")
 
 
-def test_the_ending_of_the_file_chooses_csv(quick, recorded, project) -> None:
+def test_the_ending_of_the_file_chooses_csv(quick: Any, recorded: Any, project: Any) -> None:
     assert quick("results", "export", "base", "--out", "run.csv").code == 0
     with (project / "run.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -57,7 +62,7 @@ def test_the_ending_of_the_file_chooses_csv(quick, recorded, project) -> None:
     assert list(csv.DictReader(printed.out.splitlines())) == rows
 
 
-def test_nothing_is_overwritten_without_consent(quick, recorded, write) -> None:
+def test_nothing_is_overwritten_without_consent(quick: Any, recorded: Any, write: Any) -> None:
     for words in (
         ["export", "base", "--out", "a.zip"],
         ["export", "base", "--out", "a.csv"],
@@ -74,7 +79,7 @@ def test_nothing_is_overwritten_without_consent(quick, recorded, write) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="modes are not Windows'")
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
-def test_what_is_no_regular_file_is_not_replaced(quick, recorded, project) -> None:
+def test_what_is_no_regular_file_is_not_replaced(quick: Any, recorded: Any, project: Any) -> None:
     os.mkfifo("pipe")
     for words in (["export", "base", "--csv"], ["examples", "base"]):
         done = quick("results", *words, "--out", "pipe", "--yes")
@@ -83,7 +88,9 @@ def test_what_is_no_regular_file_is_not_replaced(quick, recorded, project) -> No
     assert (project / "pipe").is_fifo()
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing_behind(quick, recorded, project) -> None:
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(
+    quick: Any, recorded: Any, project: Any
+) -> None:
     (project / "file").write_text("")
     (project / "folder").mkdir()
     assert quick("results", "export", "base", "--out", "file/run.zip").code == 6
@@ -92,7 +99,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(quick, recorded, pr
     assert list((project / "folder").iterdir()) == []
 
 
-def test_good_trials_become_rows_to_learn_from(quick, recorded, project) -> None:
+def test_good_trials_become_rows_to_learn_from(quick: Any, recorded: Any, project: Any) -> None:
     words = ["results", "examples", "base", "--where", "score>=0.8", "--out", "train.jsonl"]
     done = quick(*words)
     assert (done.code, done.out) == (0, "")
@@ -105,7 +112,7 @@ def test_good_trials_become_rows_to_learn_from(quick, recorded, project) -> None
     assert printed.out == (project / "train.jsonl").read_text()
 
 
-def test_fields_are_dropped_and_a_misspelt_one_is_told(quick, recorded) -> None:
+def test_fields_are_dropped_and_a_misspelt_one_is_told(quick: Any, recorded: Any) -> None:
     done = quick("results", "examples", "short", "--drop", "reasoning")
     assert "reasoning" not in done.out
     assert done.code == 0
@@ -115,7 +122,7 @@ def test_fields_are_dropped_and_a_misspelt_one_is_told(quick, recorded) -> None:
     assert not os.path.exists("x.jsonl")  # noqa: PTH110
 
 
-def test_a_condition_that_is_none_is_told_before_anything_is_read(quick) -> None:
+def test_a_condition_that_is_none_is_told_before_anything_is_read(quick: Any) -> None:
     done = quick("results", "examples", "nothing", "--where", "scroe>=0.8")
     assert (done.code, done.out) == (2, "")
     assert 'Invalid value for --where: unknown field "scroe"' in done.err

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pexpect
 import pytest
@@ -82,27 +84,27 @@ class Program:
 
 
 @pytest.fixture
-def program(project):
+def program(project: Any) -> Iterator[Any]:
     begun = Program(PROGRAM)
     yield begun
     begun.kill()
 
 
 @pytest.fixture
-def light(project):
+def light(project: Any) -> Iterator[Any]:
     begun = Program(LIGHT)
     yield begun
     begun.kill()
 
 
 @pytest.fixture
-def in_database(project, monkeypatch):
+def in_database(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The setting, for both processes."""
     monkeypatch.setenv("DSPY_PROFILES_STORE", "sqlite:results.db")
 
 
 @pytest.fixture
-def followed(project):
+def followed(project: Any) -> Iterator[Any]:
     """A process that follows, by what it prints into a pipe."""
     command = [sys.executable, "-m", "dspy_profiles", "trace", "latest", "--follow"]
     child = PopenSpawn(command, timeout=60, encoding="utf-8")
@@ -111,7 +113,7 @@ def followed(project):
     child.proc.communicate()
 
 
-def test_steps_come_as_they_happen_until_the_run_has_ended(program, followed) -> None:
+def test_steps_come_as_they_happen_until_the_run_has_ended(program: Any, followed: Any) -> None:
     followed.expect("module +Ask  first[^\n]*running")
     program.go_on()
     program.waits()
@@ -125,7 +127,7 @@ def test_steps_come_as_they_happen_until_the_run_has_ended(program, followed) ->
     assert followed.proc.wait() == 0
 
 
-def test_a_run_into_a_database_is_followed_too(in_database, light, followed) -> None:
+def test_a_run_into_a_database_is_followed_too(in_database: Any, light: Any, followed: Any) -> None:
     followed.expect("test_it[^~]*module +Ask  first[^\n]*running")
     light.go_on()
     followed.expect("module +Ask  [^\n]*Paris")
@@ -134,7 +136,7 @@ def test_a_run_into_a_database_is_followed_too(in_database, light, followed) -> 
     assert (light.end(), followed.proc.wait()) == (0, 0)
 
 
-def test_a_run_that_is_killed_is_followed_to_its_end(light, followed) -> None:
+def test_a_run_that_is_killed_is_followed_to_its_end(light: Any, followed: Any) -> None:
     followed.expect("running")
     light.kill()
     followed.expect("module +Ask  [^\n]*interrupted")
@@ -142,7 +144,7 @@ def test_a_run_that_is_killed_is_followed_to_its_end(light, followed) -> None:
     assert followed.proc.wait() == 0
 
 
-def test_an_interrupt_ends_the_following_and_not_the_run(light, terminal) -> None:
+def test_an_interrupt_ends_the_following_and_not_the_run(light: Any, terminal: Any) -> None:
     screen = terminal("trace", "long", "1", "--follow")
     screen.until("running").interrupt()
     screen.until("the run continues")
@@ -151,7 +153,7 @@ def test_an_interrupt_ends_the_following_and_not_the_run(light, terminal) -> Non
     assert light.end() == 0
 
 
-def test_what_has_ended_is_shown_at_once(quick, recorded) -> None:
+def test_what_has_ended_is_shown_at_once(quick: Any, recorded: Any) -> None:
     done = quick("trace", "base", "--follow")
     assert done.code == 0
     assert "done: 4 trials · score 0.5" in done.err
@@ -163,5 +165,5 @@ def test_what_has_ended_is_shown_at_once(quick, recorded) -> None:
 
 
 @pytest.mark.parametrize("words", [["--json"], ["--html", "x.html"]], ids=" ".join)
-def test_following_is_for_people(quick, words) -> None:
+def test_following_is_for_people(quick: Any, words: Any) -> None:
     assert quick("trace", "latest", "--follow", *words).code == 2

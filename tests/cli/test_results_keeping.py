@@ -2,18 +2,19 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 
-def test_what_nobody_has_touched_is_sound(quick, recorded) -> None:
+def test_what_nobody_has_touched_is_sound(quick: Any, recorded: Any) -> None:
     one, all_ = quick("results", "verify", "base"), quick("results", "verify")
     assert (one.code, one.err) == (all_.code, all_.err) == (0, "")
     assert one.lines[:-1] == [[recorded.base, "base", "ok"]]
     assert all_.lines[:-1] == [[recorded.short, "short", "ok"], *one.lines[:-1]]
 
 
-def test_a_changed_score_is_found(quick, recorded) -> None:
+def test_a_changed_score_is_found(quick: Any, recorded: Any) -> None:
     journal = recorded.journal(recorded.base)
     journal.write_bytes(journal.read_bytes().replace(b"Milan", b"Roma!"))
     done = quick("results", "verify", "base")
@@ -31,7 +32,7 @@ def test_a_changed_score_is_found(quick, recorded) -> None:
     assert quick("results", "export", "base", "--out", "x.zip").code == 6
 
 
-def test_a_line_that_was_added_is_found(quick, recorded) -> None:
+def test_a_line_that_was_added_is_found(quick: Any, recorded: Any) -> None:
     with recorded.journal(recorded.base).open("ab") as journal:
         journal.write(b'{"type":"lost","count":1}\n')
     done = quick("results", "verify", "base")
@@ -39,7 +40,7 @@ def test_a_line_that_was_added_is_found(quick, recorded) -> None:
     assert "data was added after the experiment was closed" in done.out
 
 
-def test_what_a_child_wrote_too_late_does_no_harm(quick, recorded) -> None:
+def test_what_a_child_wrote_too_late_does_no_harm(quick: Any, recorded: Any) -> None:
     journal = recorded.journal(recorded.base)
     journal.with_name("journal-99-1.jsonl").write_bytes(journal.read_bytes())
     done = quick("results", "verify", "base")
@@ -47,7 +48,7 @@ def test_what_a_child_wrote_too_late_does_no_harm(quick, recorded) -> None:
     assert "began after the experiment was closed" in done.out
 
 
-def test_a_torn_off_document_is_made_anew_from_the_journals(quick, recorded) -> None:
+def test_a_torn_off_document_is_made_anew_from_the_journals(quick: Any, recorded: Any) -> None:
     before = quick("results", "show", "base", "--json").json
     summary = recorded.folder / "experiments" / recorded.base / "experiment.json"
     summary.unlink()
@@ -72,12 +73,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def killed(project):
+def killed(project: Any) -> None:
     """What a process has left behind that was killed."""
     subprocess.run([sys.executable, "-c", KILLED], check=False)
 
 
-def test_what_a_killed_process_left_open_is_closed(quick, killed) -> None:
+def test_what_a_killed_process_left_open_is_closed(quick: Any, killed: Any) -> None:
     assert "interrupted" in quick("results", "list").out
     left = quick("results", "verify", "killed")
     assert (left.code, left.lines[0][1:]) == (1, ["killed", "invalid"])
@@ -91,7 +92,7 @@ def test_what_a_killed_process_left_open_is_closed(quick, killed) -> None:
     assert quick("results", "verify", "killed").code == 0
 
 
-def test_what_looks_like_a_key_is_told_and_not_shown(quick, killed) -> None:
+def test_what_looks_like_a_key_is_told_and_not_shown(quick: Any, killed: Any) -> None:
     quick("results", "recover")
     done = quick("results", "verify", "killed")
     assert (done.code, done.lines[0][2]) == (0, "ok")
@@ -104,7 +105,9 @@ def test_what_looks_like_a_key_is_told_and_not_shown(quick, killed) -> None:
     assert len(done.err.splitlines()) == len(ends)
 
 
-def test_what_cannot_be_closed_keeps_no_other_from_it(quick, killed, project) -> None:
+def test_what_cannot_be_closed_keeps_no_other_from_it(
+    quick: Any, killed: Any, project: Any
+) -> None:
     experiments = project / ".dspy" / "results" / "experiments"
     (bad,) = experiments.iterdir()
     (bad / "trials.jsonl" / "taken").mkdir(parents=True)
@@ -116,7 +119,7 @@ def test_what_cannot_be_closed_keeps_no_other_from_it(quick, killed, project) ->
     assert quick("results", "verify", other["id"]).code == 0
 
 
-def test_an_empty_store_is_sound_and_has_nothing_to_mend(quick, project) -> None:
+def test_an_empty_store_is_sound_and_has_nothing_to_mend(quick: Any, project: Any) -> None:
     assert (quick("results", "verify").code, quick("results", "recover").code) == (0, 0)
     assert quick("results", "rebuild").out == "rebuilt 0 experiments\n"
     assert not (project / ".dspy").exists()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,11 @@ from dspy_profiles.results import Event, Experiment, Trial
 FIELDS = {kind: set(kind.__dataclass_fields__) | {"v"} for kind in (Experiment, Trial, Event)}
 
 
-def names(done):
+def names(done: Any) -> Any:
     return [each["name"] for each in done.json["experiments"]]
 
 
-def test_an_empty_project_has_no_experiments_and_gets_no_folder(quick, project) -> None:
+def test_an_empty_project_has_no_experiments_and_gets_no_folder(quick: Any, project: Any) -> None:
     listed, found = quick("results", "list"), quick("results", "query", "--text", "x")
     assert (listed.code, listed.out) == (found.code, found.out) == (0, "")
     assert "no experiments in file:" in listed.err
@@ -25,7 +26,7 @@ def test_an_empty_project_has_no_experiments_and_gets_no_folder(quick, project) 
     assert not (project / ".dspy").exists()
 
 
-def test_the_list_has_the_latest_first(quick, recorded) -> None:
+def test_the_list_has_the_latest_first(quick: Any, recorded: Any) -> None:
     head, *rows = quick("results", "list").lines[:-1]
     assert head[:3] == ["NAME", "STATUS", "SCORE"]
     assert [(row[0], row[1], row[-1]) for row in rows] == [
@@ -34,14 +35,14 @@ def test_the_list_has_the_latest_first(quick, recorded) -> None:
     ]
 
 
-def test_a_list_that_is_cut_says_so(quick, recorded) -> None:
+def test_a_list_that_is_cut_says_so(quick: Any, recorded: Any) -> None:
     done = quick("results", "list", "--limit", "1")
     assert "short" in done.out
     assert "base" not in done.out
     assert "--limit N lists more" in done.err
 
 
-def test_json_has_the_names_of_the_model(quick, recorded) -> None:
+def test_json_has_the_names_of_the_model(quick: Any, recorded: Any) -> None:
     listed = quick("results", "list", "--json").json
     shown = quick("results", "show", "base", "--json").json
     traced = quick("trace", "base", "2", "--json").json
@@ -72,7 +73,7 @@ def test_json_has_the_names_of_the_model(quick, recorded) -> None:
         (["-n", "1"], ["short"]),
     ],
 )
-def test_a_query_narrows(quick, recorded, words, found) -> None:
+def test_a_query_narrows(quick: Any, recorded: Any, words: Any, found: Any) -> None:
     done = quick("results", "query", *words, "--json")
     assert names(done) == found if found else done.payload["experiments"] == []
 
@@ -92,13 +93,13 @@ def test_a_query_narrows(quick, recorded, words, found) -> None:
     ],
     ids=" ".join,
 )
-def test_what_cannot_be_meant_is_a_fault_of_usage(quick, words) -> None:
+def test_what_cannot_be_meant_is_a_fault_of_usage(quick: Any, words: Any) -> None:
     done = quick("results", *words)
     assert (done.code, done.out) == (2, "")
     assert "Invalid value" in done.err
 
 
-def test_show_and_trace_say_how_it_was_run_and_what_came_of_it(quick, recorded) -> None:
+def test_show_and_trace_say_how_it_was_run_and_what_came_of_it(quick: Any, recorded: Any) -> None:
     shown = quick("results", "show", "base", env={"COLUMNS": "90"})
     assert shown.err == ""
     for said in ("score 0.5", "trials 4", recorded.base, "example 3", "first  as it is"):
@@ -109,7 +110,7 @@ def test_show_and_trace_say_how_it_was_run_and_what_came_of_it(quick, recorded) 
 
 
 @pytest.mark.parametrize("width", ["80", "120"])
-def test_a_trial_is_a_timeline(quick, recorded, width) -> None:
+def test_a_trial_is_a_timeline(quick: Any, recorded: Any, width: Any) -> None:
     done = quick("trace", recorded.base[:10], "2", env={"COLUMNS": width})
     assert (done.code, done.err) == (0, "")
     steps = [line.split()[2] for line in done.out.splitlines() if re.match(r" +\S+ m?s  \w", line)]
@@ -118,21 +119,23 @@ def test_a_trial_is_a_timeline(quick, recorded, width) -> None:
     assert "Milan" in quick("trace", "base", "2", "--full").out
 
 
-def test_a_trial_may_be_named_by_its_id_and_its_name(quick, recorded) -> None:
+def test_a_trial_may_be_named_by_its_id_and_its_name(quick: Any, recorded: Any) -> None:
     by_number = quick("trace", "base", "4", "--json").json
     trial = by_number["trials"][0]["id"]
     assert quick("trace", "base", trial, "--json").json == by_number
     assert quick("trace", "base", "example 3", "--json").json == by_number
 
 
-def test_an_error_of_a_program_is_shown_and_steers_nothing(quick, recorded) -> None:
+def test_an_error_of_a_program_is_shown_and_steers_nothing(quick: Any, recorded: Any) -> None:
     done = quick("trace", "base", "4")
     assert "no <b>such</b> book" in done.out
     assert "${MY_KEY}" in done.out
     assert "\x1b" not in done.out
 
 
-def test_a_page_is_written_whole_and_over_nothing_without_consent(quick, recorded, project) -> None:
+def test_a_page_is_written_whole_and_over_nothing_without_consent(
+    quick: Any, recorded: Any, project: Any
+) -> None:
     done = quick("trace", "base", "4", "--html", "a.html")
     assert (done.code, done.out) == (0, "")
     assert "a.html" in done.err
@@ -164,7 +167,9 @@ def test_a_page_is_written_whole_and_over_nothing_without_consent(quick, recorde
     ],
     ids=" ".join,
 )
-def test_what_is_not_there_ends_with_3_and_leaves_nothing(quick, recorded, project, words) -> None:
+def test_what_is_not_there_ends_with_3_and_leaves_nothing(
+    quick: Any, recorded: Any, project: Any, words: Any
+) -> None:
     done = quick(*words)
     assert (done.code, done.out) == (3, "")
     assert " not found in " in done.err.partition("\n")[0]
@@ -172,7 +177,7 @@ def test_what_is_not_there_ends_with_3_and_leaves_nothing(quick, recorded, proje
     assert not (project / "elsewhere").exists()
 
 
-def test_a_near_miss_of_a_name_is_told(quick, recorded) -> None:
+def test_a_near_miss_of_a_name_is_told(quick: Any, recorded: Any) -> None:
     assert 'did you mean "base"?' in quick("results", "show", "bsae").err
 
 
@@ -181,13 +186,13 @@ def test_a_near_miss_of_a_name_is_told(quick, recorded) -> None:
     ["nowhere:x", "results", "file:", "sqlite:", "postgresql://me:sk-canary-4f1c9a7e2b@:0/x"],
 )
 @pytest.mark.parametrize("words", [["results", "list"], ["trace"]], ids=" ".join)
-def test_a_store_that_cannot_be_opened_is_one_error(quick, words, url) -> None:
+def test_a_store_that_cannot_be_opened_is_one_error(quick: Any, words: Any, url: Any) -> None:
     done = quick(*words, "--store", url, "--json")
     assert (done.code, done.out) == (6, "")
     assert done.err.startswith("error: ")
 
 
-def test_the_setting_store_counts_and_the_option_over_it(quick, recording) -> None:
+def test_the_setting_store_counts_and_the_option_over_it(quick: Any, recording: Any) -> None:
     env = {"DSPY_PROFILES_STORE": f"file:{recording.folder}"}
     assert names(quick("results", "list", "--json", env=env)) == ["short", "base"]
     option = ["--store", env["DSPY_PROFILES_STORE"]]
@@ -196,7 +201,7 @@ def test_the_setting_store_counts_and_the_option_over_it(quick, recording) -> No
 
 
 @pytest.mark.parametrize("line", ["results list", "trace --json", "trace latest --follow"])
-def test_a_reader_that_goes_away_is_no_traceback(recorded, line) -> None:
+def test_a_reader_that_goes_away_is_no_traceback(recorded: Any, line: Any) -> None:
     script = '"$@" | head -c 1 >/dev/null'
     done = subprocess.run(
         ["bash", "-c", script, "bash", sys.executable, "-m", "dspy_profiles", *line.split()],
@@ -208,12 +213,12 @@ def test_a_reader_that_goes_away_is_no_traceback(recorded, line) -> None:
     assert "Exception" not in done.stderr
 
 
-def test_what_is_long_is_paged_on_a_terminal(terminal, recorded) -> None:
+def test_what_is_long_is_paged_on_a_terminal(terminal: Any, recorded: Any) -> None:
     screen = terminal("trace", "base", PAGER="sed s/^/paged:/")
     assert screen.until("paged:").end() == 0
 
 
-def test_what_is_short_is_not_paged(terminal, recorded) -> None:
+def test_what_is_short_is_not_paged(terminal: Any, recorded: Any) -> None:
     screen = terminal("results", "list", PAGER="sed s/^/paged:/")
     assert screen.end() == 0
     assert "short" in screen.seen
@@ -239,7 +244,7 @@ sys.stderr.write(json.dumps(sorted({name.partition(".")[0] for name in sys.modul
     ],
 )
 def test_looking_brings_neither_dspy_nor_what_a_page_or_a_database_needs(
-    cli, recorded, line
+    cli: Any, recorded: Any, line: Any
 ) -> None:
     done = cli(*line.split(), under=[sys.executable, "-c", LOADED])
     loaded = set(json.loads(done.err[done.err.rindex("[") :]))
@@ -256,7 +261,9 @@ def test_looking_brings_neither_dspy_nor_what_a_page_or_a_database_needs(
         ("dspy-profiles results query --status d", ["done"]),
     ],
 )
-def test_the_names_of_experiments_complete(cli, recorded, line, offered) -> None:
+def test_the_names_of_experiments_complete(
+    cli: Any, recorded: Any, line: Any, offered: Any
+) -> None:
     env = {
         "_DSPY_PROFILES_COMPLETE": "complete_bash",
         "COMP_WORDS": line,
@@ -265,8 +272,8 @@ def test_the_names_of_experiments_complete(cli, recorded, line, offered) -> None
     assert cli(env=env).out.split() == offered
 
 
-def test_an_id_completes_too_and_a_broken_store_offers_nothing(cli, recorded) -> None:
-    def offered(line, **more):
+def test_an_id_completes_too_and_a_broken_store_offers_nothing(cli: Any, recorded: Any) -> None:
+    def offered(line: Any, **more: Any) -> Any:
         words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
         return cli(env={"_DSPY_PROFILES_COMPLETE": "complete_bash", **words, **more})
 
@@ -276,7 +283,9 @@ def test_an_id_completes_too_and_a_broken_store_offers_nothing(cli, recorded) ->
     assert (done.out.split(), done.err) == (["latest"], "")
 
 
-def test_the_beginning_of_an_id_that_is_too_short_is_told_as_that(quick, recorded) -> None:
+def test_the_beginning_of_an_id_that_is_too_short_is_told_as_that(
+    quick: Any, recorded: Any
+) -> None:
     done = quick("results", "show", recorded.base[:3])
     assert (done.code, done.out) == (3, "")
     assert "write 4 characters of an id, or more" in done.err

@@ -1,6 +1,7 @@
 """`schema`: for editors, printed or written beside the file."""
 
 import json
+from typing import Any
 
 import jsonschema
 import pytest
@@ -8,13 +9,13 @@ import tomli
 
 
 @pytest.fixture
-def schema(cli):
+def schema(cli: Any) -> Any:
     done = cli("schema")
     assert (done.code, done.err) == (0, "")
     return json.loads(done.out)
 
 
-def test_it_takes_what_is_right_and_refuses_what_is_wrong(schema):
+def test_it_takes_what_is_right_and_refuses_what_is_wrong(schema: Any) -> None:
     jsonschema.Draft4Validator.check_schema(schema)
     check = jsonschema.Draft4Validator(schema)
     assert check.is_valid(tomli.loads("[p.lm]\nmodel = 'a/b'\ntemperature = 1\n"))
@@ -22,7 +23,7 @@ def test_it_takes_what_is_right_and_refuses_what_is_wrong(schema):
     assert not check.is_valid(tomli.loads("[p.lm]\nmodel = 1\n"))
 
 
-def test_write_puts_it_beside_the_file_with_a_header(cli, project, schema):
+def test_write_puts_it_beside_the_file_with_a_header(cli: Any, project: Any, schema: Any) -> None:
     path = project / "profiles.toml"
     path.write_bytes(b"\xef\xbb\xbf# mine\r\n[p.lm]\r\nmodel = 'a/b'\r\n")
     done = cli("schema", "--write")
@@ -38,7 +39,7 @@ def test_write_puts_it_beside_the_file_with_a_header(cli, project, schema):
     assert cli("get", "p", "lm.model").out == "a/b\n"
 
 
-def test_write_goes_where_it_is_told(cli, write, home, project):
+def test_write_goes_where_it_is_told(cli: Any, write: Any, home: Any, project: Any) -> None:
     write(home / ".dspy/profiles.toml", "[u]\n")
     write("profiles.toml", "[p]\n")
     other = write("sub/other.toml", "[o]\n")
@@ -53,7 +54,9 @@ def test_write_goes_where_it_is_told(cli, write, home, project):
     assert not (project / "profiles.schema.json").exists()
 
 
-def test_what_is_somebody_elses_or_not_there_is_left_alone(cli, write, project):
+def test_what_is_somebody_elses_or_not_there_is_left_alone(
+    cli: Any, write: Any, project: Any
+) -> None:
     done = cli("schema", "--write")
     assert (done.code, done.out) == (3, "")
     path = write("profiles.toml", "[p]\n")

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -56,25 +57,27 @@ password = '''{0} "q" 'p' \\ # é'''
 
 
 @pytest.fixture
-def profiles(write, canary):
+def profiles(write: Any, canary: str) -> Any:
     write("key.txt", f"{canary}\n")
     return write("profiles.toml", FILE.format(file="key.txt"))
 
 
 @pytest.fixture
-def leaky(write, canary):
+def leaky(write: Any, canary: str) -> Any:
     return write("profiles.toml", LEAKY.format(canary))
 
 
-def no_keyring(env=None):
+def no_keyring(env: Any = None) -> Any:
     return {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", **(env or {})}
 
 
-def by_key(payload):
+def by_key(payload: Any) -> Any:
     return {f"{one['profile']} {one['key']}": one for one in payload["references"]}
 
 
-def test_list_tells_each_reference_and_where_it_is_written(cli, profiles, canary):
+def test_list_tells_each_reference_and_where_it_is_written(
+    cli: Any, profiles: Any, canary: str
+) -> None:
     env = {"OPENAI_API_KEY": canary}
     done = cli("secrets", "list", env=env)
     assert (done.code, done.err) == (0, "")
@@ -102,7 +105,7 @@ def test_list_tells_each_reference_and_where_it_is_written(cli, profiles, canary
     assert cli("secrets", "list", "nope").code == 3
 
 
-def test_check_tells_where_each_is_found(cli, profiles, write, canary):
+def test_check_tells_where_each_is_found(cli: Any, profiles: Any, write: Any, canary: str) -> None:
     write(".env", f"TOKEN={canary}\n")
     env = no_keyring({"OPENAI_API_KEY": canary, "DIRECT": canary})
     done = cli("secrets", "check", "prod", "offline", "own", env=env)
@@ -121,7 +124,9 @@ def test_check_tells_where_each_is_found(cli, profiles, write, canary):
     }
 
 
-def test_check_names_all_that_is_missing_and_ends_with_5(cli, profiles, project):
+def test_check_names_all_that_is_missing_and_ends_with_5(
+    cli: Any, profiles: Any, project: Any
+) -> None:
     (project / "key.txt").unlink()
     done = cli("secrets", "check", env=no_keyring({"OPENAI_API_KEY": ""}))
     assert done.code == 5
@@ -143,7 +148,7 @@ def test_check_names_all_that_is_missing_and_ends_with_5(cli, profiles, project)
     assert "export TOKEN, or add it to .env" in done.err
 
 
-def test_one_profiles_own_variables_do_not_help_another(cli, write):
+def test_one_profiles_own_variables_do_not_help_another(cli: Any, write: Any) -> None:
     write(
         "profiles.toml",
         '[a]\nenv.X_KEY = "${Y}"\n[b.lm]\nmodel = "a/b"\napi_key = "${X_KEY}"\n',
@@ -152,7 +157,9 @@ def test_one_profiles_own_variables_do_not_help_another(cli, write):
     assert by_key(payload)["b lm.api_key"]["status"] == "missing"
 
 
-def test_unsound_profiles_are_told_and_secrets_in_clear_count_as_missing(cli, write, canary):
+def test_unsound_profiles_are_told_and_secrets_in_clear_count_as_missing(
+    cli: Any, write: Any, canary: str
+) -> None:
     write("profiles.toml", f'[bad]\nx = 1\n[p.lm]\nmodel = "a/b"\napi_key = "{canary}"\n')
     for words in (["list"], ["check"]):
         done = cli("secrets", *words)
@@ -165,14 +172,16 @@ def test_unsound_profiles_are_told_and_secrets_in_clear_count_as_missing(cli, wr
     assert cli("secrets", "check", "bad").code == 4
 
 
-def test_each_reference_of_a_list_is_told_for_itself(cli, write):
+def test_each_reference_of_a_list_is_told_for_itself(cli: Any, write: Any) -> None:
     write("profiles.toml", '[p.rm]\nurl = "u"\ntokens = [{token = "${AB}"}, {token = "${A}"}]\n')
     payload = cli("secrets", "check", "--json", env={"AB": "canary-1"}).payload
     found = {one["reference"]: one["status"] for one in payload["references"]}
     assert found == {"${AB}": "ok", "${A}": "missing"}
 
 
-def test_a_scheme_of_a_plugin_is_followed(cli, profiles, write, project, canary):
+def test_a_scheme_of_a_plugin_is_followed(
+    cli: Any, profiles: Any, write: Any, project: Any, canary: str
+) -> None:
     write(
         "plugin_of_mine.py",
         f"""
@@ -192,7 +201,7 @@ def test_a_scheme_of_a_plugin_is_followed(cli, profiles, write, project, canary)
     assert found == {"p rm.token": ("ok", "safe"), "p rm.secret": ("missing", None)}
 
 
-def test_nothing_to_tell_is_said(cli):
+def test_nothing_to_tell_is_said(cli: Any) -> None:
     for words in (["list"], ["check"]):
         done = cli("secrets", *words)
         assert (done.code, done.out) == (0, "")
@@ -200,7 +209,9 @@ def test_nothing_to_tell_is_said(cli):
     assert "no plaintext secrets" in cli("secrets", "move").err
 
 
-def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
+def test_move_writes_references_and_loses_nothing(
+    cli: Any, leaky: Any, project: Any, canary: str
+) -> None:
     done = cli("secrets", "move", "--yes")
     assert done.code == 0, done.err
     env_file = project / ".env"
@@ -228,7 +239,9 @@ def test_move_writes_references_and_loses_nothing(cli, leaky, project, canary):
     assert "no plaintext secrets" in cli("secrets", "move", "--yes").err
 
 
-def test_move_never_goes_over_an_existing_name(cli, write, project, canary):
+def test_move_never_goes_over_an_existing_name(
+    cli: Any, write: Any, project: Any, canary: str
+) -> None:
     write("profiles.toml", f'[p.lm]\nmodel = "openai/x"\napi_key = "{canary}-1"\n')
     text = "# theirs\nOPENAI_API_KEY='other'\nexport P_API_KEY=another"
     write(".env", text)
@@ -237,7 +250,9 @@ def test_move_never_goes_over_an_existing_name(cli, write, project, canary):
     assert cli("get", "p", "lm.api_key").out == "${P_API_KEY_2}\n"
 
 
-def test_move_again_after_a_crash_takes_the_name_that_was_written(cli, write, project, canary):
+def test_move_again_after_a_crash_takes_the_name_that_was_written(
+    cli: Any, write: Any, project: Any, canary: str
+) -> None:
     write("profiles.toml", f'[p.lm]\nmodel = "openai/x"\napi_key = "{canary}"\n')
     write(".env", f"OPENAI_API_KEY={canary}\n")  # as a crash between the two files leaves it
     assert cli("secrets", "move", "--yes").code == 0
@@ -245,7 +260,9 @@ def test_move_again_after_a_crash_takes_the_name_that_was_written(cli, write, pr
     assert cli("get", "p", "lm.api_key").out == "${OPENAI_API_KEY}\n"
 
 
-def test_a_secret_that_somebody_puts_in_meanwhile_is_not_lost(terminal, write, project, canary):
+def test_a_secret_that_somebody_puts_in_meanwhile_is_not_lost(
+    terminal: Any, write: Any, project: Any, canary: str
+) -> None:
     text = f'[p.lm]\nmodel = "openai/x"\napi_key = "{canary}-1"\n'
     path = write("profiles.toml", text)
     screen = terminal("secrets", "move").until("[Y/n]")
@@ -256,7 +273,9 @@ def test_a_secret_that_somebody_puts_in_meanwhile_is_not_lost(terminal, write, p
     assert not (project / ".env").exists()
 
 
-def test_a_crash_between_the_files_loses_nothing(cli, write, project, canary):
+def test_a_crash_between_the_files_loses_nothing(
+    cli: Any, write: Any, project: Any, canary: str
+) -> None:
     path = write("profiles.toml", f'[p.lm]\nmodel = "openai/x"\napi_key = "{canary}"\n')
     before = path.read_text()
     script = (
@@ -272,7 +291,9 @@ def test_a_crash_between_the_files_loses_nothing(cli, write, project, canary):
     assert canary not in path.read_text()
 
 
-def test_a_users_secret_goes_to_the_users_env_file(cli, write, home, project, canary):
+def test_a_users_secret_goes_to_the_users_env_file(
+    cli: Any, write: Any, home: Any, project: Any, canary: str
+) -> None:
     user = write(home / ".dspy/profiles.toml", f'[u.lm]\nmodel = "a/b"\napi_key = "{canary}"\n')
     for file in ([], ["--file", user]):
         user.write_text(f'[u.lm]\nmodel = "a/b"\napi_key = "{canary}"\n')
@@ -282,7 +303,9 @@ def test_a_users_secret_goes_to_the_users_env_file(cli, write, home, project, ca
     assert not (project / ".env").exists()
 
 
-def test_names_come_from_the_model_that_a_key_is_for(cli, write, project, canary):
+def test_names_come_from_the_model_that_a_key_is_for(
+    cli: Any, write: Any, project: Any, canary: str
+) -> None:
     write(
         "profiles.toml",
         f"""
@@ -309,14 +332,16 @@ def test_names_come_from_the_model_that_a_key_is_for(cli, write, project, canary
     assert cli("secrets", "check").code == 0
 
 
-def test_an_open_env_file_is_closed(cli, write, leaky, project):
+def test_an_open_env_file_is_closed(cli: Any, write: Any, leaky: Any, project: Any) -> None:
     write(".env", "X=1\n").chmod(0o644)
     done = cli("secrets", "move", "--yes")
     assert (project / ".env").stat().st_mode & 0o777 == 0o600
     assert "from 644 to 600" in done.err
 
 
-def test_the_setting_env_file_is_where_they_go(cli, write, leaky, project):
+def test_the_setting_env_file_is_where_they_go(
+    cli: Any, write: Any, leaky: Any, project: Any
+) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\nenv-file = "keys.env"\n')
     assert cli("secrets", "move", "--yes").code == 0
     assert not (project / ".env").exists()
@@ -324,7 +349,7 @@ def test_the_setting_env_file_is_where_they_go(cli, write, leaky, project):
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not here")
-def test_it_says_when_git_would_take_the_env_file(cli, leaky, project):
+def test_it_says_when_git_would_take_the_env_file(cli: Any, leaky: Any, project: Any) -> None:
     before = leaky.read_text()
     shutil.rmtree(project / ".git")
     subprocess.run(["git", "init", "-q"], check=True)
@@ -340,7 +365,9 @@ def test_it_says_when_git_would_take_the_env_file(cli, leaky, project):
     assert "profiles.toml is in git" in done.err
 
 
-def test_what_stands_beside_a_reference_is_told_not_moved(cli, write, canary):
+def test_what_stands_beside_a_reference_is_told_not_moved(
+    cli: Any, write: Any, canary: str
+) -> None:
     path = write(
         "profiles.toml",
         f"""
@@ -360,7 +387,9 @@ def test_what_stands_beside_a_reference_is_told_not_moved(cli, write, canary):
 
 
 @pytest.mark.parametrize("value", ["canary-${HOME}-x", "canary-$${HOME}"])
-def test_what_an_env_file_cannot_hold_stays_and_the_others_are_moved(cli, write, project, value):
+def test_what_an_env_file_cannot_hold_stays_and_the_others_are_moved(
+    cli: Any, write: Any, project: Any, value: Any
+) -> None:
     stays = f"[p.rm]\nurl = 'u'\npassword = 'canary {value}'\n"
     path = write("profiles.toml", stays)
     done = cli("secrets", "move", "--yes")
@@ -376,7 +405,9 @@ def test_what_an_env_file_cannot_hold_stays_and_the_others_are_moved(cli, write,
     assert (project / ".env").read_text() == "Q_PASSWORD=canary\n"
 
 
-def test_a_broken_line_of_an_env_file_is_told_once_with_its_place(cli, write, leaky):
+def test_a_broken_line_of_an_env_file_is_told_once_with_its_place(
+    cli: Any, write: Any, leaky: Any
+) -> None:
     write(".env", "A=1\nwhat is this\n")
     write(".env.other", "DSPY_LM_MODEL=a/b\n? ?\n")
     for words in (["secrets", "move", "--yes"], ["show", "prod"], ["secrets", "check"]):
@@ -388,7 +419,7 @@ def test_a_broken_line_of_an_env_file_is_told_once_with_its_place(cli, write, le
     assert ".env.other:2: not NAME=VALUE" in cli("import", ".env.other", "--profile", "x").err
 
 
-def test_an_env_that_is_a_folder_is_refused(cli, leaky, project):
+def test_an_env_that_is_a_folder_is_refused(cli: Any, leaky: Any, project: Any) -> None:
     (project / ".env").mkdir()
     before = leaky.read_text()
     done = cli("secrets", "move", "--yes")
@@ -396,7 +427,9 @@ def test_an_env_that_is_a_folder_is_refused(cli, leaky, project):
     assert leaky.read_text() == before
 
 
-def test_a_person_is_asked_for_each(cli, terminal, leaky, project, canary):
+def test_a_person_is_asked_for_each(
+    cli: Any, terminal: Any, leaky: Any, project: Any, canary: str
+) -> None:
     done = cli("secrets", "move")
     assert (done.code, "--yes" in done.err) == (2, True)
     screen = terminal("secrets", "move").until('Move lm.api_key of "prod"').until("OPENAI_API_KEY?")

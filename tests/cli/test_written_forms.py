@@ -3,6 +3,7 @@
 import ast
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -51,7 +52,7 @@ PROFILES = st.fixed_dictionaries(
 )
 
 
-def sections_of(found):
+def sections_of(found: Any) -> Any:
     made = {}
     for (section, *rest), value in found.items():
         if rest:
@@ -64,7 +65,7 @@ def sections_of(found):
 @GENERATED
 @given(PROFILES)
 @example({"lm": {"x": "true", "y": "0.7", "z": "null", "u": "[1]", "v": '"1"', "w": "False"}})
-def test_variables_come_back_as_what_they_were(tmp_path, values):
+def test_variables_come_back_as_what_they_were(tmp_path: Any, values: Any) -> None:
     file = tmp_path / ".env"
     try:
         lines = list(variables(values, "DSPY_"))
@@ -80,7 +81,7 @@ def test_variables_come_back_as_what_they_were(tmp_path, values):
 @given(st.text(st.characters(exclude_categories=["Cs"])) | TEXTS)
 @example("a\r\nb")
 @example("\\\n'")
-def test_an_assignment_in_a_file_gives_its_text_or_there_is_none(tmp_path, text):
+def test_an_assignment_in_a_file_gives_its_text_or_there_is_none(tmp_path: Any, text: Any) -> None:
     file = tmp_path / ".env"
     try:
         line = assigned("NAME", text)
@@ -92,7 +93,7 @@ def test_an_assignment_in_a_file_gives_its_text_or_there_is_none(tmp_path, text)
 
 @GENERATED
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=12), max_size=4))
-def test_any_variables_are_read_or_refused(table):
+def test_any_variables_are_read_or_refused(table: Any) -> None:
     given_names = {f"DSPY_{name}": value for name, value in table.items()}
     lm_names = {f"DSPY_LM_{name}".upper(): value for name, value in table.items()}
     for names in (given_names, lm_names):
@@ -103,7 +104,7 @@ def test_any_variables_are_read_or_refused(table):
 
 @GENERATED
 @given(st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=3), VALUES)
-def test_a_word_sets_the_key_and_the_value_that_it_spells(path, value):
+def test_a_word_sets_the_key_and_the_value_that_it_spells(path: Any, value: Any) -> None:
     path = tuple(path)
     assume(path[0] not in {"description", "env"} and not any("=" in part for part in path))
     word = f"{join_key(path)}={json.dumps(value)}"
@@ -121,14 +122,14 @@ def test_a_word_sets_the_key_and_the_value_that_it_spells(path, value):
 @example(["a=1", "a.b=2"])
 @example(["a=" + "[" * 3000])
 @example(["a=" + "9" * 5000])
-def test_any_words_are_tables_or_refused(words):
+def test_any_words_are_tables_or_refused(words: Any) -> None:
     with suppress(InvalidProfile):
         assert bool(parse_assignments(words)) == bool(words)
 
 
 @GENERATED
 @given(st.text())
-def test_a_text_is_typed_as_json_or_as_it_stands(text):
+def test_a_text_is_typed_as_json_or_as_it_stands(text: Any) -> None:
     try:
         value = parse_value(text)
     except InvalidProfile:
@@ -140,7 +141,7 @@ def test_a_text_is_typed_as_json_or_as_it_stands(text):
 @GENERATED
 @given(TEXTS, st.dictionaries(st.text(max_size=8) | KEYS | st.just("class"), VALUES, max_size=4))
 @example("a\0b\nc\x0cd\u2028e\x85f", {"ª": 1, "e\u0301": 2, "class": 3})
-def test_a_program_passes_the_arguments_of_the_profile(name, table):
+def test_a_program_passes_the_arguments_of_the_profile(name: Any, table: Any) -> None:
     plain = {"model": "a/b", **table}
     found = ResolvedProfile(name, Table.of({"description": name, "lm": plain}), "a test")
     tree = ast.parse(program(found))
@@ -157,7 +158,7 @@ def test_a_program_passes_the_arguments_of_the_profile(name, table):
 
 
 @pytest.mark.parametrize("missing", ["x", "lm"])
-def test_a_word_that_sets_nothing_repeats_no_more_than_a_key(missing):
+def test_a_word_that_sets_nothing_repeats_no_more_than_a_key(missing: Any) -> None:
     with pytest.raises(InvalidProfile) as raised:
         parse_assignment(missing)
     assert (missing in str(raised.value)) == (missing == "lm")

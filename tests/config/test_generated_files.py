@@ -1,9 +1,11 @@
 """Files made up by hypothesis: every key's line is known, and every edit changes that key alone."""
 
 import json
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tomli
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +30,7 @@ NOISE = st.sampled_from(["", "", "  ", "# [x]", "#k = 1", '# "', "\t# '''", "#"]
 TAIL = st.sampled_from(["", "", " # c", "\t#]", ' # "'])
 
 
-def written(name, style):
+def written(name: Any, style: Any) -> Any:
     plain = json.dumps(name, ensure_ascii=style == 1).replace("\x7f", "\\u007f")
     if name.isascii() and name.replace("_", "a").replace("-", "a").isalnum() and style != 1:
         return name
@@ -47,7 +49,7 @@ class Made:
     own: dict = field(default_factory=dict)
     implied: dict = field(default_factory=dict)
 
-    def key(self, names):
+    def key(self, names: Any) -> Any:
         styles = st.sampled_from([0, 1, 2])
         dots = st.sampled_from([".", ".", " . "])
         text = written(names[0], self.draw(styles))
@@ -55,7 +57,7 @@ class Made:
             text += self.draw(dots) + written(name, self.draw(styles))
         return text
 
-    def statement(self, path, text):
+    def statement(self, path: Any, text: Any) -> None:
         self.lines += self.draw(st.lists(NOISE, max_size=2))
         line = len(self.lines) + 1
         self.own.setdefault(path, line)
@@ -64,7 +66,7 @@ class Made:
         indent = self.draw(st.sampled_from(["", "", "  ", "\t"]))
         self.lines += (indent + text + self.draw(TAIL)).split("\n")
 
-    def pairs(self, table, *, within=None):
+    def pairs(self, table: Any, *, within: Any = None) -> None:
         for name in self.draw(st.lists(NAMES, max_size=3, unique=True)):
             subs = self.draw(st.lists(NAMES, max_size=2, unique=True))
             for names in [(name, sub) for sub in subs] or [(name,)]:
@@ -72,7 +74,7 @@ class Made:
                 equals = self.draw(st.sampled_from([" = ", "=", " =\t"]))
                 self.statement(path, self.key(names) + equals + self.draw(VALUES))
 
-    def table(self, name):
+    def table(self, name: Any) -> None:
         kind = self.draw(st.sampled_from(["table", "sections", "both", "array", "turned"]))
         subs = self.draw(
             st.lists(NAMES.map(lambda s: f"{s}~section"), min_size=1, max_size=2, unique=True)
@@ -95,7 +97,7 @@ class Made:
 
 
 @st.composite
-def files(draw):
+def files(draw: Any) -> Any:
     made = Made(draw)
     made.pairs(())
     roots = {path[0] for path in made.own}
@@ -109,29 +111,29 @@ def files(draw):
     return text, made.implied | made.own
 
 
-def document(text):
+def document(text: Any) -> Any:
     return Document(Path("made.toml"), text, tomli.loads(text))
 
 
-def paths(data, prefix=()):
+def paths(data: Any, prefix: Any = ()) -> Iterator[Any]:
     for name, value in data.items():
         yield (*prefix, name)
         if isinstance(value, dict):
             yield from paths(value, (*prefix, name))
 
 
-def at(data, path):
+def at(data: Any, path: Any) -> Any:
     for part in path:
         data = data[part]
     return data
 
 
-def own_lines(text):
+def own_lines(text: Any) -> Any:
     whole = text.replace("\r\n", "\n").removesuffix("\n")
     return whole.split("\n") if whole else []
 
 
-def is_within(few, many):
+def is_within(few: Any, many: Any) -> Any:
     """Whether the lines are among the others, in their order."""
     rest = iter(many)
     return all(line in rest for line in few)
@@ -142,7 +144,7 @@ EVERY = settings(max_examples=300, deadline=None, suppress_health_check=list(Hea
 
 @EVERY
 @given(files())
-def test_each_key_is_found_on_the_line_that_made_it(made):
+def test_each_key_is_found_on_the_line_that_made_it(made: Any) -> None:
     text, expected = made
     found = document(text)
 
@@ -156,7 +158,7 @@ def test_each_key_is_found_on_the_line_that_made_it(made):
 
 @EVERY
 @given(files(), st.data())
-def test_setting_a_value_changes_its_statement_alone(made, data):
+def test_setting_a_value_changes_its_statement_alone(made: Any, data: Any) -> None:
     text, where = made
     found = document(text)
     keys = [p for p in paths(found.data) if not isinstance(at(found.data, p), dict)]
@@ -180,7 +182,9 @@ def test_setting_a_value_changes_its_statement_alone(made, data):
 
 @EVERY
 @given(files(), NAMES, st.data())
-def test_setting_one_item_of_a_list_leaves_the_others_as_they_stand(made, name, data):
+def test_setting_one_item_of_a_list_leaves_the_others_as_they_stand(
+    made: Any, name: Any, data: Any
+) -> None:
     text, _ = made
     found = document(text)
     lists = [p for p in paths(found.data) if isinstance(at(found.data, p), list)]
@@ -203,7 +207,7 @@ def test_setting_one_item_of_a_list_leaves_the_others_as_they_stand(made, name, 
 
 @EVERY
 @given(files(), NAMES, st.data())
-def test_a_table_set_whole_is_what_was_set(made, name, data):
+def test_a_table_set_whole_is_what_was_set(made: Any, name: Any, data: Any) -> None:
     text, _ = made
     found = document(text)
     tables = [p for p in paths(found.data) if isinstance(at(found.data, p), dict)]
@@ -224,7 +228,7 @@ def test_a_table_set_whole_is_what_was_set(made, name, data):
 
 @EVERY
 @given(files(), NAMES, NAMES, st.data())
-def test_a_new_key_adds_lines_and_moves_none(made, name, sub, data):
+def test_a_new_key_adds_lines_and_moves_none(made: Any, name: Any, sub: Any, data: Any) -> None:
     text, _ = made
     found = document(text)
     tables = [p for p in paths(found.data) if isinstance(at(found.data, p), dict)]
@@ -252,7 +256,7 @@ def test_a_new_key_adds_lines_and_moves_none(made, name, sub, data):
 
 @EVERY
 @given(files(), st.data())
-def test_unset_takes_lines_away_and_changes_none(made, data):
+def test_unset_takes_lines_away_and_changes_none(made: Any, data: Any) -> None:
     text, _ = made
     found = document(text)
     keys = list(paths(found.data))
@@ -273,7 +277,7 @@ def test_unset_takes_lines_away_and_changes_none(made, data):
 
 @EVERY
 @given(files(), NAMES, st.data())
-def test_rename_changes_the_name_and_no_other_byte(made, name, data):
+def test_rename_changes_the_name_and_no_other_byte(made: Any, name: Any, data: Any) -> None:
     text, _ = made
     found = document(text)
     keys = list(paths(found.data))
@@ -298,7 +302,7 @@ def test_rename_changes_the_name_and_no_other_byte(made, name, data):
 
 @EVERY
 @given(files(), NAMES, st.data())
-def test_a_copy_leaves_the_original_as_it_was(made, name, data):
+def test_a_copy_leaves_the_original_as_it_was(made: Any, name: Any, data: Any) -> None:
     text, _ = made
     found = document(text)
     keys = list(paths(found.data))
@@ -320,7 +324,7 @@ def test_a_copy_leaves_the_original_as_it_was(made, name, data):
 
 @EVERY
 @given(files(), st.data())
-def test_many_edits_in_a_row_keep_the_file_whole(made, data):
+def test_many_edits_in_a_row_keep_the_file_whole(made: Any, data: Any) -> None:
     text, _ = made
     edit = Edit(document(text))
     names = st.tuples(NAMES) | st.tuples(NAMES, NAMES) | st.tuples(NAMES, NAMES, NAMES)

@@ -1,6 +1,7 @@
 """On which line a key stands, shape by shape."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -8,7 +9,7 @@ import tomli
 from dspy_profiles.config import Document
 
 
-def line(text, *key):
+def line(text: Any, *key: Any) -> Any:
     return Document(Path("x.toml"), text, tomli.loads(text)).line(key)
 
 
@@ -50,11 +51,13 @@ def line(text, *key):
         ("a = 1", [], None),
     ],
 )
-def test_a_key_is_on_its_own_line_or_on_that_of_its_nearest_parent(text, key, expected):
+def test_a_key_is_on_its_own_line_or_on_that_of_its_nearest_parent(
+    text: Any, key: Any, expected: Any
+) -> None:
     assert line(text, *key) == expected
 
 
-def test_an_inline_table_may_be_long_and_deep():
+def test_an_inline_table_may_be_long_and_deep() -> None:
     value = "{ a = [" * 150 + "] }" * 150
 
     assert line(f"x = {value}\ny = {value}\nz = 1", "z") == 3

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import tomli
@@ -81,19 +82,19 @@ print(json.dumps(count))
 """
 
 
-def python(script, *arguments):
+def python(script: Any, *arguments: Any) -> Any:
     command = [sys.executable, "-c", script, *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, text=True, **pipes)
 
 
-def ended(process, said=None):
+def ended(process: Any, said: Any = None) -> Any:
     out, error = process.communicate(said, timeout=120)
     assert (process.returncode, error) == (0, "")
     return out
 
 
-def test_sixteen_processes_set_fifty_keys_each_and_every_reading_is_whole(tmp_path):
+def test_sixteen_processes_set_fifty_keys_each_and_every_reading_is_whole(tmp_path: Any) -> None:
     path = tmp_path / "profiles.toml"
     path.write_text("# ours\n")
     reader = python(READER, path)
@@ -113,7 +114,7 @@ def test_sixteen_processes_set_fifty_keys_each_and_every_reading_is_whole(tmp_pa
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_writer_killed_at_any_point_leaves_the_old_file_or_the_new(tmp_path):
+def test_a_writer_killed_at_any_point_leaves_the_old_file_or_the_new(tmp_path: Any) -> None:
     path = tmp_path / "profiles.toml"
     path.write_text('n = 0\npad = "' + "0" * 5000 + '"\n')
 

@@ -8,6 +8,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -19,13 +20,13 @@ from dspy_profiles.config import file_stamp, read_toml
 from dspy_profiles.errors import InvalidFile
 
 
-def write(tmp_path, content, name="profiles.toml"):
+def write(tmp_path: Any, content: Any, name: str = "profiles.toml") -> Any:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
 
 
-def refused(path):
+def refused(path: Any) -> Any:
     with pytest.raises(InvalidFile) as caught:
         read_toml(path)
     assert caught.value.hint
@@ -33,13 +34,13 @@ def refused(path):
     return caught.value
 
 
-def age(path):
+def age(path: Any) -> None:
     """As if it had been written long ago."""
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - 10**12))
 
 
-def test_text_data_stamp_and_path_are_those_of_the_file(tmp_path):
+def test_text_data_stamp_and_path_are_those_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "[a]\r\nb = 1\r\n")
 
     found = read_toml(path)
@@ -50,14 +51,14 @@ def test_text_data_stamp_and_path_are_those_of_the_file(tmp_path):
     assert found.unchanged()
 
 
-def test_a_byte_order_mark_is_skipped(tmp_path):
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     found = read_toml(write(tmp_path, "\ufeffa = 1\n"))
 
     assert (found.text, found.data, found.line(("a",))) == ("a = 1\n", {"a": 1}, 1)
 
 
 @pytest.mark.parametrize("below", ["none.toml", "no/folder/x.toml", "file/x.toml"])
-def test_a_file_that_is_not_there_is_empty_and_stays_away(tmp_path, below):
+def test_a_file_that_is_not_there_is_empty_and_stays_away(tmp_path: Path, below: Any) -> None:
     write(tmp_path, "", "file")
 
     found = read_toml(tmp_path / below)
@@ -68,17 +69,17 @@ def test_a_file_that_is_not_there_is_empty_and_stays_away(tmp_path, below):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_the_null_device_is_an_empty_file():
+def test_the_null_device_is_an_empty_file() -> None:
     assert read_toml(Path(os.devnull)).data == {}
 
 
-def test_a_link_to_nowhere_is_a_file_that_is_not_there(tmp_path):
+def test_a_link_to_nowhere_is_a_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
 
     assert read_toml(tmp_path / "link").stamp is None
 
 
-def test_a_document_does_not_change_and_shows_no_content_in_its_repr(tmp_path):
+def test_a_document_does_not_change_and_shows_no_content_in_its_repr(tmp_path: Path) -> None:
     found = read_toml(write(tmp_path, "key = 'sk-secret'"))
 
     with pytest.raises(AttributeError):
@@ -86,7 +87,9 @@ def test_a_document_does_not_change_and_shows_no_content_in_its_repr(tmp_path):
     assert "sk-secret" not in repr(found)
 
 
-def test_an_unchanged_file_is_parsed_once_by_any_number_of_threads(tmp_path, monkeypatch):
+def test_an_unchanged_file_is_parsed_once_by_any_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path, "a = 1\n")
     age(path)
     parsed = []
@@ -94,7 +97,7 @@ def test_an_unchanged_file_is_parsed_once_by_any_number_of_threads(tmp_path, mon
     monkeypatch.setattr(document.tomli, "loads", lambda text: parsed.append(1) or loads(text))
     start = threading.Barrier(8)
 
-    def one(_):
+    def one(_: Any) -> Any:
         start.wait()
         return read_toml(path)
 
@@ -105,7 +108,7 @@ def test_an_unchanged_file_is_parsed_once_by_any_number_of_threads(tmp_path, mon
     assert all(each is found[0] for each in found)
 
 
-def test_a_file_written_twice_in_one_tick_of_the_clock_is_seen_to_change(tmp_path):
+def test_a_file_written_twice_in_one_tick_of_the_clock_is_seen_to_change(tmp_path: Path) -> None:
     path = write(tmp_path, "a = 1\n")
     before = read_toml(path)
     times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
@@ -117,7 +120,7 @@ def test_a_file_written_twice_in_one_tick_of_the_clock_is_seen_to_change(tmp_pat
     assert read_toml(path).data == {"a": 2}
 
 
-def test_a_young_file_that_stays_the_same_is_not_parsed_again(tmp_path):
+def test_a_young_file_that_stays_the_same_is_not_parsed_again(tmp_path: Path) -> None:
     path = write(tmp_path, "a = 1\n")
     young = read_toml(path)
 
@@ -126,7 +129,7 @@ def test_a_young_file_that_stays_the_same_is_not_parsed_again(tmp_path):
     assert read_toml(path).data is young.data
 
 
-def test_a_file_that_goes_away_is_empty_and_one_that_comes_back_is_read(tmp_path):
+def test_a_file_that_goes_away_is_empty_and_one_that_comes_back_is_read(tmp_path: Path) -> None:
     path = write(tmp_path, "a = 1\n")
     first = read_toml(path)
     path.unlink()
@@ -137,7 +140,7 @@ def test_a_file_that_goes_away_is_empty_and_one_that_comes_back_is_read(tmp_path
     assert read_toml(path).data == {"a": 3}
 
 
-def test_a_process_forked_while_another_thread_reads_can_read(tmp_path):
+def test_a_process_forked_while_another_thread_reads_can_read(tmp_path: Path) -> None:
     script = """
 import os, sys, threading
 from pathlib import Path
@@ -180,7 +183,9 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         ("a = " + "1" * 5000, None, "cannot parse"),
     ],
 )
-def test_bad_content_is_refused_with_the_line_and_a_hint(tmp_path, content, line, says):
+def test_bad_content_is_refused_with_the_line_and_a_hint(
+    tmp_path: Path, content: Any, line: Any, says: Any
+) -> None:
     error = refused(write(tmp_path, content))
 
     assert says in error.message
@@ -188,11 +193,11 @@ def test_bad_content_is_refused_with_the_line_and_a_hint(tmp_path, content, line
     assert "at line" not in error.message
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert "folder" in refused(tmp_path).message
 
 
-def test_a_link_that_leads_to_itself_is_refused(tmp_path):
+def test_a_link_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
 
@@ -201,18 +206,18 @@ def test_a_link_that_leads_to_itself_is_refused(tmp_path):
         file_stamp(loop)
 
 
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
     assert "not a regular file" in refused(tmp_path / "pipe").message
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300])
-def test_a_name_that_cannot_be_is_refused(tmp_path, name):
+def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: Any) -> None:
     refused(tmp_path / name)
 
 
-def test_a_file_that_may_not_be_read_says_how_to_change_that(tmp_path):
+def test_a_file_that_may_not_be_read_says_how_to_change_that(tmp_path: Path) -> None:
     path = write(tmp_path, "a = 1\n")
     path.chmod(0)
     tmp_path.chmod(0o755)
@@ -243,7 +248,7 @@ PIECES = st.sampled_from([sign.encode() for sign in SIGNS + ODD_SIGNS] + [b"\xff
 
 @ODD
 @given(st.binary(max_size=60) | st.lists(PIECES, max_size=25).map(b"".join))
-def test_any_bytes_are_a_document_or_refused(tmp_path, content):
+def test_any_bytes_are_a_document_or_refused(tmp_path: Path, content: Any) -> None:
     path = write(tmp_path, content)
 
     try:
@@ -259,7 +264,9 @@ def test_any_bytes_are_a_document_or_refused(tmp_path, content):
 
 @pytest.mark.parametrize("text", ["[a]\n", "[a\n"], ids=["sound", "broken"])
 @pytest.mark.parametrize("collects", [True, False])
-def test_the_garbage_collector_is_afterwards_as_it_was(tmp_path, text, collects):
+def test_the_garbage_collector_is_afterwards_as_it_was(
+    tmp_path: Path, text: Any, collects: Any
+) -> None:
     path = write(tmp_path, text)
     if not collects:
         gc.disable()

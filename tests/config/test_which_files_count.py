@@ -14,11 +14,13 @@ from dspy_profiles.errors import InvalidFile, ProfileNotFound
 from dspy_profiles.profiles import list_profiles, resolve
 
 
-def layers():
+def layers() -> Any:
     return [(layer.name, layer.path) for layer in locations.find_locations().layers]
 
 
-def test_without_any_file_there_are_no_layers_and_nothing_is_made(home, project):
+def test_without_any_file_there_are_no_layers_and_nothing_is_made(
+    home: Path, project: Path
+) -> None:
     found = locations.find_locations()
     assert found.layers == ()
     assert found.user_file == home / ".dspy" / "profiles.toml"
@@ -26,13 +28,15 @@ def test_without_any_file_there_are_no_layers_and_nothing_is_made(home, project)
     assert not (home / ".dspy").exists()
 
 
-def test_the_users_file_is_in_dot_dspy(home, write):
+def test_the_users_file_is_in_dot_dspy(home: Path, write: Any) -> None:
     file = write(home / ".dspy/profiles.toml", "")
     assert layers() == [("user", file)]
 
 
 @pytest.mark.parametrize("name", ["profiles.toml", "config.toml"])
-def test_under_xdg_the_file_there_wins_and_hides_the_other(home, write, name):
+def test_under_xdg_the_file_there_wins_and_hides_the_other(
+    home: Path, write: Any, name: Any
+) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(home / "xdg")
     first = write(home / "xdg/dspy" / name, "")
     plain = write(home / ".dspy" / name, "")
@@ -41,14 +45,14 @@ def test_under_xdg_the_file_there_wins_and_hides_the_other(home, write, name):
     assert found.hidden == (plain,)
 
 
-def test_xdg_without_a_file_leaves_the_plain_one_in_force(home, write):
+def test_xdg_without_a_file_leaves_the_plain_one_in_force(home: Path, write: Any) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(home / "xdg")
     plain = write(home / ".dspy/profiles.toml", "")
     found = locations.find_locations()
     assert (found.user_file, found.hidden) == (plain, ())
 
 
-def test_a_new_user_file_is_made_where_it_would_be_looked_for_first(home):
+def test_a_new_user_file_is_made_where_it_would_be_looked_for_first(home: Path) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(home / "xdg")
     found = locations.find_locations()
     assert found.user_file == home / "xdg/dspy/profiles.toml"
@@ -56,13 +60,15 @@ def test_a_new_user_file_is_made_where_it_would_be_looked_for_first(home):
 
 
 @pytest.mark.parametrize("value", ["", "xdg", "./xdg", "~/xdg"])
-def test_a_relative_xdg_folder_is_ignored(home, project, write, value):
+def test_a_relative_xdg_folder_is_ignored(
+    home: Path, project: Path, write: Any, value: Any
+) -> None:
     write(project / value / "dspy/profiles.toml", "")
     os.environ["XDG_CONFIG_HOME"] = value
     assert locations.find_locations().user_file == home / ".dspy/profiles.toml"
 
 
-def test_an_xdg_file_that_links_to_the_plain_one_hides_nothing(home, write):
+def test_an_xdg_file_that_links_to_the_plain_one_hides_nothing(home: Path, write: Any) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(home / "xdg")
     plain = write(home / ".dspy/profiles.toml", "")
     (home / "xdg/dspy").mkdir(parents=True)
@@ -70,7 +76,9 @@ def test_an_xdg_file_that_links_to_the_plain_one_hides_nothing(home, write):
     assert locations.find_locations().hidden == ()
 
 
-def test_the_nearest_project_file_is_found_from_a_folder_below(project, write, monkeypatch):
+def test_the_nearest_project_file_is_found_from_a_folder_below(
+    project: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write("profiles.toml", "")
     near = write("a/profiles.toml", "")
     (project / "a/b/c").mkdir(parents=True)
@@ -81,7 +89,9 @@ def test_the_nearest_project_file_is_found_from_a_folder_below(project, write, m
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_the_walk_ends_at_the_first_folder_with_git(project, write, monkeypatch, kind):
+def test_the_walk_ends_at_the_first_folder_with_git(
+    project: Path, write: Any, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
     write("profiles.toml", "")
     inner = project / "inner"
     (inner / "deep").mkdir(parents=True)
@@ -94,12 +104,14 @@ def test_the_walk_ends_at_the_first_folder_with_git(project, write, monkeypatch,
     assert (found.layers, found.root) == ((), inner)
 
 
-def test_the_folder_with_git_itself_counts(project, write):
+def test_the_folder_with_git_itself_counts(project: Path, write: Any) -> None:
     file = write("profiles.toml", "")
     assert layers() == [("project", file)]
 
 
-def test_neither_the_home_folder_nor_what_is_above_is_ever_a_project(tmp_path, write, monkeypatch):
+def test_neither_the_home_folder_nor_what_is_above_is_ever_a_project(
+    tmp_path: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user = tmp_path / "user"
     os.environ["HOME"] = str(user)
     write(user / "profiles.toml", "")
@@ -112,7 +124,9 @@ def test_neither_the_home_folder_nor_what_is_above_is_ever_a_project(tmp_path, w
     assert (found.layers, found.root) == ((), user)
 
 
-def test_a_home_that_is_reached_through_a_link_is_still_the_home(home, tmp_path, write):
+def test_a_home_that_is_reached_through_a_link_is_still_the_home(
+    home: Path, tmp_path: Path, write: Any
+) -> None:
     link = tmp_path / "link"
     link.symlink_to(home)
     os.environ["HOME"] = str(link)
@@ -121,7 +135,9 @@ def test_a_home_that_is_reached_through_a_link_is_still_the_home(home, tmp_path,
     assert locations.find_locations().layers == ()
 
 
-def test_without_git_the_walk_goes_up_outside_of_the_home(tmp_path, write, monkeypatch):
+def test_without_git_the_walk_goes_up_outside_of_the_home(
+    tmp_path: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write(tmp_path / "profiles.toml", "")
     (tmp_path / "a/b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a/b")
@@ -130,38 +146,46 @@ def test_without_git_the_walk_goes_up_outside_of_the_home(tmp_path, write, monke
     assert found.root == tmp_path
 
 
-def test_without_git_and_file_the_working_directory_is_the_root(tmp_path, monkeypatch):
+def test_without_git_and_file_the_working_directory_is_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a").mkdir()
     monkeypatch.chdir(tmp_path / "a")
     assert locations.find_locations().root == tmp_path / "a"
 
 
-def test_the_project_comes_before_the_user(home, project, write):
+def test_the_project_comes_before_the_user(home: Path, project: Path, write: Any) -> None:
     user = write(home / ".dspy/profiles.toml", "")
     own = write("profiles.toml", "")
     assert layers() == [("project", own), ("user", user)]
 
 
-def test_the_users_file_reached_as_the_projects_is_the_users_alone(home, project, write):
+def test_the_users_file_reached_as_the_projects_is_the_users_alone(
+    home: Path, project: Path, write: Any
+) -> None:
     user = write(home / ".dspy/profiles.toml", "[only.lm]\n")
     (project / "profiles.toml").symlink_to(user)
     assert layers() == [("user", user)]
     assert resolve("only").name == "only"
 
 
-def test_a_linked_project_file_is_read_and_named_as_it_is_reached(project, tmp_path, write):
+def test_a_linked_project_file_is_read_and_named_as_it_is_reached(
+    project: Path, tmp_path: Path, write: Any
+) -> None:
     target = write(tmp_path / "shared.toml", "[a.lm]\nmodel = 'm'\n")
     (project / "profiles.toml").symlink_to(target)
     assert resolve("a").origin("lm.model").file == project / "profiles.toml"
 
 
-def test_a_link_to_nowhere_is_no_file(project):
+def test_a_link_to_nowhere_is_no_file(project: Path) -> None:
     (project / "profiles.toml").symlink_to(project / "gone.toml")
     assert locations.find_locations().layers == ()
 
 
 @pytest.mark.parametrize("spelled", ["absolute", "relative", "tilde"])
-def test_dspy_profiles_path_replaces_both_layers(home, project, write, spelled):
+def test_dspy_profiles_path_replaces_both_layers(
+    home: Path, project: Path, write: Any, spelled: Any
+) -> None:
     write(home / ".dspy/profiles.toml", "[user]\n")
     write("profiles.toml", "[project]\n")
     named = write(home / "named.toml", "[named]\n")
@@ -173,31 +197,33 @@ def test_dspy_profiles_path_replaces_both_layers(home, project, write, spelled):
     assert list_profiles() == ["named", "mock"]
 
 
-def test_a_tilde_is_the_home_of_the_environment_that_was_given(home, tmp_path):
+def test_a_tilde_is_the_home_of_the_environment_that_was_given(home: Path, tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "DSPY_PROFILES_PATH": "~/p.toml"}
     assert locations.find_locations(environ=environ).named_file == tmp_path / "p.toml"
 
 
-def test_a_named_file_that_does_not_exist_is_said_where_a_profile_is_missed(project):
+def test_a_named_file_that_does_not_exist_is_said_where_a_profile_is_missed(project: Path) -> None:
     os.environ["DSPY_PROFILES_PATH"] = "gone.toml"
     with pytest.raises(ProfileNotFound, match=r"gone\.toml does not exist"):
         resolve("prod")
     assert resolve("mock").name == "mock"
 
 
-def test_the_home_of_somebody_who_does_not_exist_is_a_file_that_does_not_exist(project):
+def test_the_home_of_somebody_who_does_not_exist_is_a_file_that_does_not_exist(
+    project: Path,
+) -> None:
     os.environ["DSPY_PROFILES_PATH"] = "~no-such-user-here/p.toml"
     with pytest.raises(ProfileNotFound, match="does not exist"):
         resolve("prod")
 
 
-def test_an_empty_dspy_profiles_path_names_nothing(project, write):
+def test_an_empty_dspy_profiles_path_names_nothing(project: Path, write: Any) -> None:
     write("profiles.toml", "[a]\n")
     os.environ["DSPY_PROFILES_PATH"] = ""
     assert list_profiles() == ["a", "mock"]
 
 
-def test_an_argument_goes_before_dspy_profiles_path(project, write):
+def test_an_argument_goes_before_dspy_profiles_path(project: Path, write: Any) -> None:
     write("one.toml", "[one]\n")
     write("two.toml", "[two]\n")
     os.environ["DSPY_PROFILES_PATH"] = "one.toml"
@@ -205,14 +231,16 @@ def test_an_argument_goes_before_dspy_profiles_path(project, write):
     assert list_profiles(file=Path("two.toml")) == ["two", "mock"]
 
 
-def test_a_folder_in_the_place_of_a_file_is_an_error_that_names_it(project):
+def test_a_folder_in_the_place_of_a_file_is_an_error_that_names_it(project: Path) -> None:
     (project / "profiles.toml").mkdir()
     with pytest.raises(InvalidFile, match="folder") as error:
         resolve("mock")
     assert error.value.where.file == project / "profiles.toml"
 
 
-def test_a_pin_survives_a_change_of_the_working_directory(project, write, monkeypatch, tmp_path):
+def test_a_pin_survives_a_change_of_the_working_directory(
+    project: Path, write: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     write("profiles.toml", "[pinned]\n")
     write(tmp_path / "profiles.toml", "[other]\n")
     locations.pin_locations(locations.find_locations())
@@ -223,15 +251,15 @@ def test_a_pin_survives_a_change_of_the_working_directory(project, write, monkey
     assert list_profiles() == ["other", "mock"]
 
 
-def test_a_file_that_is_named_passes_a_pin(project, write):
+def test_a_file_that_is_named_passes_a_pin(project: Path, write: Any) -> None:
     locations.pin_locations(locations.find_locations())
     write("named.toml", "[named]\n")
     assert list_profiles(file="named.toml") == ["named", "mock"]
 
 
 def test_env_files_are_of_the_working_directory_then_the_root_then_the_user(
-    home, project, write, monkeypatch
-):
+    home: Path, project: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (project / "sub").mkdir()
     monkeypatch.chdir(project / "sub")
     places = [project / "sub/.env", project / ".env", home / ".dspy/.env"]
@@ -241,13 +269,15 @@ def test_env_files_are_of_the_working_directory_then_the_root_then_the_user(
 
 
 @pytest.mark.parametrize("home", ["/dev/null", "/" + "x" * 300, "/proc/1/nowhere"])
-def test_a_home_that_cannot_be_looked_into_is_an_empty_one(project, write, home):
+def test_a_home_that_cannot_be_looked_into_is_an_empty_one(
+    project: Path, write: Any, home: Path
+) -> None:
     write("profiles.toml", "[a]\n")
     os.environ["HOME"] = home
     assert resolve("a").name == "a"
 
 
-def test_a_working_directory_that_is_gone_is_an_error_of_ours(tmp_path):
+def test_a_working_directory_that_is_gone_is_an_error_of_ours(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     code = (

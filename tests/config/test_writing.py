@@ -6,10 +6,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -44,14 +46,14 @@ if not os.geteuid():
 
 
 @pytest.fixture
-def profiles(tmp_path):
+def profiles(tmp_path: Path) -> Any:
     path = tmp_path / "profiles.toml"
     path.write_text("a = 1\n")
     return path
 
 
 @pytest.fixture
-def public_folder():
+def public_folder() -> Iterator[Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in").mkdir()
@@ -62,24 +64,24 @@ def public_folder():
         (folder / "in").chmod(0o755)
 
 
-def python(script, *arguments, under=()):
+def python(script: Any, *arguments: Any, under: Any = ()) -> Any:
     command = [*under, sys.executable, "-c", script, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
-def names(folder):
+def names(folder: Any) -> Any:
     return sorted(path.name for path in folder.iterdir())
 
 
-def edit_during(path, something):
+def edit_during(path: Any, something: Any) -> None:
     with editing(path) as edit:
         edit.set(("a",), 2)
         something()
 
 
-def test_a_changed_file_is_replaced_and_nothing_stays_beside_it(profiles):
+def test_a_changed_file_is_replaced_and_nothing_stays_beside_it(profiles: Any) -> None:
     inode = profiles.stat().st_ino
 
     with editing(profiles) as edit:
@@ -93,7 +95,7 @@ def test_a_changed_file_is_replaced_and_nothing_stays_beside_it(profiles):
 
 
 @pytest.mark.parametrize("values", [[], [1], [2, 1]])
-def test_a_file_that_ends_as_it_was_is_not_written(profiles, values):
+def test_a_file_that_ends_as_it_was_is_not_written(profiles: Any, values: Any) -> None:
     before = profiles.stat()
 
     with editing(profiles) as edit:
@@ -105,7 +107,7 @@ def test_a_file_that_ends_as_it_was_is_not_written(profiles, values):
     assert names(profiles.parent) == ["profiles.toml"]
 
 
-def test_an_error_in_the_block_leaves_the_file_as_it_was(profiles):
+def test_an_error_in_the_block_leaves_the_file_as_it_was(profiles: Any) -> None:
     with pytest.raises(ZeroDivisionError), editing(profiles) as edit:
         edit.set(("a",), 1 / 0 if edit.set(("a",), 2) is None else 0)
 
@@ -113,7 +115,7 @@ def test_an_error_in_the_block_leaves_the_file_as_it_was(profiles):
     assert names(profiles.parent) == ["profiles.toml"]
 
 
-def test_the_mode_stays_and_a_new_file_is_for_its_owner_alone(profiles):
+def test_the_mode_stays_and_a_new_file_is_for_its_owner_alone(profiles: Any) -> None:
     profiles.chmod(0o664)
     new = profiles.with_name("new.toml")
 
@@ -126,7 +128,7 @@ def test_the_mode_stays_and_a_new_file_is_for_its_owner_alone(profiles):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
-def test_root_leaves_a_file_to_its_owner(profiles):
+def test_root_leaves_a_file_to_its_owner(profiles: Any) -> None:
     os.chown(profiles, 1234, 4321)
 
     with editing(profiles) as edit:
@@ -135,7 +137,9 @@ def test_root_leaves_a_file_to_its_owner(profiles):
     assert (profiles.stat().st_uid, profiles.stat().st_gid) == (1234, 4321)
 
 
-def test_missing_folders_are_made_for_their_owner_alone_when_there_is_something_to_write(tmp_path):
+def test_missing_folders_are_made_for_their_owner_alone_when_there_is_something_to_write(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "x" / "y" / "profiles.toml"
 
     with editing(path) as edit:
@@ -146,14 +150,14 @@ def test_missing_folders_are_made_for_their_owner_alone_when_there_is_something_
     assert [stat.S_IMODE(each.stat().st_mode) for each in list(path.parents)[:2]] == [0o700] * 2
 
 
-def test_missing_folders_stay_missing_when_nothing_is_written(tmp_path):
+def test_missing_folders_stay_missing_when_nothing_is_written(tmp_path: Path) -> None:
     with editing(tmp_path / "x" / "y" / "profiles.toml"):
         pass
 
     assert names(tmp_path) == []
 
 
-def test_a_link_stays_a_link_and_its_target_is_changed(profiles, tmp_path):
+def test_a_link_stays_a_link_and_its_target_is_changed(profiles: Any, tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     link = tmp_path / "else" / "link.toml"
     link.symlink_to(profiles)
@@ -171,7 +175,7 @@ def test_a_link_stays_a_link_and_its_target_is_changed(profiles, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["a = \n", "\0", b"\xff"])
-def test_a_file_that_does_not_parse_is_never_written_to(profiles, content):
+def test_a_file_that_does_not_parse_is_never_written_to(profiles: Any, content: Any) -> None:
     profiles.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = profiles.read_bytes()
 
@@ -182,7 +186,7 @@ def test_a_file_that_does_not_parse_is_never_written_to(profiles, content):
     assert names(profiles.parent) == ["profiles.toml"]
 
 
-def test_a_folder_a_loop_and_a_device_are_refused(tmp_path):
+def test_a_folder_a_loop_and_a_device_are_refused(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
 
     for path in (tmp_path, tmp_path / "loop"):
@@ -196,8 +200,8 @@ def test_a_folder_a_loop_and_a_device_are_refused(tmp_path):
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
-def test_somebody_elses_change_during_the_edit_is_not_overwritten(profiles):
-    def overwrite():
+def test_somebody_elses_change_during_the_edit_is_not_overwritten(profiles: Any) -> None:
+    def overwrite() -> None:
         times = (profiles.stat().st_atime_ns, profiles.stat().st_mtime_ns)
         profiles.write_text("a = 9\n")
         os.utime(profiles, ns=times)  # as if both were written within one tick of the clock
@@ -210,7 +214,7 @@ def test_somebody_elses_change_during_the_edit_is_not_overwritten(profiles):
     assert names(profiles.parent) == ["profiles.toml"]
 
 
-def test_a_file_that_somebody_else_made_or_removed_is_not_overwritten(profiles):
+def test_a_file_that_somebody_else_made_or_removed_is_not_overwritten(profiles: Any) -> None:
     other = profiles.with_name("other.toml")
 
     with pytest.raises(WriteFailed):
@@ -222,7 +226,7 @@ def test_a_file_that_somebody_else_made_or_removed_is_not_overwritten(profiles):
     assert names(profiles.parent) == ["other.toml"]
 
 
-def test_a_stale_draft_and_a_stale_lock_are_in_nobodys_way(profiles):
+def test_a_stale_draft_and_a_stale_lock_are_in_nobodys_way(profiles: Any) -> None:
     profiles.with_name(".profiles.toml.tmp").write_text("half a fi")
     profiles.with_name(".profiles.toml.lock").write_text("")
 
@@ -233,7 +237,7 @@ def test_a_stale_draft_and_a_stale_lock_are_in_nobodys_way(profiles):
     assert names(profiles.parent) == ["profiles.toml"]
 
 
-def test_a_draft_that_is_a_link_is_not_followed(profiles):
+def test_a_draft_that_is_a_link_is_not_followed(profiles: Any) -> None:
     victim = profiles.with_name("victim")
     victim.write_text("mine")
     profiles.with_name(".profiles.toml.tmp").symlink_to(victim)
@@ -245,7 +249,7 @@ def test_a_draft_that_is_a_link_is_not_followed(profiles):
     assert not profiles.is_symlink()
 
 
-def test_something_that_stands_where_the_draft_should_is_an_error_not_a_loss(profiles):
+def test_something_that_stands_where_the_draft_should_is_an_error_not_a_loss(profiles: Any) -> None:
     profiles.with_name(".profiles.toml.tmp").mkdir()
 
     with pytest.raises(WriteFailed) as caught, editing(profiles) as edit:
@@ -255,7 +259,7 @@ def test_something_that_stands_where_the_draft_should_is_an_error_not_a_loss(pro
     assert profiles.read_text() == "a = 1\n"
 
 
-def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(profiles):
+def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(profiles: Any) -> None:
     script = """
 import sys
 from pathlib import Path
@@ -279,12 +283,14 @@ with editing(Path(sys.argv[1])) as edit:
     assert names(profiles.parent) == ["profiles.toml"]
 
 
-def test_an_edit_within_an_edit_of_the_same_file_ends_with_an_error(profiles):
+def test_an_edit_within_an_edit_of_the_same_file_ends_with_an_error(profiles: Any) -> None:
     with editing(profiles), pytest.raises(LockTimeout), editing(profiles, timeout=0.05):
         pytest.fail("the block ran")
 
 
-def test_the_lock_library_lets_no_one_hold_a_lock_that_was_removed_and_removes_none(tmp_path):
+def test_the_lock_library_lets_no_one_hold_a_lock_that_was_removed_and_removes_none(
+    tmp_path: Path,
+) -> None:
     # The two things that make it safe to remove the lock file while it is held.
     lock = FileLock(tmp_path / "lock")
     with lock:
@@ -297,10 +303,10 @@ def test_the_lock_library_lets_no_one_hold_a_lock_that_was_removed_and_removes_n
     assert names(tmp_path) == ["lock"]
 
 
-def test_threads_that_edit_one_file_lose_nothing(profiles):
+def test_threads_that_edit_one_file_lose_nothing(profiles: Any) -> None:
     start = threading.Barrier(8)
 
-    def work(number):
+    def work(number: Any) -> None:
         start.wait()
         for step in range(5):
             with editing(profiles, timeout=60) as edit:
@@ -315,7 +321,9 @@ def test_threads_that_edit_one_file_lose_nothing(profiles):
     }
 
 
-def test_a_folder_that_may_not_be_written_is_an_error_that_says_so(public_folder, bound_by_modes):
+def test_a_folder_that_may_not_be_written_is_an_error_that_says_so(
+    public_folder: Any, bound_by_modes: str
+) -> None:
     public_folder.chmod(0o555)
 
     said = python(bound_by_modes + EDIT, public_folder / "profiles.toml")
@@ -325,7 +333,9 @@ def test_a_folder_that_may_not_be_written_is_an_error_that_says_so(public_folder
     assert names(public_folder) == ["profiles.toml"]
 
 
-def test_a_file_that_may_not_be_written_is_not_replaced(public_folder, bound_by_modes):
+def test_a_file_that_may_not_be_written_is_not_replaced(
+    public_folder: Any, bound_by_modes: str
+) -> None:
     path = public_folder / "profiles.toml"
     path.chmod(0o444)
 
@@ -336,7 +346,9 @@ def test_a_file_that_may_not_be_written_is_not_replaced(public_folder, bound_by_
     assert names(public_folder) == ["profiles.toml"]
 
 
-def test_a_lock_that_another_users_killed_process_left_does_not_stand_in_the_way(public_folder):
+def test_a_lock_that_another_users_killed_process_left_does_not_stand_in_the_way(
+    public_folder: Any,
+) -> None:
     script = """
 import os, sys
 from pathlib import Path
@@ -355,7 +367,7 @@ os._exit(0)
     assert names(public_folder) == ["profiles.toml"]
 
 
-def test_a_full_disk_is_an_error_and_the_old_text_stays(tmp_path):
+def test_a_full_disk_is_an_error_and_the_old_text_stays(tmp_path: Path) -> None:
     script = """
 import os, subprocess, sys
 from pathlib import Path
@@ -393,7 +405,7 @@ except WriteFailed as error:
     assert "Read-only file system" in said
 
 
-def test_a_write_that_fails_half_way_leaves_no_draft(profiles):
+def test_a_write_that_fails_half_way_leaves_no_draft(profiles: Any) -> None:
     script = """
 import resource, sys
 from pathlib import Path
@@ -431,7 +443,7 @@ DATES = [date(2020, 1, 2), time(1, 2, 3, 4), datetime(2020, 1, 2, 3, 4, 5, 6, tz
 
 
 @pytest.mark.parametrize("value", PLAIN + NESTED + DATES)
-def test_every_value_comes_back_as_what_it_was(profiles, value):
+def test_every_value_comes_back_as_what_it_was(profiles: Any, value: Any) -> None:
     with editing(profiles) as edit:
         edit.set(("x", "y.z"), value)
 
@@ -439,7 +451,7 @@ def test_every_value_comes_back_as_what_it_was(profiles, value):
     assert (repr(back), type(back)) == (repr(value), type(value)) or back == value
 
 
-def test_nan_tuples_and_text_enumerations_are_written_as_toml_has_them(profiles):
+def test_nan_tuples_and_text_enumerations_are_written_as_toml_has_them(profiles: Any) -> None:
     with editing(profiles) as edit:
         edit.set(("a",), (float("nan"), Colour.RED))
 
@@ -449,7 +461,7 @@ def test_nan_tuples_and_text_enumerations_are_written_as_toml_has_them(profiles)
 @pytest.mark.parametrize(
     "value", [None, [None], {"a": None}, object(), b"x", {1: 2}, {1}, time(1, tzinfo=UTC)]
 )
-def test_what_toml_cannot_say_is_refused(profiles, value):
+def test_what_toml_cannot_say_is_refused(profiles: Any, value: Any) -> None:
     with pytest.raises(InvalidProfile) as caught, editing(profiles) as edit:
         edit.set(("a",), value)
 
@@ -458,13 +470,13 @@ def test_what_toml_cannot_say_is_refused(profiles, value):
     assert profiles.read_text() == "a = 1\n"
 
 
-def test_a_lone_half_of_a_character_is_refused_as_value_and_as_key(profiles):
+def test_a_lone_half_of_a_character_is_refused_as_value_and_as_key(profiles: Any) -> None:
     for key, value in [(("a",), "\ud800"), (("\ud800",), 1)]:
         with pytest.raises(InvalidFile), editing(profiles) as edit:
             edit.set(key, value)
 
 
-def test_an_edit_that_cannot_be_is_refused_and_the_next_one_still_works(profiles):
+def test_an_edit_that_cannot_be_is_refused_and_the_next_one_still_works(profiles: Any) -> None:
     profiles.write_text("a = 1\n[[b]]\nc = 1\n[d]\n")
 
     with editing(profiles) as edit:
@@ -497,7 +509,7 @@ def test_an_edit_that_cannot_be_is_refused_and_the_next_one_still_works(profiles
     assert profiles.read_text() == "a = 1\n[[b]]\nc = 1\n[d]\ne = 1\n"
 
 
-def test_what_is_not_faithful_is_refused(profiles, monkeypatch):
+def test_what_is_not_faithful_is_refused(profiles: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "dspy_profiles.config._toml_edit.with_value", lambda text, *_: text + "b = 2\n"
     )
@@ -512,7 +524,7 @@ def test_what_is_not_faithful_is_refused(profiles, monkeypatch):
     assert profiles.read_text() == "a = 1\n"
 
 
-def test_what_the_edit_shows_may_be_changed_without_effect(profiles):
+def test_what_the_edit_shows_may_be_changed_without_effect(profiles: Any) -> None:
     with editing(profiles) as edit:
         edit.data["a"] = 5
         edit.set(("b",), 2)
@@ -521,7 +533,7 @@ def test_what_the_edit_shows_may_be_changed_without_effect(profiles):
     assert read_toml(profiles).data == {"a": 1, "b": 2}
 
 
-def test_reading_loads_neither_tomlkit_nor_filelock():
+def test_reading_loads_neither_tomlkit_nor_filelock() -> None:
     script = """
 import sys
 import dspy_profiles.config._edit

@@ -1,9 +1,11 @@
 """Parse README.md and the pages under docs/ into blocks, with file names, marks and lines."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +60,7 @@ class Page:
         }
         return [(n, line) for n, line in enumerate(self.lines, 1) if n not in inside]
 
-    def _blocks(self):
+    def _blocks(self) -> Iterator[Any]:
         marks: dict[str, str] = {}
         number = 0
         while number < len(self.lines):
@@ -99,7 +101,7 @@ def all_pages() -> list[Page]:
 
 
 @pytest.fixture
-def made_page():
+def made_page() -> Any:
     """Makes a page of a text, as if it stood among the others."""
     return lambda text: Page(DOCS / "made.md", text.splitlines())
 

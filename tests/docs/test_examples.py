@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -16,7 +17,7 @@ from dspy_profiles import ProfileError, list_profiles, resolve
 RUN_PAGE = Path(__file__).with_name("run_page.py")
 
 
-def run(page, root):
+def run(page: Any, root: Any) -> Any:
     """What is wrong with the examples of a page, each with the page and the line."""
     folder = root / "home" / "you" / "project"
     folder.mkdir(parents=True)
@@ -61,12 +62,12 @@ def run(page, root):
     return faults
 
 
-def test_every_example_runs_and_prints_what_the_page_says(page, tmp_path) -> None:
+def test_every_example_runs_and_prints_what_the_page_says(page: Any, tmp_path: Path) -> None:
     faults = run(page, tmp_path)
     assert not faults, "\n\n".join(faults)
 
 
-def test_every_test_file_of_a_page_is_run_by_pytest(page) -> None:
+def test_every_test_file_of_a_page_is_run_by_pytest(page: Any) -> None:
     for number, block in enumerate(page.blocks):
         name = Path(block.file or "").name
         if not re.fullmatch(r"test_\w+\.py|conftest\.py", name):
@@ -100,7 +101,7 @@ def runs(command: str, name: str) -> bool:
         ("python test_one.py", False),
     ],
 )
-def test_a_test_file_is_run_where_pytest_gets_it(command, is_run, made_page) -> None:
+def test_a_test_file_is_run_where_pytest_gets_it(command: Any, is_run: Any, made_page: Any) -> None:
     page = made_page(
         f'```python title="test_one.py"\ndef test_a(): ...\n```\n```console\n$ {command}\n…\n```\n'
     )
@@ -108,7 +109,7 @@ def test_a_test_file_is_run_where_pytest_gets_it(command, is_run, made_page) -> 
         test_every_test_file_of_a_page_is_run_by_pytest(page)
 
 
-def test_every_toml_block_can_be_read(page) -> None:
+def test_every_toml_block_can_be_read(page: Any) -> None:
     for block in page.blocks:
         if block.language == "toml" and "refused" not in block.marks:
             try:
@@ -118,7 +119,7 @@ def test_every_toml_block_can_be_read(page) -> None:
 
 
 def test_every_profile_resolves_and_what_is_marked_as_refused_is(
-    page, tmp_path, monkeypatch
+    page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "home" / "you" / "project"
     folder.mkdir(parents=True)
@@ -238,14 +239,14 @@ WRONG = {
 
 @pytest.mark.parametrize(("lines", "place", "said"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_told_with_its_page_and_line(
-    lines, place, said, made_page, tmp_path
+    lines: Any, place: Any, said: Any, made_page: Any, tmp_path: Path
 ) -> None:
     (fault,) = run(made_page("\n".join(lines)), tmp_path)
     assert fault.startswith(place)
     assert said in fault
 
 
-def test_an_example_finds_what_the_page_writes_to_files(made_page, tmp_path) -> None:
+def test_an_example_finds_what_the_page_writes_to_files(made_page: Any, tmp_path: Path) -> None:
     page = made_page(
         "<!-- file: ~/.dspy/words.txt -->\n```dotenv\nhello\n```\n"
         '```python title="inner/words.py"\nword = "there"\n```\n'
@@ -256,7 +257,7 @@ def test_an_example_finds_what_the_page_writes_to_files(made_page, tmp_path) -> 
     assert run(page, tmp_path) == []
 
 
-def test_commands_share_a_shell_and_the_folder_of_the_page(made_page, tmp_path) -> None:
+def test_commands_share_a_shell_and_the_folder_of_the_page(made_page: Any, tmp_path: Path) -> None:
     page = made_page(
         '```text title="words.txt"\nhello\n```\n'
         "```console\n$ export WORD=there\n$ cd .. && pwd\n/home/you\n$ cd project\n```\n"
@@ -270,7 +271,7 @@ def test_commands_share_a_shell_and_the_folder_of_the_page(made_page, tmp_path) 
     assert run(page, tmp_path) == []
 
 
-def test_commands_find_the_program_and_a_home_without_files(made_page, tmp_path) -> None:
+def test_commands_find_the_program_and_a_home_without_files(made_page: Any, tmp_path: Path) -> None:
     page = made_page(
         "```console\n$ dspy-profiles get mock provider.class\nmock\n"
         "$ ls -A ~\nproject\n$ dspy-profiles get prod lm.model\nerror: …\n  …\n"

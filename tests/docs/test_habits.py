@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -27,23 +28,23 @@ HOSTS = [
 ]
 
 
-def read(name):
+def read(name: Any) -> Any:
     return yaml.safe_load((ROOT / name).read_text("utf-8"))
 
 
-def steps(workflow, key):
+def steps(workflow: Any, key: Any) -> Any:
     """The values of this key in all steps of a workflow."""
     jobs = read(f".github/workflows/{workflow}.yml")["jobs"].values()
     return [step[key] for job in jobs for step in job["steps"] if key in step]
 
 
-def local_hooks():
+def local_hooks() -> Any:
     (local,) = [r for r in read(".pre-commit-config.yaml")["repos"] if r["repo"] == "local"]
     return local["hooks"]
 
 
 @pytest.mark.parametrize("hook", read(".pre-commit-hooks.yaml"), ids=lambda hook: hook["id"])
-def test_hooks_for_users_run_commands_that_exist(hook) -> None:
+def test_hooks_for_users_run_commands_that_exist(hook: Any) -> None:
     program, *command = hook["entry"].split()
     assert program in PROJECT["project"]["scripts"]
     done = subprocess.run(
@@ -57,7 +58,7 @@ def test_hooks_for_users_run_commands_that_exist(hook) -> None:
     assert done.stdout.startswith(f"Usage: {hook['entry']} ")
 
 
-def test_hooks_for_users_are_those_of_the_page(all_pages) -> None:
+def test_hooks_for_users_are_those_of_the_page(all_pages: Any) -> None:
     page = next(page for page in all_pages if page.name == "docs/how-to/pre-commit.md")
     (block,) = [b for b in page.blocks if b.file == ".pre-commit-config.yaml"]
     (shown,) = yaml.safe_load(block.text)["repos"]
@@ -72,7 +73,7 @@ def test_hooks_for_users_are_those_of_the_page(all_pages) -> None:
 
 
 @pytest.mark.parametrize("hook", local_hooks(), ids=lambda hook: hook["id"])
-def test_own_hooks_run_programs_of_the_environment(hook) -> None:
+def test_own_hooks_run_programs_of_the_environment(hook: Any) -> None:
     words = hook["entry"].split()
     if hook["language"] == "pygrep":
         re.compile(hook["entry"].encode())
@@ -87,7 +88,7 @@ def test_own_hooks_run_programs_of_the_environment(hook) -> None:
     sorted((ROOT / ".github").rglob("*.yml")),
     ids=lambda file: file.relative_to(ROOT).as_posix(),
 )
-def test_files_for_the_forge_are_tables(file) -> None:
+def test_files_for_the_forge_are_tables(file: Any) -> None:
     assert isinstance(yaml.safe_load(file.read_text("utf-8")), dict)
 
 

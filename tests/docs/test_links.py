@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"#{1,6} +(.+)")
 
 
-def anchors(page):
+def anchors(page: Any) -> Iterator[Any]:
     """The anchors of a page's headings, spelled as GitHub spells them."""
     seen = Counter()
     for _, line in page.prose:
@@ -22,7 +24,7 @@ def anchors(page):
         seen[slug] += 1
 
 
-def test_every_relative_link_and_anchor_leads_somewhere(page, all_pages) -> None:
+def test_every_relative_link_and_anchor_leads_somewhere(page: Any, all_pages: Any) -> None:
     by_path = {other.path: set(anchors(other)) for other in all_pages}
     faults = []
     for number, line in page.prose:
@@ -39,7 +41,7 @@ def test_every_relative_link_and_anchor_leads_somewhere(page, all_pages) -> None
 
 
 @pytest.mark.parametrize("first", ["README.md", "docs/index.md"])
-def test_every_page_can_be_reached_from_the_first(first, all_pages) -> None:
+def test_every_page_can_be_reached_from_the_first(first: Any, all_pages: Any) -> None:
     by_path = {page.path: page for page in all_pages}
     entries = [page.path for page in all_pages if page.name in ("README.md", "docs/index.md")]
     reached, waiting = set(), [page.path for page in all_pages if page.name == first]

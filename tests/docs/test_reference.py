@@ -5,6 +5,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
@@ -22,7 +23,7 @@ OLD_METAVARS = tuple(map(int, typer.__version__.split(".")[:2])) < (0, 27)
 
 
 @pytest.fixture(scope="module")
-def generate(docs):
+def generate(docs: Any) -> Any:
     spec = importlib.util.spec_from_file_location("docs_generate", docs / "generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -30,17 +31,17 @@ def generate(docs):
 
 
 @pytest.fixture
-def headings(all_pages):
+def headings(all_pages: Any) -> Any:
     """The headings of one page of the reference."""
 
-    def of(name):
+    def of(name: Any) -> Any:
         page = next(page for page in all_pages if page.name == f"docs/reference/{name}.md")
         return [line for _, line in page.prose if line.startswith("#")]
 
     return of
 
 
-def test_generated_parts_are_current(page, generate) -> None:
+def test_generated_parts_are_current(page: Any, generate: Any) -> None:
     if page.name == "docs/reference/cli.md" and OLD_METAVARS:
         pytest.skip("this Typer writes PATH for <path>")
     text = page.path.read_text("utf-8")
@@ -49,7 +50,7 @@ def test_generated_parts_are_current(page, generate) -> None:
     )
 
 
-def test_generating_touches_nothing_outside_of_its_parts(generate) -> None:
+def test_generating_touches_nothing_outside_of_its_parts(generate: Any) -> None:
     empty = "<!-- generated: {} -->\n<!-- /generated -->\n"
     made = generate.current(f"a\n{empty.format('sections')}b\n{empty.format('settings')}c\n")
     outside = re.sub(r"<!-- generated.*?/generated -->\n", "|", made, flags=re.DOTALL)
@@ -59,14 +60,14 @@ def test_generating_touches_nothing_outside_of_its_parts(generate) -> None:
     assert generate.current(made) == made
 
 
-def test_every_marker_of_a_generated_part_has_its_end(page) -> None:
+def test_every_marker_of_a_generated_part_has_its_end(page: Any) -> None:
     lines = "\n".join(page.lines)
     begins, ends = lines.count("<!-- generated: "), lines.count("<!-- /generated -->")
     assert begins == ends
 
 
 @pytest.mark.parametrize("name", dspy_profiles.__all__)
-def test_every_public_name_has_a_heading(name, headings) -> None:
+def test_every_public_name_has_a_heading(name: Any, headings: Any) -> None:
     assert any(f"`{name}`" in line for line in headings("python"))
 
 
@@ -78,22 +79,22 @@ def test_every_public_name_has_a_heading(name, headings) -> None:
         if inspect.isclass(e) and issubclass(e, errors.ProfileError)
     ],
 )
-def test_every_error_has_a_heading(name, headings) -> None:
+def test_every_error_has_a_heading(name: Any, headings: Any) -> None:
     assert f"### `{name}`" in headings("errors")
 
 
 @pytest.mark.parametrize("name", [n for n in vars(hookspecs) if n.startswith("dspy_profiles_")])
-def test_every_hook_has_a_heading(name, headings) -> None:
+def test_every_hook_has_a_heading(name: Any, headings: Any) -> None:
     assert f"## `{name}`" in headings("hooks")
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_every_section_has_a_heading(name, headings) -> None:
+def test_every_section_has_a_heading(name: Any, headings: Any) -> None:
     assert f"### `{name}`" in headings("file")
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_every_setting_is_named_with_its_variable(setting, docs) -> None:
+def test_every_setting_is_named_with_its_variable(setting: Any, docs: Any) -> None:
     text = (docs / "reference" / "file.md").read_text("utf-8")
     assert re.search(rf"^\| `{setting.name}` \|.*`{setting.env}`", text, re.MULTILINE)
 
@@ -106,7 +107,7 @@ PYTEST_OPTIONS = [
 
 @pytest.mark.parametrize("option", PYTEST_OPTIONS, ids=lambda option: option.setting)
 def test_every_option_of_the_plugin_has_a_row_with_its_ini_key_and_its_variable(
-    option, docs
+    option: Any, docs: Any
 ) -> None:
     text = (docs / "reference" / "pytest.md").read_text("utf-8")
     spelled = (option.flag, option.ini, option.env)
@@ -115,7 +116,9 @@ def test_every_option_of_the_plugin_has_a_row_with_its_ini_key_and_its_variable(
 
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.in_pytest], ids=lambda s: s.name)
-def test_every_setting_of_the_suite_that_tests_have_is_an_option_of_the_plugin(setting) -> None:
+def test_every_setting_of_the_suite_that_tests_have_is_an_option_of_the_plugin(
+    setting: Any,
+) -> None:
     assert setting.pytest_flag in {option.flag for option in PYTEST_OPTIONS}
 
 
@@ -133,7 +136,7 @@ HOOKS = [name for name in vars(pytest_hookspecs) if name.startswith("pytest_")]
     ],
 )
 def test_every_mark_fixture_and_hook_of_the_plugin_has_a_heading_and_a_link(
-    heading, headings, docs
+    heading: Any, headings: Any, docs: Any
 ) -> None:
     assert heading in headings("pytest")
     top = (docs / "reference" / "pytest.md").read_text("utf-8").partition("\n## ")[0]
@@ -141,7 +144,7 @@ def test_every_mark_fixture_and_hook_of_the_plugin_has_a_heading_and_a_link(
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_every_hook_of_the_plugin_has_an_example(name, docs) -> None:
+def test_every_hook_of_the_plugin_has_an_example(name: Any, docs: Any) -> None:
     text = (docs / "reference" / "pytest.md").read_text("utf-8")
     assert re.search(rf"^def {name}\(", text, re.MULTILINE)
 
@@ -149,13 +152,13 @@ def test_every_hook_of_the_plugin_has_an_example(name, docs) -> None:
 @pytest.mark.parametrize(
     "name", [n for n, v in vars(fixtures.UsageSoFar).items() if isinstance(v, property)]
 )
-def test_every_attribute_of_the_usage_has_a_row(name, docs) -> None:
+def test_every_attribute_of_the_usage_has_a_row(name: Any, docs: Any) -> None:
     text = (docs / "reference" / "pytest.md").read_text("utf-8")
     section = text.partition("### fixture `dspy_usage`")[2].partition("\n### ")[0]
     assert re.search(rf"^\| `{name}` \|", section, re.MULTILINE)
 
 
-def test_every_kind_of_failure_is_one_that_the_plugin_tells(docs, generate) -> None:
+def test_every_kind_of_failure_is_one_that_the_plugin_tells(docs: Any, generate: Any) -> None:
     from pytest_dspy_profiles._failures import HINTS, KINDS
 
     made = generate.part("failure kinds")
@@ -175,7 +178,7 @@ COMMAND_NAMES = list(each_command())
 
 
 @pytest.mark.parametrize("name", COMMAND_NAMES)
-def test_every_command_has_a_section_with_its_help_and_an_example(name, docs) -> None:
+def test_every_command_has_a_section_with_its_help_and_an_example(name: Any, docs: Any) -> None:
     text = (docs / "reference" / "cli.md").read_text("utf-8")
     _, heading, section = f"{text}\n##".partition(f"\n### `{name}`\n")
     section = re.split(r"\n###? ", section)[0]
@@ -184,19 +187,21 @@ def test_every_command_has_a_section_with_its_help_and_an_example(name, docs) ->
     assert f"dspy-profiles {name}" in section.partition("```console")[2]
 
 
-def test_the_list_of_commands_leads_to_every_one(docs) -> None:
+def test_the_list_of_commands_leads_to_every_one(docs: Any) -> None:
     text = (docs / "reference" / "cli.md").read_text("utf-8").partition("\n## ")[0]
     linked = re.findall(r"\[`([^`]+)`\]\(#", text)
     assert sorted(linked) == sorted(COMMAND_NAMES)
 
 
 @pytest.mark.parametrize("name", COMMAND_NAMES)
-def test_every_command_that_prints_json_has_its_shape(name, headings, generate) -> None:
+def test_every_command_that_prints_json_has_its_shape(
+    name: Any, headings: Any, generate: Any
+) -> None:
     if "--json" in generate.part(f"help {name}"):
         assert any(f"`{name} --json`" in line for line in headings("json"))
 
 
-def test_every_field_of_the_json_examples_is_explained(all_pages) -> None:
+def test_every_field_of_the_json_examples_is_explained(all_pages: Any) -> None:
     page = next(page for page in all_pages if page.name == "docs/reference/json.md")
     prose = "\n".join(line for _, line in page.prose)
     for block in page.blocks:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ RECORDS = (
 
 
 @pytest.fixture
-def sections(docs):
+def sections(docs: Any) -> Any:
     """What the page says, by its headings."""
     parts = re.split(
         r"^## (.+)$", (docs / "reference/results.md").read_text("utf-8"), flags=re.MULTILINE
@@ -35,22 +36,22 @@ def sections(docs):
 
 
 @pytest.mark.parametrize("name", results.__all__)
-def test_every_public_name_has_a_heading(name, sections) -> None:
+def test_every_public_name_has_a_heading(name: Any, sections: Any) -> None:
     assert f"`{name}`" in sections
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
-def test_every_field_is_named(record, sections) -> None:
+def test_every_field_is_named(record: Any, sections: Any) -> None:
     said = set(re.findall(r"`(\w+)`", sections[f"`{record.__name__}`"]))
     assert {each.name for each in fields(record)} <= said
 
 
-def test_every_method_of_a_store_is_named(sections) -> None:
+def test_every_method_of_a_store_is_named(sections: Any) -> None:
     said = set(re.findall(r"`(\w+)(?:\(.*?\))?`", sections["`Store`"]))
     assert {name for name in vars(Store) if not name.startswith("_")} <= said
 
 
-def test_the_limits_are_those_of_the_code(sections) -> None:
+def test_the_limits_are_those_of_the_code(sections: Any) -> None:
     limits = (values.LONGEST, values.FOLD, values.SHOWN, values.MOST_ITEMS, values.DEEPEST)
     for number in (*limits, status.LONGEST_ERROR):
         assert f"{number:,} " in sections["Limits"] or f"| {number} |" in sections["Limits"]

@@ -84,7 +84,7 @@ def test_every_unknown_parent_is_told_with_what_it_may_have_been(write: Any) -> 
     faults = validate().problems
     assert [f.message for f in faults] == [
         'profile "b" extends "bsae", which does not exist',
-        '"b" extends "zzz", which does not exist',
+        'profile "b" extends "zzz", which does not exist',
     ]
     assert faults[0].hint is not None
     assert 'did you mean "base"?' in faults[0].hint

@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ engines = pytest.mark.parametrize("engine", ["auto", "litellm"])
 
 @engines
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_all_that_can_be_seen_is_the_same(recorded, engine, name):
+def test_all_that_can_be_seen_is_the_same(recorded: Any, engine: Any, name: Any) -> None:
     if name == "miprov2" and not recorded.cassette(engine, "first", name).exists():
         pytest.skip("optuna, which MIPROv2 needs, cannot be installed")
     first, again = (recorded.seen(engine, when, name) for when in ("first", "replayed"))
@@ -56,7 +57,7 @@ def test_all_that_can_be_seen_is_the_same(recorded, engine, name):
 
 @engines
 @pytest.mark.parametrize("name", STREAMED)
-def test_a_stream_has_chunks(recorded, engine, name):
+def test_a_stream_has_chunks(recorded: Any, engine: Any, name: Any) -> None:
     first = recorded.seen(engine, "first", name)["result"]
     assert first.count("chunk=" if name != "streamify_raw" else "'delta'") > 3
 
@@ -64,14 +65,16 @@ def test_a_stream_has_chunks(recorded, engine, name):
 @pytest.mark.parametrize(
     ("program", "engine"), [*((name, "auto") for name in PROGRAMS), ("agent", "litellm")]
 )
-def test_a_program_prints_the_same_without_server_and_network(recorded, engine, program):
+def test_a_program_prints_the_same_without_server_and_network(
+    recorded: Any, engine: Any, program: Any
+) -> None:
     first = recorded.printed(engine, "first", program)
     assert recorded.printed(engine, "replayed", program) == first
     assert len(first) > 200
 
 
 @engines
-def test_recorded_again_the_files_are_the_same_to_the_byte(recorded, engine):
+def test_recorded_again_the_files_are_the_same_to_the_byte(recorded: Any, engine: Any) -> None:
     names = [path.stem for path in recorded.files if path.parent.name == f"second-{engine}"]
     assert set(names) >= {*WORKLOADS} - {"miprov2"}
     for name in names:
@@ -79,7 +82,7 @@ def test_recorded_again_the_files_are_the_same_to_the_byte(recorded, engine):
         assert first.read_bytes() == second.read_bytes(), name
 
 
-def test_nothing_of_a_key_or_of_the_server_is_on_a_cassette(recorded):
+def test_nothing_of_a_key_or_of_the_server_is_on_a_cassette(recorded: Any) -> None:
     for path in recorded.files:
         text = path.read_text()
         for secret in ("canary", "127.0.0.1", "chatcmpl", "Bearer", str(recorded.root)):
@@ -87,7 +90,7 @@ def test_nothing_of_a_key_or_of_the_server_is_on_a_cassette(recorded):
         assert scan(path) == []
 
 
-def test_who_reaches_for_the_network_in_a_replay_is_found_out(tmp_path):
+def test_who_reaches_for_the_network_in_a_replay_is_found_out(tmp_path: Path) -> None:
     program = tmp_path / "reaches.py"
     program.write_text("import socket\nsocket.create_connection(('127.0.0.1', 9), 1)\n")
     words = [sys.executable, HERE / "closed.py", program]
@@ -96,7 +99,7 @@ def test_who_reaches_for_the_network_in_a_replay_is_found_out(tmp_path):
     assert "it reaches for the network" in ran.stderr
 
 
-def test_every_workload_is_looked_at():
+def test_every_workload_is_looked_at() -> None:
     spec = importlib.util.spec_from_file_location("e2e_workloads", HERE / "workloads.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,5 +1,7 @@
 """The words of a line: quotes, JSON, Python's values."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,17 +32,17 @@ from dspy_profiles_ipython._arguments import expand, quote, tokenize
         ("lm.url=http://a/b?c=d&e=f", ["lm.url=http://a/b?c=d&e=f"]),
     ],
 )
-def test_a_line_is_split_as_in_a_shell_but_json_stays_whole(line, words) -> None:
+def test_a_line_is_split_as_in_a_shell_but_json_stays_whole(line: Any, words: Any) -> None:
     assert tokenize(line) == words
 
 
 @given(st.text())
-def test_every_line_can_be_split(line) -> None:
+def test_every_line_can_be_split(line: Any) -> None:
     assert len(tokenize(line)) <= len(line)
 
 
 @given(st.text(min_size=1).filter(lambda name: "$" not in name and "{" not in name))
-def test_a_quoted_name_is_one_word(name) -> None:
+def test_a_quoted_name_is_one_word(name: Any) -> None:
     assert tokenize(quote(name)) == [name]
 
 
@@ -59,5 +61,5 @@ def test_a_quoted_name_is_one_word(name) -> None:
         ("$", "$"),
     ],
 )
-def test_python_values_are_filled_in_and_references_are_not(word, filled) -> None:
+def test_python_values_are_filled_in_and_references_are_not(word: Any, filled: Any) -> None:
     assert expand([word], {"name": "dev", "n": 2}) == [filled]

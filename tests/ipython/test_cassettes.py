@@ -1,6 +1,8 @@
 """`%%dspy_profile NAME --cassette FILE`: one cell that is recorded once, and replayed."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ ASK = "ask(question='?').answer"
 
 
 @pytest.fixture
-def program(shell, write):
+def program(shell: Any, write: Any) -> Iterator[Any]:
     """A model that counts how often it is asked, and a program that asks it."""
     write(
         "house.py",
@@ -57,7 +59,7 @@ def cell(body: str, *words: str, cassette: str = "one.jsonl") -> str:
 @pytest.mark.parametrize(
     "call", ["ask(question='?').answer", "(await ask.acall(question='?')).answer"]
 )
-def test_a_cell_is_recorded_once_and_replayed_from_then_on(program, call) -> None:
+def test_a_cell_is_recorded_once_and_replayed_from_then_on(program: Any, call: Any) -> None:
     assert program(cell(call, "--cassettes once")).value == "answer 1"
     assert Path("one.jsonl").exists()
     assert program(cell(call)).value == "answer 1"
@@ -65,7 +67,7 @@ def test_a_cell_is_recorded_once_and_replayed_from_then_on(program, call) -> Non
     assert program("%%dspy_profile house\nask(question='?').answer").value == "answer 2"
 
 
-def test_a_miss_ends_the_cell_in_a_line_whatever_it_catches(program) -> None:
+def test_a_miss_ends_the_cell_in_a_line_whatever_it_catches(program: Any) -> None:
     program(cell(ASK, "--cassettes once"))
     body = "try:\n    ask(question='another')\nexcept Exception:\n    pass\nprint('went on')"
     said = program(cell(body))
@@ -78,7 +80,7 @@ def test_a_miss_ends_the_cell_in_a_line_whatever_it_catches(program) -> None:
     assert program.lm() is None
 
 
-def test_a_value_that_is_not_shown_as_the_cell_ends_badly_is_not_held(program) -> None:
+def test_a_value_that_is_not_shown_as_the_cell_ends_badly_is_not_held(program: Any) -> None:
     program("import gc, weakref\nclass Value: pass\ndef made():\n    global seen\n"
             "    value = Value()\n    seen = weakref.ref(value)\n    return value")  # fmt: skip
     in_the_way = "open('tapes', 'w').close()"
@@ -89,19 +91,19 @@ def test_a_value_that_is_not_shown_as_the_cell_ends_badly_is_not_held(program) -
     assert (left.error, left.value) == (None, None)
 
 
-def test_a_cell_that_fails_leaves_the_cassette_as_it_was(program) -> None:
+def test_a_cell_that_fails_leaves_the_cassette_as_it_was(program: Any) -> None:
     said = program(cell(f"{ASK}\n1 / 0", "--cassettes once"))
     assert said.kind == "ZeroDivisionError"
     assert not Path("one.jsonl").exists()
 
 
-def test_later_cells_know_nothing_of_the_cassette(program) -> None:
+def test_later_cells_know_nothing_of_the_cassette(program: Any) -> None:
     program(cell(ASK, "--cassettes once"))
     program("%dspy_profile house")
     assert program("ask(question='?').answer").value == "answer 2"
 
 
-def test_the_file_may_come_from_python_from_home_and_in_quotes(program, home) -> None:
+def test_the_file_may_come_from_python_from_home_and_in_quotes(program: Any, home: Path) -> None:
     program("name = 'two'")
     program(cell(ASK, "--cassettes new", cassette="{name}.jsonl"))
     program(cell(ASK, "--cassettes new", cassette="~/three.jsonl"))
@@ -121,14 +123,14 @@ def test_the_file_may_come_from_python_from_home_and_in_quotes(program, home) ->
         ("%%dspy_profile house --casette x\n1", 'did you mean "--cassette"?'),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(program, line, said) -> None:
+def test_what_cannot_be_is_told_in_a_line(program: Any, line: Any, said: Any) -> None:
     told = program(line)
     assert told.kind == "UsageError"
     assert said in told.text
     assert program.lm() is None
 
 
-def test_a_file_that_is_no_cassette_is_told_with_its_line(program, write) -> None:
+def test_a_file_that_is_no_cassette_is_told_with_its_line(program: Any, write: Any) -> None:
     write("one.jsonl", "hello\n")
     said = program(cell(ASK))
     assert said.kind == "UsageError"

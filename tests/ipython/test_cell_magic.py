@@ -5,7 +5,9 @@ import os
 import re
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,19 +17,19 @@ MODEL = "dspy.settings.lm.model"
 
 
 @pytest.fixture(autouse=True)
-def imported(shell) -> None:
+def imported(shell: Any) -> None:
     shell("import dspy, asyncio")
 
 
 @pytest.fixture(autouse=True)
-def left(shell):
+def left(shell: Any) -> Iterator[Any]:
     """Whatever the cell does, the profile is left."""
     yield
     assert current_profile() is None
     assert shell.lm() is None
 
 
-def numbered(said) -> list[str]:
+def numbered(said: Any) -> list[str]:
     """The lines that a traceback points at."""
     return re.findall(r"^-+> (.*)$", said.out, re.MULTILINE)
 
@@ -90,13 +92,13 @@ def numbered(said) -> list[str]:
         ("text = '''\n%%dspy_profile prod\n'''\ntext", "\n%%dspy_profile prod\n"),
     ],
 )
-def test_a_cell_runs_as_if_it_were_in_a_block(shell, cell, value) -> None:
+def test_a_cell_runs_as_if_it_were_in_a_block(shell: Any, cell: Any, value: Any) -> None:
     said = shell(f"%%dspy_profile dev\n{cell}")
     assert said.error is None
     assert said.value == value
 
 
-def test_the_last_value_is_displayed_and_kept(shell) -> None:
+def test_the_last_value_is_displayed_and_kept(shell: Any) -> None:
     said = shell("%%dspy_profile dev\n1\n41 + 1")
     assert said.out.strip().endswith("42")
     assert "1\n" not in said.out.replace("42", "")
@@ -104,13 +106,13 @@ def test_the_last_value_is_displayed_and_kept(shell) -> None:
     assert shell.ip.user_ns["Out"][shell.ip.execution_count - 1] == 42
 
 
-def test_a_semicolon_keeps_it_quiet(shell) -> None:
+def test_a_semicolon_keeps_it_quiet(shell: Any) -> None:
     assert shell("%%dspy_profile dev\n42;").out == ""
     assert shell("%%dspy_profile dev\n42;  # quiet").out == ""
     assert "42" in shell("%%dspy_profile dev\n1; 42").out
 
 
-def test_without_history_it_runs_as_well(shell) -> None:
+def test_without_history_it_runs_as_well(shell: Any) -> None:
     said = shell(f"%%dspy_profile dev\n{MODEL}", store_history=False)
     assert said.value == "openai/dev"
 
@@ -128,7 +130,9 @@ def test_without_history_it_runs_as_well(shell) -> None:
         ("none", "1\n2", []),
     ],
 )
-def test_what_is_displayed_follows_the_shells_setting(shell, interactivity, cell, shown) -> None:
+def test_what_is_displayed_follows_the_shells_setting(
+    shell: Any, interactivity: Any, cell: Any, shown: Any
+) -> None:
     shell.ip.ast_node_interactivity = interactivity
     plain = shell(cell).out
     said = shell(f"%%dspy_profile dev\n{cell}").out
@@ -137,7 +141,7 @@ def test_what_is_displayed_follows_the_shells_setting(shell, interactivity, cell
     assert len(plain.splitlines()) == len(said.splitlines())
 
 
-def test_shell_commands_and_magics_run_in_it(shell) -> None:
+def test_shell_commands_and_magics_run_in_it(shell: Any) -> None:
     said = shell("%%dspy_profile dev\n!echo from the shell\n%dspy_profile\n%pwd")
     assert "from the shell" in said.out
     assert "dev  for <b>work</b>  (active" in said.text
@@ -145,14 +149,14 @@ def test_shell_commands_and_magics_run_in_it(shell) -> None:
 
 
 @pytest.mark.parametrize("outer", ["%%time", "%%capture caught"])
-def test_other_cell_magics_go_around_it(shell, outer) -> None:
+def test_other_cell_magics_go_around_it(shell: Any, outer: Any) -> None:
     said = shell(f"{outer}\n%%dspy_profile dev\nprint({MODEL})")
     assert said.error is None
     caught = shell.ip.user_ns.get("caught")
     assert "openai/dev" in (said.out if caught is None else caught.stdout)
 
 
-def test_other_cell_magics_go_inside(shell) -> None:
+def test_other_cell_magics_go_inside(shell: Any) -> None:
     shell(f"%%dspy_profile dev\n%%capture caught\nprint({MODEL})")
     assert shell.ip.user_ns["caught"].stdout == "openai/dev\n"
     said = shell(
@@ -162,26 +166,26 @@ def test_other_cell_magics_go_inside(shell) -> None:
     assert "per loop" in said.out
 
 
-def test_timeit_goes_around_it(shell) -> None:
+def test_timeit_goes_around_it(shell: Any) -> None:
     shell("seen = []")
     said = shell(f"%%timeit -n1 -r1\n%%dspy_profile dev\nseen.append({MODEL})")
     assert said.error is None
     assert shell.ip.user_ns["seen"] == ["openai/dev"]
 
 
-def test_in_a_magic_that_keeps_the_cell_whole_it_refuses(shell) -> None:
+def test_in_a_magic_that_keeps_the_cell_whole_it_refuses(shell: Any) -> None:
     said = shell("%%prun\n%%dspy_profile dev\nran = True")
     assert said.kind == "UsageError"
     assert "%%dspy_profile must be the first line of its cell" in said.err
     assert "ran" not in shell.ip.user_ns
 
 
-def test_a_program_can_call_it(shell) -> None:
+def test_a_program_can_call_it(shell: Any) -> None:
     said = shell(f"get_ipython().run_cell_magic('dspy_profile', 'dev', 'print({MODEL})')")
     assert said.out == "openai/dev\n"
 
 
-def test_overrides_and_python_values(shell) -> None:
+def test_overrides_and_python_values(shell: Any) -> None:
     shell("which = 'prod'")
     cell = "dspy.settings.lm.model, dspy.settings.lm.kwargs['temperature']"
     said = shell(f"%%dspy_profile {{which}} --set lm.temperature=0\n{cell}")
@@ -192,14 +196,14 @@ def test_overrides_and_python_values(shell) -> None:
 @pytest.mark.parametrize(
     "line", ["%%dspy_profile", "%%dspy_profile dev", "%%dspy_profile dev\n\n "]
 )
-def test_a_cell_without_a_body_is_an_error(shell, line) -> None:
+def test_a_cell_without_a_body_is_an_error(shell: Any, line: Any) -> None:
     said = shell(line)
     assert said.kind == "UsageError"
     assert "the cell body is empty" in said.err
     assert "%dspy_profile (single %)" in said.err
 
 
-def test_a_cell_of_comments_does_nothing(shell) -> None:
+def test_a_cell_of_comments_does_nothing(shell: Any) -> None:
     assert shell("%%dspy_profile dev\n# nothing").error is None
 
 
@@ -215,7 +219,9 @@ def test_a_cell_of_comments_does_nothing(shell) -> None:
         ("?", 'profile "?" not found'),
     ],
 )
-def test_an_error_in_the_first_line_is_told_in_short_and_nothing_runs(shell, line, said) -> None:
+def test_an_error_in_the_first_line_is_told_in_short_and_nothing_runs(
+    shell: Any, line: Any, said: Any
+) -> None:
     told = shell(f"%%dspy_profile {line}\nran = True")
     assert told.kind == "UsageError"
     assert said in told.err
@@ -223,24 +229,24 @@ def test_an_error_in_the_first_line_is_told_in_short_and_nothing_runs(shell, lin
     assert "ran" not in shell.ip.user_ns
 
 
-def test_help(shell) -> None:
+def test_help(shell: Any) -> None:
     for cell in ("%%dspy_profile?", "%dspy_profile?"):
         assert shell(cell).error is None
 
 
-def test_windows_line_ends(shell) -> None:
+def test_windows_line_ends(shell: Any) -> None:
     said = shell(f"%%dspy_profile dev\r\nx = 1\r\n{MODEL}\r\n")
     assert said.value == "openai/dev"
     assert shell("%%dspy_profile\r\nx").kind == "UsageError"
 
 
-def test_blank_lines_may_stand_before_it_and_nothing_else(shell) -> None:
+def test_blank_lines_may_stand_before_it_and_nothing_else(shell: Any) -> None:
     assert shell(f"\n\n%%dspy_profile dev\n{MODEL}").value == "openai/dev"
     said = shell(f"# a comment\n%%dspy_profile dev\n{MODEL}")
     assert said.kind == "UsageError"  # as for every cell magic
 
 
-def test_an_exception_has_its_own_line_and_source(shell) -> None:
+def test_an_exception_has_its_own_line_and_source(shell: Any) -> None:
     said = shell("%%dspy_profile dev\nx = 1\n\n1 / 0  # here")
     assert said.kind == "ZeroDivisionError"
     assert "line 4" in said.out
@@ -249,19 +255,19 @@ def test_an_exception_has_its_own_line_and_source(shell) -> None:
     assert "dspy_profiles_ipython" not in said.out
 
 
-def test_an_exception_in_a_function_of_an_earlier_cell(shell) -> None:
+def test_an_exception_in_a_function_of_an_earlier_cell(shell: Any) -> None:
     shell("%%dspy_profile dev\n\ndef f():\n    raise ValueError('mine')")
     said = shell("f()")
     assert numbered(said) == ["1 f()", "4     raise ValueError('mine')"]
 
 
-def test_an_exception_in_an_await(shell) -> None:
+def test_an_exception_in_an_await(shell: Any) -> None:
     said = shell("%%dspy_profile dev\nawait asyncio.sleep(0)\nawait asyncio.sleep(0, 1 / 0)")
     assert said.kind == "ZeroDivisionError"
     assert "line 3" in said.out
 
 
-def test_an_exception_in_the_last_value(shell) -> None:
+def test_an_exception_in_the_last_value(shell: Any) -> None:
     said = shell("%%dspy_profile dev\n(\n  1 /\n  0\n)")
     assert said.kind == "ZeroDivisionError"
     assert "line 3" in said.out
@@ -280,13 +286,13 @@ def test_an_exception_in_the_last_value(shell) -> None:
         ("x = 1\nfrom __future__ import annotations", 3),
     ],
 )
-def test_a_syntax_error_has_its_own_line(shell, cell, line) -> None:
+def test_a_syntax_error_has_its_own_line(shell: Any, cell: Any, line: Any) -> None:
     said = shell(f"%%dspy_profile dev\n{cell}")
     assert isinstance(said.error, SyntaxError)
     assert said.error.lineno == line
 
 
-def test_stop_iteration_and_exits_come_through(shell) -> None:
+def test_stop_iteration_and_exits_come_through(shell: Any) -> None:
     assert shell("%%dspy_profile dev\nnext(iter([]))").kind == "StopIteration"
     assert shell("%%dspy_profile dev\nraise GeneratorExit").kind == "GeneratorExit"
     assert shell("%%dspy_profile dev\nraise KeyboardInterrupt").kind == "KeyboardInterrupt"
@@ -300,7 +306,7 @@ def test_stop_iteration_and_exits_come_through(shell) -> None:
         "await asyncio.sleep(60)",
     ],
 )
-def test_an_interrupted_cell_leaves_the_profile(shell, cell) -> None:
+def test_an_interrupted_cell_leaves_the_profile(shell: Any, cell: Any) -> None:
     shell.ip.user_ns.update(
         threading=threading,
         soon=lambda: threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start(),
@@ -309,7 +315,7 @@ def test_an_interrupted_cell_leaves_the_profile(shell, cell) -> None:
     assert said.kind in ("KeyboardInterrupt", "CancelledError")
 
 
-def test_it_nests_with_blocks_and_contexts(shell) -> None:
+def test_it_nests_with_blocks_and_contexts(shell: Any) -> None:
     shell("from dspy_profiles import profile")
     cell = (
         f"seen = [{MODEL}]\n"
@@ -321,7 +327,7 @@ def test_it_nests_with_blocks_and_contexts(shell) -> None:
     assert said.value == ["openai/dev", "openai/prod", "mine", "openai/dev"]
 
 
-def test_over_a_profile_of_the_notebook(shell) -> None:
+def test_over_a_profile_of_the_notebook(shell: Any) -> None:
     shell("%dspy_profile prod")
     assert shell(f"%%dspy_profile dev\n{MODEL}, dspy.settings.num_threads").value == (
         "openai/dev",
@@ -331,7 +337,7 @@ def test_over_a_profile_of_the_notebook(shell) -> None:
     shell("%dspy_profile --off")
 
 
-def test_switching_inside_of_it_holds_afterwards_and_is_said(shell) -> None:
+def test_switching_inside_of_it_holds_afterwards_and_is_said(shell: Any) -> None:
     said = shell(f"%%dspy_profile dev\n%dspy_profile prod\n{MODEL}")
     assert said.value == "openai/dev"
     assert "dev stays active in this block" in said.out
@@ -339,7 +345,7 @@ def test_switching_inside_of_it_holds_afterwards_and_is_said(shell) -> None:
     shell("%dspy_profile --off")
 
 
-def test_two_cells_at_once_keep_apart(shell) -> None:
+def test_two_cells_at_once_keep_apart(shell: Any) -> None:
     seen = shell.ip.user_ns["seen"] = []
 
     async def one(name: str) -> None:
@@ -353,25 +359,25 @@ def test_two_cells_at_once_keep_apart(shell) -> None:
     assert seen == ["openai/dev", "openai/prod"]
 
 
-def test_a_generator_runs_under_the_profile_of_who_takes_from_it(shell) -> None:
+def test_a_generator_runs_under_the_profile_of_who_takes_from_it(shell: Any) -> None:
     shell(f"%%dspy_profile dev\ndef each():\n    while True:\n        yield {MODEL}\nit = each()")
     assert shell("%%dspy_profile prod\nnext(it)").value == "openai/prod"
     assert shell("%%dspy_profile dev\nnext(it)").value == "openai/dev"
 
 
-def test_it_survives_a_reset_of_the_users_names(shell) -> None:
+def test_it_survives_a_reset_of_the_users_names(shell: Any) -> None:
     shell("%reset -f")
     shell("import dspy")
     assert shell(f"%%dspy_profile dev\n{MODEL}").value == "openai/dev"
 
 
-def test_no_name_of_ours_is_among_the_users(shell) -> None:
+def test_no_name_of_ours_is_among_the_users(shell: Any) -> None:
     shell("%%dspy_profile dev\n1")
     assert not [name for name in shell.ip.user_ns if "dspy_profile" in name]
 
 
 @pytest.mark.parametrize("rest", ["", "\nx = 1", "\nx = 1\n", "\nx = 1\n\n", "\n\n"])
-def test_a_terminal_waits_for_the_rest_of_the_cell(shell, rest) -> None:
+def test_a_terminal_waits_for_the_rest_of_the_cell(shell: Any, rest: Any) -> None:
     as_others = shell.ip.check_complete(f"%%time{rest}")
     assert shell.ip.check_complete(f"%%dspy_profile dev{rest}") == as_others
     assert shell.ip.check_complete("%%dspy_profile dev")[0] == "incomplete"

@@ -3,6 +3,7 @@
 import os
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -21,23 +22,23 @@ class Page(HTMLParser):
         self.close()
         assert not self.open
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag: Any, attrs: Any) -> None:
         self.open.append(tag)
         self.seen += [tag, *(name for name, _ in attrs)]
 
-    def handle_endtag(self, tag) -> None:
+    def handle_endtag(self, tag: Any) -> None:
         assert self.open.pop() == tag
 
-    def handle_data(self, data) -> None:
+    def handle_data(self, data: Any) -> None:
         self.texts.append(data)
 
 
-def html_of(said) -> Page:
+def html_of(said: Any) -> Page:
     (shown,) = said.shown
     return Page(shown["text/html"])
 
 
-def test_both_forms_say_the_same(shell) -> None:
+def test_both_forms_say_the_same(shell: Any) -> None:
     for line in ("dev", "--list", "--show prod"):
         said = shell(f"%dspy_profile {line}")
         texts = " ".join(html_of(said).texts).split()
@@ -45,7 +46,7 @@ def test_both_forms_say_the_same(shell) -> None:
         assert [word for word in texts if word.lower() not in plain] == []
 
 
-def test_html_stands_alone_and_runs_nothing(shell) -> None:
+def test_html_stands_alone_and_runs_nothing(shell: Any) -> None:
     for line in ("dev", "--list"):
         page = html_of(shell(f"%dspy_profile {line}"))
         assert set(page.seen) <= {"div", "span", "b", "table", "tbody", "tr", "td", "style"}
@@ -53,7 +54,7 @@ def test_html_stands_alone_and_runs_nothing(shell) -> None:
         assert not re.search(r"https?:|url\(|<script|@import", text)
 
 
-def test_everything_from_a_file_is_escaped(shell, write) -> None:
+def test_everything_from_a_file_is_escaped(shell: Any, write: Any) -> None:
     evil = "<script>alert(1)</script>&\\\"'"
     write(
         "profiles.toml",
@@ -67,7 +68,7 @@ def test_everything_from_a_file_is_escaped(shell, write) -> None:
         assert "<script>alert(1)</script>&\"'" in "".join(html_of(said).texts)
 
 
-def test_nothing_from_a_file_drives_the_terminal(shell, write) -> None:
+def test_nothing_from_a_file_drives_the_terminal(shell: Any, write: Any) -> None:
     write(
         "profiles.toml",
         '[red]\ndescription = "a\\u001b[31mb\\nc"\n[red.lm]\nmodel = "x\\r\\u001b]0;t\\u0007"\n'
@@ -79,7 +80,7 @@ def test_nothing_from_a_file_drives_the_terminal(shell, write) -> None:
         assert "␛" in text
 
 
-def test_a_long_value_does_not_break_the_table(shell, write) -> None:
+def test_a_long_value_does_not_break_the_table(shell: Any, write: Any) -> None:
     long = "word " * 100
     write("profiles.toml", f'[a.lm]\nmodel = "{long}"\n[a.provider]\nclass = "mock"\n')
     said = shell("%dspy_profile --show a")
@@ -87,7 +88,7 @@ def test_a_long_value_does_not_break_the_table(shell, write) -> None:
     assert long in "".join(html_of(said).texts)
 
 
-def test_a_secret_is_a_reference_with_a_tick_or_a_cross(shell, write) -> None:
+def test_a_secret_is_a_reference_with_a_tick_or_a_cross(shell: Any, write: Any) -> None:
     os.environ["THERE"] = CANARY
     write(".env", f"IN_FILE={CANARY}-too\n")
     write(
@@ -106,7 +107,7 @@ def test_a_secret_is_a_reference_with_a_tick_or_a_cross(shell, write) -> None:
     assert CANARY not in repr(said)
 
 
-def test_a_secret_in_a_file_is_masked(shell, write) -> None:
+def test_a_secret_in_a_file_is_masked(shell: Any, write: Any) -> None:
     write("profiles.toml", f'[bare.lm]\nmodel = "m"\napi_key = "{CANARY}"\n')
     said = shell("%dspy_profile --show bare")
     assert "✗ plaintext secret" in said.text
@@ -116,7 +117,7 @@ def test_a_secret_in_a_file_is_masked(shell, write) -> None:
     assert CANARY not in repr(said)
 
 
-def test_a_secret_that_was_resolved_is_masked_wherever_it_stands(shell, write) -> None:
+def test_a_secret_that_was_resolved_is_masked_wherever_it_stands(shell: Any, write: Any) -> None:
     os.environ["THERE"] = CANARY
     write(
         "profiles.toml",
@@ -131,6 +132,6 @@ def test_a_secret_that_was_resolved_is_masked_wherever_it_stands(shell, write) -
 
 
 @pytest.mark.parametrize("text", ["[empty]\n", "[empty]\ndescription = 'd'\n"])
-def test_a_profile_that_sets_nothing_says_so(shell, write, text) -> None:
+def test_a_profile_that_sets_nothing_says_so(shell: Any, write: Any, text: Any) -> None:
     write("profiles.toml", text)
     assert "no values: DSPy's defaults apply" in shell("%dspy_profile --show empty").text

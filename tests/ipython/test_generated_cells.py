@@ -3,6 +3,7 @@
 import ast
 from contextlib import nullcontext
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -29,7 +30,7 @@ PIECES = st.sampled_from(
 KINDS = st.sampled_from(["all", "last", "last_expr", "none", "last_expr_or_assign"])
 
 
-def ran(tree):
+def ran(tree: Any) -> Any:
     names = {}
     try:
         exec(compile(tree, "<cell>", "exec"), names)
@@ -40,7 +41,7 @@ def ran(tree):
 
 
 @pytest.fixture
-def opened(monkeypatch):
+def opened(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The words of the blocks that were entered."""
     words = []
     for name in cell.BLOCKS.values():
@@ -51,7 +52,7 @@ def opened(monkeypatch):
 @GENERATED
 @given(heads=st.lists(HEADS, min_size=1, max_size=2), pieces=st.lists(PIECES), shown=KINDS)
 @example(["%%dspy_profile prod"], ["'text'", "from __future__ import annotations", "a"], "all")
-def test_the_rest_does_what_it_does_alone(opened, heads, pieces, shown):
+def test_the_rest_does_what_it_does_alone(opened: Any, heads: Any, pieces: Any, shown: Any) -> None:
     body = "\n".join([*pieces, "last = 1\n"])
     try:
         alone = ast.parse(body)
@@ -72,7 +73,7 @@ def test_the_rest_does_what_it_does_alone(opened, heads, pieces, shown):
 
 @GENERATED
 @given(st.lists(st.text() | HEADS | PIECES, max_size=5).map("\n".join))
-def test_any_text_keeps_its_lines(text):
+def test_any_text_keeps_its_lines(text: Any) -> None:
     lines = text.splitlines(keepends=True)
     made = FirstLine()(lines)
     if not cell.FIRST.match(text):

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from types import ModuleType
+from typing import Any
 
 import dspy
 import pytest
@@ -21,7 +22,7 @@ class Listener(dspy.utils.BaseCallback):
 """
 
 
-def test_switching_configures_dspy_and_shows_a_card(shell) -> None:
+def test_switching_configures_dspy_and_shows_a_card(shell: Any) -> None:
     said = shell("%dspy_profile dev")
     assert shell.lm() == "openai/dev"
     (card,) = said.shown
@@ -29,26 +30,26 @@ def test_switching_configures_dspy_and_shows_a_card(shell) -> None:
     assert "openai/dev" in card["text/html"]
 
 
-def test_without_a_name_the_active_profile_is_shown(shell) -> None:
+def test_without_a_name_the_active_profile_is_shown(shell: Any) -> None:
     shell("%dspy_profile dev")
     assert shell("%dspy_profile").shown == shell("%dspy_profile --show").shown
     assert "dev  for <b>work</b>  (active)" in shell("%dspy_profile").text
 
 
-def test_where_none_is_active_it_says_so(shell) -> None:
+def test_where_none_is_active_it_says_so(shell: Any) -> None:
     assert shell("%dspy_profile").out == (
         "no profile is active; to apply one: %dspy_profile NAME\n"
     )
 
 
-def test_where_none_is_active_the_default_is_named(write, new_shell) -> None:
+def test_where_none_is_active_the_default_is_named(write: Any, new_shell: Any) -> None:
     write("profiles.toml", '[default.provider]\nclass = "mock"\n')
     shell = new_shell()
     shell.load()
     assert "the default is default" in shell("%dspy_profile").out
 
 
-def test_a_default_of_the_configuration_is_named_and_marked(new_shell, profiles) -> None:
+def test_a_default_of_the_configuration_is_named_and_marked(new_shell: Any, profiles: Any) -> None:
     shell = new_shell(DspyProfiles={"default": "dev"})
     assert "the default profile is dev" in shell.load().out
     assert shell("%dspy_profile").out == (
@@ -60,7 +61,9 @@ def test_a_default_of_the_configuration_is_named_and_marked(new_shell, profiles)
     assert (shell.lm(), dspy.settings.lm.kwargs["temperature"]) == ("openai/dev", 1)
 
 
-def test_a_default_that_does_not_exist_is_said_not_to(shell, monkeypatch) -> None:
+def test_a_default_that_does_not_exist_is_said_not_to(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DSPY_PROFILE", "prid")
     said = shell("%dspy_profile")
     assert said.error is None
@@ -70,21 +73,21 @@ def test_a_default_that_does_not_exist_is_said_not_to(shell, monkeypatch) -> Non
     assert "the default is" not in said.out
 
 
-def test_show_shows_a_profile_and_switches_to_none(shell) -> None:
+def test_show_shows_a_profile_and_switches_to_none(shell: Any) -> None:
     said = shell("%dspy_profile prod --show")
     assert "prod  (not active)" in said.text
     assert "from base" in said.text
     assert shell.lm() is None
 
 
-def test_show_with_set_is_a_preview(shell) -> None:
+def test_show_with_set_is_a_preview(shell: Any) -> None:
     said = shell("%dspy_profile --show prod --set lm.temperature=1")
     row = next(line for line in said.text.splitlines() if line.startswith("lm.temperature"))
     assert row.split() == ["lm.temperature", "1", "override"]
     assert shell.lm() is None
 
 
-def test_show_without_a_name_previews_the_active_one(shell) -> None:
+def test_show_without_a_name_previews_the_active_one(shell: Any) -> None:
     shell("%dspy_profile dev")
     assert (
         "dev  for <b>work</b>  (not active)"
@@ -92,7 +95,7 @@ def test_show_without_a_name_previews_the_active_one(shell) -> None:
     )
 
 
-def test_the_list_marks_the_active_profile(shell) -> None:
+def test_the_list_marks_the_active_profile(shell: Any) -> None:
     shell("%dspy_profile dev")
     lines = shell("%dspy_profile --list").text.splitlines()
     assert [line.split()[:3] for line in lines if line.startswith("*")] == [
@@ -101,7 +104,7 @@ def test_the_list_marks_the_active_profile(shell) -> None:
     assert lines[-1].split()[:2] == ["mock", "built"]
 
 
-def test_the_list_names_a_profile_that_cannot_be_used(shell, write) -> None:
+def test_the_list_names_a_profile_that_cannot_be_used(shell: Any, write: Any) -> None:
     write("profiles.toml", '[sound.provider]\nclass = "mock"\n[lost]\nextends = "nobody"\n')
     said = shell("%dspy_profile --list")
     assert "invalid" in said.text
@@ -110,7 +113,7 @@ def test_the_list_names_a_profile_that_cannot_be_used(shell, write) -> None:
     assert said.error is None
 
 
-def test_set_overrides_a_value(shell) -> None:
+def test_set_overrides_a_value(shell: Any) -> None:
     shell("%dspy_profile dev --set lm.temperature=0 --set settings.num_threads=3")
     assert (dspy.settings.lm.kwargs["temperature"], dspy.settings.num_threads) == (0, 3)
     assert "override" in shell("%dspy_profile").text
@@ -126,13 +129,13 @@ def test_set_overrides_a_value(shell) -> None:
         'dev --set lm.extra_headers=\'{"a": "b c"}\'',
     ],
 )
-def test_set_takes_json_with_spaces(shell, line) -> None:
+def test_set_takes_json_with_spaces(shell: Any, line: Any) -> None:
     said = shell(f"%dspy_profile {line}")
     assert said.error is None
     assert "lm.extra_headers.a  b c" in said.text
 
 
-def test_set_alone_overrides_the_active_profile(shell) -> None:
+def test_set_alone_overrides_the_active_profile(shell: Any) -> None:
     shell("%dspy_profile dev")
     shell("%dspy_profile --set lm.temperature=1")
     assert (shell.lm(), dspy.settings.lm.kwargs["temperature"]) == ("openai/dev", 1)
@@ -140,13 +143,13 @@ def test_set_alone_overrides_the_active_profile(shell) -> None:
     assert shell.lm() is None
 
 
-def test_set_alone_without_any_profile_is_an_error(shell) -> None:
+def test_set_alone_without_any_profile_is_an_error(shell: Any) -> None:
     said = shell("%dspy_profile --set lm.temperature=1")
     assert said.kind == "UsageError"
     assert "no profile is active" in said.err
 
 
-def test_off_puts_back_what_was_configured(shell) -> None:
+def test_off_puts_back_what_was_configured(shell: Any) -> None:
     mine = dspy.LM("mine")
     dspy.configure(lm=mine, num_threads=3)
     shell("%dspy_profile prod")
@@ -159,7 +162,7 @@ def test_off_puts_back_what_was_configured(shell) -> None:
     assert shell("%dspy_profile --off").out == "no profile was applied\n"
 
 
-def test_a_later_configure_of_the_users_wins_and_stays(shell) -> None:
+def test_a_later_configure_of_the_users_wins_and_stays(shell: Any) -> None:
     dspy.configure(lm=dspy.LM("before"))
     shell("%dspy_profile prod")
     later = dspy.LM("later")
@@ -172,7 +175,7 @@ def test_a_later_configure_of_the_users_wins_and_stays(shell) -> None:
     assert dspy.settings.num_threads != 7
 
 
-def test_a_profile_after_a_later_configure_goes_back_to_that(shell) -> None:
+def test_a_profile_after_a_later_configure_goes_back_to_that(shell: Any) -> None:
     shell("%dspy_profile prod")
     later = dspy.LM("later")
     dspy.configure(lm=later)
@@ -183,7 +186,7 @@ def test_a_profile_after_a_later_configure_goes_back_to_that(shell) -> None:
 
 
 @pytest.fixture
-def listener(write, monkeypatch):
+def listener(write: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     module = ModuleType("listener")
     exec(CALLBACKS, module.__dict__)
     monkeypatch.setitem(sys.modules, "listener", module)
@@ -194,7 +197,7 @@ def listener(write, monkeypatch):
     return module.Listener
 
 
-def test_callbacks_add_up_and_are_put_back(listener, new_shell) -> None:
+def test_callbacks_add_up_and_are_put_back(listener: Any, new_shell: Any) -> None:
     shell = new_shell()
     shell.load()
     mine = dspy.utils.BaseCallback()
@@ -214,7 +217,9 @@ def test_callbacks_add_up_and_are_put_back(listener, new_shell) -> None:
         ("dev --sett", 'hint: did you mean "--set"?'),
     ],
 )
-def test_an_error_is_one_line_with_a_hint_and_changes_nothing(shell, line, hint) -> None:
+def test_an_error_is_one_line_with_a_hint_and_changes_nothing(
+    shell: Any, line: Any, hint: Any
+) -> None:
     shell("%dspy_profile prod")
     active = dspy.settings.lm
     said = shell(f"%dspy_profile {line}")
@@ -226,7 +231,7 @@ def test_an_error_is_one_line_with_a_hint_and_changes_nothing(shell, line, hint)
     assert "prod  (active)" in shell("%dspy_profile").text
 
 
-def test_a_typo_is_asked_back(shell) -> None:
+def test_a_typo_is_asked_back(shell: Any) -> None:
     assert 'did you mean "prod"?' in shell("%dspy_profile prid").err
     assert 'did you mean "--list"?' in shell("%dspy_profile --lits").err
 
@@ -246,14 +251,14 @@ def test_a_typo_is_asked_back(shell) -> None:
         ("dev --set nonsense=1", "nonsense"),
     ],
 )
-def test_wrong_use_is_an_error(shell, line, said) -> None:
+def test_wrong_use_is_an_error(shell: Any, line: Any, said: Any) -> None:
     told = shell(f"%dspy_profile {line}")
     assert told.kind == "UsageError"
     assert said in told.err
     assert shell.lm() is None
 
 
-def test_names_with_spaces_and_quotes(shell, write) -> None:
+def test_names_with_spaces_and_quotes(shell: Any, write: Any) -> None:
     write(
         "profiles.toml",
         "['it''s'.provider]\nclass = 'mock'\n[\"two words\".provider]\nclass = 'mock'\n".replace(
@@ -269,7 +274,7 @@ def test_names_with_spaces_and_quotes(shell, write) -> None:
         assert f"{name}  (active)" in shell(f"%dspy_profile {typed}").text
 
 
-def test_python_values_are_filled_in(shell) -> None:
+def test_python_values_are_filled_in(shell: Any) -> None:
     shell("which, t = 'dev', {'cold': 0}")
     shell("%dspy_profile {which} --set lm.temperature={t['cold']}")
     assert (shell.lm(), dspy.settings.lm.kwargs["temperature"]) == ("openai/dev", 0)
@@ -279,7 +284,7 @@ def test_python_values_are_filled_in(shell) -> None:
     assert shell.lm() == "openai/prod"
 
 
-def test_a_reference_to_a_secret_is_no_python_value(shell) -> None:
+def test_a_reference_to_a_secret_is_no_python_value(shell: Any) -> None:
     os.environ["DEV_KEY"] = "the-real-one"
     said = shell("DEV_KEY = 'in clear'\n%dspy_profile dev --show --set lm.api_key=${DEV_KEY}")
     assert said.error is None
@@ -287,14 +292,14 @@ def test_a_reference_to_a_secret_is_no_python_value(shell) -> None:
     assert "in clear" not in said.text
 
 
-def test_a_secret_in_clear_is_masked(shell) -> None:
+def test_a_secret_in_clear_is_masked(shell: Any) -> None:
     said = shell("%dspy_profile dev --set lm.api_key=sk-canary-4711")
     assert "lm.api_key" in said.text
     assert "canary" not in repr(said)
     assert "canary" not in repr(shell("%dspy_profile"))
 
 
-def test_a_word_out_of_place_is_not_repeated(shell) -> None:
+def test_a_word_out_of_place_is_not_repeated(shell: Any) -> None:
     for line in (
         "dev lm.api_key=sk-canary-4711",
         "dev --set sk-canary-4711",
@@ -306,7 +311,7 @@ def test_a_word_out_of_place_is_not_repeated(shell) -> None:
     assert shell.lm() is None
 
 
-def test_an_edited_file_is_seen_at_the_next_use(shell, profiles) -> None:
+def test_an_edited_file_is_seen_at_the_next_use(shell: Any, profiles: Any) -> None:
     shell("%dspy_profile dev")
     profiles.write_text(profiles.read_text().replace("openai/dev", "openai/other"))
     said = shell("%dspy_profile")
@@ -318,13 +323,13 @@ def test_an_edited_file_is_seen_at_the_next_use(shell, profiles) -> None:
     assert "changed" not in shell("%dspy_profile").text
 
 
-def test_a_change_elsewhere_in_the_file_is_no_news(shell, profiles) -> None:
+def test_a_change_elsewhere_in_the_file_is_no_news(shell: Any, profiles: Any) -> None:
     shell("%dspy_profile dev")
     profiles.write_text(f"# a comment\n{profiles.read_text()}")
     assert "changed" not in shell("%dspy_profile").text
 
 
-def test_a_file_that_got_broken_keeps_the_profile_and_is_told(shell, profiles) -> None:
+def test_a_file_that_got_broken_keeps_the_profile_and_is_told(shell: Any, profiles: Any) -> None:
     shell("%dspy_profile dev")
     good = profiles.read_text()
     profiles.write_text("[dev\n")
@@ -338,7 +343,7 @@ def test_a_file_that_got_broken_keeps_the_profile_and_is_told(shell, profiles) -
 
 @pytest.mark.filterwarnings("always::dspy_profiles.ProfileWarning")
 def test_a_profile_that_cannot_be_read_anew_is_applied_as_it_was_in_one_line(
-    shell, profiles
+    shell: Any, profiles: Any
 ) -> None:
     shell("%dspy_profile dev")
     shell("%dspy_profile prod")
@@ -356,14 +361,14 @@ def test_a_profile_that_cannot_be_read_anew_is_applied_as_it_was_in_one_line(
     assert ".py" not in said.err
 
 
-def test_a_file_that_a_cell_writes_is_seen(new_shell, write) -> None:
+def test_a_file_that_a_cell_writes_is_seen(new_shell: Any, write: Any) -> None:
     shell = new_shell()
     shell.load()
     write("profiles.toml", '[fresh.provider]\nclass = "mock"\n')
     assert "fresh  (active)" in shell("%dspy_profile fresh").text
 
 
-def test_a_chdir_changes_nothing(shell, tmp_path) -> None:
+def test_a_chdir_changes_nothing(shell: Any, tmp_path: Any) -> None:
     (tmp_path / "profiles.toml").write_text('[elsewhere.provider]\nclass = "mock"\n')
     (tmp_path / ".git").mkdir()
     os.chdir(tmp_path)
@@ -374,7 +379,7 @@ def test_a_chdir_changes_nothing(shell, tmp_path) -> None:
     ).value == ("openai/prod")
 
 
-def test_blocks_and_contexts_win_inside_and_end(shell) -> None:
+def test_blocks_and_contexts_win_inside_and_end(shell: Any) -> None:
     shell("%dspy_profile dev")
     shell("import dspy\nfrom dspy_profiles import profile")
     with profile("prod"):
@@ -387,7 +392,7 @@ def test_blocks_and_contexts_win_inside_and_end(shell) -> None:
         assert shell.lm() == "mine"
 
 
-def test_where_a_name_is_forced_it_says_so(shell, monkeypatch) -> None:
+def test_where_a_name_is_forced_it_says_so(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DSPY_PROFILE", "dev")
     monkeypatch.setenv("DSPY_PROFILE_FORCE", "1")
     said = shell("%dspy_profile prod")
@@ -396,7 +401,7 @@ def test_where_a_name_is_forced_it_says_so(shell, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("word", ["off", "list", "show"])
-def test_an_option_without_its_dashes_is_asked_back(shell, profiles, word) -> None:
+def test_an_option_without_its_dashes_is_asked_back(shell: Any, profiles: Any, word: Any) -> None:
     shell("%dspy_profile dev")
     said = shell(f"%dspy_profile {word}")
     assert said.kind == "UsageError"
@@ -407,7 +412,7 @@ def test_an_option_without_its_dashes_is_asked_back(shell, profiles, word) -> No
 
 
 @pytest.mark.parametrize("magic", ["profile", "record", "results", "trace"])
-def test_help_has_every_option_with_its_value(shell, magic) -> None:
+def test_help_has_every_option_with_its_value(shell: Any, magic: Any) -> None:
     tables = shell.ip.magics_manager.magics
     found = tables["line"].get(f"dspy_{magic}") or tables["cell"][f"dspy_{magic}"]
     usage = getattr(parsers, f"{magic}_parser")().format_usage()
@@ -417,7 +422,7 @@ def test_help_has_every_option_with_its_value(shell, magic) -> None:
     assert [each for each in options if f"\n{each}  " not in shown] == []
 
 
-def test_a_magic_in_another_thread_changes_nothing(shell) -> None:
+def test_a_magic_in_another_thread_changes_nothing(shell: Any) -> None:
     shell("%dspy_profile dev")
     shell("import threading")
     said = shell(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dspy
 import pytest
@@ -16,7 +17,7 @@ from dspy_profiles.config import _locations as locations
 EXTENSION = "dspy_profiles_ipython"
 
 
-def everything(shell) -> dict[str, object]:
+def everything(shell: Any) -> dict[str, object]:
     """Whatever a shell and DSPy hold that an extension could leave something in."""
     ip = shell.ip
     settings = sys.modules["dspy.dsp.utils.settings"]
@@ -48,7 +49,7 @@ def everything(shell) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("mine", [{}, {"lm": dspy.LM("mine"), "num_threads": 3}])
-def test_unloading_leaves_nothing_behind(bare, mine) -> None:
+def test_unloading_leaves_nothing_behind(bare: Any, mine: Any) -> None:
     bare("%load_ext nothing_of_that_name\n%unload_ext nothing_of_that_name")
     bare("%lsmagic")  # IPython loads its own magics when they are used
     plugins.manager()
@@ -73,7 +74,7 @@ def test_unloading_leaves_nothing_behind(bare, mine) -> None:
     assert {key: after[key] for key in before if after[key] != before[key]} == {}
 
 
-def test_unloading_keeps_what_the_user_has_configured_since(shell) -> None:
+def test_unloading_keeps_what_the_user_has_configured_since(shell: Any) -> None:
     shell("%dspy_profile prod")
     mine = dspy.LM("mine")
     dspy.configure(lm=mine)
@@ -81,7 +82,7 @@ def test_unloading_keeps_what_the_user_has_configured_since(shell) -> None:
     assert dspy.settings.lm is mine
 
 
-def test_loading_unloading_and_reloading_again_is_harmless(shell) -> None:
+def test_loading_unloading_and_reloading_again_is_harmless(shell: Any) -> None:
     once = everything(shell)
     shell.load()
     __import__(EXTENSION).load_ipython_extension(shell.ip)
@@ -104,7 +105,9 @@ def test_loading_unloading_and_reloading_again_is_harmless(shell) -> None:
     assert "not found" in shell("%dspy_profile").err
 
 
-def test_the_variable_is_applied_at_load_and_said(bare, monkeypatch) -> None:
+def test_the_variable_is_applied_at_load_and_said(
+    bare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DSPY_PROFILE", "dev")
     said = bare.load()
     assert said.out == "dspy: profile dev (DSPY_PROFILE)\n"
@@ -113,7 +116,7 @@ def test_the_variable_is_applied_at_load_and_said(bare, monkeypatch) -> None:
     assert bare.lm() is None
 
 
-def test_the_variable_in_an_env_file_counts_as_well(bare, write) -> None:
+def test_the_variable_in_an_env_file_counts_as_well(bare: Any, write: Any) -> None:
     write(".env", "DSPY_PROFILE=prod\n")
     assert bare.load().out == "dspy: profile prod (DSPY_PROFILE in .env)\n"
     assert bare.lm() == "openai/prod"
@@ -127,7 +130,7 @@ def test_the_variable_in_an_env_file_counts_as_well(bare, write) -> None:
     ],
 )
 def test_a_variable_that_cannot_be_applied_is_told_and_the_magics_are_there(
-    bare, monkeypatch, name, said
+    bare: Any, monkeypatch: pytest.MonkeyPatch, name: Any, said: Any
 ) -> None:
     monkeypatch.setenv("DSPY_PROFILE", name)
     told = bare.load()
@@ -138,7 +141,7 @@ def test_a_variable_that_cannot_be_applied_is_told_and_the_magics_are_there(
     assert bare("%dspy_profile dev").error is None
 
 
-def test_a_broken_file_is_told_and_the_magics_are_there(bare, profiles) -> None:
+def test_a_broken_file_is_told_and_the_magics_are_there(bare: Any, profiles: Path) -> None:
     good = profiles.read_text()
     profiles.write_text("[dev\n")
     told = bare.load()
@@ -148,7 +151,9 @@ def test_a_broken_file_is_told_and_the_magics_are_there(bare, profiles) -> None:
     assert bare("%dspy_profile dev").error is None
 
 
-def test_a_folder_that_is_gone_is_told_and_the_magics_are_there(new_shell, tmp_path) -> None:
+def test_a_folder_that_is_gone_is_told_and_the_magics_are_there(
+    new_shell: Any, tmp_path: Path
+) -> None:
     shell = new_shell()
     here = tmp_path / "gone"
     here.mkdir()
@@ -161,7 +166,9 @@ def test_a_folder_that_is_gone_is_told_and_the_magics_are_there(new_shell, tmp_p
     assert shell("%dspy_profile mock").error is None
 
 
-def test_a_broken_provider_is_told_and_the_magics_are_there(new_shell, write, monkeypatch) -> None:
+def test_a_broken_provider_is_told_and_the_magics_are_there(
+    new_shell: Any, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write("own_provider.py", "raise RuntimeError('mine')\n")
     write("profiles.toml", '[own.provider]\nclass = "own_provider.Provider"\n')
     monkeypatch.setenv("DSPY_PROFILE", "own")
@@ -174,7 +181,7 @@ def test_a_broken_provider_is_told_and_the_magics_are_there(new_shell, write, mo
 
 
 @pytest.mark.parametrize("by", ["setting", "name", "config"])
-def test_a_default_is_only_shown(new_shell, write, by) -> None:
+def test_a_default_is_only_shown(new_shell: Any, write: Any, by: Any) -> None:
     name = "default" if by == "name" else "dev"
     write("profiles.toml", f'[{name}.provider]\nclass = "mock"\n')
     if by == "setting":
@@ -186,7 +193,9 @@ def test_a_default_is_only_shown(new_shell, write, by) -> None:
 
 
 @pytest.mark.parametrize("by", ["setting", "config"])
-def test_a_default_is_applied_with_auto(new_shell, profiles, write, by) -> None:
+def test_a_default_is_applied_with_auto(
+    new_shell: Any, profiles: Path, write: Any, by: Any
+) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "prod"\n')
     config = {"auto": True} | ({"default": "dev"} if by == "config" else {})
     shell = new_shell(DspyProfiles=config)
@@ -195,25 +204,27 @@ def test_a_default_is_applied_with_auto(new_shell, profiles, write, by) -> None:
     assert shell.lm() == f"openai/{name}"
 
 
-def test_the_variable_wins_over_a_default(new_shell, profiles, monkeypatch) -> None:
+def test_the_variable_wins_over_a_default(
+    new_shell: Any, profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DSPY_PROFILE", "prod")
     shell = new_shell(DspyProfiles={"default": "dev", "auto": True})
     assert shell.load().out == "dspy: profile prod (DSPY_PROFILE)\n"
 
 
 @pytest.mark.parametrize("auto", [True, False])
-def test_a_default_that_is_not_there_is_told(new_shell, profiles, auto) -> None:
+def test_a_default_that_is_not_there_is_told(new_shell: Any, profiles: Path, auto: Any) -> None:
     shell = new_shell(DspyProfiles={"default": "devv", "auto": auto})
     said = shell.load()
     assert (said.error, said.out) == (None, "")
     assert 'did you mean "dev"?' in said.err
 
 
-def test_without_profiles_loading_says_nothing(new_shell) -> None:
+def test_without_profiles_loading_says_nothing(new_shell: Any) -> None:
     assert new_shell().load().text == ""
 
 
-def test_the_magic_passes_a_pin(bare, monkeypatch) -> None:
+def test_the_magic_passes_a_pin(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that `dspy-profiles run` has started."""
     from dspy_profiles.activation import CACHE
     from dspy_profiles.activation import _session as session
@@ -260,13 +271,13 @@ def brought_in(*cells: str, **env: str) -> set[str]:
 HEAVY = {"dspy", "typer", "rich", "jinja2", "pluggy", "tomlkit", "filelock", "litellm"}
 
 
-def test_loading_imports_next_to_nothing(profiles) -> None:
+def test_loading_imports_next_to_nothing(profiles: Path) -> None:
     found = brought_in()
     assert not found & HEAVY
     assert "locale" not in found  # argparse asks it for every parser: none is made yet
 
 
-def test_looking_imports_no_dspy(profiles) -> None:
+def test_looking_imports_no_dspy(profiles: Path) -> None:
     found = brought_in("%dspy_profile --list", "%dspy_profile", "%dspy_profile --show dev")
     assert not found & {"dspy", "typer", "litellm"}
 
@@ -290,7 +301,7 @@ shell.run_cell("print(dspy.settings.lm.model)")
 """
 
 
-def test_below_run_its_profile_holds_and_the_magic_passes_it(profiles, write) -> None:
+def test_below_run_its_profile_holds_and_the_magic_passes_it(profiles: Path, write: Any) -> None:
     write("session.py", RUN)
     done = subprocess.run(
         [

@@ -3,6 +3,8 @@
 import os
 import re
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ TAB = "\t"
 
 
 class Terminal:
-    def __init__(self, folder) -> None:
+    def __init__(self, folder: Any) -> None:
         words = ["-m", "IPython", "--no-banner", "--no-confirm-exit"]
         self.child = pexpect.spawn(
             sys.executable,
@@ -50,14 +52,14 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(profiles, tmp_path):
+def terminal(profiles: Any, tmp_path: Any) -> Iterator[Any]:
     made = Terminal(tmp_path / "ipython")
     made("%load_ext dspy_profiles_ipython")
     yield made
     made.child.close(force=True)
 
 
-def test_tab_completes_a_name_and_the_magic_switches(terminal) -> None:
+def test_tab_completes_a_name_and_the_magic_switches(terminal: Any) -> None:
     terminal.child.send(f"%dspy_profile pro{TAB}")
     terminal.until("prod")
     said = terminal("")
@@ -65,7 +67,7 @@ def test_tab_completes_a_name_and_the_magic_switches(terminal) -> None:
     assert "openai/prod" in said
 
 
-def test_tab_completes_options_and_keys(terminal) -> None:
+def test_tab_completes_options_and_keys(terminal: Any) -> None:
     terminal.child.send(f"%dspy_profile dev --se{TAB}")
     terminal.until("set")  # the line is drawn anew from where its colour changes
     terminal.child.send(f" lm.tempe{TAB}")
@@ -75,7 +77,7 @@ def test_tab_completes_options_and_keys(terminal) -> None:
     assert re.search(r"lm\.temperature +0 +override", said)
 
 
-def test_tab_offers_the_names_and_nothing_else(terminal) -> None:
+def test_tab_offers_the_names_and_nothing_else(terminal: Any) -> None:
     terminal.child.send(f"%dspy_profile {TAB}{TAB}")
     terminal.until("base")
     terminal.until("mock")
@@ -85,7 +87,7 @@ def test_tab_offers_the_names_and_nothing_else(terminal) -> None:
     terminal.child.send("\x03")
 
 
-def test_a_cell_of_many_lines(terminal) -> None:
+def test_a_cell_of_many_lines(terminal: Any) -> None:
     terminal("import dspy")
     terminal.child.send("%%dspy_profile dev\r")
     terminal.until("...:")
@@ -97,13 +99,13 @@ def test_a_cell_of_many_lines(terminal) -> None:
     assert "None" in terminal("print(dspy.settings.lm)")
 
 
-def test_an_error_is_one_line(terminal) -> None:
+def test_an_error_is_one_line(terminal: Any) -> None:
     said = terminal("%dspy_profile prid")
     assert 'UsageError: profile "prid" not found' in said
     assert "Traceback" not in said
 
 
-def test_an_interrupt_leaves_the_profile(terminal) -> None:
+def test_an_interrupt_leaves_the_profile(terminal: Any) -> None:
     terminal("import dspy, time")
     terminal.child.send("%%dspy_profile dev\r")
     terminal.until("...:")

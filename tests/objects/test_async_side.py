@@ -2,6 +2,8 @@
 
 import asyncio
 import pickle
+from collections.abc import Iterator
+from typing import Any
 
 import dspy
 import pytest
@@ -13,11 +15,13 @@ from dspy_profiles.objects.engines.mock import MockEngine
 class Plain:
     """An engine that can do no more than it must."""
 
-    def __init__(self, text="[[ ## answer ## ]]\nhi there you\n\n[[ ## completed ## ]]"):
+    def __init__(
+        self, text: str = "[[ ## answer ## ]]\nhi there you\n\n[[ ## completed ## ]]"
+    ) -> None:
         self.text = text
         self.closed = []
 
-    def complete(self, request):
+    def complete(self, request: Any) -> Any:
         return dspy.lm15.Response(
             id=None,
             model=request.model,
@@ -26,19 +30,19 @@ class Plain:
             usage=dspy.lm15.Usage(input_tokens=1, output_tokens=1),
         )
 
-    async def acomplete(self, request):
+    async def acomplete(self, request: Any) -> Any:
         return self.complete(request)
 
-    def dump_state(self):
+    def dump_state(self) -> Any:
         return {"text": self.text}
 
     @classmethod
-    def load_state(cls, state):
+    def load_state(cls, state: Any) -> Any:
         return cls(**state)
 
 
 class Streaming(Plain):
-    def stream(self, request):
+    def stream(self, request: Any) -> Iterator[Any]:
         try:
             yield from dspy.lm15.response_to_events(self.complete(request))
         finally:
@@ -46,22 +50,22 @@ class Streaming(Plain):
 
 
 class Closing(Plain):
-    def close(self):
+    def close(self) -> None:
         self.closed.append("close")
 
 
 class AsyncClosing(Closing):
-    async def aclose(self):
+    async def aclose(self) -> None:
         self.closed.append("aclose")
 
 
-def request():
+def request() -> Any:
     return dspy.lm15.Request(model="m", messages=(dspy.lm15.Message.user("hi"),))
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("kind", [Plain, Streaming, MockEngine])
-async def test_dspy_awaits_and_streams(kind):
+async def test_dspy_awaits_and_streams(kind: Any) -> None:
     engine = kind()
     lm = dspy.LM("m", engine=engine, async_engine=AsyncSide(engine), cache=False)
     predict = dspy.Predict("question -> answer")
@@ -74,7 +78,7 @@ async def test_dspy_awaits_and_streams(kind):
 
 
 @pytest.mark.asyncio
-async def test_a_stream_that_is_left_early_is_closed():
+async def test_a_stream_that_is_left_early_is_closed() -> None:
     engine = Streaming()
     stream = AsyncSide(engine).stream(request())
     assert (await anext(stream)).type == "start"
@@ -85,19 +89,19 @@ async def test_a_stream_that_is_left_early_is_closed():
 @pytest.mark.parametrize(
     ("kind", "closed"), [(Plain, []), (Closing, ["close"]), (AsyncClosing, ["aclose"])]
 )
-def test_the_engine_is_closed_in_its_own_way(kind, closed):
+def test_the_engine_is_closed_in_its_own_way(kind: Any, closed: Any) -> None:
     engine = kind()
     asyncio.run(AsyncSide(engine).aclose())
     assert engine.closed == closed
 
 
-def test_a_saved_side_brings_its_engine_along():
+def test_a_saved_side_brings_its_engine_along() -> None:
     state = AsyncSide(MockEngine(seed=3)).dump_state()
     assert state["class"] == "dspy_profiles.objects.engines.mock._engine:MockEngine"
     assert repr(AsyncSide.load_state(state).engine) == "MockEngine(seed=3)"
 
 
-def test_a_pickled_lm_keeps_one_engine_for_both_sides():
+def test_a_pickled_lm_keeps_one_engine_for_both_sides() -> None:
     engine = MockEngine()
     lm = pickle.loads(pickle.dumps(dspy.LM("m", engine=engine, async_engine=AsyncSide(engine))))
     assert lm._async_engine_spec.engine is lm.engine

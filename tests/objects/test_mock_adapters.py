@@ -99,7 +99,7 @@ PAIRS = [
 ]
 
 
-def adapter_called(name, lm):
+def adapter_called(name: Any, lm: Any) -> Any:
     kind = ADAPTERS[name]
     if kind is dspy.TwoStepAdapter:
         return kind(lm)
@@ -109,12 +109,14 @@ def adapter_called(name, lm):
     return kind()
 
 
-def signature_of(kind):
+def signature_of(kind: Any) -> Any:
     return dspy.Signature("question -> answer").with_updated_fields("answer", type_=kind)
 
 
 @pytest.mark.parametrize(("kind", "adapter"), PAIRS)
-def test_every_type_is_answered_through_every_adapter(kind, adapter, mock_lm):
+def test_every_type_is_answered_through_every_adapter(
+    kind: Any, adapter: Any, mock_lm: Any
+) -> None:
     lm = mock_lm()
     with dspy.context(lm=lm, adapter=adapter_called(adapter, lm)):
         answer = dspy.Predict(signature_of(kind))(question="What is it?").answer
@@ -123,7 +125,7 @@ def test_every_type_is_answered_through_every_adapter(kind, adapter, mock_lm):
 
 
 @pytest.mark.parametrize("kind", [str, Person, list[Level], Options], ids=str)
-def test_the_answer_does_not_depend_on_the_adapter_or_on_async(kind, mock_lm):
+def test_the_answer_does_not_depend_on_the_adapter_or_on_async(kind: Any, mock_lm: Any) -> None:
     lm = mock_lm()
     predict = dspy.Predict(signature_of(kind))
     answers = []
@@ -134,7 +136,7 @@ def test_the_answer_does_not_depend_on_the_adapter_or_on_async(kind, mock_lm):
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_bounds_written_on_the_field_are_kept(mocked):
+def test_bounds_written_on_the_field_are_kept(mocked: Any) -> None:
     class Rate(dspy.Signature):
         text: str = dspy.InputField()
         stars: int = dspy.OutputField(ge=4, le=5)
@@ -146,12 +148,14 @@ def test_bounds_written_on_the_field_are_kept(mocked):
         assert len(rated.title) <= 6
 
 
-def test_a_users_own_adapter_is_answered_in_its_format(mock_lm):
+def test_a_users_own_adapter_is_answered_in_its_format(mock_lm: Any) -> None:
     class Shouting(dspy.ChatAdapter):
-        def format_assistant_message_content(self, signature, outputs, missing_field_message=None):
+        def format_assistant_message_content(
+            self, signature: Any, outputs: Any, missing_field_message: Any = None
+        ) -> Any:
             return "!!".join(f"{name}={outputs[name]}" for name in signature.output_fields)
 
-        def parse(self, signature, completion):
+        def parse(self, signature: Any, completion: Any) -> Any:
             return dict(part.split("=") for part in completion.split("!!"))
 
     with dspy.context(lm=mock_lm(), adapter=Shouting()):
@@ -160,18 +164,18 @@ def test_a_users_own_adapter_is_answered_in_its_format(mock_lm):
     assert said.reason.startswith("mock reason ")
 
 
-def test_an_adapter_around_another_is_answered_in_the_inner_ones_format(mock_lm):
+def test_an_adapter_around_another_is_answered_in_the_inner_ones_format(mock_lm: Any) -> None:
     class Around(dspy.Adapter):
-        def __call__(self, lm, lm_kwargs, signature, demos, inputs):
+        def __call__(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
             return dspy.XMLAdapter()(lm, lm_kwargs, signature, demos, inputs)
 
     with dspy.context(lm=mock_lm(), adapter=Around()):
         assert dspy.Predict("question -> answer")(question="hi").answer.startswith("mock answer ")
 
 
-def test_the_second_attempt_as_json_is_answered_as_json():
+def test_the_second_attempt_as_json_is_answered_as_json() -> None:
     class Broken(dspy.ChatAdapter):
-        def parse(self, signature, completion):
+        def parse(self, signature: Any, completion: Any) -> Any:
             return super().parse(signature, "nothing of use")
 
     engine = MockEngine()

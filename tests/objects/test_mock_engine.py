@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import dspy
 import pytest
@@ -16,19 +17,19 @@ from dspy_profiles.objects.engines.mock import MockEngine
 from dspy_profiles.objects.engines.mock._engine import MockCall
 
 
-def ask(lm, question="hi", signature="question -> answer"):
+def ask(lm: Any, question: str = "hi", signature: str = "question -> answer") -> Any:
     with dspy.context(lm=lm, adapter=None):
         return dspy.Predict(signature)(question=question)
 
 
-def test_a_plain_prompt_gets_a_short_text_that_stays_the_same(mock_lm):
+def test_a_plain_prompt_gets_a_short_text_that_stays_the_same(mock_lm: Any) -> None:
     lm = mock_lm()
     assert lm("hello") == mock_lm()("hello")
     assert lm("hello") != lm("bye")
     assert lm("hello")[0].startswith("mock reply ")
 
 
-def test_a_request_gets_a_response(mock_lm):
+def test_a_request_gets_a_response(mock_lm: Any) -> None:
     request = dspy.lm15.Request(
         model="mock", messages=(dspy.lm15.Message.user("hello"),), system="be brief"
     )
@@ -37,7 +38,7 @@ def test_a_request_gets_a_response(mock_lm):
     assert response.finish_reason == "stop"
 
 
-def test_a_response_format_is_kept_to(mock_lm):
+def test_a_response_format_is_kept_to(mock_lm: Any) -> None:
     class City(BaseModel):
         name: str
         people: int
@@ -60,7 +61,7 @@ OTHER = dspy.lm15.FunctionTool("other")
 FINISH = dspy.lm15.FunctionTool("finish")
 
 
-def tool_calls(lm, *messages, tools=(WEATHER, OTHER), choice=None):
+def tool_calls(lm: Any, *messages: Any, tools: Any = (WEATHER, OTHER), choice: Any = None) -> Any:
     config = dspy.lm15.Config(tool_choice=choice)
     response = lm(dspy.lm15.Request(model="mock", messages=messages, tools=tools, config=config))
     return [part for part in response.message.parts if part.type == "tool_call"]
@@ -69,27 +70,27 @@ def tool_calls(lm, *messages, tools=(WEATHER, OTHER), choice=None):
 USER = dspy.lm15.Message.user("how is the weather?")
 
 
-def test_a_tool_is_called_with_arguments_after_its_schema(mock_lm):
+def test_a_tool_is_called_with_arguments_after_its_schema(mock_lm: Any) -> None:
     (call,) = tool_calls(mock_lm(), USER)
     assert call.name == "weather"
     assert call.input["city"].startswith("mock city ")
     assert call.input["days"] <= 7
 
 
-def test_the_tool_that_ends_is_called_before_others(mock_lm):
+def test_the_tool_that_ends_is_called_before_others(mock_lm: Any) -> None:
     assert [call.name for call in tool_calls(mock_lm(), USER, tools=(WEATHER, FINISH))] == [
         "finish"
     ]
 
 
-def test_the_choice_of_tools_is_respected(mock_lm):
+def test_the_choice_of_tools_is_respected(mock_lm: Any) -> None:
     none = dspy.lm15.ToolChoice(mode="none")
     other = dspy.lm15.ToolChoice(mode="required", allowed=("other",))
     assert tool_calls(mock_lm(), USER, choice=none) == []
     assert [call.name for call in tool_calls(mock_lm(), USER, choice=other)] == ["other"]
 
 
-def test_after_a_tools_result_comes_a_text_and_after_a_new_question_a_call(mock_lm):
+def test_after_a_tools_result_comes_a_text_and_after_a_new_question_a_call(mock_lm: Any) -> None:
     lm = mock_lm()
     calls = tool_calls(lm, USER)
     answered = (
@@ -115,7 +116,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_a_failure_is_dspys_own_error_and_says_whose_doing_it_is(kind, mock_lm):
+def test_a_failure_is_dspys_own_error_and_says_whose_doing_it_is(kind: Any, mock_lm: Any) -> None:
     engine = MockEngine(failure_rate=1, failure=kind)
     with pytest.raises(FAILURES[kind], match="the mock failed on purpose") as caught:
         ask(mock_lm(engine))
@@ -126,8 +127,8 @@ def test_a_failure_is_dspys_own_error_and_says_whose_doing_it_is(kind, mock_lm):
     assert all("on purpose" in call.error for call in engine.calls)
 
 
-def outcomes(lm, count=40):
-    def outcome(number):
+def outcomes(lm: Any, count: int = 40) -> Any:
+    def outcome(number: Any) -> Any:
         try:
             return ask(lm, f"q{number}").answer
         except dspy.LMServerError:
@@ -136,14 +137,14 @@ def outcomes(lm, count=40):
     return [outcome(number) for number in range(count)]
 
 
-def test_the_same_part_of_the_calls_fails_every_time(mock_lm):
+def test_the_same_part_of_the_calls_fails_every_time(mock_lm: Any) -> None:
     first = outcomes(mock_lm(failure_rate=0.5))
     assert first == outcomes(mock_lm(failure_rate=0.5))
     assert 8 < first.count(None) < 32
     assert first != outcomes(mock_lm(failure_rate=0.5, seed=1))
 
 
-def test_a_retry_may_succeed_and_does_not_wait(monkeypatch):
+def test_a_retry_may_succeed_and_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     slept = []
     monkeypatch.setattr("time.sleep", slept.append)
     engine = MockEngine(failure_rate=0.5, failure="rate_limit")
@@ -154,17 +155,19 @@ def test_a_retry_may_succeed_and_does_not_wait(monkeypatch):
     assert not any(slept)
 
 
-def test_a_failing_call_does_not_use_up_the_script(mock_lm):
+def test_a_failing_call_does_not_use_up_the_script(mock_lm: Any) -> None:
     engine = MockEngine(failure_rate=0.5)
     engine.answer(answer="Paris")
     assert next(said for said in outcomes(mock_lm(engine)) if said) == "Paris"
 
 
-def test_the_latency_is_waited_for_once_in_each_call(mock_lm, monkeypatch):
+def test_the_latency_is_waited_for_once_in_each_call(
+    mock_lm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slept = []
     yielded = asyncio.sleep
 
-    async def asleep(seconds):
+    async def asleep(seconds: Any) -> None:
         slept.append(("async", seconds))
         await yielded(0)
 
@@ -177,7 +180,7 @@ def test_the_latency_is_waited_for_once_in_each_call(mock_lm, monkeypatch):
     assert [entry for entry in slept if entry[1]] == [("sync", 2.5), ("async", 2.5)]
 
 
-def test_a_stream_waits_before_its_first_delta(monkeypatch):
+def test_a_stream_waits_before_its_first_delta(monkeypatch: pytest.MonkeyPatch) -> None:
     slept = []
     monkeypatch.setattr("time.sleep", slept.append)
     request = dspy.lm15.Request(model="mock", messages=(USER,), tools=(WEATHER,))
@@ -187,7 +190,7 @@ def test_a_stream_waits_before_its_first_delta(monkeypatch):
     assert [event.type for event in events] == ["end"]
 
 
-def test_tokens_are_counted_or_given(mock_lm):
+def test_tokens_are_counted_or_given(mock_lm: Any) -> None:
     counted, given = mock_lm(), mock_lm(input_tokens=7, output_tokens=0)
     counted("x" * 400)
     given("x")
@@ -213,19 +216,19 @@ def test_tokens_are_counted_or_given(mock_lm):
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_when_the_mock_is_made(settings):
+def test_what_cannot_be_is_refused_when_the_mock_is_made(settings: Any) -> None:
     with pytest.raises(InvalidProfile) as caught:
         MockEngine(**settings)
     assert next(iter(settings)).partition("_")[0][:4] in str(caught.value)
     assert caught.value.hint
 
 
-def test_a_misspelt_failure_is_recognised():
+def test_a_misspelt_failure_is_recognised() -> None:
     with pytest.raises(InvalidProfile, match='did you mean "server"'):
         MockEngine(failure="sevrer")
 
 
-def test_calls_are_kept_with_what_went_in_and_out(mock_lm, mock):
+def test_calls_are_kept_with_what_went_in_and_out(mock_lm: Any, mock: Any) -> None:
     lm = mock_lm(mock)
     said = ask(lm, "hi", "question -> answer, score: int")
     lm("plain")
@@ -256,7 +259,7 @@ with dspy.context(lm=lm):
 """
 
 
-def test_another_process_gets_the_same_answers(tmp_path):
+def test_another_process_gets_the_same_answers(tmp_path: Any) -> None:
     said = [
         subprocess.run(
             [sys.executable, "-c", PROGRAM],
@@ -271,7 +274,7 @@ def test_another_process_gets_the_same_answers(tmp_path):
     assert said[0].count("mock answer") == 10
 
 
-def test_a_saved_program_brings_its_mock_along(mock_lm, tmp_path):
+def test_a_saved_program_brings_its_mock_along(mock_lm: Any, tmp_path: Any) -> None:
     predict = dspy.Predict("question -> answer")
     predict.set_lm(mock_lm(answers=[{"when": "France", "answer": "Paris"}], seed=3))
     predict.save(tmp_path / "program.json")
@@ -283,12 +286,12 @@ def test_a_saved_program_brings_its_mock_along(mock_lm, tmp_path):
         assert asyncio.run(loaded.acall(question=question)).answer == expected
 
 
-def test_a_mock_with_values_that_json_cannot_hold_is_saved_all_the_same(mock_lm):
+def test_a_mock_with_values_that_json_cannot_hold_is_saved_all_the_same(mock_lm: Any) -> None:
     lm = mock_lm(answers={"answer": object()})
     assert dspy.LM.load_state(lm.dump_state(), allow_custom_lm_class=True)("hi")
 
 
-def test_a_copy_is_the_mock_itself(mocked):
+def test_a_copy_is_the_mock_itself(mocked: Any) -> None:
     program = dspy.Predict("question -> answer")
     program.set_lm(dspy.settings.lm)
     copied = copy.deepcopy(program)
@@ -299,7 +302,7 @@ def test_a_copy_is_the_mock_itself(mocked):
     assert len(mocked.calls) == 1
 
 
-def test_a_pickled_mock_answers_as_it_was_told(mock_lm):
+def test_a_pickled_mock_answers_as_it_was_told(mock_lm: Any) -> None:
     engine = MockEngine(seed=5, latency=0)
     engine.answer(answer="Paris")
     engine.answer(when="Spain", answer="Madrid")
@@ -311,12 +314,12 @@ def test_a_pickled_mock_answers_as_it_was_told(mock_lm):
     assert ask(lm, "x").answer == ask(mock_lm(seed=5), "x").answer
 
 
-def test_sixteen_threads_lose_no_script_and_no_call(mock, mock_lm):
+def test_sixteen_threads_lose_no_script_and_no_call(mock: Any, mock_lm: Any) -> None:
     lm, rounds = mock_lm(mock), 25
     ready = threading.Barrier(16)
     said = []
 
-    def work(number):
+    def work(number: Any) -> None:
         ready.wait()
         for step in range(rounds):
             mock.answer(answer=f"{number}/{step}")
@@ -331,6 +334,6 @@ def test_sixteen_threads_lose_no_script_and_no_call(mock, mock_lm):
     assert len(mock.calls) == 16 * rounds
 
 
-def test_the_mock_shows_what_it_was_made_with():
+def test_the_mock_shows_what_it_was_made_with() -> None:
     assert repr(MockEngine()) == "MockEngine()"
     assert repr(MockEngine(seed=3, answers={"a": 1})) == "MockEngine(answers={'a': 1}, seed=3)"

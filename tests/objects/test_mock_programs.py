@@ -3,6 +3,7 @@
 import asyncio
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import dspy
 import pytest
@@ -26,19 +27,19 @@ def lookup(term: str) -> str:
     return f"meaning of {term}"
 
 
-def test_chain_of_thought_reasons_and_answers(mocked):
+def test_chain_of_thought_reasons_and_answers(mocked: Any) -> None:
     said = dspy.ChainOfThought("question -> answer: int")(**QUESTION)
     assert said.reasoning.startswith("mock reasoning ")
     assert isinstance(said.answer, int)
 
 
-async def called(module, asynchronous, **inputs):
+async def called(module: Any, asynchronous: Any, **inputs: Any) -> Any:
     return await module.acall(**inputs) if asynchronous else module(**inputs)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_react_finishes(mocked, asynchronous):
+async def test_react_finishes(mocked: Any, asynchronous: Any) -> None:
     said = await called(dspy.ReAct("question -> answer", tools=[search]), asynchronous, **QUESTION)
     assert said.trajectory["tool_name_0"] == "finish"
     assert said.answer.startswith("mock answer ")
@@ -50,8 +51,8 @@ async def test_react_finishes(mocked, asynchronous):
 @pytest.mark.asyncio
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_an_agent_submits_with_and_without_native_tools(
-    mocked, adapter, native, asynchronous
-):
+    mocked: Any, adapter: Any, native: Any, asynchronous: Any
+) -> None:
     agent = ReActV2("question -> answer, score: float", tools=[search])
     with dspy.context(adapter=adapter(use_native_function_calling=native)):
         said = await called(agent, asynchronous, **QUESTION)
@@ -60,13 +61,13 @@ async def test_an_agent_submits_with_and_without_native_tools(
     assert 0 <= said.score <= 1
 
 
-def test_an_agents_result_is_scripted_by_its_own_fields(mocked):
+def test_an_agents_result_is_scripted_by_its_own_fields(mocked: Any) -> None:
     mocked.answer(answer="Paris")
     with dspy.context(adapter=dspy.JSONAdapter()):
         assert ReActV2("question -> answer", tools=[search])(**QUESTION).answer == "Paris"
 
 
-def test_an_agent_is_led_through_tools_by_a_script(mocked):
+def test_an_agent_is_led_through_tools_by_a_script(mocked: Any) -> None:
     mocked.answer(next_thought="look", next_tool_name="search", next_tool_args={"query": "x"})
     mocked.answer(answer="Paris")
     said = dspy.ReAct("question -> answer", tools=[search])(**QUESTION)
@@ -75,7 +76,7 @@ def test_an_agent_is_led_through_tools_by_a_script(mocked):
     assert said.answer == "Paris"
 
 
-def test_an_agents_scripted_result_may_be_an_object(mocked):
+def test_an_agents_scripted_result_may_be_an_object(mocked: Any) -> None:
     mocked.answer(place=Place(city="Paris"))
     agent = ReActV2(dspy.Signature("question -> place: Place", custom_types={"Place": Place}), [])
     with dspy.context(adapter=dspy.JSONAdapter()):
@@ -89,7 +90,7 @@ class CallsTools(dspy.Signature):
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_the_first_tool_is_called_with_arguments_that_it_takes(mocked, native):
+def test_the_first_tool_is_called_with_arguments_that_it_takes(mocked: Any, native: Any) -> None:
     tools = [dspy.Tool(search), dspy.Tool(lookup)]
     with dspy.context(adapter=dspy.ChatAdapter(use_native_function_calling=native)):
         (call,) = dspy.Predict(CallsTools)(tools=tools, **QUESTION).calls.tool_calls
@@ -98,28 +99,28 @@ def test_the_first_tool_is_called_with_arguments_that_it_takes(mocked, native):
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_tool_calls_are_scripted(mocked, native):
+def test_tool_calls_are_scripted(mocked: Any, native: Any) -> None:
     mocked.answer(calls=[{"name": "lookup", "args": {"term": "x"}}])
     with dspy.context(adapter=dspy.ChatAdapter(use_native_function_calling=native)):
         said = dspy.Predict(CallsTools)(tools=[dspy.Tool(search), dspy.Tool(lookup)], **QUESTION)
     assert [(call.name, call.args) for call in said.calls.tool_calls] == [("lookup", {"term": "x"})]
 
 
-def test_code_that_is_to_be_run_can_be_run(mocked):
+def test_code_that_is_to_be_run_can_be_run(mocked: Any) -> None:
     class Interpreter:
-        def __init__(self):
+        def __init__(self) -> None:
             self.tools = {}
             self.ran = []
 
-        def start(self):
+        def start(self) -> None:
             pass
 
-        def execute(self, code, variables=None):
+        def execute(self, code: Any, variables: Any = None) -> Any:
             compile(code, "generated", "exec")
             self.ran.append(code)
             return "output"
 
-        def shutdown(self):
+        def shutdown(self) -> None:
             pass
 
     interpreter = Interpreter()
@@ -133,7 +134,7 @@ def test_code_that_is_to_be_run_can_be_run(mocked):
     assert len(interpreter.ran) == 3  # one program each, and CodeAct's tool
 
 
-def test_a_batch_in_threads_gets_the_answers_that_it_gets_one_by_one(mocked):
+def test_a_batch_in_threads_gets_the_answers_that_it_gets_one_by_one(mocked: Any) -> None:
     predict = dspy.Predict("question -> answer")
     examples = [dspy.Example(question=f"q{n}").with_inputs("question") for n in range(40)]
     one_by_one = [predict(**example.inputs()).answer for example in examples]
@@ -143,7 +144,7 @@ def test_a_batch_in_threads_gets_the_answers_that_it_gets_one_by_one(mocked):
     assert len(set(one_by_one)) == 40
 
 
-def test_evaluate_scores_on_eight_threads(mocked):
+def test_evaluate_scores_on_eight_threads(mocked: Any) -> None:
     for number in range(40):
         mocked.answer(when=f"number {number}.", answer=str(number))
     devset = [
@@ -163,8 +164,8 @@ def test_evaluate_scores_on_eight_threads(mocked):
 @pytest.mark.asyncio
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_several_answers_to_one_request_differ_and_are_the_same_next_time(
-    mocked, asynchronous
-):
+    mocked: Any, asynchronous: Any
+) -> None:
     predict = dspy.Predict("question -> answer", n=3)
     first = (await called(predict, asynchronous, **QUESTION)).completions.answer
     second = (await called(predict, asynchronous, **QUESTION)).completions.answer
@@ -174,7 +175,7 @@ async def test_several_answers_to_one_request_differ_and_are_the_same_next_time(
     assert first[0] == alone.answer
 
 
-def test_best_of_n_sees_another_answer_in_each_attempt(mocked):
+def test_best_of_n_sees_another_answer_in_each_attempt(mocked: Any) -> None:
     best = dspy.BestOfN(
         module=dspy.Predict("question -> answer"),
         N=4,
@@ -186,14 +187,14 @@ def test_best_of_n_sees_another_answer_in_each_attempt(mocked):
 
 
 @pytest.mark.asyncio
-async def test_fifty_at_once_get_each_their_own_answer(mocked):
+async def test_fifty_at_once_get_each_their_own_answer(mocked: Any) -> None:
     predict = dspy.Predict("question -> answer")
     said = await asyncio.gather(*(predict.acall(question=f"q{n}") for n in range(50)))
     assert [one.answer for one in said] == [predict(question=f"q{n}").answer for n in range(50)]
 
 
 @pytest.mark.asyncio
-async def test_a_program_made_async_is_answered(mocked):
+async def test_a_program_made_async_is_answered(mocked: Any) -> None:
     said = await dspy.asyncify(dspy.ChainOfThought("question -> answer"))(**QUESTION)
     assert said.answer.startswith("mock answer ")
 
@@ -201,7 +202,9 @@ async def test_a_program_made_async_is_answered(mocked):
 @pytest.mark.asyncio
 @pytest.mark.parametrize("adapter", [dspy.ChatAdapter, dspy.JSONAdapter, dspy.XMLAdapter])
 @pytest.mark.parametrize("is_async_program", [False, True])
-async def test_a_field_is_streamed_in_pieces(mocked, adapter, is_async_program):
+async def test_a_field_is_streamed_in_pieces(
+    mocked: Any, adapter: Any, is_async_program: Any
+) -> None:
     mocked.answer(when="capital", answer="Paris is the capital, of course.", score=3)
     predict = dspy.Predict("question -> answer, score: int")
     with dspy.context(adapter=adapter()):
@@ -223,7 +226,7 @@ async def test_a_field_is_streamed_in_pieces(mocked, adapter, is_async_program):
     assert prediction.score == 3
 
 
-def test_usage_is_counted(mocked):
+def test_usage_is_counted(mocked: Any) -> None:
     with dspy.track_usage() as usage:
         dspy.Predict("question -> answer")(**QUESTION)
     (entry,) = usage.get_total_tokens().values()
@@ -231,7 +234,7 @@ def test_usage_is_counted(mocked):
     assert 5 < entry["completion_tokens"] < 50
 
 
-def test_an_image_is_passed_on(mocked):
+def test_an_image_is_passed_on(mocked: Any) -> None:
     red = dspy.Image("data:image/png;base64,iVBORw0KGgo=")
     predict = dspy.Predict("picture: dspy.Image, question -> answer")
     said = predict(picture=red, **QUESTION).answer
@@ -241,14 +244,14 @@ def test_an_image_is_passed_on(mocked):
     assert said != other
 
 
-def test_the_lm_is_answered_on_a_bare_thread(mock, mock_lm):
+def test_the_lm_is_answered_on_a_bare_thread(mock: Any, mock_lm: Any) -> None:
     predict = dspy.Predict("question -> answer")
     predict.set_lm(mock_lm(mock))
     with ThreadPoolExecutor() as pool:
         assert pool.submit(predict, **QUESTION).result().answer.startswith("mock answer ")
 
 
-def test_few_shot_examples_are_bootstrapped(mocked):
+def test_few_shot_examples_are_bootstrapped(mocked: Any) -> None:
     trainset = [dspy.Example(question=f"q{n}").with_inputs("question") for n in range(4)]
     optimizer = dspy.BootstrapFewShot(metric=lambda *_: True, max_bootstrapped_demos=2)
     compiled = optimizer.compile(dspy.Predict("question -> answer"), trainset=trainset)

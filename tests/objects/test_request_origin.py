@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from typing import Any
 
 import dspy
 import pytest
@@ -24,21 +25,21 @@ class Signed(dspy.Signature):
 class Watching(MockEngine):
     """A mock that keeps where its requests came from."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.origins = []
 
-    def _ask(self, request):
+    def _ask(self, request: Any) -> Any:
         self.origins.append(origin_of(request))
         return super()._ask(request)
 
 
 @pytest.fixture
-def watching():
+def watching() -> Any:
     return Watching()
 
 
-def locals_of(function):
+def locals_of(function: Any) -> Any:
     return inspect.unwrap(function).__code__.co_varnames
 
 
@@ -46,14 +47,16 @@ def locals_of(function):
 
 
 @pytest.mark.parametrize("method", ["__call__", "acall"])
-def test_adapters_are_called_with_a_signature_and_inputs_and_keep_the_processed_one(method):
+def test_adapters_are_called_with_a_signature_and_inputs_and_keep_the_processed_one(
+    method: Any,
+) -> None:
     names = locals_of(getattr(dspy.Adapter, method))
     assert names[0] == "self"
     assert {"signature", "inputs", "processed_signature"} <= set(names)
 
 
 @pytest.mark.parametrize("function", [execution.execute, execution.aexecute])
-def test_an_execution_keeps_its_call_and_the_results_so_far(function):
+def test_an_execution_keeps_its_call_and_the_results_so_far(function: Any) -> None:
     assert {"call", "results"} <= set(locals_of(function))
     assert function.__module__ == "dspy.clients.execution"
     fields = execution.PreparedCall.__dataclass_fields__
@@ -61,13 +64,15 @@ def test_an_execution_keeps_its_call_and_the_results_so_far(function):
 
 
 @pytest.mark.parametrize("method", [dspy.Predict.forward, dspy.Predict.aforward])
-def test_predict_keeps_its_inputs(method):
+def test_predict_keeps_its_inputs(method: Any) -> None:
     assert "kwargs" in locals_of(method)
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_native_features_are_left_out_of_the_signature(watching, mock_lm, asynchronous):
+async def test_native_features_are_left_out_of_the_signature(
+    watching: Any, mock_lm: Any, asynchronous: Any
+) -> None:
     predict = dspy.Predict(Signed)
     inputs = {"question": "hi", "tools": [dspy.Tool(lambda: "x", name="look")]}
     with dspy.context(lm=mock_lm(watching), adapter=dspy.JSONAdapter()):
@@ -79,9 +84,11 @@ async def test_native_features_are_left_out_of_the_signature(watching, mock_lm, 
     assert origin.inputs == inputs
 
 
-def test_native_features_are_guessed_where_the_adapter_does_not_tell(watching, mock_lm):
+def test_native_features_are_guessed_where_the_adapter_does_not_tell(
+    watching: Any, mock_lm: Any
+) -> None:
     class Own(dspy.ChatAdapter):
-        def __call__(self, lm, lm_kwargs, signature, demos, inputs):
+        def __call__(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
             schema = {"type": "object", "properties": {}}
             tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
             message = {"role": "user", "content": "hi"}
@@ -94,9 +101,11 @@ def test_native_features_are_guessed_where_the_adapter_does_not_tell(watching, m
     assert list(watching.origins[0].signature.output_fields) == ["answer"]
 
 
-def test_a_prompt_given_as_it_is_is_nobodys_even_inside_an_adapter(watching, mock_lm):
+def test_a_prompt_given_as_it_is_is_nobodys_even_inside_an_adapter(
+    watching: Any, mock_lm: Any
+) -> None:
     class Asking(dspy.ChatAdapter):
-        def parse(self, signature, completion):
+        def parse(self, signature: Any, completion: Any) -> Any:
             assert dspy.settings.lm("is this right?")[0].startswith("mock reply ")
             return super().parse(signature, completion)
 
@@ -107,7 +116,9 @@ def test_a_prompt_given_as_it_is_is_nobodys_even_inside_an_adapter(watching, moc
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_both_steps_of_a_two_step_adapter_are_told_apart(watching, mock_lm, asynchronous):
+async def test_both_steps_of_a_two_step_adapter_are_told_apart(
+    watching: Any, mock_lm: Any, asynchronous: Any
+) -> None:
     lm = mock_lm(watching)
     predict = dspy.Predict("question -> answer")
     with dspy.context(lm=lm, adapter=dspy.TwoStepAdapter(lm)):
@@ -118,7 +129,7 @@ async def test_both_steps_of_a_two_step_adapter_are_told_apart(watching, mock_lm
     assert second.inputs == {"text": watching.calls[0].reply}
 
 
-def test_several_answers_and_rollouts_are_told_apart(watching, mock_lm):
+def test_several_answers_and_rollouts_are_told_apart(watching: Any, mock_lm: Any) -> None:
     with dspy.context(lm=mock_lm(watching)):
         dspy.Predict("question -> answer", n=2)(question="hi")
         rollout = {"rollout_id": 7, "temperature": 1.0}
@@ -130,22 +141,24 @@ def test_several_answers_and_rollouts_are_told_apart(watching, mock_lm):
     ]
 
 
-def test_a_request_from_nowhere_has_no_origin():
+def test_a_request_from_nowhere_has_no_origin() -> None:
     request = dspy.lm15.Request(model="mock", messages=(dspy.lm15.Message.user("hi"),))
     assert origin_of(request) == RequestOrigin()
 
 
-def test_without_what_is_private_every_call_is_still_answered(mock_lm, monkeypatch):
+def test_without_what_is_private_every_call_is_still_answered(
+    mock_lm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mock_room, "origin_of", lambda request: RequestOrigin())
     assert mock_lm()("hi")[0].startswith("mock reply ")
 
 
 @pytest.mark.asyncio
-async def test_many_at_once_are_not_mixed_up(watching, mock_lm):
+async def test_many_at_once_are_not_mixed_up(watching: Any, mock_lm: Any) -> None:
     lm = mock_lm(watching)
     adapters = [dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter()] * 5
 
-    async def ask(number, adapter):
+    async def ask(number: Any, adapter: Any) -> Any:
         with dspy.context(lm=lm, adapter=adapter):
             return await dspy.Predict("question -> answer").acall(question=str(number))
 

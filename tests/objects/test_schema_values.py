@@ -1,5 +1,7 @@
 """Values for JSON schemas that others wrote: tools' arguments, response formats."""
 
+from typing import Any
+
 import jsonschema
 import pytest
 
@@ -43,12 +45,12 @@ SCHEMAS = [
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=str)
 @pytest.mark.parametrize("fill", Fill)
-def test_the_value_is_what_the_schema_allows(schema, fill):
+def test_the_value_is_what_the_schema_allows(schema: Any, fill: Any) -> None:
     for seed in ("one", "two", "three"):
         jsonschema.validate(json_for(schema, seed_text=seed, name="x", fill=fill), schema)
 
 
-def test_what_is_not_required_is_left_out_when_only_the_needed_is_made():
+def test_what_is_not_required_is_left_out_when_only_the_needed_is_made() -> None:
     schema = {
         "type": "object",
         "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
@@ -58,6 +60,6 @@ def test_what_is_not_required_is_left_out_when_only_the_needed_is_made():
     assert list(json_for(schema, seed_text="x", name="x")) == ["a", "b"]
 
 
-def test_a_pattern_beyond_us_gives_a_plain_text():
+def test_a_pattern_beyond_us_gives_a_plain_text() -> None:
     schema = {"type": "string", "pattern": "(?=a)b(?<!c)"}
     assert json_for(schema, seed_text="x", name="x").startswith("mock x")

@@ -26,7 +26,7 @@ class Thing:
     pass
 
 
-def test_a_text_holds_no_address_and_no_order_of_a_set():
+def test_a_text_holds_no_address_and_no_order_of_a_set() -> None:
     assert text_of({"a": {"z", "b"}, "c": [Model(names={"y", "x"}), Data(1)]}) == (
         "{a: {b, z}, c: [{names: {x, y}}, {number: 1}]}"
     )
@@ -34,8 +34,8 @@ def test_a_text_holds_no_address_and_no_order_of_a_set():
     assert text_of([Colour.RED, b"bytes", None]) == "[red, bytes, None]"
 
 
-def test_dspys_own_values_are_read_by_what_they_hold():
-    def look(term: str):
+def test_dspys_own_values_are_read_by_what_they_hold() -> None:
+    def look(term: str) -> None:
         """Look it up."""
 
     assert text_of(dspy.Tool(look)).startswith("{name: look, desc: Look it up.")
@@ -45,13 +45,13 @@ def test_dspys_own_values_are_read_by_what_they_hold():
     assert text_of(dspy.History(messages=[{"q": "x"}])) == "{messages: [{q: x}]}"
 
 
-def test_an_input_that_holds_itself_comes_to_an_end():
+def test_an_input_that_holds_itself_comes_to_an_end() -> None:
     endless = []
     endless.append(endless)
     assert text_of(endless).count("[") < 50
 
 
-def test_a_prompt_holds_every_part_of_every_message():
+def test_a_prompt_holds_every_part_of_every_message() -> None:
     call = dspy.lm15.ToolCallPart(id="1", name="look", input={"term": "x"})
     request = dspy.lm15.Request(
         model="m",

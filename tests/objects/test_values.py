@@ -37,15 +37,15 @@ from pydantic import (
 from dspy_profiles.objects.engines.mock._values import make_json, make_value
 
 
-def made(kind, seed="hello", name="answer", **more):
+def made(kind: Any, seed: str = "hello", name: str = "answer", **more: Any) -> Any:
     return make_value(kind, seed_text=seed, name=name, **more)
 
 
-def test_a_text_tells_that_it_is_the_mocks_and_which_field_it_is_in():
+def test_a_text_tells_that_it_is_the_mocks_and_which_field_it_is_in() -> None:
     assert made(str, name="next_step").rsplit(" ", 1)[0] == "mock next step"
 
 
-def test_the_same_seed_and_name_make_the_same_value_and_others_another():
+def test_the_same_seed_and_name_make_the_same_value_and_others_another() -> None:
     assert made(list[str]) == made(list[str])
     assert made(str, seed="a") != made(str, seed="b")
     assert made(str, name="a") != made(str, name="b")
@@ -92,11 +92,11 @@ SPECIAL = [
 
 @pytest.mark.parametrize("kind", CONSTRAINED + SPECIAL, ids=str)
 @pytest.mark.parametrize("seed", ["one", "two", "three"])
-def test_the_value_is_valid(kind, seed):
+def test_the_value_is_valid(kind: Any, seed: Any) -> None:
     TypeAdapter(kind).validate_python(made(kind, seed=seed))
 
 
-def test_json_inside_a_text_is_read():
+def test_json_inside_a_text_is_read() -> None:
     assert all(isinstance(number, int) for number in made(Json[list[int]]))
 
 
@@ -109,7 +109,7 @@ LEAVES = st.sampled_from(
 HASHABLE = st.sampled_from([str, int, bool, date, UUID, Colour, Literal["a", "b"]])
 
 
-def nested(children):
+def nested(children: Any) -> Any:
     return st.one_of(
         children.map(lambda kind: list[kind]),
         children.map(lambda kind: tuple[kind, ...]),
@@ -125,7 +125,7 @@ def nested(children):
 
 @settings(max_examples=150, deadline=None)
 @given(st.recursive(LEAVES, nested, max_leaves=6), st.text(max_size=5))
-def test_any_nesting_of_types_gets_a_valid_value(kind, seed):
+def test_any_nesting_of_types_gets_a_valid_value(kind: Any, seed: Any) -> None:
     read = TypeAdapter(kind)
     value = made(kind, seed=seed)
     read.validate_python(value)
@@ -139,7 +139,7 @@ class Tree(BaseModel):
     parent: Optional["Tree"] = None
 
 
-def test_a_model_within_itself_comes_to_an_end():
+def test_a_model_within_itself_comes_to_an_end() -> None:
     tree = made(Tree)
     assert tree.children[0].children == []
     assert tree.parent.parent is None
@@ -154,7 +154,7 @@ class Stranger:
 
 
 @pytest.mark.parametrize("kind", [Endless, Stranger, type[int], "no type", 3, list["Nowhere"]])  # noqa: F821
-def test_what_cannot_be_made_is_none(kind):
+def test_what_cannot_be_made_is_none(kind: Any) -> None:
     assert made(kind) is None
 
 
@@ -164,16 +164,16 @@ class Picky(BaseModel):
 
     @field_validator("city", "country")
     @classmethod
-    def known(cls, value):
+    def known(cls, value: Any) -> Any:
         assert value in ("Paris", "France")
         return value
 
 
-def test_what_a_validator_refuses_is_taken_from_examples_and_defaults():
+def test_what_a_validator_refuses_is_taken_from_examples_and_defaults() -> None:
     assert made(Picky) == Picky(city="Paris")
 
 
-def test_aliases_are_followed_where_they_are_read():
+def test_aliases_are_followed_where_they_are_read() -> None:
     class Named(BaseModel):
         zip_code: str = Field(alias="zipCode")
 
@@ -182,14 +182,14 @@ def test_aliases_are_followed_where_they_are_read():
     assert "zip_code" in make_json(Named, seed_text="x", name="y", by_alias=False)
 
 
-def test_a_moment_has_a_time_zone_only_where_the_type_wants_one():
+def test_a_moment_has_a_time_zone_only_where_the_type_wants_one() -> None:
     assert made(datetime).tzinfo is None
     assert made(AwareDatetime).utcoffset() == UTC.utcoffset(None)
 
 
-def test_code_in_python_is_python():
+def test_code_in_python_is_python() -> None:
     compile(made(dspy.Code).code, "made", "exec")
 
 
-def test_a_type_that_cannot_be_hashed_is_made_too():
+def test_a_type_that_cannot_be_hashed_is_made_too() -> None:
     assert made(Annotated[int, Field(json_schema_extra={"a": []}), {}]) >= 1

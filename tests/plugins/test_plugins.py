@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,10 @@ from dspy_profiles.secrets import Reference, redact
 
 
 @pytest.fixture
-def register():
+def register() -> Iterator[Any]:
     registered = []
 
-    def one(**hooks):
+    def one(**hooks: Any) -> Any:
         plugin = type("Plugin", (), {})()
         for name, hook in hooks.items():
             setattr(plugin, f"dspy_profiles_{name}", plugins.hookimpl(hook))
@@ -29,18 +31,18 @@ def register():
 
 
 @pytest.fixture
-def vault(write):
+def vault(write: Any) -> Any:
     """A profile with a reference by the scheme "vault"."""
     path = write("profiles.toml", '[p.lm]\napi_key = "vault:team/key"\n')
 
-    def get():
+    def get() -> Any:
         return fetch(resolve("p"), "lm")["lm"]["api_key"]
 
     get.path = path
     return get
 
 
-def test_a_scheme_of_a_plugin_gives_secrets(register, vault):
+def test_a_scheme_of_a_plugin_gives_secrets(register: Any, vault: Any) -> None:
     asked = []
     register(secret_schemes=lambda: {"vault": lambda path: asked.append(path) or "sk-vault"})
     assert isinstance(resolve("p").lm["api_key"], Reference)
@@ -49,7 +51,7 @@ def test_a_scheme_of_a_plugin_gives_secrets(register, vault):
     assert asked == ["team/key"]
 
 
-def test_one_that_has_no_such_secret_says_none(register, vault):
+def test_one_that_has_no_such_secret_says_none(register: Any, vault: Any) -> None:
     register(secret_schemes=lambda: {"vault": lambda path: None})
     with pytest.raises(MissingSecret, match="team/key does not exist") as error:
         vault()
@@ -57,7 +59,7 @@ def test_one_that_has_no_such_secret_says_none(register, vault):
 
 
 @pytest.mark.parametrize("scheme", [lambda path: 1 / 0, lambda path: 3, lambda path: b"x", 5])
-def test_a_scheme_that_fails_is_told_with_its_place(register, vault, scheme):
+def test_a_scheme_that_fails_is_told_with_its_place(register: Any, vault: Any, scheme: Any) -> None:
     register(secret_schemes=lambda: {"vault": scheme})
     with pytest.raises(ProviderError, match="the secret scheme of vault:team/key failed") as error:
         vault()
@@ -65,39 +67,39 @@ def test_a_scheme_that_fails_is_told_with_its_place(register, vault, scheme):
 
 
 @pytest.mark.parametrize("hook", [lambda: 1 / 0, lambda: 3, lambda: ["vault"]])
-def test_a_hook_that_fails_or_gives_nonsense_is_told(register, vault, hook):
+def test_a_hook_that_fails_or_gives_nonsense_is_told(register: Any, vault: Any, hook: Any) -> None:
     register(secret_schemes=hook)
     with pytest.raises(ProviderError, match="dspy_profiles_secret_schemes"):
         resolve("p")
 
 
-def test_a_hook_may_give_nothing(register, write):
+def test_a_hook_may_give_nothing(register: Any, write: Any) -> None:
     register(secret_schemes=lambda: None, providers=lambda: None, redaction_rules=lambda: None)
     write("profiles.toml", '[p.lm]\nmodel = "some:text"\n')
     assert resolve("p").lm["model"] == "some:text"
     assert "mock" in plugins.providers()
 
 
-def test_the_last_registered_wins(register):
+def test_the_last_registered_wins(register: Any) -> None:
     register(providers=lambda: {"mine": "one:Class"})
     register(providers=lambda: {"mine": "two:Class", "mock": "three:Class"})
     found = plugins.providers()
     assert (found["mine"], found["mock"]) == ("two:Class", "three:Class")
 
 
-def test_the_built_in_ones_use_the_same_hooks():
+def test_the_built_in_ones_use_the_same_hooks() -> None:
     assert {"env", "file", "keyring"} <= set(plugins.secret_schemes())
     assert "mock" in plugins.providers()
     assert {"memory", "file", "sqlite", "postgresql"} <= set(plugins.stores())
     assert plugins.manager() is plugins.manager()
 
 
-def test_the_rules_of_a_plugin_that_comes_late_count(register):
+def test_the_rules_of_a_plugin_that_comes_late_count(register: Any) -> None:
     register(redaction_rules=lambda: [r"corp-[0-9a-f]{4}"])
     assert redact("see corp-12ab!") == "see ********!"
 
 
-def test_what_is_listened_for_follows_the_plugins(register):
+def test_what_is_listened_for_follows_the_plugins(register: Any) -> None:
     assert "dspy_profiles_activated" not in plugins.listening
     plugin = register(activated=lambda profile: None)
     assert "dspy_profiles_activated" in plugins.listening
@@ -106,7 +108,7 @@ def test_what_is_listened_for_follows_the_plugins(register):
     plugins.manager().register(plugin)
 
 
-def installed(tmp_path, body):
+def installed(tmp_path: Any, body: Any) -> Any:
     """A folder with an installed distribution that brings one plugin."""
     info = tmp_path / "acme-1.0.dist-info"
     info.mkdir()
@@ -116,14 +118,14 @@ def installed(tmp_path, body):
     return tmp_path
 
 
-def run(folder, code):
+def run(folder: Any, code: Any) -> Any:
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
 
 
-def test_an_installed_plugin_is_loaded_by_its_entry_point(tmp_path, write):
+def test_an_installed_plugin_is_loaded_by_its_entry_point(tmp_path: Any, write: Any) -> None:
     folder = installed(
         tmp_path,
         "from dspy_profiles.plugins import hookimpl\n"
@@ -145,7 +147,7 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(tmp_path, write):
     assert told.split() == ["KEY", "********"]
 
 
-def test_a_plugin_that_cannot_be_imported_is_told_each_time(tmp_path):
+def test_a_plugin_that_cannot_be_imported_is_told_each_time(tmp_path: Any) -> None:
     folder = installed(tmp_path, "raise RuntimeError('no licence')\n")
     told = run(
         folder,
@@ -158,7 +160,7 @@ def test_a_plugin_that_cannot_be_imported_is_told_each_time(tmp_path):
     assert told.count(f"{named}: RuntimeError: no licence") == 2
 
 
-def test_a_listener_that_fails_is_named_and_the_settings_are_as_they_were(tmp_path):
+def test_a_listener_that_fails_is_named_and_the_settings_are_as_they_were(tmp_path: Any) -> None:
     folder = installed(
         tmp_path,
         "from dspy_profiles.plugins import hookimpl\n"
@@ -178,8 +180,8 @@ def test_a_listener_that_fails_is_named_and_the_settings_are_as_they_were(tmp_pa
     assert told == f"{named}: RuntimeError: no network RuntimeError('no network') None\n"
 
 
-def test_one_that_was_registered_by_hand_is_named_by_its_class(register):
-    def activated(profile):
+def test_one_that_was_registered_by_hand_is_named_by_its_class(register: Any) -> None:
+    def activated(profile: Any) -> None:
         raise ValueError("no")
 
     register(activated=activated)

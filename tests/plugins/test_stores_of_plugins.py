@@ -1,7 +1,9 @@
 """Kinds of result stores that plugins add."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,14 +14,14 @@ from dspy_profiles.secrets import remember
 
 
 @pytest.fixture
-def serve():
+def serve() -> Iterator[Any]:
     """Registers what opens some schemes."""
     registered = []
 
-    def serve(found):
+    def serve(found: Any) -> None:
         class Plugin:
             @plugins.hookimpl
-            def dspy_profiles_stores(self):
+            def dspy_profiles_stores(self) -> Any:
                 return found() if callable(found) else found
 
         registered.append(Plugin())
@@ -30,10 +32,10 @@ def serve():
         plugins.manager().unregister(plugin)
 
 
-def test_a_function_opens_what_stands_behind_its_scheme(serve, project):
+def test_a_function_opens_what_stands_behind_its_scheme(serve: Any, project: Path) -> None:
     asked = []
 
-    def cloud(rest, folder):
+    def cloud(rest: Any, folder: Any) -> Any:
         asked.append((rest, folder))
         return open_store("memory:cloud")
 
@@ -42,7 +44,9 @@ def test_a_function_opens_what_stands_behind_its_scheme(serve, project):
     assert asked == [("//bucket/path:x", project)]
 
 
-def test_it_gets_the_folder_of_the_settings_file(serve, project, write, monkeypatch):
+def test_it_gets_the_folder_of_the_settings_file(
+    serve: Any, project: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
     serve({"cloud": lambda rest, folder: asked.append(folder) or open_store("memory:")})
     write("pyproject.toml", '[tool.dspy-profiles]\nstore = "cloud:x"\n')
@@ -52,7 +56,9 @@ def test_it_gets_the_folder_of_the_settings_file(serve, project, write, monkeypa
     assert asked == [project]
 
 
-def test_an_import_path_is_imported_when_its_scheme_is_opened(serve, write, monkeypatch, project):
+def test_an_import_path_is_imported_when_its_scheme_is_opened(
+    serve: Any, write: Any, monkeypatch: pytest.MonkeyPatch, project: Path
+) -> None:
     write(
         "house_stores.py",
         """
@@ -69,11 +75,11 @@ def test_an_import_path_is_imported_when_its_scheme_is_opened(serve, write, monk
     del sys.modules["house_stores"]
 
 
-def test_a_store_may_derive_from_the_base_of_all_stores(serve, project):
+def test_a_store_may_derive_from_the_base_of_all_stores(serve: Any, project: Path) -> None:
     class Cloud(BaseStore):
         closed = 0
 
-        def close(self):
+        def close(self) -> None:
             self.closed += 1
 
     cloud = Cloud("cloud:team", open_store(f"file:{project / 'cloud'}").storage)
@@ -90,13 +96,13 @@ def test_a_store_may_derive_from_the_base_of_all_stores(serve, project):
     assert cloud.closed == 1
 
 
-def test_it_may_replace_a_built_in_one(serve):
+def test_it_may_replace_a_built_in_one(serve: Any) -> None:
     serve({"file": lambda rest, folder: open_store("memory:instead")})
     assert open_store("file:results").url == "memory:instead"
     assert open_store().url == "memory:instead"
 
 
-def test_an_unknown_scheme_lists_those_that_there_are(serve):
+def test_an_unknown_scheme_lists_those_that_there_are(serve: Any) -> None:
     serve({"cloud": lambda rest, folder: None})
     with pytest.raises(StoreError) as error:
         open_store("clod:bucket")
@@ -108,15 +114,15 @@ def test_an_unknown_scheme_lists_those_that_there_are(serve):
 
 
 @pytest.mark.parametrize("url", ["", "results", "file", ":x", "C:\\results"])
-def test_what_has_no_scheme_is_refused(url):
+def test_what_has_no_scheme_is_refused(url: Any) -> None:
     with pytest.raises(StoreError, match="is not a result store"):
         open_store(url)
 
 
-def test_one_that_fails_is_told_without_secrets(serve):
+def test_one_that_fails_is_told_without_secrets(serve: Any) -> None:
     remember("sk-plugin-key", "${KEY}")
 
-    def fail(rest, folder):
+    def fail(rest: Any, folder: Any) -> None:
         raise ValueError("sk-plugin-key was refused")
 
     serve({"cloud": fail})
@@ -126,8 +132,8 @@ def test_one_that_fails_is_told_without_secrets(serve):
     assert error.value.__cause__ is None
 
 
-def test_an_error_of_ours_comes_as_it_is(serve):
-    def fail(rest, folder):
+def test_an_error_of_ours_comes_as_it_is(serve: Any) -> None:
+    def fail(rest: Any, folder: Any) -> None:
         raise StoreError("no such bucket", hint="make it", where=str(Path("here")))
 
     serve({"cloud": fail})
@@ -136,26 +142,26 @@ def test_an_error_of_ours_comes_as_it_is(serve):
 
 
 @pytest.mark.parametrize("given", [None, 5, object])
-def test_what_gives_no_store_is_told(serve, given):
+def test_what_gives_no_store_is_told(serve: Any, given: Any) -> None:
     serve({"cloud": lambda rest, folder: given})
     with pytest.raises(StoreError, match="not a store"):
         open_store("cloud:x")
 
 
 @pytest.mark.parametrize("opener", [5, None])
-def test_what_cannot_be_called_is_told(serve, opener):
+def test_what_cannot_be_called_is_told(serve: Any, opener: Any) -> None:
     serve({"cloud": opener})
     with pytest.raises(StoreError, match="cannot be opened: TypeError"):
         open_store("cloud:x")
 
 
-def test_an_import_path_that_leads_nowhere_is_told(serve):
+def test_an_import_path_that_leads_nowhere_is_told(serve: Any) -> None:
     serve({"cloud": "house_of_nobody:open"})
     with pytest.raises(ProviderError, match='module "house_of_nobody" not found'):
         open_store("cloud:x")
 
 
-def test_a_hook_that_fails_is_told(serve):
+def test_a_hook_that_fails_is_told(serve: Any) -> None:
     serve(lambda: 1 / 0)
     with pytest.raises(ProviderError, match="failed in dspy_profiles_stores"):
         open_store("file:results")

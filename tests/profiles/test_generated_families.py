@@ -1,6 +1,7 @@
 """Profiles that extend each other in any way: the merge of all, or an error with the line."""
 
 import json
+from typing import Any
 
 import tomli
 from hypothesis import HealthCheck, example, given, settings
@@ -29,13 +30,13 @@ PROFILES = st.fixed_dictionaries(
 LAYERS = st.tuples(*[st.dictionaries(st.sampled_from(NAMES), PROFILES, min_size=2)] * 2)
 
 
-def toml(value):
+def toml(value: Any) -> Any:
     if isinstance(value, dict):
         return "{" + ", ".join(f'"{key}" = {toml(item)}' for key, item in value.items()) + "}"
     return json.dumps(value)
 
 
-def written(layer):
+def written(layer: Any) -> Any:
     lines = []
     for name, profile in layer.items():
         lines += [f"[{name}]", *(f"{key} = {toml(value)}" for key, value in profile.items())]
@@ -46,7 +47,7 @@ class NoMerge(Exception):
     """A circle, or a parent that there is not."""
 
 
-def merged(layers, name, rank=0, above=()):
+def merged(layers: Any, name: Any, rank: int = 0, above: Any = ()) -> Any:
     """The same by other means: each value under its whole path, the later over the earlier."""
     found = next((r for r in range(rank, len(layers)) if name in layers[r]), None)
     if found is None or (name, found) in above:
@@ -61,7 +62,7 @@ def merged(layers, name, rank=0, above=()):
     return values
 
 
-def put_over(values, others):
+def put_over(values: Any, others: Any) -> None:
     for path, value in others.items():
         within = [each for each in values if each[: len(path)] == path and each != path]
         if value == {} and within:
@@ -72,7 +73,7 @@ def put_over(values, others):
         values[path] = value
 
 
-def outcome(name):
+def outcome(name: Any) -> Any:
     try:
         return dict(leaves(resolve(name).values))
     except (InvalidProfile, ProfileNotFound) as error:
@@ -87,7 +88,9 @@ def outcome(name):
 )
 @given(LAYERS, st.sampled_from(NAMES))
 @example(({"a": {"extends": "b", "lm": {"x": {}}}, "b": {"lm": {"x": {"y": 1}}}}, {}), "a")
-def test_a_profile_is_the_merge_of_its_family_or_its_line_is_told(home, project, layers, name):
+def test_a_profile_is_the_merge_of_its_family_or_its_line_is_told(
+    home: Any, project: Any, layers: Any, name: Any
+) -> None:
     (home / ".dspy").mkdir(exist_ok=True)
     files = [project / "profiles.toml", home / ".dspy/profiles.toml"]
     for file, layer in zip(files, layers, strict=True):

@@ -5,6 +5,7 @@ import json
 import pickle
 from datetime import date, datetime, time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -75,7 +76,7 @@ LINES = st.sampled_from(
 LAYOUTS = st.lists(LINES | st.text(max_size=6), max_size=12).map("\n".join)
 
 
-def toml(value):
+def toml(value: Any) -> Any:
     """A value as TOML writes it."""
     if isinstance(value, dict):
         inner = ", ".join(f"{toml(key)} = {toml(item)}" for key, item in value.items())
@@ -92,7 +93,7 @@ def toml(value):
     return str(value) if isinstance(value, int) else repr(value)
 
 
-def outcome(action):
+def outcome(action: Any) -> Any:
     """What an action returns, or the error of ours that it raises."""
     try:
         return action()
@@ -100,7 +101,7 @@ def outcome(action):
         return whole(error)
 
 
-def whole(error):
+def whole(error: Any) -> Any:
     assert error.message
     assert "Traceback" not in str(error)
     travelled = pickle.loads(pickle.dumps(error))
@@ -110,7 +111,7 @@ def whole(error):
     return error
 
 
-def check(name, overrides):
+def check(name: Any, overrides: Any) -> None:
     found = outcome(lambda: resolve(name, **overrides))
     assert isinstance(found, ResolvedProfile | ProfileError)
     if isinstance(found, ProfileError):
@@ -127,7 +128,7 @@ def check(name, overrides):
 @given(data=FILES, overrides=OVERRIDES, name=KEYS)
 @example(data={"a": {"env": {"": "x"}}}, overrides={}, name="a")
 @example(data={"a": {"lm": {"x": [{"api_key": "${A}"}]}}}, overrides={}, name="a")
-def test_data_of_any_shape_in_a_file(project, data, overrides, name):
+def test_data_of_any_shape_in_a_file(project: Path, data: Any, overrides: Any, name: Any) -> None:
     text = "\n".join(f"{toml(key)} = {toml(value)}" for key, value in data.items())
     (project / "profiles.toml").write_bytes(text.encode())
     names = outcome(list_profiles)
@@ -139,7 +140,7 @@ def test_data_of_any_shape_in_a_file(project, data, overrides, name):
 
 @QUICK
 @given(text=LAYOUTS | st.text(max_size=60), overrides=OVERRIDES)
-def test_text_of_any_kind_in_a_file(project, text, overrides):
+def test_text_of_any_kind_in_a_file(project: Path, text: Any, overrides: Any) -> None:
     (project / "profiles.toml").write_bytes(text.encode("utf-8", "surrogatepass"))
     names = outcome(list_profiles)
     for asked in ("a", None, *([] if isinstance(names, ProfileError) else names)):
@@ -148,7 +149,7 @@ def test_text_of_any_kind_in_a_file(project, text, overrides):
 
 @QUICK
 @given(raw=st.binary(max_size=60))
-def test_bytes_of_any_kind_in_every_file_that_is_read(home, project, raw):
+def test_bytes_of_any_kind_in_every_file_that_is_read(home: Path, project: Path, raw: Any) -> None:
     (home / ".dspy").mkdir(exist_ok=True)
     for file in (
         home / ".dspy/profiles.toml",
@@ -162,20 +163,20 @@ def test_bytes_of_any_kind_in_every_file_that_is_read(home, project, raw):
 
 @QUICK
 @given(table=SECTIONS)
-def test_data_of_any_shape_in_the_settings(project, table):
+def test_data_of_any_shape_in_the_settings(project: Path, table: Any) -> None:
     (project / "pyproject.toml").write_bytes(f"[tool]\ndspy-profiles = {toml(table)}".encode())
     check("mock", {})
 
 
 @QUICK
 @given(environment=st.dictionaries(st.sampled_from(["HOME", "XDG_CONFIG_HOME"]), KEYS))
-def test_an_environment_of_any_kind(environment):
+def test_an_environment_of_any_kind(environment: Any) -> None:
     assume(not any("\0" in value for value in environment.values()))
     assert isinstance(outcome(lambda: find_locations(environ=environment)).root, Path)
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_every_error_is_whole_after_a_pickle(name):
+def test_every_error_is_whole_after_a_pickle(name: Any) -> None:
     kind = getattr(errors, name)
     if isinstance(kind, type) and issubclass(kind, ProfileError):
         error = kind("what", "do this", Place(Path("profiles.toml"), 4))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,10 @@ HEAVY = ("dspy", "typer", "rich", "tomlkit", "filelock", "dotenv", "keyring", "l
 
 
 @pytest.fixture
-def imported(write):
+def imported(write: Any) -> Any:
     """The heavy modules that a program imports."""
 
-    def after(code):
+    def after(code: Any) -> Any:
         code = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
         ran = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -23,11 +24,11 @@ def imported(write):
     return after
 
 
-def test_importing_the_package_imports_nothing_of_it(imported):
+def test_importing_the_package_imports_nothing_of_it(imported: Any) -> None:
     assert imported("import dspy_profiles") == set()
 
 
-def test_resolving_and_listing_import_nothing_heavy(imported, write):
+def test_resolving_and_listing_import_nothing_heavy(imported: Any, write: Any) -> None:
     write("profiles.toml", "[p.lm]\nmodel = 'openai/gpt-4o'\napi_key = '${KEY}'\nx = 'file:/x'\n")
     write("pyproject.toml", "[tool.dspy-profiles]\nnot-secret = 'x'\n")
     assert imported("from dspy_profiles.profiles import resolve; resolve('p')") == set()
@@ -36,24 +37,24 @@ def test_resolving_and_listing_import_nothing_heavy(imported, write):
     )
 
 
-def test_only_a_text_that_a_plugin_may_know_asks_for_plugins(imported, write):
+def test_only_a_text_that_a_plugin_may_know_asks_for_plugins(imported: Any, write: Any) -> None:
     write("profiles.toml", "[p.lm]\nx = 'vault:key'\n")
     assert imported("import dspy_profiles as d; d.resolve('p')") == {"pluggy"}
 
 
-def test_an_error_imports_nothing_heavy(imported, write):
+def test_an_error_imports_nothing_heavy(imported: Any, write: Any) -> None:
     write("profiles.toml", "[p.lmm]\n")
     code = "import dspy_profiles as d\ntry: d.resolve('p')\nexcept d.ProfileError as e: str(e)"
     assert imported(code) == set()
 
 
-def test_following_references_leaves_dspy_out(imported, write):
+def test_following_references_leaves_dspy_out(imported: Any, write: Any) -> None:
     write("profiles.toml", "[p.lm]\nx = '${HOME}'\n")
     code = "import dspy_profiles as d\nfrom dspy_profiles.profiles import fetch\n"
     assert imported(code + "fetch(d.resolve('p'), 'lm')") == {"pluggy"}
 
 
-def test_the_public_names_are_the_functions(imported):
+def test_the_public_names_are_the_functions(imported: Any) -> None:
     code = (
         "import dspy_profiles.errors\n"
         "from dspy_profiles.profiles import _profile, _resolve\n"

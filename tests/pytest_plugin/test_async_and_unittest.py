@@ -1,5 +1,7 @@
 """Coroutines under pytest-asyncio and anyio, unittest's two kinds of cases, doctests."""
 
+from typing import Any
+
 import pytest
 
 LOOPS = ("-o", "asyncio_default_fixture_loop_scope=function")
@@ -69,8 +71,8 @@ COROUTINES = """
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_coroutines_and_their_fixtures_under_pytest_asyncio(
-    run_both_ways, suite, mode, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, mode: Any, dev_and_staging: Any
+) -> None:
     strict = mode == "strict"
     text = COROUTINES.replace("MARKMODULE", "@pytest.mark.asyncio(loop_scope='module')").replace(
         "MARK", "@pytest.mark.asyncio" if strict else ""
@@ -82,7 +84,7 @@ def test_coroutines_and_their_fixtures_under_pytest_asyncio(
     result.assert_outcomes(passed=8)
 
 
-def test_what_was_held_back_in_a_coroutine_fails_the_test(run_both_ways, suite):
+def test_what_was_held_back_in_a_coroutine_fails_the_test(run_both_ways: Any, suite: Any) -> None:
     suite("""
         import asyncio
         class Engine:
@@ -112,7 +114,7 @@ def test_what_was_held_back_in_a_coroutine_fails_the_test(run_both_ways, suite):
         result.stdout.fnmatch_lines([f"FAILED *::test_{test} - dspy: blocked live call:*"])
 
 
-def test_a_matrix_of_coroutines(run_both_ways, suite, dev_and_staging):
+def test_a_matrix_of_coroutines(run_both_ways: Any, suite: Any, dev_and_staging: Any) -> None:
     suite("""
         import pytest_asyncio
         @pytest_asyncio.fixture
@@ -125,7 +127,7 @@ def test_a_matrix_of_coroutines(run_both_ways, suite, dev_and_staging):
     run_both_ways("--dspy-profile", "dev,staging", *LOOPS).assert_outcomes(passed=2)
 
 
-def test_coroutines_under_anyio(run_both_ways, suite, dev_and_staging):
+def test_coroutines_under_anyio(run_both_ways: Any, suite: Any, dev_and_staging: Any) -> None:
     suite("""
         import anyio
         pytestmark = pytest.mark.anyio
@@ -163,7 +165,7 @@ def test_coroutines_under_anyio(run_both_ways, suite, dev_and_staging):
     run_both_ways("--dspy-profile", "mock", *LOOPS).assert_outcomes(passed=3)
 
 
-def test_cases_of_unittest(run_both_ways, suite, dev_and_staging):
+def test_cases_of_unittest(run_both_ways: Any, suite: Any, dev_and_staging: Any) -> None:
     suite("""
         import unittest
         @pytest.mark.dspy_profile("dev")
@@ -202,7 +204,9 @@ def test_cases_of_unittest(run_both_ways, suite, dev_and_staging):
     assert result.ret == 0
 
 
-def test_asynchronous_cases_of_unittest(run_both_ways, suite, dev_and_staging):
+def test_asynchronous_cases_of_unittest(
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         import asyncio, unittest
         class TestCase(unittest.IsolatedAsyncioTestCase):
@@ -230,7 +234,7 @@ def test_asynchronous_cases_of_unittest(run_both_ways, suite, dev_and_staging):
     result.stdout.fnmatch_lines(["*mock*2 tests*", "*dev*1 test * 1 call *"])
 
 
-def test_doctests(run_both_ways, write, dev_and_staging):
+def test_doctests(run_both_ways: Any, write: Any, dev_and_staging: Any) -> None:
     write(
         "told.py",
         '''

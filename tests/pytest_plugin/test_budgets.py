@@ -1,6 +1,8 @@
 """The call that would pass a limit is not made, is not swallowed, and is nobody else's."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ def test_asks_five_times(n):
 
 
 @pytest.fixture
-def server(write):
+def server(write: Any) -> Iterator[Any]:
     with Server() as running:
         write("profiles.toml", running.profile("live") + running.profile("staging", "gpt-4o"))
         yield running
@@ -29,7 +31,9 @@ def refused(result: pytest.RunResult) -> dict[str, str]:
     return {found[1].rpartition("::")[2]: found[2] for found in lines if found}
 
 
-def test_exactly_as_many_calls_are_made_as_the_session_may_make(run_both_ways, suite, server):
+def test_exactly_as_many_calls_are_made_as_the_session_may_make(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite(POOL)
 
     result = run_both_ways(*LIVE, "--dspy-budget", "calls=17")
@@ -45,7 +49,7 @@ def test_exactly_as_many_calls_are_made_as_the_session_may_make(run_both_ways, s
     result.stdout.fnmatch_lines(["*17 calls*"])
 
 
-def test_a_profile_has_a_budget_of_its_own(run_both_ways, suite, server):
+def test_a_profile_has_a_budget_of_its_own(run_both_ways: Any, suite: Any, server: Any) -> None:
     suite("""
         @pytest.mark.dspy_profile("live", "staging")
         @pytest.mark.parametrize("n", range(3))
@@ -63,7 +67,7 @@ def test_a_profile_has_a_budget_of_its_own(run_both_ways, suite, server):
         assert line.startswith('budget of profile "staging" reached: 3 of 3 calls')
 
 
-def test_a_mark_limits_each_test_by_itself(run_both_ways, suite, server):
+def test_a_mark_limits_each_test_by_itself(run_both_ways: Any, suite: Any, server: Any) -> None:
     suite("""
         @pytest.mark.dspy_budget(calls=2)
         class TestClass:
@@ -89,7 +93,9 @@ def test_a_mark_limits_each_test_by_itself(run_both_ways, suite, server):
     assert "0 of 0 calls" in lines["test_none_at_all"]
 
 
-def test_tokens_and_dollars_hold_the_next_call_once_they_are_spent(run_both_ways, suite, write):
+def test_tokens_and_dollars_hold_the_next_call_once_they_are_spent(
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     with Server(tokens=(1_000_000, 0)) as server:  # 15 cents each
         write("profiles.toml", server.profile())
         suite("""
@@ -111,7 +117,9 @@ def test_tokens_and_dollars_hold_the_next_call_once_they_are_spent(run_both_ways
 
 
 @pytest.mark.parametrize("mark", [True, False], ids=["mark", "session"])
-def test_dollars_cannot_be_kept_where_the_price_is_not_known(run_both_ways, suite, write, mark):
+def test_dollars_cannot_be_kept_where_the_price_is_not_known(
+    run_both_ways: Any, suite: Any, write: Any, mark: Any
+) -> None:
     with Server() as server:
         write("profiles.toml", server.profile(model="my-own-model"))
         marked = "@pytest.mark.dspy_budget(usd=1)" if mark else ""
@@ -126,14 +134,16 @@ def test_dollars_cannot_be_kept_where_the_price_is_not_known(run_both_ways, suit
 
     result.assert_outcomes(failed=1)
     assert "price of openai/my-own-model is unknown" in refused(result)["test_asks"]
-    result.stdout.fnmatch_lines(["*hint: limit tokens= or calls= in place of usd=*"])
+    result.stdout.fnmatch_lines(["*hint: limit tokens= or calls= instead of usd=*"])
 
 
 @pytest.mark.parametrize(
     "text",
     ["calls=x", "cals=3", "calls=-1", "calls", "usd=nan", "usd=inf", "calls=1.5", "live.x=1"],
 )
-def test_a_budget_that_cannot_be_is_a_usage_error(run, suite, server, text):
+def test_a_budget_that_cannot_be_is_a_usage_error(
+    run: Any, suite: Any, server: Any, text: Any
+) -> None:
     suite("def test_asks(): ask()")
 
     result = run(*LIVE, "--dspy-budget", text)
@@ -144,7 +154,9 @@ def test_a_budget_that_cannot_be_is_a_usage_error(run, suite, server, text):
 
 
 @pytest.mark.parametrize("given", ["3", "", "cals=3", "calls='3'", "usd=-1", "calls=True"])
-def test_a_mark_that_cannot_be_is_a_usage_error_with_its_place(run_both_ways, suite, server, given):
+def test_a_mark_that_cannot_be_is_a_usage_error_with_its_place(
+    run_both_ways: Any, suite: Any, server: Any, given: Any
+) -> None:
     suite(f"@pytest.mark.dspy_budget({given})\ndef test_asks(): ask()", imports="import pytest\n")
 
     result = run_both_ways(*LIVE)
@@ -157,7 +169,9 @@ def test_a_mark_that_cannot_be_is_a_usage_error_with_its_place(run_both_ways, su
 
 
 @pytest.mark.parametrize("where", ["option", "ini", "environment", "pyproject"])
-def test_each_way_to_say_it_limits(run, suite, write, server, where):
+def test_each_way_to_say_it_limits(
+    run: Any, suite: Any, write: Any, server: Any, where: Any
+) -> None:
     write("pytest.ini", f"[pytest]\n{'dspy_budget = calls=1' if where == 'ini' else ''}\n")
     if where == "pyproject":
         write("pyproject.toml", '[tool.dspy-profiles]\nbudget = "calls=1"\n')
@@ -174,7 +188,7 @@ def test_each_way_to_say_it_limits(run, suite, write, server, where):
     assert len(server.asked) == 1
 
 
-def test_what_is_cached_is_not_spent(run_both_ways, suite, write):
+def test_what_is_cached_is_not_spent(run_both_ways: Any, suite: Any, write: Any) -> None:
     with Server() as server:
         write("profiles.toml", server.profile(cache=True))
         suite("""
@@ -188,7 +202,7 @@ def test_what_is_cached_is_not_spent(run_both_ways, suite, write):
         assert len(server.asked) == 1
 
 
-def test_the_mock_counts_too(run, suite):
+def test_the_mock_counts_too(run: Any, suite: Any) -> None:
     suite("def test_asks():\n    ask('a'); ask('b')")
 
     result = run("--dspy-profile", "mock", "--dspy-budget", "calls=1")
@@ -237,7 +251,7 @@ class TestUnit(unittest.TestCase):
 """
 
 
-def test_nothing_of_dspy_swallows_a_refusal(run_both_ways, suite):
+def test_nothing_of_dspy_swallows_a_refusal(run_both_ways: Any, suite: Any) -> None:
     suite("pytestmark = pytest.mark.dspy_budget(calls=1)\n" + SWALLOWING)
 
     result = run_both_ways("--dspy-profile", "mock", strict=())
@@ -249,7 +263,9 @@ def test_nothing_of_dspy_swallows_a_refusal(run_both_ways, suite):
         assert f"{name} reached: 1 of 1 call" in line, line
 
 
-def test_what_a_refused_test_has_queued_is_not_charged_to_the_next(run_both_ways, suite, server):
+def test_what_a_refused_test_has_queued_is_not_charged_to_the_next(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         QA = dspy.Predict("question -> answer")
         EXAMPLES = [dspy.Example(question=str(n)).with_inputs("question") for n in range(40)]
@@ -274,8 +290,8 @@ def test_what_a_refused_test_has_queued_is_not_charged_to_the_next(run_both_ways
 
 
 def test_calls_of_a_wider_fixture_are_the_sessions_and_not_the_first_tests(
-    run_both_ways, suite, server
-):
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="module")
         def knowledge():
@@ -300,7 +316,9 @@ def test_calls_of_a_wider_fixture_are_the_sessions_and_not_the_first_tests(
     assert len(server.asked) == 4
 
 
-def test_a_wider_fixture_that_is_refused_is_an_error_of_its_test(run_both_ways, suite, server):
+def test_a_wider_fixture_that_is_refused_is_an_error_of_its_test(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="module")
         def knowledge():
@@ -314,7 +332,7 @@ def test_a_wider_fixture_that_is_refused_is_an_error_of_its_test(run_both_ways, 
     assert 'budget of profile "live" reached' in refused(result)["test_wants_it"]
 
 
-def test_the_message_says_what_was_spent_on_what(run, suite, write):
+def test_the_message_says_what_was_spent_on_what(run: Any, suite: Any, write: Any) -> None:
     with Server(tokens=(1_000_000, 0)) as server:
         write("profiles.toml", server.profile("live") + server.profile("staging", "gpt-4o"))
         suite("""
@@ -331,7 +349,7 @@ def test_the_message_says_what_was_spent_on_what(run, suite, write):
     )
 
 
-def test_what_other_workers_have_spent_is_said_too(run, suite, server):
+def test_what_other_workers_have_spent_is_said_too(run: Any, suite: Any, server: Any) -> None:
     suite(POOL)
 
     result = run(*LIVE, "-n", "2", "--dist", "each", "--dspy-budget", "calls=17")
@@ -340,7 +358,9 @@ def test_what_other_workers_have_spent_is_said_too(run, suite, server):
     result.stdout.fnmatch_lines(["*in other processes*"])
 
 
-def test_the_sessions_tally_is_gone_afterwards(run_both_ways, suite, server, project):
+def test_the_sessions_tally_is_gone_afterwards(
+    run_both_ways: Any, suite: Any, server: Any, project: Any
+) -> None:
     folder = project / "temporary"
     folder.mkdir()
     suite(POOL)

@@ -1,6 +1,8 @@
 """Each test has a file of its own: whatever its id is, on every file system, and for good."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ RESERVED = ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt"
 
 
 @pytest.fixture
-def server(write):
+def server(write: Any) -> Iterator[Any]:
     with Server() as running:
         write("profiles.toml", running.profile("live") + running.profile("other", "gpt-4o"))
         yield running
@@ -25,7 +27,7 @@ def cassettes() -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["test_a", "TestA.test_b", "test_c[1-fr]", "test_d[a=1,b+c.d]"])
-def test_a_plain_name_stays_as_it_is(name) -> None:
+def test_a_plain_name_stays_as_it_is(name: Any) -> None:
     assert safe(name) == name
 
 
@@ -51,7 +53,7 @@ def test_a_plain_name_stays_as_it_is(name) -> None:
         *(f"{name.upper()}.fixture" for name in RESERVED),
     ],
 )
-def test_any_name_becomes_one_that_every_file_system_takes(name) -> None:
+def test_any_name_becomes_one_that_every_file_system_takes(name: Any) -> None:
     made = safe(name)
     assert made.isascii()
     assert 0 < len(made.encode()) <= LONGEST + 10
@@ -77,21 +79,25 @@ def test_any_name_becomes_one_that_every_file_system_takes(name) -> None:
         ("con", "nul"),
     ],
 )
-def test_two_names_never_share_a_file_also_where_capitals_do_not_count(one, other) -> None:
+def test_two_names_never_share_a_file_also_where_capitals_do_not_count(
+    one: Any, other: Any
+) -> None:
     assert safe(one).casefold() != safe(other).casefold()
 
 
-def test_a_module_gives_its_folders(tmp_path) -> None:
+def test_a_module_gives_its_folders(tmp_path: Path) -> None:
     made = path_for(tmp_path, Path("tests/deep/test_qa.py"), "test_a")
     assert made == tmp_path / "tests/deep/test_qa/test_a.jsonl"
 
 
 @pytest.mark.parametrize("module", ["test_a.b.py", "pages/how-to.md"])
-def test_modules_with_dots_and_pages_have_folders_of_their_own(tmp_path, module) -> None:
+def test_modules_with_dots_and_pages_have_folders_of_their_own(tmp_path: Path, module: Any) -> None:
     assert path_for(tmp_path, Path(module), "x").parent.name in ("test_a.b", "how-to")
 
 
-def test_ids_of_every_kind_are_recorded_and_found_again(run_both_ways, suite, server) -> None:
+def test_ids_of_every_kind_are_recorded_and_found_again(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         IDS = ["x" * 300, "grüße", "日本語", "a/b", "a\\\\b", ".."]
         IDS += ["a:b", "con", "nul", "a", "A", " "]
@@ -115,7 +121,9 @@ def test_ids_of_every_kind_are_recorded_and_found_again(run_both_ways, suite, se
     assert len(server.asked) == 14
 
 
-def test_names_that_differ_by_capitals_alone_have_files_of_their_own(run, suite, server) -> None:
+def test_names_that_differ_by_capitals_alone_have_files_of_their_own(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite("""
         def test_a():
             assert ask("a") == "Paris"
@@ -138,7 +146,7 @@ def test_names_that_differ_by_capitals_alone_have_files_of_their_own(run, suite,
     run(*LIVE, "--dspy-cassettes", "none").assert_outcomes(passed=5)
 
 
-def test_capitals_that_tell_nobody_apart_change_no_name(run, suite, server) -> None:
+def test_capitals_that_tell_nobody_apart_change_no_name(run: Any, suite: Any, server: Any) -> None:
     suite("""
         def test_LM_answers():
             ask("a")
@@ -150,7 +158,9 @@ def test_capitals_that_tell_nobody_apart_change_no_name(run, suite, server) -> N
     assert cassettes() == ["test_it/TestLM.test_LM_answers.jsonl", "test_it/test_LM_answers.jsonl"]
 
 
-def test_nested_classes_of_one_name_have_files_of_their_own(run, suite, server) -> None:
+def test_nested_classes_of_one_name_have_files_of_their_own(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite("""
         class TestA:
             class TestX:
@@ -165,7 +175,9 @@ def test_nested_classes_of_one_name_have_files_of_their_own(run, suite, server) 
     assert len(cassettes()) == 2
 
 
-def test_the_matrix_is_in_the_name_also_of_a_named_cassette(run, suite, server) -> None:
+def test_the_matrix_is_in_the_name_also_of_a_named_cassette(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite("""
         @pytest.mark.dspy_profile("live", "other")
         @pytest.mark.dspy_cassette(mode="once")
@@ -188,7 +200,9 @@ def test_the_matrix_is_in_the_name_also_of_a_named_cassette(run, suite, server) 
     assert server.asked == []
 
 
-def test_unittest_doctests_and_pages_have_cassettes_too(run, suite, server, write) -> None:
+def test_unittest_doctests_and_pages_have_cassettes_too(
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     suite('''
         import unittest
         class Case(unittest.TestCase):
@@ -211,14 +225,16 @@ def test_unittest_doctests_and_pages_have_cassettes_too(run, suite, server, writ
     assert len(server.asked) == asked
 
 
-def test_another_folder_may_be_said(run, suite, server) -> None:
+def test_another_folder_may_be_said(run: Any, suite: Any, server: Any) -> None:
     suite("def test_asks():\n    ask('x')\n")
     run(*LIVE, "--dspy-cassettes", "once", "--dspy-cassette-dir", "tapes").assert_outcomes(passed=1)
     assert Path("tapes/test_it/test_asks.jsonl").is_file()
     assert not Path("cassettes").exists()
 
 
-def test_what_is_run_from_a_folder_below_finds_the_same_file(run, suite, server, project) -> None:
+def test_what_is_run_from_a_folder_below_finds_the_same_file(
+    run: Any, suite: Any, server: Any, project: Path
+) -> None:
     suite("@pytest.mark.dspy_cassette\ndef test_asks():\n    ask('x')\n", path="deep/test_it.py")
     Path("pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     run(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=1)

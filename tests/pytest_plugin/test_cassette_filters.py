@@ -1,6 +1,8 @@
 """What a conftest or a plugin keeps off the cassettes: on recording, and on replay alike."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ def pytest_dspy_filter_request(request):
 
 
 @pytest.fixture
-def server(write):
+def server(write: Any) -> Iterator[Any]:
     with Server() as running:
         write("profiles.toml", running.profile("live"))
         yield running
@@ -41,8 +43,8 @@ def tape(name: str = "test_it/test_asks") -> str:
 
 
 def test_what_the_hook_replaces_is_on_no_cassette_and_is_found_again(
-    run_both_ways, suite, server, write
-):
+    run_both_ways: Any, suite: Any, server: Any, write: Any
+) -> None:
     suite(ASKS)
     write("conftest.py", CONFTEST)
     run_both_ways(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=1)
@@ -54,8 +56,8 @@ def test_what_the_hook_replaces_is_on_no_cassette_and_is_found_again(
 
 
 def test_another_request_that_is_filtered_to_the_same_gets_the_same_answer(
-    run, suite, server, write
-):
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     suite(ASKS)
     write("conftest.py", CONFTEST)
     run(*LIVE, "--dspy-cassettes", "once")
@@ -63,7 +65,9 @@ def test_another_request_that_is_filtered_to_the_same_gets_the_same_answer(
     run(*LIVE).assert_outcomes(passed=1)
 
 
-def test_without_the_filter_what_was_recorded_with_it_is_a_miss(run, suite, server, write):
+def test_without_the_filter_what_was_recorded_with_it_is_a_miss(
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     suite(ASKS)
     path = write("conftest.py", CONFTEST)
     run(*LIVE, "--dspy-cassettes", "once")
@@ -73,7 +77,7 @@ def test_without_the_filter_what_was_recorded_with_it_is_a_miss(run, suite, serv
     result.stdout.fnmatch_lines(["*[[]-someone-] {+ada@example.com+}*"])
 
 
-def test_the_model_is_asked_for_what_the_test_has_asked(run, suite, write):
+def test_the_model_is_asked_for_what_the_test_has_asked(run: Any, suite: Any, write: Any) -> None:
     suite("""
         import house
         @pytest.mark.dspy_cassette(mode="once")
@@ -102,8 +106,8 @@ def test_the_model_is_asked_for_what_the_test_has_asked(run, suite, write):
 
 
 def test_several_are_asked_one_after_the_other_the_nearest_conftest_first(
-    run, suite, server, write
-):
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     each = """
     def pytest_dspy_filter_request(request):
         text = request["messages"][0]["parts"][0]
@@ -121,7 +125,7 @@ def test_several_are_asked_one_after_the_other_the_nearest_conftest_first(
     assert "elsewhere" not in tape("deep/test_it/test_asks")
 
 
-def test_a_hook_learns_the_kind_and_the_test(run, suite, server, write):
+def test_a_hook_learns_the_kind_and_the_test(run: Any, suite: Any, server: Any, write: Any) -> None:
     suite(ASKS)
     write(
         "conftest.py",
@@ -134,7 +138,9 @@ def test_a_hook_learns_the_kind_and_the_test(run, suite, server, write):
     assert '"rollout_id":"lm of test_asks"' in tape()
 
 
-def test_what_the_response_filter_returns_is_kept_and_is_what_the_test_gets(run, suite, write):
+def test_what_the_response_filter_returns_is_kept_and_is_what_the_test_gets(
+    run: Any, suite: Any, write: Any
+) -> None:
     with Server(says=ANSWER.replace("Paris", "call ada")) as server:
         write("profiles.toml", server.profile("live"))
         write(
@@ -150,7 +156,7 @@ def pytest_dspy_filter_response(response):
     assert "call ada" not in tape()
 
 
-def test_a_wider_fixture_is_filtered_as_well(run, suite, server, write):
+def test_a_wider_fixture_is_filtered_as_well(run: Any, suite: Any, server: Any, write: Any) -> None:
     suite("""
         @pytest.fixture(scope="module")
         def answer():
@@ -174,8 +180,8 @@ def test_a_wider_fixture_is_filtered_as_well(run, suite, server, write):
     ],
 )
 def test_a_filter_that_fails_fails_the_test_and_nothing_is_written(
-    run, suite, server, write, wrong
-):
+    run: Any, suite: Any, server: Any, write: Any, wrong: Any
+) -> None:
     body, said = wrong
     suite("""
         @pytest.mark.dspy_cassette
@@ -193,13 +199,17 @@ def test_a_filter_that_fails_fails_the_test_and_nothing_is_written(
     assert not Path("cassettes").exists()
 
 
-def test_a_hook_of_a_suite_without_cassettes_is_never_asked(run, suite, server, write):
+def test_a_hook_of_a_suite_without_cassettes_is_never_asked(
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     suite("def test_asks():\n    assert ask('x') == 'Paris'\n")
     write("conftest.py", "def pytest_dspy_filter_request(request):\n    1 / 0\n")
     run(*LIVE).assert_outcomes(passed=1)
 
 
-def test_an_argument_that_the_hook_has_not_is_told_by_pytest(run, suite, write):
+def test_an_argument_that_the_hook_has_not_is_told_by_pytest(
+    run: Any, suite: Any, write: Any
+) -> None:
     suite("def test_nothing():\n    pass\n")
     write("conftest.py", "def pytest_dspy_filter_request(requests):\n    return requests\n")
     result = run()

@@ -2,7 +2,9 @@
 
 import json
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ def test_asks():
 
 
 @pytest.fixture
-def server(write):
+def server(write: Any) -> Iterator[Any]:
     with Server() as running:
         write("profiles.toml", running.profile("live"))
         yield running
@@ -28,8 +30,8 @@ def cassettes(folder: str = "cassettes") -> list[str]:
 
 
 def test_a_marked_test_is_recorded_when_it_is_told_to_and_replayed_from_then_on(
-    run_both_ways, suite, server
-):
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite(ASKS)
     run_both_ways(*LIVE, "--dspy-cassettes", "once").assert_outcomes(passed=1)
     assert len(server.asked) == 1
@@ -42,7 +44,9 @@ def test_a_marked_test_is_recorded_when_it_is_told_to_and_replayed_from_then_on(
     result.stdout.fnmatch_lines(["*0 calls · 1 replayed*", "cassettes  1 replayed"])
 
 
-def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, suite, server):
+def test_what_is_not_recorded_fails_and_says_how_to_record_it(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite(ASKS)
 
     result = run_both_ways(*LIVE)
@@ -55,7 +59,7 @@ def test_what_is_not_recorded_fails_and_says_how_to_record_it(run_both_ways, sui
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_asks - dspy: not recorded: *"])
 
 
-def test_the_command_that_a_miss_prints_records(run, suite, server):
+def test_the_command_that_a_miss_prints_records(run: Any, suite: Any, server: Any) -> None:
     suite(ASKS)
     said = "\n".join(run(*LIVE).outlines)
     words = said.partition("hint: pytest ")[2].splitlines()[0].replace("'", "").split()
@@ -64,7 +68,9 @@ def test_the_command_that_a_miss_prints_records(run, suite, server):
     run(*LIVE).assert_outcomes(passed=1)
 
 
-def test_without_a_mark_a_mode_holds_for_every_test_but_those_on_a_mock(run, suite, server):
+def test_without_a_mark_a_mode_holds_for_every_test_but_those_on_a_mock(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite("""
         def test_live():
             ask("x")
@@ -78,7 +84,9 @@ def test_without_a_mark_a_mode_holds_for_every_test_but_those_on_a_mock(run, sui
     assert len(server.asked) == 1
 
 
-def test_each_test_class_and_parameter_has_a_file_that_any_system_can_keep(run, suite, server):
+def test_each_test_class_and_parameter_has_a_file_that_any_system_can_keep(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite("""
         class TestChat:
             @pytest.mark.parametrize("q", ["fr", "a/b:c?", "a/b;c?", "GPT"])
@@ -92,7 +100,9 @@ def test_each_test_class_and_parameter_has_a_file_that_any_system_can_keep(run, 
     assert not any(set(Path(name).name) & set('<>:"/\\|?*;') for name in found)
 
 
-def test_in_a_matrix_each_profile_has_a_file_of_its_own(run, suite, server, write):
+def test_in_a_matrix_each_profile_has_a_file_of_its_own(
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     write("profiles.toml", server.profile("live") + server.profile("other", "gpt-4o"))
     suite("def test_asks():\n    ask('x')\n")
     run("--dspy-profile", "live,other", "--dspy-cassettes", "once").assert_outcomes(passed=2)
@@ -101,14 +111,16 @@ def test_in_a_matrix_each_profile_has_a_file_of_its_own(run, suite, server, writ
 
 @pytest.mark.parametrize(("more", "kept"), [([], []), (["--dspy-cassettes-keep"], 1)])
 def test_a_failed_test_leaves_no_half_a_cassette_unless_it_is_wanted(
-    run, suite, server, more, kept
-):
+    run: Any, suite: Any, server: Any, more: Any, kept: Any
+) -> None:
     suite(ASKS + "    assert 0\n")
     run(*LIVE, "--dspy-cassettes", "once", *more).assert_outcomes(failed=1)
     assert len(cassettes()) == (kept or 0)
 
 
-def test_recorded_again_unchanged_a_file_is_the_same_to_the_byte(run, suite, server):
+def test_recorded_again_unchanged_a_file_is_the_same_to_the_byte(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite(ASKS)
     run(*LIVE, "--dspy-cassettes", "once")
     path = Path("cassettes/test_it/test_asks.jsonl")
@@ -118,7 +130,9 @@ def test_recorded_again_unchanged_a_file_is_the_same_to_the_byte(run, suite, ser
     assert path.read_bytes() == before
 
 
-def test_a_wider_fixture_has_a_cassette_of_its_own(run_both_ways, suite, server):
+def test_a_wider_fixture_has_a_cassette_of_its_own(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="module")
         def corpus():
@@ -135,7 +149,7 @@ def test_a_wider_fixture_has_a_cassette_of_its_own(run_both_ways, suite, server)
     assert len(server.asked) == asked
 
 
-def test_a_full_run_tells_what_nobody_has_used(run_both_ways, suite, server):
+def test_a_full_run_tells_what_nobody_has_used(run_both_ways: Any, suite: Any, server: Any) -> None:
     suite("def test_asks():\n    ask('one')\n    ask('two')\ndef test_gone():\n    ask('x')\n")
     run_both_ways(*LIVE, "--dspy-cassettes", "once")
     suite("def test_asks():\n    ask('one')\n")
@@ -153,7 +167,7 @@ def test_a_full_run_tells_what_nobody_has_used(run_both_ways, suite, server):
     assert [Path(name).name for name in told["files"]] == ["test_gone.jsonl"]
 
 
-def test_a_run_of_some_tests_tells_nothing_of_the_others(run, suite, server):
+def test_a_run_of_some_tests_tells_nothing_of_the_others(run: Any, suite: Any, server: Any) -> None:
     suite("def test_one():\n    ask('one')\ndef test_two():\n    ask('two')\n")
     run(*LIVE, "--dspy-cassettes", "once", "-k", "test")
     for words in (["test_it.py::test_one"], ["-k", "one"]):
@@ -172,7 +186,9 @@ def test_a_run_of_some_tests_tells_nothing_of_the_others(run, suite, server):
         ("@pytest.mark.skip\ndef test_two():\n    ask('two')\n", ("-n", "2")),
     ],
 )
-def test_what_a_test_has_that_did_not_run_is_in_use(run, suite, server, left_out, workers):
+def test_what_a_test_has_that_did_not_run_is_in_use(
+    run: Any, suite: Any, server: Any, left_out: Any, workers: Any
+) -> None:
     one = "def test_one():\n    ask('one')\n"
     suite(f"{one}def test_two():\n    ask('two')\n")
     run(*LIVE, "--dspy-cassettes", "once", "-k", "test")
@@ -185,7 +201,9 @@ def test_what_a_test_has_that_did_not_run_is_in_use(run, suite, server, left_out
     assert not Path(".dspy").exists()
 
 
-def test_a_conftest_that_deselects_tests_makes_no_full_run(run, suite, server, write):
+def test_a_conftest_that_deselects_tests_makes_no_full_run(
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     suite("def test_one():\n    ask('one')\ndef test_two():\n    ask('two')\n")
     run(*LIVE, "--dspy-cassettes", "once", "-k", "test")
     write(
@@ -202,8 +220,8 @@ def test_a_conftest_that_deselects_tests_makes_no_full_run(run, suite, server, w
 
 
 def test_tests_that_share_a_cassette_are_all_recorded_also_where_it_is_to_be_once(
-    run_both_ways, suite, server
-):
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         pytestmark = pytest.mark.dspy_cassette("shared")
         def test_one():
@@ -226,7 +244,9 @@ def test_tests_that_share_a_cassette_are_all_recorded_also_where_it_is_to_be_onc
     assert server.asked == []
 
 
-def test_a_parametrized_fixture_is_recorded_for_each_of_its_parameters(run, suite, server):
+def test_a_parametrized_fixture_is_recorded_for_each_of_its_parameters(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="module", params=["one", "two"])
         def said(request):
@@ -239,7 +259,9 @@ def test_a_parametrized_fixture_is_recorded_for_each_of_its_parameters(run, suit
     assert len(server.asked) == 2
 
 
-def test_a_test_that_is_run_again_is_replayed_from_the_beginning(run_both_ways, suite, server):
+def test_a_test_that_is_run_again_is_replayed_from_the_beginning(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     pytest.importorskip("pytest_rerunfailures")
     suite("""
         from pathlib import Path
@@ -261,7 +283,9 @@ def test_a_test_that_is_run_again_is_replayed_from_the_beginning(run_both_ways, 
     assert last.count('"finish_reason"') == 2
 
 
-def test_the_hint_of_a_miss_names_the_profile_that_was_asked_for(run, suite, server, write):
+def test_the_hint_of_a_miss_names_the_profile_that_was_asked_for(
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     write("profiles.toml", server.profile("live") + server.profile('"it\'s mine"', "gpt-4o"))
     suite(ASKS.replace("()", "(n)").replace("@", "@pytest.mark.parametrize('n', [\"it's\"])\n@"))
     result = run("--dspy-profile", "it's mine")
@@ -270,7 +294,7 @@ def test_the_hint_of_a_miss_names_the_profile_that_was_asked_for(run, suite, ser
     run("--dspy-profile", "it's mine").assert_outcomes(passed=1)
 
 
-def test_workers_do_not_tear_a_file(run, suite, server):
+def test_workers_do_not_tear_a_file(run: Any, suite: Any, server: Any) -> None:
     suite("""
         @pytest.mark.parametrize("n", range(6))
         @pytest.mark.dspy_cassette(name="shared")
@@ -283,7 +307,9 @@ def test_workers_do_not_tear_a_file(run, suite, server):
     assert len(server.asked) == 6
 
 
-def test_a_replayed_call_is_live_for_no_guard_and_no_budget(run, suite, server):
+def test_a_replayed_call_is_live_for_no_guard_and_no_budget(
+    run: Any, suite: Any, server: Any
+) -> None:
     suite(ASKS)
     run(*LIVE, "--dspy-cassettes", "once")
     run(*LIVE, "--dspy-live", "block", "--dspy-budget", "calls=0").assert_outcomes(passed=1)
@@ -298,7 +324,9 @@ def test_a_replayed_call_is_live_for_no_guard_and_no_budget(run, suite, server):
         ("file='x'", "dspy_cassette takes only name, mode and match"),
     ],
 )
-def test_a_wrong_mark_is_told_before_any_test_runs(run, suite, mark, told):
+def test_a_wrong_mark_is_told_before_any_test_runs(
+    run: Any, suite: Any, mark: Any, told: Any
+) -> None:
     suite(f"@pytest.mark.dspy_cassette({mark})\ndef test_asks():\n    pass\n")
     result = run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -306,7 +334,9 @@ def test_a_wrong_mark_is_told_before_any_test_runs(run, suite, mark, told):
     result.stderr.fnmatch_lines(["*test_it.py:*"])
 
 
-def test_a_broken_cassette_is_told_with_its_line(run, suite, server, write):
+def test_a_broken_cassette_is_told_with_its_line(
+    run: Any, suite: Any, server: Any, write: Any
+) -> None:
     suite(ASKS)
     run(*LIVE, "--dspy-cassettes", "once")
     path = Path("cassettes/test_it/test_asks.jsonl")
@@ -316,7 +346,7 @@ def test_a_broken_cassette_is_told_with_its_line(run, suite, server, write):
     result.stdout.fnmatch_lines(["*test_asks.jsonl:*"])
 
 
-def test_the_secret_of_a_profile_is_on_no_cassette(run, suite, write):
+def test_the_secret_of_a_profile_is_on_no_cassette(run: Any, suite: Any, write: Any) -> None:
     with Server(echoes_key=True) as server:
         write("profiles.toml", server.profile("live"))
         suite("def test_asks():\n    print(ask('x'))\n")

@@ -1,7 +1,9 @@
 """A report says what went wrong between a program and its model, in the user's own lines."""
 
 import re
+from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from tests.loopback import nobody
@@ -58,7 +60,7 @@ api_key = "${NOT_THERE}"
 
 
 @pytest.fixture
-def providers(write):
+def providers(write: Any) -> Iterator[Any]:
     with ExitStack() as running:
         text = NO_KEY
         for name, (how, _, _) in KINDS.items():
@@ -102,7 +104,7 @@ def assert_is_short_and_the_users(report: list[str], name: str) -> None:
     assert "# my own line" in text
 
 
-def test_each_kind_of_failure_is_told_apart(run_both_ways, suite, providers):
+def test_each_kind_of_failure_is_told_apart(run_both_ways: Any, suite: Any, providers: Any) -> None:
     suite("".join(SUITE.format(name=name) for name in KINDS))
 
     result = run_both_ways()
@@ -118,7 +120,9 @@ def test_each_kind_of_failure_is_told_apart(run_both_ways, suite, providers):
         assert f'profile "{name}": ' in told[0]
 
 
-def test_no_key_and_no_secret_name_the_variable(run_both_ways, suite, providers):
+def test_no_key_and_no_secret_name_the_variable(
+    run_both_ways: Any, suite: Any, providers: Any
+) -> None:
     suite(SUITE.format(name="no_key") + SUITE.format(name="no_secret"))
 
     result = run_both_ways()
@@ -135,8 +139,8 @@ def test_no_key_and_no_secret_name_the_variable(run_both_ways, suite, providers)
 
 
 def test_a_secret_that_a_mark_overrides_with_is_missing_at_the_mark(
-    run_both_ways, suite, providers
-):
+    run_both_ways: Any, suite: Any, providers: Any
+) -> None:
     suite("""
         @pytest.mark.dspy_profile("refused", lm={"api_key": "${NOT_THERE}"})
         def test_it(): pass
@@ -150,7 +154,7 @@ def test_a_secret_that_a_mark_overrides_with_is_missing_at_the_mark(
     assert "at test_it.py:10" in report
 
 
-def test_a_call_without_an_lm_says_how_to_get_one(run_both_ways, suite):
+def test_a_call_without_an_lm_says_how_to_get_one(run_both_ways: Any, suite: Any) -> None:
     suite("""
         @pytest.mark.dspy_profile("mock")
         def test_with(): ask()
@@ -166,7 +170,7 @@ def test_a_call_without_an_lm_says_how_to_get_one(run_both_ways, suite):
     assert '@pytest.mark.dspy_profile("mock")' in "\n".join(report)
 
 
-def test_what_we_hold_back_is_told_apart_too(run_both_ways, suite):
+def test_what_we_hold_back_is_told_apart_too(run_both_ways: Any, suite: Any) -> None:
     suite("""
         @pytest.mark.dspy_profile("mock")
         @pytest.mark.dspy_budget(calls=0)
@@ -189,7 +193,9 @@ def test_what_we_hold_back_is_told_apart_too(run_both_ways, suite):
         assert "hint: " in "\n".join(reports[f"test_{name}"])
 
 
-def test_a_failure_in_a_fixture_is_told_in_its_errors_line(run_both_ways, suite, providers):
+def test_a_failure_in_a_fixture_is_told_in_its_errors_line(
+    run_both_ways: Any, suite: Any, providers: Any
+) -> None:
     suite("""
         pytestmark = pytest.mark.dspy_profile("rate_limit")
         @pytest.fixture
@@ -211,7 +217,7 @@ def test_a_failure_in_a_fixture_is_told_in_its_errors_line(run_both_ways, suite,
 
 
 @pytest.mark.parametrize("style", ["long", "short", "line", "native", "no"])
-def test_the_kind_is_told_in_every_style(run, suite, providers, style):
+def test_the_kind_is_told_in_every_style(run: Any, suite: Any, providers: Any, style: Any) -> None:
     suite(SUITE.format(name="refused"))
 
     result = run(f"--tb={style}")
@@ -220,7 +226,9 @@ def test_the_kind_is_told_in_every_style(run, suite, providers, style):
     assert "site-packages/dspy" not in "\n".join(result.outlines)
 
 
-def test_an_error_of_ones_own_that_comes_from_the_lms_keeps_its_own_words(run, suite, providers):
+def test_an_error_of_ones_own_that_comes_from_the_lms_keeps_its_own_words(
+    run: Any, suite: Any, providers: Any
+) -> None:
     suite("""
         @pytest.mark.dspy_profile("rate_limit")
         def test_own():
@@ -238,7 +246,9 @@ def test_an_error_of_ones_own_that_comes_from_the_lms_keeps_its_own_words(run, s
     assert "RuntimeError: the poem could not be written" in report
 
 
-def test_an_error_that_is_expected_stays_the_tests_own_business(run_both_ways, suite, providers):
+def test_an_error_that_is_expected_stays_the_tests_own_business(
+    run_both_ways: Any, suite: Any, providers: Any
+) -> None:
     suite("""
         @pytest.mark.dspy_profile("rate_limit")
         def test_expects_it():
@@ -288,7 +298,7 @@ def test_other_value_error():
 
 
 @pytest.mark.parametrize("words", [(), ("--showlocals",), ("--tb=short",)])
-def test_every_other_failure_looks_as_it_does_without_us(run, suite, words):
+def test_every_other_failure_looks_as_it_does_without_us(run: Any, suite: Any, words: Any) -> None:
     suite(ORDINARY)
     without = run("-p", "no:dspy_profiles", *words)
 

@@ -1,6 +1,7 @@
 """What a subtest or a doctest has caught is told apart as any other failure."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,9 @@ PASSES_BY = "dspy_profiles.calls"  # where the carrier of an error of ours lives
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9,), reason="subtests came with pytest 9")
-def test_a_refused_call_fails_its_subtest_and_the_next_one_runs(run_both_ways, suite) -> None:
+def test_a_refused_call_fails_its_subtest_and_the_next_one_runs(
+    run_both_ways: Any, suite: Any
+) -> None:
     suite("""
         import unittest
         @pytest.mark.dspy_budget(calls=0)
@@ -38,7 +41,7 @@ def test_a_refused_call_fails_its_subtest_and_the_next_one_runs(run_both_ways, s
     assert "# my own line" in text
 
 
-def test_a_failure_in_a_doctest_names_its_kind_and_its_line(run_both_ways, write) -> None:
+def test_a_failure_in_a_doctest_names_its_kind_and_its_line(run_both_ways: Any, write: Any) -> None:
     write(
         "told.py",
         '''

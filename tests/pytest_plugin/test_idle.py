@@ -1,5 +1,7 @@
 """Where nobody asks for a profile, nothing is changed, printed or imported; and what wakes us."""
 
+from typing import Any
+
 import pytest
 
 real_processes = pytest.mark.usefixtures("real_processes")
@@ -74,7 +76,9 @@ def told(result: pytest.RunResult) -> list[str]:
     ],
     ids=["a default of the user", "a default", "broken", "broken settings", "a user's", "settings"],
 )
-def test_a_suite_that_asks_for_nothing_runs_as_without_us(run, write, home, where, text):
+def test_a_suite_that_asks_for_nothing_runs_as_without_us(
+    run: Any, write: Any, home: Any, where: Any, text: Any
+) -> None:
     write("test_it.py", ORDINARY)
     write(where.replace("~", str(home)), text)
     result = run()
@@ -83,7 +87,9 @@ def test_a_suite_that_asks_for_nothing_runs_as_without_us(run, write, home, wher
 
 
 @real_processes
-def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(run, write, home):
+def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(
+    run: Any, write: Any, home: Any
+) -> None:
     write("test_it.py", ORDINARY)
     write(home / ".dspy/profiles.toml", '[default]\nextends = "mock"\n')
     result = run("-n", "2")
@@ -93,7 +99,9 @@ def test_the_workers_of_a_suite_that_asks_for_nothing_import_nothing_either(run,
 
 
 @real_processes
-def test_nothing_is_written_where_nobody_asks(run, write, home, project):
+def test_nothing_is_written_where_nobody_asks(
+    run: Any, write: Any, home: Any, project: Any
+) -> None:
     write("test_it.py", "def test_a(): pass")
     before = sorted(home.rglob("*"))
     run("-p", "no:pytest_asyncio", "-p", "no:hypothesispytest").assert_outcomes(passed=1)
@@ -102,7 +110,7 @@ def test_nothing_is_written_where_nobody_asks(run, write, home, project):
 
 
 @real_processes
-def test_without_the_plugin_its_marks_and_options_are_unknown(run, write):
+def test_without_the_plugin_its_marks_and_options_are_unknown(run: Any, write: Any) -> None:
     write("test_it.py", "def test_a(): pass")
     result = run("-p", "no:dspy_profiles", "--dspy-profile", "mock")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -122,12 +130,14 @@ def test_without_the_plugin_its_marks_and_options_are_unknown(run, write):
         "@pytest.mark.dspy_budget(calls=1)\ndef test_a(): assert name() is None",
     ],
 )
-def test_a_mark_or_a_fixture_of_ours_is_asking(run_both_ways, suite, text):
+def test_a_mark_or_a_fixture_of_ours_is_asking(run_both_ways: Any, suite: Any, text: Any) -> None:
     suite(text)
     run_both_ways().assert_outcomes(passed=1)
 
 
-def test_a_fixture_of_ours_that_comes_as_a_surprise_says_that_nothing_is_in_effect(run, suite):
+def test_a_fixture_of_ours_that_comes_as_a_surprise_says_that_nothing_is_in_effect(
+    run: Any, suite: Any
+) -> None:
     suite("""
         def test_profile(request):
             assert request.getfixturevalue("dspy_profile") is None
@@ -146,7 +156,9 @@ def test_a_fixture_of_ours_that_comes_as_a_surprise_says_that_nothing_is_in_effe
     )
 
 
-def test_one_mark_among_many_tests_leaves_the_others_as_they_are(run_both_ways, suite):
+def test_one_mark_among_many_tests_leaves_the_others_as_they_are(
+    run_both_ways: Any, suite: Any
+) -> None:
     suite("""
         LM = dspy.LM("openai/none", api_key="dummy")
         dspy.configure(lm=LM)
@@ -163,7 +175,9 @@ def test_one_mark_among_many_tests_leaves_the_others_as_they_are(run_both_ways, 
     run_both_ways("--dist", "loadfile").assert_outcomes(passed=4)
 
 
-def test_a_broken_file_is_told_loudly_where_a_profile_is_asked_for(run_both_ways, suite, write):
+def test_a_broken_file_is_told_loudly_where_a_profile_is_asked_for(
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     suite("def test_a(): raise SystemExit")
     path = write("profiles.toml", '[dev]\nextends = "mock"\nlm.model =\n')
     result = run_both_ways("--dspy-profile", "dev")
@@ -173,7 +187,9 @@ def test_a_broken_file_is_told_loudly_where_a_profile_is_asked_for(run_both_ways
     assert "INTERNALERROR" not in result.stdout.str()
 
 
-def test_a_broken_file_is_told_loudly_where_a_mark_asks(run_both_ways, suite, write):
+def test_a_broken_file_is_told_loudly_where_a_mark_asks(
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     suite("@pytest.mark.dspy_profile('mock')\ndef test_a(): raise SystemExit")
     path = write("profiles.toml", '[dev]\nextends = "mock"\nlm.model =\n')
     result = run_both_ways()
@@ -185,8 +201,8 @@ def test_a_broken_file_is_told_loudly_where_a_mark_asks(run_both_ways, suite, wr
 
 
 def test_a_broken_file_is_nothing_to_tests_that_are_left_when_others_are_deselected(
-    run_both_ways, suite, write
-):
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     suite("""
         def test_ours(dspy_usage): raise SystemExit
         def test_theirs(): pass
@@ -195,12 +211,14 @@ def test_a_broken_file_is_nothing_to_tests_that_are_left_when_others_are_deselec
     run_both_ways("-k", "theirs").assert_outcomes(passed=1)
 
 
-def test_nothing_is_said_at_the_end_where_nothing_is_asked_for(run_both_ways, suite):
+def test_nothing_is_said_at_the_end_where_nothing_is_asked_for(
+    run_both_ways: Any, suite: Any
+) -> None:
     suite("def test_a(dspy_lm): dspy_lm('hello')")
     assert "dspy" not in run_both_ways("-qq", "--dspy-profile", "mock").stdout.str()
 
 
-def test_what_a_session_changes_in_its_process_is_put_back_at_its_end(run, write):
+def test_what_a_session_changes_in_its_process_is_put_back_at_its_end(run: Any, write: Any) -> None:
     write("test_it.py", "def test_a(dspy_usage): pass")
     write(
         "twice.py",

@@ -1,6 +1,7 @@
 """Nothing that a test leaves behind is seen by the next."""
 
 from textwrap import indent
+from typing import Any
 
 import pytest
 
@@ -106,12 +107,14 @@ def pairs(changes: dict[str, tuple[str, str]], shape: str = "a function") -> str
 
 
 @pytest.fixture(autouse=True)
-def profiles(write):
+def profiles(write: Any) -> None:
     write("profiles.toml", PROFILES)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_next_test_sees_nothing_of_what_one_has_left(run_both_ways, suite, shape):
+def test_the_next_test_sees_nothing_of_what_one_has_left(
+    run_both_ways: Any, suite: Any, shape: Any
+) -> None:
     suite(pairs(ALL, shape))
     suite(pairs(ALL, shape), "test_too.py")
 
@@ -127,7 +130,9 @@ def test_the_next_test_sees_nothing_of_what_one_has_left(run_both_ways, suite, s
     [(("--dspy-isolation", "false"), ""), ((), "dspy_isolation = false")],
     ids=["option", "ini"],
 )
-def test_all_of_it_is_seen_where_isolation_is_off(run, suite, write, words, ini):
+def test_all_of_it_is_seen_where_isolation_is_off(
+    run: Any, suite: Any, write: Any, words: Any, ini: Any
+) -> None:
     write("pytest.ini", f"[pytest]\n{ini}\n")
     suite(pairs(ALL))
 
@@ -136,7 +141,7 @@ def test_all_of_it_is_seen_where_isolation_is_off(run, suite, write, words, ini)
     result.assert_outcomes(passed=len(ALL), failed=len(ALL))
 
 
-def test_without_a_profile_in_effect_nothing_is_touched(run, suite):
+def test_without_a_profile_in_effect_nothing_is_touched(run: Any, suite: Any) -> None:
     suite(pairs(OF_THE_PROGRAM))
 
     result = run("--dspy-budget", "calls=1000")  # the suite is there, a profile is not
@@ -144,7 +149,9 @@ def test_without_a_profile_in_effect_nothing_is_touched(run, suite):
     result.assert_outcomes(passed=len(OF_THE_PROGRAM), failed=len(OF_THE_PROGRAM))
 
 
-def test_a_test_without_a_profile_leaves_what_it_likes_among_tests_that_have_one(run, suite):
+def test_a_test_without_a_profile_leaves_what_it_likes_among_tests_that_have_one(
+    run: Any, suite: Any
+) -> None:
     suite("""
         def test_leaves():
             dspy.configure(max_errors=77)
@@ -159,7 +166,9 @@ def test_a_test_without_a_profile_leaves_what_it_likes_among_tests_that_have_one
     run().assert_outcomes(passed=3)
 
 
-def test_a_thread_that_was_the_first_to_configure_does_not_keep_that_right(run, suite):
+def test_a_thread_that_was_the_first_to_configure_does_not_keep_that_right(
+    run: Any, suite: Any
+) -> None:
     suite(
         OWN_ENGINE
         + """
@@ -174,7 +183,9 @@ def test_next():
     run(*MOCK).assert_outcomes(passed=2)
 
 
-def test_the_cache_is_in_memory_and_empty_at_the_start_of_each_test(run_both_ways, suite, project):
+def test_the_cache_is_in_memory_and_empty_at_the_start_of_each_test(
+    run_both_ways: Any, suite: Any, project: Any
+) -> None:
     text = (
         OWN_ENGINE
         + """
@@ -194,7 +205,9 @@ def test_asks_once(n):
     assert not folder.exists()
 
 
-def test_the_cache_on_disk_is_made_where_isolation_is_off(run, suite, project):
+def test_the_cache_on_disk_is_made_where_isolation_is_off(
+    run: Any, suite: Any, project: Any
+) -> None:
     suite(OWN_ENGINE + "\ndef test_asks():\n    assert asks_anew()\n")
     folder = project / "cache"
 
@@ -203,7 +216,9 @@ def test_the_cache_on_disk_is_made_where_isolation_is_off(run, suite, project):
     assert folder.exists()
 
 
-def test_a_cache_that_was_there_before_is_there_again_afterwards(run, suite, home):
+def test_a_cache_that_was_there_before_is_there_again_afterwards(
+    run: Any, suite: Any, home: Any
+) -> None:
     suite(
         OWN_ENGINE
         + """
@@ -250,8 +265,8 @@ class Test:
 @pytest.mark.parametrize("scope", ["class", "module", "session"])
 @pytest.mark.parametrize("fails", [False, True], ids=["passing", "failing"])
 def test_what_a_wider_fixture_has_configured_stays_for_its_tests_and_no_longer(
-    run_both_ways, suite, scope, fails
-):
+    run_both_ways: Any, suite: Any, scope: Any, fails: Any
+) -> None:
     suite(
         OWN_ENGINE
         + WIDER.format(scope=scope, fails="not 'on purpose'" if fails else "True")
@@ -265,8 +280,8 @@ def test_what_a_wider_fixture_has_configured_stays_for_its_tests_and_no_longer(
 
 @pytest.mark.parametrize("scope", ["class", "module"])
 def test_what_a_wider_fixture_has_undone_is_gone_for_the_tests_after_it(
-    run_both_ways, suite, scope
-):
+    run_both_ways: Any, suite: Any, scope: Any
+) -> None:
     suite(OWN_ENGINE + WIDER.format(scope=scope, fails="True"), "test_a.py")
     suite(
         """

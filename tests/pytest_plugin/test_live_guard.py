@@ -1,7 +1,9 @@
 """With live calls blocked nothing leaves the machine, whoever makes the call or eats its error."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,8 +45,8 @@ class OfflineEngine(Engine):
 
 # Each is the body of a test, and what it would ask.
 CALLS = {
-    "an_lm_of_its_own": ("LIVE('hello')", "the model openai/gpt-4o-mini"),
-    "a_context": ("ask()", "the model openai/gpt-4o-mini"),
+    "an_lm_of_its_own": ("LIVE('hello')", "a live call to openai/gpt-4o-mini"),
+    "a_context": ("ask()", "a live call to openai/gpt-4o-mini"),
     "a_pinned_lm": ("qa = QA.deepcopy(); qa.set_lm(LIVE); qa(question='?')", "openai/gpt-4o-mini"),
     "a_loaded_program": (
         (
@@ -53,39 +55,39 @@ CALLS = {
             "    loaded.lm = loaded.lm.copy(api_base=URL + '/v1', api_key='k')\n"
             "    loaded(question='?')"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "litellm": (
         ("dspy.LM('openai/gpt-4o-mini', engine='litellm', cache=False, **HOW)('hello')"),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "an_engine_that_does_not_say": (
         "dspy.LM('own/model', engine=Engine())('hello')",
-        "the model own/model",
+        "a live call to own/model",
     ),
-    "an_awaited_call": ("asyncio.run(LIVE.acall('hello'))", "the model openai/gpt-4o-mini"),
+    "an_awaited_call": ("asyncio.run(LIVE.acall('hello'))", "a live call to openai/gpt-4o-mini"),
     "a_stream": (
         (
             "with dspy.context(lm=LIVE):\n"
             "        list(dspy.streamify(QA, async_streaming=False)(question='?'))"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "an_embedder": (
         "dspy.Embedder('openai/text-embedding-3-small', api_base=URL + '/v1', api_key='k')(['x'])",
-        "the model openai/text-embedding-3-small for embeddings",
+        "the embedder openai/text-embedding-3-small",
     ),
     "an_awaited_embedder": (
         (
             "asyncio.run(dspy.Embedder('openai/text-embedding-3-small', api_base=URL + '/v1',"
             " api_key='k').acall(['x']))"
         ),
-        "the model openai/text-embedding-3-small for embeddings",
+        "the embedder openai/text-embedding-3-small",
     ),
-    "a_retriever": ("dspy.ColBERTv2(URL + '/search')('x')", "the retriever at http://127.0.0.1"),
+    "a_retriever": ("dspy.ColBERTv2(URL + '/search')('x')", "the retriever http://127.0.0.1"),
     "a_posting_retriever": (
         "dspy.ColBERTv2(URL + '/search', post_requests=True)('x')",
-        "the retriever at http://127.0.0.1",
+        "the retriever http://127.0.0.1",
     ),
     "a_bare_thread": (
         (
@@ -95,41 +97,41 @@ CALLS = {
             "        except BaseException as error: caught.append(error)\n"
             "    thread = threading.Thread(target=call); thread.start(); thread.join()"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_pool": (
         "with ThreadPoolExecutor() as pool: list(pool.map(lambda n: ask(), range(3)))",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "parallel": (
         (
             "with dspy.context(lm=LIVE):\n"
             "        dspy.Parallel(num_threads=2)([(QA, each) for each in EXAMPLES])"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "evaluate": (
         (
             "with dspy.context(lm=LIVE):\n"
             "        dspy.Evaluate(devset=EXAMPLES, metric=metric, num_threads=2, max_errors=9)(QA)"
         ),
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_everything": (
         "try: ask()\n    except BaseException: pass",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_it_and_skips_as_unittest_does": (
         "try: ask()\n    except BaseException: raise SkipTest('no model')",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_it_and_is_expected_to_fail": (
         "try: ask()\n    except BaseException: pytest.xfail('no model')",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
     "a_test_that_eats_it_and_skips": (
         "try: ask()\n    except BaseException: pytest.skip('no model')",
-        "the model openai/gpt-4o-mini",
+        "a live call to openai/gpt-4o-mini",
     ),
 }
 
@@ -181,7 +183,7 @@ def written_as_tests(calls: dict[str, tuple[str, str]]) -> str:
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with Server() as running:
         monkeypatch.setenv("SERVER", running.root)
         yield running
@@ -194,7 +196,9 @@ def told(result: pytest.RunResult) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("words", [(), ("--dspy-profile", "mock")], ids=["alone", "under mock"])
-def test_no_call_of_any_kind_reaches_the_server(run_both_ways, suite, server, words):
+def test_no_call_of_any_kind_reaches_the_server(
+    run_both_ways: Any, suite: Any, server: Any, words: Any
+) -> None:
     suite(written_as_tests(CALLS), imports=IMPORTS)
 
     result = run_both_ways(*BLOCKED, *words)
@@ -209,7 +213,9 @@ def test_no_call_of_any_kind_reaches_the_server(run_both_ways, suite, server, wo
         assert "(--dspy-live b" in line, line
 
 
-def test_the_same_calls_do_reach_it_where_they_are_allowed(run, suite, server):
+def test_the_same_calls_do_reach_it_where_they_are_allowed(
+    run: Any, suite: Any, server: Any
+) -> None:
     calls = {n: call for n, call in CALLS.items() if not re.search("eats|engine|embedder", n)}
     suite(written_as_tests(calls), imports=IMPORTS)
 
@@ -222,7 +228,9 @@ def test_the_same_calls_do_reach_it_where_they_are_allowed(run, suite, server):
 
 
 @pytest.mark.parametrize("words", [(), ("--dspy-profile", "mock")], ids=["alone", "under mock"])
-def test_asynchronous_tests_and_unittests_are_held_too(run_both_ways, suite, server, words):
+def test_asynchronous_tests_and_unittests_are_held_too(
+    run_both_ways: Any, suite: Any, server: Any, words: Any
+) -> None:
     suite(ASYNC_AND_UNITTEST, imports=IMPORTS)
 
     result = run_both_ways(*BLOCKED, *words)
@@ -234,7 +242,7 @@ def test_asynchronous_tests_and_unittests_are_held_too(run_both_ways, suite, ser
 
 
 @pytest.mark.parametrize("words", [(), ("--dspy-profile", "mock")], ids=["alone", "under mock"])
-def test_what_asks_nobody_passes(run_both_ways, suite, server, words):
+def test_what_asks_nobody_passes(run_both_ways: Any, suite: Any, server: Any, words: Any) -> None:
     suite(
         """
         @pytest.mark.dspy_profile("mock")
@@ -258,8 +266,8 @@ def test_what_asks_nobody_passes(run_both_ways, suite, server, words):
 
 
 def test_embeddings_of_a_function_pass_and_those_of_a_model_reach_it_where_allowed(
-    run, suite, server
-):
+    run: Any, suite: Any, server: Any
+) -> None:
     pytest.importorskip("numpy")
     suite(
         """
@@ -278,7 +286,7 @@ def test_embeddings_of_a_function_pass_and_those_of_a_model_reach_it_where_allow
     assert server.asked == ["/v1/embeddings"]
 
 
-def test_what_is_cached_passes(run, suite, server, home):
+def test_what_is_cached_passes(run: Any, suite: Any, server: Any, home: Path) -> None:
     suite(
         "def test_asks():\n    assert CACHED('hello') == CACHED('hello')",
         imports=IMPORTS,
@@ -308,7 +316,9 @@ SAID = {
 
 @pytest.mark.parametrize("profile", [(), ("--dspy-profile", "mock")], ids=["alone", "under mock"])
 @pytest.mark.parametrize("said", SAID)
-def test_each_way_to_say_it_blocks(run, suite, write, server, said, profile):  # noqa: PLR0913, PLR0917
+def test_each_way_to_say_it_blocks(
+    run: Any, suite: Any, write: Any, server: Any, said: Any, profile: Any
+) -> None:
     words, file, text, env, who = SAID[said]
     write(file, text)
     suite("def test_asks():\n    ask()", imports=IMPORTS)
@@ -321,7 +331,9 @@ def test_each_way_to_say_it_blocks(run, suite, write, server, said, profile):  #
     assert server.asked == []
 
 
-def test_the_command_line_allows_what_the_project_blocks(run, suite, write, server):
+def test_the_command_line_allows_what_the_project_blocks(
+    run: Any, suite: Any, write: Any, server: Any
+) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\nlive = "block"\n')
     suite("def test_asks():\n    assert ask() == 'Paris'", imports=IMPORTS)
 
@@ -332,7 +344,7 @@ def test_the_command_line_allows_what_the_project_blocks(run, suite, write, serv
     assert len(server.asked) == 1
 
 
-def test_an_unknown_way_is_a_usage_error(run, suite, write):
+def test_an_unknown_way_is_a_usage_error(run: Any, suite: Any, write: Any) -> None:
     write("pytest.ini", "[pytest]\ndspy_live = blok\n")
     suite("def test_nothing(): pass")
 
@@ -342,7 +354,9 @@ def test_an_unknown_way_is_a_usage_error(run, suite, write):
     result.stderr.fnmatch_lines(["*live is 'blok'*allow or block*"])
 
 
-def test_a_forced_offline_profile_blocks_what_knows_nothing_of_us(run_both_ways, suite, server):
+def test_a_forced_offline_profile_blocks_what_knows_nothing_of_us(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("def test_asks():\n    ask()", imports=IMPORTS)
 
     result = run_both_ways("--dspy-profile", "mock", "--dspy-profile-force")
@@ -351,7 +365,9 @@ def test_a_forced_offline_profile_blocks_what_knows_nothing_of_us(run_both_ways,
     assert server.asked == []
 
 
-def test_a_call_in_a_fixture_fails_what_wants_the_fixture(run_both_ways, suite, server):
+def test_a_call_in_a_fixture_fails_what_wants_the_fixture(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite(
         """
         @pytest.fixture(scope="module")
@@ -378,7 +394,9 @@ def test_a_call_in_a_fixture_fails_what_wants_the_fixture(run_both_ways, suite, 
     assert server.asked == []
 
 
-def test_a_thread_that_outlives_its_test_is_held_in_that_tests_name(run, suite, server, project):
+def test_a_thread_that_outlives_its_test_is_held_in_that_tests_name(
+    run: Any, suite: Any, server: Any, project: Path
+) -> None:
     suite(
         """
         GO, DONE = threading.Event(), threading.Event()

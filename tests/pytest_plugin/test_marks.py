@@ -1,7 +1,9 @@
 """What marks say: names, overrides, none; and which of several counts."""
 
+from typing import Any
 
-def test_the_nearest_mark_counts(run_both_ways, suite, dev_and_staging):
+
+def test_the_nearest_mark_counts(run_both_ways: Any, suite: Any, dev_and_staging: Any) -> None:
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         def test_module():
@@ -44,8 +46,8 @@ def test_the_nearest_mark_counts(run_both_ways, suite, dev_and_staging):
 
 
 def test_marks_of_a_list_and_of_a_package_that_a_conftest_gives_count_too(
-    run, suite, write, dev_and_staging
-):
+    run: Any, suite: Any, write: Any, dev_and_staging: Any
+) -> None:
     suite("""
         pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.dspy_profile("dev")]
         def test_a(): assert name() == "dev"
@@ -85,8 +87,8 @@ def test_marks_of_a_list_and_of_a_package_that_a_conftest_gives_count_too(
 
 
 def test_the_marks_of_a_package_stand_in_its_init_file(
-    run_both_ways, suite, write, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, write: Any, dev_and_staging: Any
+) -> None:
     # A mark that is not ours is pytest's own business, which takes none from there.
     mark = "import pytest\npytestmark = [pytest.mark.dspy_profile({!r}), pytest.mark.skip]\n"
     write("package/__init__.py", mark.format("dev"))
@@ -116,7 +118,9 @@ def test_the_marks_of_a_package_stand_in_its_init_file(
     assert "package/other/__init__.py:2" in result.stderr.str() + result.stdout.str()
 
 
-def test_marks_that_hooks_add_to_items_count(run_both_ways, suite, write, dev_and_staging):
+def test_marks_that_hooks_add_to_items_count(
+    run_both_ways: Any, suite: Any, write: Any, dev_and_staging: Any
+) -> None:
     suite("def test_a(): assert name() == 'dev'\ndef test_b(): assert name() is None")
     write(
         "conftest.py",
@@ -130,7 +134,9 @@ def test_marks_that_hooks_add_to_items_count(run_both_ways, suite, write, dev_an
     run_both_ways().assert_outcomes(passed=2)
 
 
-def test_overrides_are_laid_over_the_profile_that_applies(run_both_ways, suite, dev_and_staging):
+def test_overrides_are_laid_over_the_profile_that_applies(
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         def values():
             settings = dspy.settings
@@ -160,7 +166,9 @@ def test_overrides_are_laid_over_the_profile_that_applies(run_both_ways, suite, 
     run_both_ways("--dspy-profile", "staging").assert_outcomes(passed=6)
 
 
-def test_a_test_without_a_profile_has_none_whatever_the_session_has(run_both_ways, suite):
+def test_a_test_without_a_profile_has_none_whatever_the_session_has(
+    run_both_ways: Any, suite: Any
+) -> None:
     suite("""
         LM = dspy.LM("openai/own", api_key="dummy")
         @pytest.mark.dspy_profile(None)
@@ -177,8 +185,8 @@ def test_a_test_without_a_profile_has_none_whatever_the_session_has(run_both_way
 
 
 def test_a_hook_of_a_conftest_chooses_for_tests_that_have_no_mark(
-    run_both_ways, suite, write, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, write: Any, dev_and_staging: Any
+) -> None:
     write(
         "conftest.py",
         """
@@ -203,14 +211,16 @@ def test_a_hook_of_a_conftest_chooses_for_tests_that_have_no_mark(
     run_both_ways("-k", "not hot or slow").assert_outcomes(passed=4)
 
 
-def test_a_hook_alone_is_asking_for_a_profile(run_both_ways, suite, write):
+def test_a_hook_alone_is_asking_for_a_profile(run_both_ways: Any, suite: Any, write: Any) -> None:
     suite("def test_a(): assert name() == 'mock'", "below/test_a.py")
     write("below/conftest.py", "def pytest_dspy_choose_profile(item): return 'mock'")
     suite("def test_b(): assert name() is None", "beside/test_b.py")
     run_both_ways().assert_outcomes(passed=2)
 
 
-def test_a_hook_adds_lines_to_the_summary_from_what_the_report_says(run_both_ways, suite, write):
+def test_a_hook_adds_lines_to_the_summary_from_what_the_report_says(
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     suite("def test_a(): ask()\ndef test_b(): ask()")
     write(
         "conftest.py",
@@ -227,8 +237,8 @@ def test_a_hook_adds_lines_to_the_summary_from_what_the_report_says(run_both_way
 
 
 def test_a_change_of_the_working_directory_in_a_test_changes_nothing_for_the_next(
-    run, suite, write, home, dev_and_staging
-):
+    run: Any, suite: Any, write: Any, home: Any, dev_and_staging: Any
+) -> None:
     write(home / "elsewhere/profiles.toml", '[dev]\nextends = "mock"\nlm.model = "elsewhere"\n')
     suite("""
         import os

@@ -1,5 +1,7 @@
 """Several profiles: each test once under each, what is wider made anew only where it matters."""
 
+from typing import Any
+
 import pytest
 
 pytestmark = pytest.mark.usefixtures("dev_and_staging")
@@ -29,7 +31,7 @@ EACH = """
 """
 
 
-def test_the_names_stand_in_the_ids(run, suite):
+def test_the_names_stand_in_the_ids(run: Any, suite: Any) -> None:
     suite(EACH)
     result = run("--collect-only", "-q", *BOTH)
     assert set(ids(result)) == {
@@ -50,7 +52,7 @@ def test_the_names_stand_in_the_ids(run, suite):
     assert "calls" not in result.stdout.str()  # none was made, so there is no summary
 
 
-def test_each_test_runs_once_under_each(run_both_ways, suite):
+def test_each_test_runs_once_under_each(run_both_ways: Any, suite: Any) -> None:
     suite(EACH)
     result = run_both_ways(*BOTH)
     result.assert_outcomes(passed=13)
@@ -61,14 +63,14 @@ def test_each_test_runs_once_under_each(run_both_ways, suite):
         result.stdout.fnmatch_lines(told)
 
 
-def test_a_keyword_selects_a_profile(run_both_ways, suite):
+def test_a_keyword_selects_a_profile(run_both_ways: Any, suite: Any) -> None:
     suite(EACH)
     result = run_both_ways("-k", "staging", *BOTH)
     result.assert_outcomes(passed=3, deselected=0 if "created" in result.stdout.str() else 10)
     run_both_ways("test_it.py::test_plain[dev]", *BOTH).assert_outcomes(passed=1)
 
 
-def test_a_mark_alone_makes_a_matrix(run_both_ways, suite):
+def test_a_mark_alone_makes_a_matrix(run_both_ways: Any, suite: Any) -> None:
     suite("""
         @pytest.mark.dspy_profile("dev", "staging", settings={"num_threads": 2})
         def test_each(request):
@@ -80,7 +82,9 @@ def test_a_mark_alone_makes_a_matrix(run_both_ways, suite):
     run_both_ways().assert_outcomes(passed=3)
 
 
-def test_a_matrix_of_a_module_and_of_the_ini_file(run_both_ways, suite, write):
+def test_a_matrix_of_a_module_and_of_the_ini_file(
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     suite("pytestmark = pytest.mark.dspy_profile('mock', 'dev')\ndef test_a(): assert name()")
     run_both_ways().assert_outcomes(passed=2)
     write("pytest.ini", "[pytest]\ndspy_profile = dev, staging , dev\n")
@@ -89,7 +93,7 @@ def test_a_matrix_of_a_module_and_of_the_ini_file(run_both_ways, suite, write):
 
 
 @pytest.mark.parametrize("words", [(), ("--dspy-profile", "mock"), ("--dspy-profile", "mock,dev")])
-def test_a_test_may_parametrize_the_fixture_itself(run, suite, words):
+def test_a_test_may_parametrize_the_fixture_itself(run: Any, suite: Any, words: Any) -> None:
     suite("""
         def check(found, request):
             assert found.name == name() == model() and name() in request.node.name
@@ -109,8 +113,8 @@ def test_a_test_may_parametrize_the_fixture_itself(run, suite, words):
 
 @pytest.mark.parametrize("indirect", [", indirect=True", ""])
 def test_an_unknown_name_in_a_parametrization_is_told_before_any_test(
-    run_both_ways, suite, indirect
-):
+    run_both_ways: Any, suite: Any, indirect: Any
+) -> None:
     suite(f"""
         @pytest.mark.parametrize("dspy_profile", ["dev", "stagin"]{indirect})
         def test_each(dspy_profile): print("RAN")
@@ -121,7 +125,7 @@ def test_an_unknown_name_in_a_parametrization_is_told_before_any_test(
     assert "RAN" not in result.stdout.str()
 
 
-def test_wider_fixtures_are_made_anew_where_they_ask_for_the_profile(run, suite):
+def test_wider_fixtures_are_made_anew_where_they_ask_for_the_profile(run: Any, suite: Any) -> None:
     suite("""
         @pytest.fixture(scope="session")
         def asks(dspy_profile):
@@ -155,7 +159,9 @@ def test_wider_fixtures_are_made_anew_where_they_ask_for_the_profile(run, suite)
     ]
 
 
-def test_a_wider_fixture_that_makes_way_leaves_the_next_test_its_isolation(run, suite):
+def test_a_wider_fixture_that_makes_way_leaves_the_next_test_its_isolation(
+    run: Any, suite: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="session")
         def asks(dspy_profile):
@@ -177,7 +183,7 @@ def test_a_wider_fixture_that_makes_way_leaves_the_next_test_its_isolation(run, 
     run(*BOTH).assert_outcomes(passed=6)
 
 
-def test_wider_fixtures_under_xdist_see_the_profile_of_their_test(run, suite):
+def test_wider_fixtures_under_xdist_see_the_profile_of_their_test(run: Any, suite: Any) -> None:
     suite("""
         @pytest.fixture(scope="session")
         def asks(dspy_profile): return dspy_profile.name, name(), model()
@@ -199,7 +205,9 @@ def test_wider_fixtures_under_xdist_see_the_profile_of_their_test(run, suite):
     ],
     ids=["unittest", "doctest"],
 )
-def test_what_cannot_be_repeated_takes_one_profile(run_both_ways, write, file, text, words):
+def test_what_cannot_be_repeated_takes_one_profile(
+    run_both_ways: Any, write: Any, file: Any, text: Any, words: Any
+) -> None:
     write(file, text)
     result = run_both_ways(*BOTH, *words, "-s")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -210,7 +218,9 @@ def test_what_cannot_be_repeated_takes_one_profile(run_both_ways, write, file, t
     assert "RAN" not in text
 
 
-def test_a_case_of_unittest_with_one_mark_runs_in_a_session_of_several(run_both_ways, suite):
+def test_a_case_of_unittest_with_one_mark_runs_in_a_session_of_several(
+    run_both_ways: Any, suite: Any
+) -> None:
     suite("""
         import unittest
         @pytest.mark.dspy_profile("dev")
@@ -221,7 +231,7 @@ def test_a_case_of_unittest_with_one_mark_runs_in_a_session_of_several(run_both_
     run_both_ways(*BOTH).assert_outcomes(passed=3)
 
 
-def test_forcing_in_a_matrix_means_the_profile_of_each_test(run_both_ways, suite):
+def test_forcing_in_a_matrix_means_the_profile_of_each_test(run_both_ways: Any, suite: Any) -> None:
     suite("""
         def test_each(dspy_profile):
             with profile("mock"):
@@ -231,7 +241,7 @@ def test_forcing_in_a_matrix_means_the_profile_of_each_test(run_both_ways, suite
     run_both_ways("--dspy-profile-force", *BOTH).assert_outcomes(passed=2)
 
 
-def test_a_matrix_where_one_lacks_a_secret_skips_that_one(run_both_ways, suite):
+def test_a_matrix_where_one_lacks_a_secret_skips_that_one(run_both_ways: Any, suite: Any) -> None:
     suite("def test_a(): assert name() == 'dev'")
     result = run_both_ways("--dspy-profile", "dev,prod", "--dspy-missing-secrets", "skip", "-rs")
     result.assert_outcomes(passed=1, skipped=1)

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def is_blocked(result: pytest.RunResult) -> bool:
     return "blocked live call" in text
 
 
-def test_the_options_are_what_the_settings_of_the_suite_lead_to():
+def test_the_options_are_what_the_settings_of_the_suite_lead_to() -> None:
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
@@ -50,7 +51,7 @@ def test_the_options_are_what_the_settings_of_the_suite_lead_to():
 
 
 @pytest.mark.parametrize("more", [(), ("--dspy-profile", "mock")], ids=["idle", "awake"])
-def test_help_shows_every_option_and_ini_key(run, more):
+def test_help_shows_every_option_and_ini_key(run: Any, more: Any) -> None:
     result = run("--help", *more)
     assert result.ret == 0
     assert result.errlines == []
@@ -63,7 +64,7 @@ def test_help_shows_every_option_and_ini_key(run, more):
     assert "dspy_profile_force (bool)" in text
 
 
-def test_markers_and_fixtures_are_listed_with_a_line_of_help_each(run):
+def test_markers_and_fixtures_are_listed_with_a_line_of_help_each(run: Any) -> None:
     markers = run("--markers").stdout.str()
     assert "@pytest.mark.dspy_profile(*names, **overrides): run under a DSPy profile" in markers
     assert "@pytest.mark.dspy_budget(usd=, tokens=, calls=): limit the test" in markers
@@ -76,7 +77,7 @@ def test_markers_and_fixtures_are_listed_with_a_line_of_help_each(run):
         assert what.strip() not in ("", "no docstring available")
 
 
-def test_collecting_alone_shows_the_ids_of_a_matrix_and_runs_nothing(run, suite):
+def test_collecting_alone_shows_the_ids_of_a_matrix_and_runs_nothing(run: Any, suite: Any) -> None:
     suite("""
         @pytest.mark.dspy_profile("mock", "dev")
         def test_each():
@@ -96,7 +97,9 @@ def test_collecting_alone_shows_the_ids_of_a_matrix_and_runs_nothing(run, suite)
     assert "dspy:" not in result.stdout.str()
 
 
-def test_the_flag_goes_before_the_variable_and_that_before_the_ini_file(run, suite, write):
+def test_the_flag_goes_before_the_variable_and_that_before_the_ini_file(
+    run: Any, suite: Any, write: Any
+) -> None:
     suite(NAMED)
     Path("profiles.toml").write_text(DEV + '[staging]\nextends = "mock"\n')
     write("pytest.ini", "[pytest]\ndspy_profile = mock\n")
@@ -110,7 +113,9 @@ def test_the_flag_goes_before_the_variable_and_that_before_the_ini_file(run, sui
 
 
 @pytest.mark.parametrize("file", ["pyproject.toml", "setup.cfg", "tox.ini"])
-def test_the_profile_is_read_from_any_of_pytests_configuration_files(run, suite, write, file):
+def test_the_profile_is_read_from_any_of_pytests_configuration_files(
+    run: Any, suite: Any, write: Any, file: Any
+) -> None:
     suite(NAMED)
     section, value = {
         "pyproject.toml": ("tool.pytest.ini_options", '"mock"'),
@@ -122,8 +127,8 @@ def test_the_profile_is_read_from_any_of_pytests_configuration_files(run, suite,
 
 
 def test_neither_the_default_setting_nor_a_profile_called_default_is_ever_applied(
-    run, suite, write, home
-):
+    run: Any, suite: Any, write: Any, home: Path
+) -> None:
     suite(NAMED)
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "mock"\n')
     write(home / ".dspy/profiles.toml", '[default]\nextends = "mock"\n')
@@ -133,7 +138,9 @@ def test_neither_the_default_setting_nor_a_profile_called_default_is_ever_applie
     assert named(run("-s", "--dspy-profile", "default")) == "default BY from --dspy-profile"
 
 
-def test_each_giver_of_a_setting_wins_over_the_one_before(run, suite, write, home):
+def test_each_giver_of_a_setting_wins_over_the_one_before(
+    run: Any, suite: Any, write: Any, home: Path
+) -> None:
     suite(LIVE)
     assert not is_blocked(run())
     write(home / ".dspy/config.toml", 'live = "block"\n')
@@ -156,7 +163,9 @@ def test_each_giver_of_a_setting_wins_over_the_one_before(run, suite, write, hom
         '["tool"."dspy-profiles"]\n"live" = "block"\n',
     ],
 )
-def test_a_setting_of_the_project_takes_effect_however_it_is_spelled(run, suite, write, spelled):
+def test_a_setting_of_the_project_takes_effect_however_it_is_spelled(
+    run: Any, suite: Any, write: Any, spelled: Any
+) -> None:
     suite("""
         def test_live():
             dspy.LM("openai/live", engine=Engine(), cache=False)("hello")
@@ -181,13 +190,17 @@ def test_a_setting_of_the_project_takes_effect_however_it_is_spelled(run, suite,
     ],
     ids=["another table's", "a comment", "of no project of ours", "another program's"],
 )
-def test_what_only_looks_like_a_setting_of_ours_wakes_nobody(run, suite, write, path, text):
+def test_what_only_looks_like_a_setting_of_ours_wakes_nobody(
+    run: Any, suite: Any, write: Any, path: Any, text: Any
+) -> None:
     suite("import sys\ndef test_a(): assert 'dspy_profiles' not in sys.modules", imports="")
     write(path, text)
     run().assert_outcomes(passed=1)
 
 
-def test_a_wrong_value_is_told_with_who_gave_it_and_what_it_may_be(run, suite, write):
+def test_a_wrong_value_is_told_with_who_gave_it_and_what_it_may_be(
+    run: Any, suite: Any, write: Any
+) -> None:
     suite(NAMED)
     result = run("--dspy-live", "blok")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -203,7 +216,9 @@ def test_a_wrong_value_is_told_with_who_gave_it_and_what_it_may_be(run, suite, w
     assert f"{path}:2" in result.stderr.str()
 
 
-def test_an_option_that_only_says_how_wakes_nobody(real_processes, run, suite):
+def test_an_option_that_only_says_how_wakes_nobody(
+    real_processes: None, run: Any, suite: Any
+) -> None:
     suite("import sys\ndef test_a(): assert 'dspy' not in sys.modules", imports="")
     result = run("--dspy-missing-secrets", "skip", "--dspy-isolation", "false")
     result.assert_outcomes(passed=1)
@@ -212,8 +227,8 @@ def test_an_option_that_only_says_how_wakes_nobody(real_processes, run, suite):
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)], ids=["usual", "quiet"])
 def test_one_line_at_the_top_tells_the_profile_who_named_it_and_the_file(
-    run_both_ways, suite, quiet
-):
+    run_both_ways: Any, suite: Any, quiet: Any
+) -> None:
     suite("def test_a(): assert name() == 'dev'\ndef test_b(): pass")
     Path("profiles.toml").write_text(DEV)
     result = run_both_ways("--dspy-profile", "dev", *quiet)
@@ -222,7 +237,9 @@ def test_one_line_at_the_top_tells_the_profile_who_named_it_and_the_file(
     assert lines == ["dspy: profile dev (--dspy-profile) · profiles.toml"]
 
 
-def test_the_line_at_the_top_tells_a_matrix_the_guard_and_a_budget(run, suite, write, home):
+def test_the_line_at_the_top_tells_a_matrix_the_guard_and_a_budget(
+    run: Any, suite: Any, write: Any, home: Path
+) -> None:
     suite("def test_a(): pass")
     write(home / ".dspy/profiles.toml", DEV)
     write("pytest.ini", "[pytest]\ndspy_profile = mock, dev\ndspy_live = block\n")
@@ -232,7 +249,9 @@ def test_the_line_at_the_top_tells_a_matrix_the_guard_and_a_budget(run, suite, w
     result.stdout.fnmatch_lines([f"{top} · live calls blocked · budget *5*"])
 
 
-def test_where_nothing_is_in_effect_nothing_stands_at_the_top(run, suite, write):
+def test_where_nothing_is_in_effect_nothing_stands_at_the_top(
+    run: Any, suite: Any, write: Any
+) -> None:
     suite("def test_a(): pass")
     write("profiles.toml", DEV)
     for words in (("--dspy-report", "usage.json"), ("--dspy-live", "allow")):
@@ -242,7 +261,9 @@ def test_where_nothing_is_in_effect_nothing_stands_at_the_top(run, suite, write)
     assert Path("usage.json").is_file()
 
 
-def test_pytest_is_told_of_our_options_without_their_file_being_looked_at(run, suite):
+def test_pytest_is_told_of_our_options_without_their_file_being_looked_at(
+    run: Any, suite: Any
+) -> None:
     suite("def test_a(): pass", imports="")
     Path("profiles.toml").write_text("[broken\n")
     run("--dspy-missing-secrets", "skip").assert_outcomes(passed=1)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,10 @@ CANARY = "canary-5c1d0e7f"
 
 
 @pytest.fixture
-def recorded(project):
+def recorded(project: Any) -> Any:
     """The one experiment of the project, with its trials by name."""
 
-    def read(url=STORE):
+    def read(url: Any = STORE) -> Any:
         with open_store(url) as store:
             (experiment,) = store.query_experiments()
             trials = store.query_trials(experiment.id)
@@ -67,9 +68,9 @@ OUTCOMES = {
     ("mark", "words"),
     [("", MOCK), ("@pytest.mark.dspy_profile('mock')", ())],
 )
-def test_program_and_profile_are_those_of_the_first_test(  # noqa: PLR0913, PLR0917
-    run, suite, write, recorded, mark, words
-):
+def test_program_and_profile_are_those_of_the_first_test(
+    run: Any, suite: Any, write: Any, recorded: Any, mark: Any, words: Any
+) -> None:
     suite(f"""
         class Capital(dspy.Module):
             def __init__(self):
@@ -88,7 +89,9 @@ def test_program_and_profile_are_those_of_the_first_test(  # noqa: PLR0913, PLR0
     assert (experiment.profile, experiment.program) == ("mock", "Capital")
 
 
-def test_each_test_is_a_trial_with_its_outcome_and_what_it_called(run_both_ways, suite, recorded):
+def test_each_test_is_a_trial_with_its_outcome_and_what_it_called(
+    run_both_ways: Any, suite: Any, recorded: Any
+) -> None:
     suite(TESTS)
 
     result = run_both_ways("--dspy-store", STORE, *MOCK)
@@ -115,8 +118,8 @@ def test_each_test_is_a_trial_with_its_outcome_and_what_it_called(run_both_ways,
 
 
 def test_the_end_says_how_to_look_at_it_and_the_top_where_it_is_kept(
-    run_both_ways, suite, recorded, project
-):
+    run_both_ways: Any, suite: Any, recorded: Any, project: Any
+) -> None:
     suite("def test_a(dspy_lm):\n    assert dspy_lm('hello')")
 
     result = run_both_ways("--dspy-store", STORE, *MOCK)
@@ -131,7 +134,9 @@ def test_the_end_says_how_to_look_at_it_and_the_top_where_it_is_kept(
     )
 
 
-def test_without_a_profile_the_programs_own_lm_is_recorded(run_both_ways, suite, recorded):
+def test_without_a_profile_the_programs_own_lm_is_recorded(
+    run_both_ways: Any, suite: Any, recorded: Any
+) -> None:
     suite("""
         def test_a():
             with dspy.context(lm=dspy.utils.DummyLM([{"answer": "Paris"}])):
@@ -147,7 +152,9 @@ def test_without_a_profile_the_programs_own_lm_is_recorded(run_both_ways, suite,
     assert [e.kind for e in store.events(experiment.id, trial.id)].count("lm") == 1
 
 
-def test_what_the_program_configures_does_not_displace_it(run, suite, recorded):
+def test_what_the_program_configures_does_not_displace_it(
+    run: Any, suite: Any, recorded: Any
+) -> None:
     suite("""
         from dspy.utils.callback import BaseCallback
         class Own(BaseCallback): ...
@@ -164,7 +171,9 @@ def test_what_the_program_configures_does_not_displace_it(run, suite, recorded):
     assert [e.kind for e in store.events(experiment.id, trial.id)].count("lm") == 1
 
 
-def test_examples_of_an_evaluation_belong_to_their_test(run_both_ways, suite, recorded):
+def test_examples_of_an_evaluation_belong_to_their_test(
+    run_both_ways: Any, suite: Any, recorded: Any
+) -> None:
     suite("""
         def test_a():
             rows = [dspy.Example(question=str(n)).with_inputs("question") for n in range(3)]
@@ -182,7 +191,7 @@ def test_examples_of_an_evaluation_belong_to_their_test(run_both_ways, suite, re
     assert experiment.score == pytest.approx(2 / 3)
 
 
-def test_what_a_wider_fixture_calls_belongs_to_no_test(run, suite, recorded):
+def test_what_a_wider_fixture_calls_belongs_to_no_test(run: Any, suite: Any, recorded: Any) -> None:
     suite("""
         QA = dspy.Predict("question -> answer")
         @pytest.fixture(scope="module")
@@ -208,7 +217,9 @@ def test_what_a_wider_fixture_calls_belongs_to_no_test(run, suite, recorded):
     assert len([e for e in store.events(experiment.id, test.id) if e.kind == "lm"]) == 1
 
 
-def test_a_matrix_tells_the_profile_of_each(run_both_ways, suite, write, recorded):
+def test_a_matrix_tells_the_profile_of_each(
+    run_both_ways: Any, suite: Any, write: Any, recorded: Any
+) -> None:
     write("profiles.toml", '[a]\nextends = "mock"\n[b]\nextends = "mock"\n')
     suite("def test_a(dspy_lm):\n    assert dspy_lm('hello')")
 
@@ -223,7 +234,9 @@ def test_a_matrix_tells_the_profile_of_each(run_both_ways, suite, write, recorde
     }
 
 
-def test_a_test_that_is_run_again_is_one_trial(run_both_ways, suite, recorded):
+def test_a_test_that_is_run_again_is_one_trial(
+    run_both_ways: Any, suite: Any, recorded: Any
+) -> None:
     pytest.importorskip("pytest_rerunfailures")
     suite("""
         import itertools
@@ -241,7 +254,9 @@ def test_a_test_that_is_run_again_is_one_trial(run_both_ways, suite, recorded):
 
 
 @pytest.mark.parametrize("given", ["ini", "flag"])
-def test_pytests_own_words_record_and_others_only_say_where(run, suite, write, project, given):
+def test_pytests_own_words_record_and_others_only_say_where(
+    run: Any, suite: Any, write: Any, project: Any, given: Any
+) -> None:
     suite("def test_a(dspy_lm):\n    assert dspy_lm('hello')")
     write("pyproject.toml", '[tool.dspy-profiles]\nstore = "file:elsewhere"\n')
     elsewhere = {"DSPY_PROFILES_STORE": "file:elsewhere"}
@@ -265,7 +280,9 @@ def test_pytests_own_words_record_and_others_only_say_where(run, suite, write, p
         (["--dspy-store", "file:taken"], "*is not a folder*"),
     ],
 )
-def test_a_store_that_cannot_be_is_told_before_any_test_runs(run, suite, write, words, said):
+def test_a_store_that_cannot_be_is_told_before_any_test_runs(
+    run: Any, suite: Any, write: Any, words: Any, said: Any
+) -> None:
     suite("def test_a():\n    open('ran', 'w')")
     write("taken", "a file")
 
@@ -275,7 +292,7 @@ def test_a_store_that_cannot_be_is_told_before_any_test_runs(run, suite, write, 
     result.stderr.fnmatch_lines([said])
 
 
-def test_workers_cannot_share_a_store_in_memory(run, suite):
+def test_workers_cannot_share_a_store_in_memory(run: Any, suite: Any) -> None:
     suite("def test_a(): ...")
 
     result = run("-n", "2", "--dspy-store", "memory:", *MOCK)
@@ -285,7 +302,7 @@ def test_workers_cannot_share_a_store_in_memory(run, suite):
 
 
 @pytest.mark.parametrize("words", [["--collect-only"], ["--fixtures"], ["--help"]])
-def test_what_runs_no_test_records_nothing(run, suite, project, words):
+def test_what_runs_no_test_records_nothing(run: Any, suite: Any, project: Any, words: Any) -> None:
     suite("def test_a(): ...")
 
     run("--dspy-store", STORE, *MOCK, *words)
@@ -293,7 +310,9 @@ def test_what_runs_no_test_records_nothing(run, suite, project, words):
     assert not (project / "results").exists()
 
 
-def test_no_secret_gets_into_the_record(run_both_ways, suite, write, project):
+def test_no_secret_gets_into_the_record(
+    run_both_ways: Any, suite: Any, write: Any, project: Any
+) -> None:
     write("profiles.toml", '[p]\nextends = "mock"\n[p.env]\nTHE_KEY = "${TOKEN}"\n')
     suite("""
         def test_says_it(dspy_profile):
@@ -314,7 +333,7 @@ def test_no_secret_gets_into_the_record(run_both_ways, suite, write, project):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills as POSIX does")
-def test_a_session_that_is_killed_keeps_what_it_has_written(suite, project):
+def test_a_session_that_is_killed_keeps_what_it_has_written(suite: Any, project: Any) -> None:
     suite("""
         import time
         def test_done(dspy_lm):
@@ -338,7 +357,9 @@ def test_a_session_that_is_killed_keeps_what_it_has_written(suite, project):
     assert (done.status, hung.status) == ("done", "interrupted")
 
 
-def test_a_test_that_is_interrupted_is_not_done(suite, run, recorded, project):
+def test_a_test_that_is_interrupted_is_not_done(
+    suite: Any, run: Any, recorded: Any, project: Any
+) -> None:
     suite("""
         def test_done(): ...
         def test_stops():

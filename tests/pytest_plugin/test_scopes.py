@@ -1,5 +1,7 @@
 """Each fixture is set up and torn down under the profile of its own scope, and seen everywhere."""
 
+from typing import Any
+
 import pytest
 
 # One fixture of each scope; each says what it saw when it was set up and when it ended.
@@ -25,8 +27,8 @@ ALL = "of_session, of_package, of_module, of_class, of_function"
 
 
 def test_a_fixture_of_each_scope_lives_under_the_mark_of_that_scope(
-    run_both_ways, suite, write, project, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, write: Any, project: Any, dev_and_staging: Any
+) -> None:
     write("conftest.py", CONFTEST)
     suite(f"""
         pytestmark = pytest.mark.dspy_profile("dev")
@@ -69,8 +71,8 @@ def test_a_fixture_of_each_scope_lives_under_the_mark_of_that_scope(
 
 @pytest.mark.parametrize("scope", ["session", "package", "module"])
 def test_a_wide_fixture_that_is_asked_for_late_lives_under_its_own_scope_too(
-    run, suite, write, scope, dev_and_staging
-):
+    run: Any, suite: Any, write: Any, scope: Any, dev_and_staging: Any
+) -> None:
     write("conftest.py", CONFTEST)
     suite(f"""
         @pytest.mark.dspy_profile("staging")
@@ -85,8 +87,8 @@ def test_a_wide_fixture_that_is_asked_for_late_lives_under_its_own_scope_too(
 
 
 def test_a_fixture_that_asks_for_another_late_stays_under_its_own_profile(
-    run, suite, dev_and_staging
-):
+    run: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="session")
         def of_session():
@@ -110,8 +112,8 @@ def test_a_fixture_that_asks_for_another_late_stays_under_its_own_profile(
 
 
 def test_a_wide_fixture_that_fails_does_so_under_its_own_profile(
-    run_both_ways, suite, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         @pytest.fixture(scope="module")
@@ -129,7 +131,9 @@ def test_a_wide_fixture_that_fails_does_so_under_its_own_profile(
     result.stdout.fnmatch_lines(["*ValueError: broken under dev"] * 2)
 
 
-def test_a_finalizer_runs_under_the_profile_of_its_fixture(run, suite, dev_and_staging):
+def test_a_finalizer_runs_under_the_profile_of_its_fixture(
+    run: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         @pytest.fixture(scope="module")
@@ -145,8 +149,8 @@ def test_a_finalizer_runs_under_the_profile_of_its_fixture(run, suite, dev_and_s
 
 
 def test_the_xunit_ways_of_setting_up_live_under_the_mark_of_their_scope(
-    run_both_ways, suite, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         pytestmark = pytest.mark.dspy_profile("dev")
         def setup_module(): assert name() == "dev"
@@ -174,8 +178,8 @@ def test_the_xunit_ways_of_setting_up_live_under_the_mark_of_their_scope(
 
 
 def test_a_context_of_a_users_fixture_wins_in_the_keys_that_it_names(
-    run_both_ways, suite, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         OWN = dspy.LM("openai/own", api_key="dummy")
         @pytest.fixture
@@ -220,8 +224,8 @@ def test_a_context_of_a_users_fixture_wins_in_the_keys_that_it_names(
 
 
 def test_a_wide_context_of_a_users_fixture_hides_no_profile_from_threads(
-    run, suite, dev_and_staging
-):
+    run: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         import threading
         @pytest.fixture(scope="module", autouse=True)
@@ -242,8 +246,8 @@ def test_a_wide_context_of_a_users_fixture_hides_no_profile_from_threads(
 
 
 def test_what_code_asks_for_without_a_name_is_the_tests_profile(
-    run_both_ways, suite, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         @pytest.mark.dspy_profile("staging")
         class TestMarked:
@@ -280,7 +284,9 @@ def test_what_code_asks_for_without_a_name_is_the_tests_profile(
     run_both_ways("--dspy-profile", "dev").assert_outcomes(passed=7)
 
 
-def test_a_profile_that_a_test_configures_does_not_reach_the_next(run, suite, dev_and_staging):
+def test_a_profile_that_a_test_configures_does_not_reach_the_next(
+    run: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         def test_a():
             configure("staging")
@@ -300,7 +306,9 @@ def test_a_profile_that_a_test_configures_does_not_reach_the_next(run, suite, de
     run("--dspy-profile", "mock").assert_outcomes(passed=5)
 
 
-def test_every_thread_and_task_sees_the_profile_of_the_test(run_both_ways, suite, dev_and_staging):
+def test_every_thread_and_task_sees_the_profile_of_the_test(
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         import asyncio, threading
         from concurrent.futures import ThreadPoolExecutor
@@ -339,8 +347,8 @@ def test_every_thread_and_task_sees_the_profile_of_the_test(run_both_ways, suite
 
 
 def test_a_session_that_lacks_a_secret_fails_only_the_tests_that_need_it(
-    run_both_ways, suite, project, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, project: Any, dev_and_staging: Any
+) -> None:
     suite("""
         from pathlib import Path
         @pytest.fixture(scope="session")
@@ -375,14 +383,18 @@ def test_a_session_that_lacks_a_secret_fails_only_the_tests_that_need_it(
     assert line.startswith("SKIPPED [1]")
 
 
-def test_a_secret_that_is_there_lets_the_test_run(run, suite, write, dev_and_staging):
+def test_a_secret_that_is_there_lets_the_test_run(
+    run: Any, suite: Any, write: Any, dev_and_staging: Any
+) -> None:
     suite("def test_needs_it(): assert model() == 'openai/gpt-4o' and name() == 'prod'")
     for env, file in (({"PROD_KEY": "sk-1234567890"}, ""), ({}, "PROD_KEY=sk-1234567890")):
         write(".env", file)
         run("--dspy-profile", "prod", env=env).assert_outcomes(passed=1)
 
 
-def test_a_wide_fixture_that_fails_without_its_profile_says_why(run, suite, dev_and_staging):
+def test_a_wide_fixture_that_fails_without_its_profile_says_why(
+    run: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="session")
         def wide():
@@ -396,7 +408,7 @@ def test_a_wide_fixture_that_fails_without_its_profile_says_why(run, suite, dev_
     assert "PROD_KEY" in text
 
 
-def test_a_skipped_test_leaves_no_trace_of_the_one_before(run_both_ways, suite):
+def test_a_skipped_test_leaves_no_trace_of_the_one_before(run_both_ways: Any, suite: Any) -> None:
     suite("""
         def test_a(): ask()
         @pytest.mark.skip(reason="not today")
@@ -416,8 +428,8 @@ def test_a_skipped_test_leaves_no_trace_of_the_one_before(run_both_ways, suite):
 
 
 def test_configuring_an_lm_in_a_test_is_warned_of_once_per_place(
-    run_both_ways, suite, write, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, write: Any, dev_and_staging: Any
+) -> None:
     write(
         "their_code.py",
         """
@@ -453,7 +465,9 @@ def test_configuring_an_lm_in_a_test_is_warned_of_once_per_place(
     result.stdout.fnmatch_lines(["*dspy_profile(None)*"])
 
 
-def test_where_warnings_are_errors_configuring_an_lm_fails_the_test_there(run, suite):
+def test_where_warnings_are_errors_configuring_an_lm_fails_the_test_there(
+    run: Any, suite: Any
+) -> None:
     suite("""
         def test_a():
             dspy.configure(lm=dspy.LM("openai/x", api_key="dummy"))
@@ -469,8 +483,8 @@ def test_where_warnings_are_errors_configuring_an_lm_fails_the_test_there(run, s
 
 @pytest.mark.parametrize("words", [("--dspy-profile-force",), ("-o", "dspy_profile_force=true")])
 def test_forcing_makes_every_profile_in_code_the_tests(
-    run_both_ways, suite, words, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, words: Any, dev_and_staging: Any
+) -> None:
     suite("""
         import threading
         @with_profile("prod")
@@ -496,8 +510,8 @@ def test_forcing_makes_every_profile_in_code_the_tests(
 
 
 def test_forcing_an_offline_profile_blocks_what_knows_nothing_of_it(
-    run_both_ways, suite, dev_and_staging
-):
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         class Engine:
             def complete(self, request):
@@ -515,8 +529,8 @@ def test_forcing_an_offline_profile_blocks_what_knows_nothing_of_it(
 
 
 def test_forcing_an_offline_profile_holds_the_live_calls_of_marked_tests_too(
-    run_both_ways, suite, write
-):
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     write(
         "own.py",
         "class Engine:\n    def complete(self, request):\n        raise SystemExit('it left')\n",
@@ -545,7 +559,9 @@ def test_forcing_an_offline_profile_holds_the_live_calls_of_marked_tests_too(
     assert "it left" in run_both_ways(*words, "--dspy-live", "allow").stdout.str()
 
 
-def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, dev_and_staging):
+def test_the_fixtures_give_what_is_in_effect(
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         @pytest.mark.dspy_profile("dev")
         class TestDev:
@@ -585,7 +601,9 @@ def test_the_fixtures_give_what_is_in_effect(run_both_ways, suite, dev_and_stagi
     run_both_ways("--dspy-profile", "mock").assert_outcomes(passed=9)
 
 
-def test_a_fixture_gets_a_view_of_the_active_profile(run, suite, dev_and_staging):
+def test_a_fixture_gets_a_view_of_the_active_profile(
+    run: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="module")
         def wide(dspy_profile):
@@ -605,7 +623,9 @@ def test_a_fixture_gets_a_view_of_the_active_profile(run, suite, dev_and_staging
     run("--dspy-profile", "mock").assert_outcomes(passed=2)
 
 
-def test_a_fixture_that_has_nothing_to_give_says_what_to_do(run_both_ways, suite, dev_and_staging):
+def test_a_fixture_that_has_nothing_to_give_says_what_to_do(
+    run_both_ways: Any, suite: Any, dev_and_staging: Any
+) -> None:
     suite("""
         def test_lm(dspy_lm): pass
         def test_mock(dspy_mock): pass

@@ -4,6 +4,8 @@ Not reached: what goes past pytest's capture while a test runs (`-s`, `--capture
 logs, `log_file`), and what a test itself writes to files.
 """
 
+from typing import Any
+
 import pytest
 
 from .openai_server import Server
@@ -81,7 +83,7 @@ class TestUnit(unittest.TestCase):
 
 
 @pytest.fixture
-def secret(write):
+def secret(write: Any) -> None:
     """In the `.env` of the project; its value is what that says."""
     write(".env", f"TEST_KEY={quoted(CANARY)}\n")
 
@@ -97,7 +99,7 @@ def assert_is_not_in(text: str, what: str) -> None:
 
 
 @pytest.fixture
-def written(project):
+def written(project: Any) -> Any:
     """All that a run has printed and written, by where it stands."""
 
     def found(result: pytest.RunResult) -> dict[str, str]:
@@ -115,7 +117,9 @@ FILES = ("--junit-xml", "junit.xml", "--dspy-report", "out.json")
     ("status", "style"), [(200, "long"), (401, "long"), (429, "short"), (500, "native")]
 )
 @pytest.mark.usefixtures("secret")
-def test_it_is_in_no_output_and_in_no_file(run_both_ways, suite, write, written, status, style):  # noqa: PLR0913, PLR0917
+def test_it_is_in_no_output_and_in_no_file(
+    run_both_ways: Any, suite: Any, write: Any, written: Any, status: Any, style: Any
+) -> None:
     suite(SUITE)
     with Server(status, "[[ ## answer ## ]] Paris, with", echoes_key=True) as server:
         write("profiles.toml", server.profile())
@@ -130,7 +134,9 @@ def test_it_is_in_no_output_and_in_no_file(run_both_ways, suite, write, written,
 
 
 @pytest.mark.usefixtures("secret")
-def test_it_is_not_in_an_error_of_the_collection(run_both_ways, suite, write, written):
+def test_it_is_not_in_an_error_of_the_collection(
+    run_both_ways: Any, suite: Any, write: Any, written: Any
+) -> None:
     suite("import os\nprint(os.environ['TEST_KEY'])\nraise ValueError(os.environ['TEST_KEY'])")
     with Server() as server:
         write("profiles.toml", server.profile())
@@ -142,7 +148,9 @@ def test_it_is_not_in_an_error_of_the_collection(run_both_ways, suite, write, wr
         assert_is_not_in(text, where)
 
 
-def test_nothing_of_it_is_left_where_pytest_shortens_a_value(run_both_ways, suite, write, project):
+def test_nothing_of_it_is_left_where_pytest_shortens_a_value(
+    run_both_ways: Any, suite: Any, write: Any, project: Any
+) -> None:
     suite("""
         import os
         KEY = os.environ["TEST_KEY"]
@@ -168,7 +176,7 @@ def test_nothing_of_it_is_left_where_pytest_shortens_a_value(run_both_ways, suit
 
 
 @pytest.mark.usefixtures("secret")
-def test_it_is_not_in_a_warning(run_both_ways, suite, write):
+def test_it_is_not_in_a_warning(run_both_ways: Any, suite: Any, write: Any) -> None:
     suite("""
         import os, warnings
         warnings.warn("at import: " + os.environ["TEST_KEY"])
@@ -185,7 +193,7 @@ def test_it_is_not_in_a_warning(run_both_ways, suite, write):
     assert_is_not_in(result.stdout.str(), "stdout")
 
 
-def test_it_would_be_in_them_without_us(run, suite, project):
+def test_it_would_be_in_them_without_us(run: Any, suite: Any, project: Any) -> None:
     suite(SUITE)
 
     result = run("-rA", "--junit-xml", "junit.xml", env={"TEST_KEY": CANARY})
@@ -194,7 +202,9 @@ def test_it_would_be_in_them_without_us(run, suite, project):
     assert "7f3a9b2c" in (project / "junit.xml").read_text("utf-8")
 
 
-def test_it_is_not_in_an_answer_that_the_report_names(run_both_ways, suite, write, project):
+def test_it_is_not_in_an_answer_that_the_report_names(
+    run_both_ways: Any, suite: Any, write: Any, project: Any
+) -> None:
     suite("""
         import os
         @pytest.mark.parametrize("n", [1], ids=["7f3a9b2c"])

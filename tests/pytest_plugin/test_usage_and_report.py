@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def assert_fits(value: Any, schema: dict[str, Any], path: str = "report") -> Non
 
 
 @pytest.fixture
-def server(write):
+def server(write: Any) -> Iterator[Any]:
     with Server(tokens=(1_000_000, 0)) as running:  # 15 cents, and 2.5 dollars
         parts = (
             running.profile("live", cache=True),
@@ -87,7 +88,7 @@ def server(write):
 
 
 @pytest.fixture
-def report(project):
+def report(project: Any) -> Any:
     """Reads the file that was written, and checks its form."""
 
     def read() -> dict[str, Any]:
@@ -110,7 +111,9 @@ def below(result: pytest.RunResult) -> list[str]:
     return lines
 
 
-def test_a_test_is_told_what_it_has_used_so_far(run_both_ways, suite, server):
+def test_a_test_is_told_what_it_has_used_so_far(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         import threading
         def test_counts(dspy_usage):
@@ -147,7 +150,7 @@ def test_a_test_is_told_what_it_has_used_so_far(run_both_ways, suite, server):
     run_both_ways(*LIVE).assert_outcomes(passed=6)
 
 
-def test_a_failed_call_is_a_call(run, suite, write):
+def test_a_failed_call_is_a_call(run: Any, suite: Any, write: Any) -> None:
     with Server(500) as server:
         write("profiles.toml", server.profile())
         suite("""
@@ -174,7 +177,9 @@ def test_asks_nothing(): pass
 
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)], ids=["", "quiet"])
-def test_the_sums_of_all_processes_are_told_once(run_both_ways, suite, server, quiet):
+def test_the_sums_of_all_processes_are_told_once(
+    run_both_ways: Any, suite: Any, server: Any, quiet: Any
+) -> None:
     suite(SUITE)
 
     result = run_both_ways(*LIVE, *quiet, "--dspy-budget", "live.usd=1.5,tokens=10_000_000")
@@ -189,7 +194,9 @@ def test_the_sums_of_all_processes_are_told_once(run_both_ways, suite, server, q
     result.stdout.fnmatch_lines(["dspy: profile live (--dspy-profile) · profiles.toml · budget *"])
 
 
-def test_each_profile_has_a_line_and_all_have_one(run_both_ways, suite, server):
+def test_each_profile_has_a_line_and_all_have_one(
+    run_both_ways: Any, suite: Any, server: Any
+) -> None:
     suite("""
         @pytest.mark.dspy_profile("live")
         def test_live(): ask()
@@ -209,7 +216,7 @@ def test_each_profile_has_a_line_and_all_have_one(run_both_ways, suite, server):
     assert lines["all"] == "all 4 tests · 3 calls of 5 · 3,000,000 tokens · $5.15"
 
 
-def test_an_unknown_cost_is_said_to_be_unknown(run_both_ways, suite, server):
+def test_an_unknown_cost_is_said_to_be_unknown(run_both_ways: Any, suite: Any, server: Any) -> None:
     suite("""
         def test_known(): ask()
         @pytest.mark.dspy_profile("own")
@@ -224,7 +231,9 @@ def test_an_unknown_cost_is_said_to_be_unknown(run_both_ways, suite, server):
     assert lines["all"].endswith("cost unknown")
 
 
-def test_a_cost_of_less_than_a_hundredth_of_a_cent_is_not_nothing(run, suite, write):
+def test_a_cost_of_less_than_a_hundredth_of_a_cent_is_not_nothing(
+    run: Any, suite: Any, write: Any
+) -> None:
     with Server(tokens=(10, 0)) as server:  # 1.5 millionths of a dollar
         write("profiles.toml", server.profile())
         suite("def test_asks(): ask()")
@@ -234,7 +243,9 @@ def test_a_cost_of_less_than_a_hundredth_of_a_cent_is_not_nothing(run, suite, wr
     assert first == "1 test · 1 call · 10 tokens · $0.0000015"
 
 
-def test_nothing_is_told_where_no_profile_is_in_effect_and_nobody_asks(run, suite):
+def test_nothing_is_told_where_no_profile_is_in_effect_and_nobody_asks(
+    run: Any, suite: Any
+) -> None:
     suite("def test_nothing(): pass")
 
     result = run("--dspy-budget", "calls=5")
@@ -243,7 +254,9 @@ def test_nothing_is_told_where_no_profile_is_in_effect_and_nobody_asks(run, suit
     assert "dspy:" not in result.stdout.str().partition("collected")[2]
 
 
-def test_what_wider_fixtures_use_is_in_the_sums(run_both_ways, suite, server, report):
+def test_what_wider_fixtures_use_is_in_the_sums(
+    run_both_ways: Any, suite: Any, server: Any, report: Any
+) -> None:
     suite("""
         @pytest.fixture(scope="session")
         def knowledge():
@@ -260,7 +273,9 @@ def test_what_wider_fixtures_use_is_in_the_sums(run_both_ways, suite, server, re
     assert report()["tests"][0]["calls"] == 1
 
 
-def test_a_worker_that_dies_takes_only_its_last_test_with_it(run, suite, server, report):
+def test_a_worker_that_dies_takes_only_its_last_test_with_it(
+    run: Any, suite: Any, server: Any, report: Any
+) -> None:
     suite("""
         import os
         @pytest.mark.parametrize("n", range(6))
@@ -287,7 +302,9 @@ def test_a_worker_that_dies_takes_only_its_last_test_with_it(run, suite, server,
 
 
 @pytest.mark.parametrize("family", ["xunit1", "xunit2"])
-def test_junits_file_has_the_usage_of_each_test(run_both_ways, suite, server, project, family):
+def test_junits_file_has_the_usage_of_each_test(
+    run_both_ways: Any, suite: Any, server: Any, project: Any, family: Any
+) -> None:
     suite("""
         def test_asks(): ask("a"); ask("b")
         @pytest.mark.dspy_profile("own")
@@ -346,7 +363,9 @@ def test_none(): pass
 """
 
 
-def test_the_report_tells_each_test_and_the_sums(run, suite, server, report, project):
+def test_the_report_tells_each_test_and_the_sums(
+    run: Any, suite: Any, server: Any, report: Any, project: Any
+) -> None:
     suite(OUTCOMES)
 
     run(*LIVE, "--dspy-report", "out.json")
@@ -382,7 +401,7 @@ def test_the_report_tells_each_test_and_the_sums(run, suite, server, report, pro
     assert sum(each["tests"] for each in profiles.values()) == 11
 
 
-def test_the_report_is_the_same_under_xdist(run, suite, server, report):
+def test_the_report_is_the_same_under_xdist(run: Any, suite: Any, server: Any, report: Any) -> None:
     suite(OUTCOMES)
 
     def reported(*words: str) -> dict[str, Any]:
@@ -397,7 +416,9 @@ def test_the_report_is_the_same_under_xdist(run, suite, server, report):
     assert reported("-n", "2") == reported()
 
 
-def test_a_report_is_written_also_where_nobody_asks_a_model(run_both_ways, suite, report):
+def test_a_report_is_written_also_where_nobody_asks_a_model(
+    run_both_ways: Any, suite: Any, report: Any
+) -> None:
     suite("def test_nothing(): pass")
 
     run_both_ways("--dspy-report", "out.json").assert_outcomes(passed=1)
@@ -413,7 +434,7 @@ def test_a_report_is_written_also_where_nobody_asks_a_model(run_both_ways, suite
     }
 
 
-def test_a_folder_for_the_report_is_made(run, suite, project):
+def test_a_folder_for_the_report_is_made(run: Any, suite: Any, project: Any) -> None:
     suite("def test_nothing(): pass")
 
     run("--dspy-report", "made/too/out.json").assert_outcomes(passed=1)
@@ -423,8 +444,8 @@ def test_a_folder_for_the_report_is_made(run, suite, project):
 
 @pytest.mark.parametrize("path", ["profiles.toml/out.json", "."])
 def test_a_report_that_cannot_be_written_is_told_in_one_line(
-    run_both_ways, suite, server, project, path
-):
+    run_both_ways: Any, suite: Any, server: Any, project: Any, path: Any
+) -> None:
     suite("def test_asks(): ask()")
 
     result = run_both_ways(*LIVE, "--dspy-report", path)
@@ -459,8 +480,8 @@ def pytest_runtest_protocol(item, nextitem):  # as plugins for flaky tests do it
 
 
 def test_a_test_that_is_run_again_counts_once_with_all_that_it_used(
-    run_both_ways, suite, write, server, report
-):
+    run_both_ways: Any, suite: Any, write: Any, server: Any, report: Any
+) -> None:
     write("conftest.py", RERUN)
     suite("""
         TIMES = []

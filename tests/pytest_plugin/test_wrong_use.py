@@ -1,5 +1,7 @@
 """What is asked for wrongly is told before any test runs, with its place and what to do."""
 
+from typing import Any
+
 import pytest
 
 PROFILES = '[staging]\nextends = "mock"\n\n[prod]\nextends = "mock"\n'
@@ -42,7 +44,9 @@ def said(result: pytest.RunResult) -> str:
     return text
 
 
-def test_all_wrong_marks_are_told_at_once_each_with_its_line(run_both_ways, write):
+def test_all_wrong_marks_are_told_at_once_each_with_its_line(
+    run_both_ways: Any, write: Any
+) -> None:
     lines = ["import pytest", ""]
     places = {}
     for number, mark in enumerate(MARKS):
@@ -73,12 +77,12 @@ def test_all_wrong_marks_are_told_at_once_each_with_its_line(run_both_ways, writ
     ],
     ids=["module", "class", "attribute of a class", "second decorator"],
 )
-def test_the_line_is_that_of_the_mark(run, write, text, line):
+def test_the_line_is_that_of_the_mark(run: Any, write: Any, text: Any, line: Any) -> None:
     write("test_it.py", f"import pytest\n{text}\n")
     assert f"test_it.py:{line}" in said(run())
 
 
-def test_a_wrong_mark_is_told_also_where_another_stands_before_it(run, suite):
+def test_a_wrong_mark_is_told_also_where_another_stands_before_it(run: Any, suite: Any) -> None:
     suite("""
         @pytest.mark.dspy_profile("nobody")
         @pytest.mark.dspy_budget(calls=-1)
@@ -96,7 +100,7 @@ def test_a_wrong_mark_is_told_also_where_another_stands_before_it(run, suite):
     assert "calls=-3" in text
 
 
-def test_one_wrong_mark_of_a_class_is_told_once(run_both_ways, suite):
+def test_one_wrong_mark_of_a_class_is_told_once(run_both_ways: Any, suite: Any) -> None:
     suite("""
         @pytest.mark.dspy_profile("nobody")
         class TestA:
@@ -108,7 +112,7 @@ def test_one_wrong_mark_of_a_class_is_told_once(run_both_ways, suite):
     assert said(run_both_ways("-s")).count('"nobody"') == 1
 
 
-def test_a_wrong_mark_of_a_test_that_is_not_selected_harms_nobody(run, suite):
+def test_a_wrong_mark_of_a_test_that_is_not_selected_harms_nobody(run: Any, suite: Any) -> None:
     suite("""
         def test_chosen(): pass
         @pytest.mark.dspy_profile("nobody")
@@ -127,9 +131,9 @@ def test_a_wrong_mark_of_a_test_that_is_not_selected_harms_nobody(run, suite):
     ],
     ids=["flag", "one of a matrix", "variable", "ini"],
 )
-def test_an_unknown_profile_is_told_with_those_that_exist(  # noqa: PLR0913, PLR0917
-    run_both_ways, suite, write, words, env, ini, by
-):
+def test_an_unknown_profile_is_told_with_those_that_exist(
+    run_both_ways: Any, suite: Any, write: Any, words: Any, env: Any, ini: Any, by: Any
+) -> None:
     write("profiles.toml", PROFILES)
     write("pytest.ini", f"[pytest]\n{ini}\n")
     suite("print('RAN')\ndef test_a(): pass")
@@ -139,7 +143,9 @@ def test_an_unknown_profile_is_told_with_those_that_exist(  # noqa: PLR0913, PLR
     assert 'did you mean "staging"?' in text
 
 
-def test_an_unknown_profile_with_no_near_one_is_told_with_all_that_exist(run, suite, write):
+def test_an_unknown_profile_with_no_near_one_is_told_with_all_that_exist(
+    run: Any, suite: Any, write: Any
+) -> None:
     write("profiles.toml", PROFILES)
     suite("print('RAN')\ndef test_a(): pass")
     text = said(run("--dspy-profile", "xxxxxx"))
@@ -148,8 +154,8 @@ def test_an_unknown_profile_with_no_near_one_is_told_with_all_that_exist(run, su
 
 
 def test_a_profile_that_a_hook_chooses_and_nobody_has_is_told_before_any_test(
-    run_both_ways, suite, write
-):
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     write("conftest.py", "def pytest_dspy_choose_profile(item): return 'nobody'")
     suite("def test_a(): print('RAN')")
     assert "from pytest_dspy_choose_profile" in said(run_both_ways("-s"))
@@ -161,8 +167,8 @@ def test_a_profile_that_a_hook_chooses_and_nobody_has_is_told_before_any_test(
     ids=["parent", "type", "section"],
 )
 def test_a_profile_of_the_session_that_cannot_be_is_told_with_its_line(
-    run_both_ways, suite, write, broken
-):
+    run_both_ways: Any, suite: Any, write: Any, broken: Any
+) -> None:
     path = write("profiles.toml", broken)
     suite("print('RAN')\ndef test_a(): pass")
     text = said(run_both_ways("--dspy-profile", "dev"))
@@ -174,7 +180,9 @@ def test_a_profile_of_the_session_that_cannot_be_is_told_with_its_line(
     ['[dev]\nextends = "nobody"\n', "[dev]\nlm.temperature = 'hot'\n", "[dev]\nlmm.model = 'x'\n"],
     ids=["parent", "type", "section"],
 )
-def test_a_profile_of_a_mark_that_cannot_be_is_told_before_any_test(run, suite, write, broken):
+def test_a_profile_of_a_mark_that_cannot_be_is_told_before_any_test(
+    run: Any, suite: Any, write: Any, broken: Any
+) -> None:
     path = write("profiles.toml", broken)
     suite("@pytest.mark.dspy_profile('dev')\ndef test_a(): print('RAN')")
     text = said(run("-s"))
@@ -182,15 +190,15 @@ def test_a_profile_of_a_mark_that_cannot_be_is_told_before_any_test(run, suite, 
 
 
 def test_a_profile_of_the_session_whose_provider_cannot_be_made_is_told_once(
-    run_both_ways, suite, write
-):
+    run_both_ways: Any, suite: Any, write: Any
+) -> None:
     write("profiles.toml", '[dev]\nprovider.class = "nowhere.Provider"\n')
     suite("def test_a(): print('RAN')\ndef test_b(): print('RAN')")
     text = said(run_both_ways("--dspy-profile", "dev", "-s"))
     assert "nowhere" in text
 
 
-def test_forcing_without_a_profile_is_told(run_both_ways, suite):
+def test_forcing_without_a_profile_is_told(run_both_ways: Any, suite: Any) -> None:
     suite("print('RAN')\ndef test_a(): pass")
     text = said(run_both_ways("--dspy-profile-force", "-s"))
     assert "--dspy-profile-force needs a profile to force" in text
@@ -198,7 +206,7 @@ def test_forcing_without_a_profile_is_told(run_both_ways, suite):
 
 
 @pytest.mark.parametrize("budget", ["calls", "calls=-1", "cents=3", "usd=x", "nobody.calls=3"])
-def test_a_wrong_budget_is_told(run, suite, budget):
+def test_a_wrong_budget_is_told(run: Any, suite: Any, budget: Any) -> None:
     suite("print('RAN')\ndef test_a(): pass")
     assert budget.partition("=")[0].removesuffix(".calls") in said(
         run("--dspy-budget", budget, "-s")
@@ -214,7 +222,9 @@ def test_a_wrong_budget_is_told(run, suite, budget):
         ("dspy_store = nowhere:x", '"nowhere:x" is not a result store'),
     ],
 )
-def test_a_wrong_value_of_an_ini_file_is_told_with_its_line(run, suite, write, key, told):
+def test_a_wrong_value_of_an_ini_file_is_told_with_its_line(
+    run: Any, suite: Any, write: Any, key: Any, told: Any
+) -> None:
     suite("def test_a():\n    print('RAN')")
     path = write("pytest.ini", f"[pytest]\n# ours\n{key}\n")
 
@@ -224,7 +234,9 @@ def test_a_wrong_value_of_an_ini_file_is_told_with_its_line(run, suite, write, k
     assert f"  at {path}:3\n" in text
 
 
-def test_a_wrong_value_that_overrides_the_ini_file_is_told_as_that(run, suite, write):
+def test_a_wrong_value_that_overrides_the_ini_file_is_told_as_that(
+    run: Any, suite: Any, write: Any
+) -> None:
     suite("def test_a():\n    print('RAN')")
     write("pytest.ini", "[pytest]\ndspy_live = block\n")
 

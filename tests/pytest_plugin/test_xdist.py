@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,9 @@ def ours(result: pytest.RunResult) -> list[str]:
 
 @real_processes
 @pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
-def test_workers_say_together_what_one_process_says(run, suite, dist, dev_and_staging):
+def test_workers_say_together_what_one_process_says(
+    run: Any, suite: Any, dist: Any, dev_and_staging: Any
+) -> None:
     suite(TESTS)
     alone = run(*MOCK)
     alone.assert_outcomes(passed=8)
@@ -47,14 +50,14 @@ def test_workers_say_together_what_one_process_says(run, suite, dist, dev_and_st
 
 
 @real_processes
-def test_every_test_once_on_each_worker(run, suite):
+def test_every_test_once_on_each_worker(run: Any, suite: Any) -> None:
     suite("def test_a(): assert name() == 'mock' and ask()")
     result = run("-n", "2", "--dist", "each", *MOCK)
     result.assert_outcomes(passed=2)
 
 
 @real_processes
-def test_without_workers_xdist_changes_nothing(run, suite):
+def test_without_workers_xdist_changes_nothing(run: Any, suite: Any) -> None:
     suite("def test_a(): assert name() == 'mock'")
     for words in (("-n", "0"), ("-p", "no:xdist"), ("-p", "no:xdist", "-p", "no:xdist.looponfail")):
         result = run(*words, *MOCK)
@@ -63,7 +66,7 @@ def test_without_workers_xdist_changes_nothing(run, suite):
 
 
 @real_processes
-def test_the_controller_imports_no_dspy(run, suite, write):
+def test_the_controller_imports_no_dspy(run: Any, suite: Any, write: Any) -> None:
     write(
         "conftest.py",
         """
@@ -80,7 +83,7 @@ def test_the_controller_imports_no_dspy(run, suite, write):
 
 
 @real_processes
-def test_a_worker_that_dies_leaves_the_others_under_their_profile(run, suite):
+def test_a_worker_that_dies_leaves_the_others_under_their_profile(run: Any, suite: Any) -> None:
     suite("""
         import os
         def test_a(): os._exit(1)
@@ -94,8 +97,8 @@ def test_a_worker_that_dies_leaves_the_others_under_their_profile(run, suite):
 
 
 def test_a_run_of_ours_around_pytest_gives_its_profile_to_the_tests(
-    run, suite, project, dev_and_staging
-):
+    run: Any, suite: Any, project: Any, dev_and_staging: Any
+) -> None:
     suite("def test_a(): assert name() == model() == 'dev' and dspy.settings.num_threads == 3")
     command = [sys.executable, "-m", "dspy_profiles", "run", "--profile", "dev"]
     for words in ([], ["-n", "2"]):
@@ -127,7 +130,7 @@ def installed(module: str, package: str) -> pytest.MarkDecorator:
 
 
 @installed("pytest_randomly", "pytest-randomly")
-def test_in_any_order(run_both_ways, suite, dev_and_staging):
+def test_in_any_order(run_both_ways: Any, suite: Any, dev_and_staging: Any) -> None:
     suite(TESTS)
     for seed in (1, 2, 3):
         result = run_both_ways(f"--randomly-seed={seed}", *MOCK, strict=(), order=())
@@ -135,7 +138,9 @@ def test_in_any_order(run_both_ways, suite, dev_and_staging):
 
 
 @installed("pytest_rerunfailures", "pytest-rerunfailures")
-def test_a_test_that_is_run_again_starts_afresh_and_counts_once(run_both_ways, suite):
+def test_a_test_that_is_run_again_starts_afresh_and_counts_once(
+    run_both_ways: Any, suite: Any
+) -> None:
     suite("""
         import itertools
         COUNT = itertools.count()
@@ -157,7 +162,9 @@ def test_a_test_that_is_run_again_starts_afresh_and_counts_once(run_both_ways, s
 @real_processes
 @installed("pytest_timeout", "pytest-timeout")
 @pytest.mark.parametrize("method", ["signal", "thread"])
-def test_a_timeout_that_does_not_strike_changes_nothing(run_both_ways, suite, method):
+def test_a_timeout_that_does_not_strike_changes_nothing(
+    run_both_ways: Any, suite: Any, method: Any
+) -> None:
     suite("def test_a(): assert name() == 'mock' and ask()")
     words = ("--timeout", "120", "--timeout-method", method)
     run_both_ways(*words, *MOCK, strict=()).assert_outcomes(passed=1)
@@ -165,7 +172,7 @@ def test_a_timeout_that_does_not_strike_changes_nothing(run_both_ways, suite, me
 
 @real_processes
 @installed("pytest_timeout", "pytest-timeout")
-def test_a_test_that_a_timeout_ends_leaves_the_next_its_profile(run, suite):
+def test_a_test_that_a_timeout_ends_leaves_the_next_its_profile(run: Any, suite: Any) -> None:
     suite("""
         import threading
         def test_hangs():

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,19 +62,19 @@ ASKS = """
 
 
 @pytest.fixture
-def program(write, run):
+def program(write: Any, run: Any) -> Any:
     write("counting.py", COUNTING)
     write("asks.py", ASKS)
     write("profiles.toml", PROFILES)
 
-    def done(mode, *words):
+    def done(mode: Any, *words: Any) -> Any:
         options = ["-p", "live", "--cassette", "x.jsonl", *(["--cassettes", mode] if mode else [])]
         return run(*options, "--", sys.executable, "asks.py", *words)
 
     return done
 
 
-def asked():
+def asked() -> Any:
     return len(Path("asked.txt").read_text().splitlines()) if Path("asked.txt").exists() else 0
 
 
@@ -81,7 +82,9 @@ def asked():
     "below",
     ["python", pytest.param("spawn", marks=pytest.mark.slow), pytest.param("fork", marks=posix)],
 )
-def test_a_process_below_records_on_the_same_file_and_replays_from_it(program, below) -> None:
+def test_a_process_below_records_on_the_same_file_and_replays_from_it(
+    program: Any, below: Any
+) -> None:
     first = program("once", "first", below)
     assert (first.returncode, asked()) == (0, 2), first.stderr
     assert describe(Path("x.jsonl")).responses == 2
@@ -94,7 +97,7 @@ def test_a_process_below_records_on_the_same_file_and_replays_from_it(program, b
     assert Path("x.jsonl").read_bytes() == held
 
 
-def test_a_miss_ends_the_program_with_the_command_that_records(program) -> None:
+def test_a_miss_ends_the_program_with_the_command_that_records(program: Any) -> None:
     assert program("once", "first").returncode == 0
     held = Path("x.jsonl").read_bytes()
     done = program("none", "second")
@@ -105,7 +108,7 @@ def test_a_miss_ends_the_program_with_the_command_that_records(program) -> None:
     assert Path("x.jsonl").read_bytes() == held
 
 
-def test_half_of_a_program_is_not_kept_and_what_is_added_is(program) -> None:
+def test_half_of_a_program_is_not_kept_and_what_is_added_is(program: Any) -> None:
     assert program("once", "first", "raises").returncode == 1
     assert not Path("x.jsonl").exists()
     assert program("new", "first", "raises").returncode == 1
@@ -116,14 +119,14 @@ def test_half_of_a_program_is_not_kept_and_what_is_added_is(program) -> None:
 
 
 @posix
-def test_what_a_fork_has_recorded_does_not_bring_half_of_a_program_back(program) -> None:
+def test_what_a_fork_has_recorded_does_not_bring_half_of_a_program_back(program: Any) -> None:
     assert program("once", "first", "fork", "raises").returncode == 1
     assert asked() == 2
     assert describe(Path("x.jsonl")).responses == 1
     assert "[[ ## question ## ]]\\nfirst" not in Path("x.jsonl").read_text()
 
 
-def test_without_a_mode_it_is_replayed_alone_and_off_is_without_it(program) -> None:
+def test_without_a_mode_it_is_replayed_alone_and_off_is_without_it(program: Any) -> None:
     done = program(None, "first")
     assert done.returncode == 1
     assert "does not exist; blocked a call" in done.stderr
@@ -131,7 +134,7 @@ def test_without_a_mode_it_is_replayed_alone_and_off_is_without_it(program) -> N
     assert not Path("x.jsonl").exists()
 
 
-def test_a_file_that_is_none_is_an_error_before_the_program_has_begun(program) -> None:
+def test_a_file_that_is_none_is_an_error_before_the_program_has_begun(program: Any) -> None:
     Path("x.jsonl").write_bytes(b'{"cassette":1}\n{"kind":lm}\n')
     done = program("new", "first")
     assert (done.returncode, done.stdout, asked()) == (4, "", 0)
@@ -145,7 +148,7 @@ def test_a_file_that_is_none_is_an_error_before_the_program_has_begun(program) -
         (("--cassette", "x.jsonl", "--cassettes", "onse"), "onse"),
     ],
 )
-def test_words_that_make_no_sense_are_a_mistake_of_usage(run, words, said) -> None:
+def test_words_that_make_no_sense_are_a_mistake_of_usage(run: Any, words: Any, said: Any) -> None:
     done = run(*words, "--", sys.executable, "-c", "print('began')")
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def other_python(home: Path) -> str:
     return str(home / "other" / ("Scripts" if os.name == "nt" else "bin") / "python")
 
 
-def test_an_interpreter_without_this_package(run, write, other_python) -> None:
+def test_an_interpreter_without_this_package(run: Any, write: Any, other_python: str) -> None:
     write("lib/dspy/__init__.py", FAKE_DSPY)
     code = "import sys; print(sys.path[:2]); import dspy; print('went on')"
     environment = {"PYTHONPATH": str(Path("lib").resolve())}
@@ -39,12 +40,14 @@ def test_an_interpreter_without_this_package(run, write, other_python) -> None:
     assert "install dspy-profiles" in hint
 
 
-def test_an_interpreter_without_this_package_that_imports_no_dspy(run, other_python) -> None:
+def test_an_interpreter_without_this_package_that_imports_no_dspy(
+    run: Any, other_python: str
+) -> None:
     done = run("-p", "mock", "--", other_python, "-c", "print('fine')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
 
 
-def test_a_python_that_lets_nobody_in_runs_without_the_profile_and_it_is_said(run) -> None:
+def test_a_python_that_lets_nobody_in_runs_without_the_profile_and_it_is_said(run: Any) -> None:
     code = "import dspy, dspy_profiles; dspy_profiles.configure(); print(dspy.settings.lm.model)"
     done = run("-p", "mock", "--", sys.executable, "-IB", "-c", code)
     assert (done.returncode, done.stdout) == (0, "mock\n"), done.stderr
@@ -53,14 +56,14 @@ def test_a_python_that_lets_nobody_in_runs_without_the_profile_and_it_is_said(ru
     assert "dspy_profiles.configure()" in hint
 
 
-def test_a_folder_called_dspy_is_not_dspy(run, write, other_python) -> None:
+def test_a_folder_called_dspy_is_not_dspy(run: Any, write: Any, other_python: str) -> None:
     write("dspy/notes.txt", "")
     code = "import sys; sys.path.insert(0, '.'); import dspy; print(dspy.__path__)"
     done = run("-p", "mock", "--", other_python, "-c", code)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_missing_dspy_is_missing_as_ever(run, other_python) -> None:
+def test_a_missing_dspy_is_missing_as_ever(run: Any, other_python: str) -> None:
     done = run("-p", "mock", "--", other_python, "-c", "import dspy")
     assert done.returncode == 1
     assert done.stderr.endswith("ModuleNotFoundError: No module named 'dspy'\n")
@@ -76,7 +79,7 @@ RAISES = """
 
 
 @pytest.fixture
-def broken(write) -> None:
+def broken(write: Any) -> None:
     write("theirs.py", RAISES)
     write("profiles.toml", '[p.provider]\nclass = "theirs.Engine"\n')
 
@@ -94,7 +97,7 @@ def broken(write) -> None:
     ],
     ids=["import", "caught", "asyncio", "thread", "pool", "ours"],
 )
-def test_a_profile_that_cannot_be_built_ends_the_process(run, code) -> None:
+def test_a_profile_that_cannot_be_built_ends_the_process(run: Any, code: Any) -> None:
     done = run("-p", "p", "-c", f"print('begins')\n{code}\nprint('went on')")
     assert (done.returncode, done.stdout) == (4, "begins\n")
     first, *rest = done.stderr.splitlines()
@@ -104,7 +107,7 @@ def test_a_profile_that_cannot_be_built_ends_the_process(run, code) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_secret_that_is_gone_in_a_grandchild_ends_it(run, write) -> None:
+def test_a_secret_that_is_gone_in_a_grandchild_ends_it(run: Any, write: Any) -> None:
     write("profiles.toml", '[p.lm]\nmodel = "openai/x"\napi_key = "${SOME_KEY}"')
     words = ["env", "-u", "SOME_KEY", sys.executable, "-c", "import dspy; print('went on')"]
     done = run("-p", "p", "--", *words, env={"SOME_KEY": "canary"})
@@ -112,7 +115,7 @@ def test_a_secret_that_is_gone_in_a_grandchild_ends_it(run, write) -> None:
     assert "SOME_KEY is not set" in done.stderr
 
 
-def test_a_file_that_was_broken_meanwhile_ends_it(run, write) -> None:
+def test_a_file_that_was_broken_meanwhile_ends_it(run: Any, write: Any) -> None:
     write("profiles.toml", '[p]\nextends = "mock"')
     write("broken.toml", '[p.lm]\ntemperature = "hot"')
     code = "import os; os.replace('broken.toml', 'profiles.toml')"
@@ -144,7 +147,7 @@ TWICE = 2  # `run` itself is a Python, too
 SHOW = "import sitecustomize, sys; print(sitecustomize.theirs, 'lib' in sys.path[1])"
 
 
-def test_the_users_sitecustomize_and_search_path_stay(run, write) -> None:
+def test_the_users_sitecustomize_and_search_path_stay(run: Any, write: Any) -> None:
     write("lib/sitecustomize.py", USERS_OWN)
     code = f"{SHOW}; import dspy; print(dspy.settings.lm.model)"
     done = run("-p", "mock", "-c", code, env={"PYTHONPATH": str(Path("lib").resolve())})
@@ -155,7 +158,9 @@ def test_the_users_sitecustomize_and_search_path_stay(run, write) -> None:
     "theirs",
     ["raise ValueError('theirs')", "import not_there", "raise ImportError", "1 +", "import dspy"],
 )
-def test_a_users_sitecustomize_that_fails_does_so_as_ever(run, write, theirs) -> None:
+def test_a_users_sitecustomize_that_fails_does_so_as_ever(
+    run: Any, write: Any, theirs: Any
+) -> None:
     write("lib/sitecustomize.py", theirs)
     environment = {"PYTHONPATH": str(Path("lib").resolve())}
     alone = subprocess.run(
@@ -170,7 +175,7 @@ def test_a_users_sitecustomize_that_fails_does_so_as_ever(run, write, theirs) ->
     assert (done.stdout, done.stderr) == ("mock\n", TWICE * alone.stderr)
 
 
-def test_an_inner_run_of_another_installation_is_the_only_one(run) -> None:
+def test_an_inner_run_of_another_installation_is_the_only_one(run: Any) -> None:
     code = "import os, json; print(json.dumps(os.environ['PYTHONPATH'].split(os.pathsep)))"
     foreign = "/elsewhere/lib/dspy_profiles/run/site"
     environment = {"PYTHONPATH": os.pathsep.join([str(SITE), foreign, "/theirs", ""])}

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ HARD_CODED = """
 """
 
 
-def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run, write) -> None:
+def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run: Any, write: Any) -> None:
     write("profiles.toml", '[mine.provider]\nclass = "mock"\nanswers = { answer = "mocked" }')
     program = write("program.py", HARD_CODED)
     done = run("-p", "mine", "program.py")
@@ -78,13 +79,13 @@ def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run, write) ->
         "import dspy_profiles.objects._build, dspy",
     ],
 )
-def test_however_dspy_comes_in(run, code: str) -> None:
+def test_however_dspy_comes_in(run: Any, code: str) -> None:
     code = f"L = lambda: dspy.settings.lm; {code}; print(L().model)"
     done = run(*ON_MOCK, "-c", code)
     assert (done.stdout, done.returncode) == ("ours\n", 0), done.stderr
 
 
-def test_a_module_of_ours_that_fails_does_not_leave_dspy_without_it(run) -> None:
+def test_a_module_of_ours_that_fails_does_not_leave_dspy_without_it(run: Any) -> None:
     code = """if True:
         import sys
         sys.modules["dspy_profiles.activation._decorator"] = None
@@ -98,7 +99,7 @@ def test_a_module_of_ours_that_fails_does_not_leave_dspy_without_it(run) -> None
     assert run(*ON_MOCK, "-c", code).stdout == "ours\n"
 
 
-def test_threads_that_import_dspy_at_once_all_wait_for_the_profile(run, write) -> None:
+def test_threads_that_import_dspy_at_once_all_wait_for_the_profile(run: Any, write: Any) -> None:
     write(
         "threads.py",
         """
@@ -122,7 +123,7 @@ def test_threads_that_import_dspy_at_once_all_wait_for_the_profile(run, write) -
     assert (done.stdout, done.stderr) == (f"{['ours'] * 8}\n", "")
 
 
-def test_a_dspy_that_is_imported_anew_is_on_the_profile_too(run, write) -> None:
+def test_a_dspy_that_is_imported_anew_is_on_the_profile_too(run: Any, write: Any) -> None:
     write(
         "anew.py",
         """
@@ -141,13 +142,13 @@ def test_a_dspy_that_is_imported_anew_is_on_the_profile_too(run, write) -> None:
     assert done.stdout == "ours\nmock\n", done.stderr
 
 
-def test_a_module_is_run(run, write) -> None:
+def test_a_module_is_run(run: Any, write: Any) -> None:
     write("package/__main__.py", f"import sys; {MODEL}; print(sys.argv[1:])")
     assert run(*ON_MOCK, "-m", "package", "-x", "--profile").stdout == "ours\n['-x', '--profile']\n"
     assert run(*ON_MOCK, "--", "-mpackage").stdout == "ours\n[]\n"
 
 
-def test_a_console_script_and_its_own_python_children(run, write) -> None:
+def test_a_console_script_and_its_own_python_children(run: Any, write: Any) -> None:
     write(
         "test_program.py",
         f"""
@@ -169,7 +170,7 @@ def test_a_console_script_and_its_own_python_children(run, write) -> None:
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
-def test_processes_of_multiprocessing(run, write, method: str) -> None:
+def test_processes_of_multiprocessing(run: Any, write: Any, method: str) -> None:
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} on this system")
     write(
@@ -189,12 +190,12 @@ def test_processes_of_multiprocessing(run, write, method: str) -> None:
     assert run(*ON_MOCK, "many.py").stdout == "['ours', 'ours']\n"
 
 
-def test_a_script_of_the_shell_runs_python_on_it(run, write) -> None:
+def test_a_script_of_the_shell_runs_python_on_it(run: Any, write: Any) -> None:
     write("job.sh", f"#!/bin/sh\nexec {sys.executable} -c '{MODEL}'\n").chmod(0o755)
     assert run(*ON_MOCK, "--", "./job.sh").stdout == "ours\n"
 
 
-def test_blocks_and_contexts_in_the_program_still_win(run, write) -> None:
+def test_blocks_and_contexts_in_the_program_still_win(run: Any, write: Any) -> None:
     write(
         "blocks.py",
         """
@@ -215,7 +216,7 @@ def test_blocks_and_contexts_in_the_program_still_win(run, write) -> None:
     assert (done.stdout.splitlines(), done.stderr) == (said, "")
 
 
-def test_a_plain_process_is_left_alone(run, write) -> None:
+def test_a_plain_process_is_left_alone(run: Any, write: Any) -> None:
     code = "import sys, dspy; print(dspy.settings.lm, [type(f).__name__ for f in sys.meta_path])"
     environment = {**os.environ, "PYTHONPATH": str(SITE)}
     plain, with_our_folder = (
@@ -228,14 +229,14 @@ def test_a_plain_process_is_left_alone(run, write) -> None:
     assert (with_our_folder.stdout, with_our_folder.stderr) == (plain.stdout, plain.stderr)
 
 
-def test_a_program_without_dspy_loads_nothing_of_ours(run) -> None:
+def test_a_program_without_dspy_loads_nothing_of_ours(run: Any) -> None:
     code = "import sys, sysconfig, json, email; print([*sys.modules])"
     loaded = set(eval(run(*ON_MOCK, "-c", code).stdout))
     assert "email" in loaded
     assert not {name for name in loaded if name.startswith(("dspy", "sitecustomize_"))}
 
 
-def test_the_parent_does_not_import_dspy(command, write) -> None:
+def test_the_parent_does_not_import_dspy(command: tuple[str, ...], write: Any) -> None:
     write("profiles.toml", '[p.lm]\nmodel = "openai/x"\napi_key = "${KEY:-none}"\n')
     words = [sys.executable, "-X", "importtime", *command, "-p", "p", "--", "true"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

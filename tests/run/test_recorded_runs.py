@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pexpect
 import pytest
@@ -21,10 +22,10 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 
 
 @pytest.fixture
-def recorded(project):
+def recorded(project: Any) -> Any:
     """The one experiment that there is, and what was asked in it."""
 
-    def read(url=None):
+    def read(url: Any = None) -> Any:
         with open_store(url) as store:
             (experiment,) = store.query_experiments()
             asked = [t.inputs and t.inputs["question"] for t in store.query_trials(experiment.id)]
@@ -34,7 +35,9 @@ def recorded(project):
     return read
 
 
-def test_calls_of_the_program_and_of_pythons_below_it_are_trials(run, write, recorded) -> None:
+def test_calls_of_the_program_and_of_pythons_below_it_are_trials(
+    run: Any, write: Any, recorded: Any
+) -> None:
     write("asks.py", ASKS)
     write("starts.py", STARTS_ANOTHER)
 
@@ -52,7 +55,7 @@ def test_calls_of_the_program_and_of_pythons_below_it_are_trials(run, write, rec
     assert experiment.details["command"][-2:] == ["starts.py", "the first"]
 
 
-def test_the_closing_line_leads_to_a_store_that_was_named(run, write) -> None:
+def test_the_closing_line_leads_to_a_store_that_was_named(run: Any, write: Any) -> None:
     write("asks.py", ASKS)
     done = run("--record", "--store", "sqlite:my results.db", "-p", "mock", "asks.py", "once")
     _, *words = shlex.split(done.stderr.partition("; ")[2])
@@ -62,7 +65,7 @@ def test_the_closing_line_leads_to_a_store_that_was_named(run, write) -> None:
     assert "asks.py" in shown.stdout
 
 
-def test_threads_are_heard(run, write, recorded) -> None:
+def test_threads_are_heard(run: Any, write: Any, recorded: Any) -> None:
     write(
         "threads.py",
         """
@@ -77,7 +80,9 @@ def test_threads_are_heard(run, write, recorded) -> None:
     assert sorted(map(int, recorded()[1])) == list(range(20))
 
 
-def test_a_program_without_a_profile_is_recorded_on_its_own_lm(run, write, recorded) -> None:
+def test_a_program_without_a_profile_is_recorded_on_its_own_lm(
+    run: Any, write: Any, recorded: Any
+) -> None:
     write(
         "own.py",
         """
@@ -96,7 +101,9 @@ def test_a_program_without_a_profile_is_recorded_on_its_own_lm(run, write, recor
     ("ends", "code"),
     [("sys.exit(3)", 3), ("raise ValueError('no')", 1), ("sys.exit()", 0), ("os._exit(4)", 4)],
 )
-def test_it_ends_as_the_program_does(run, write, recorded, ends, code) -> None:
+def test_it_ends_as_the_program_does(
+    run: Any, write: Any, recorded: Any, ends: Any, code: Any
+) -> None:
     write("ends.py", ASKS + f"    import os; {ends}\n")
     assert run("--record", "-p", "mock", "ends.py").returncode == code
     experiment, asked = recorded()
@@ -105,7 +112,9 @@ def test_it_ends_as_the_program_does(run, write, recorded, ends, code) -> None:
 
 @posix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-def test_a_program_that_a_signal_ends_ends_us_by_it(run, write, recorded, number) -> None:
+def test_a_program_that_a_signal_ends_ends_us_by_it(
+    run: Any, write: Any, recorded: Any, number: Any
+) -> None:
     # Whoever starts the suite by nohup has it ignored; SIGKILL cannot be.
     dies = "" if number == signal.SIGKILL else f"signal.signal({int(number)}, signal.SIG_DFL); "
     ends = f"    import os, signal; {dies}os.kill(os.getpid(), {int(number)})\n"
@@ -116,7 +125,7 @@ def test_a_program_that_a_signal_ends_ends_us_by_it(run, write, recorded, number
 
 
 @posix
-def test_what_is_sent_to_us_reaches_the_program(start, write, recorded) -> None:
+def test_what_is_sent_to_us_reaches_the_program(start: Any, write: Any, recorded: Any) -> None:
     write(
         "waits.py",
         """
@@ -136,7 +145,9 @@ def test_what_is_sent_to_us_reaches_the_program(start, write, recorded) -> None:
 
 
 @posix
-def test_ctrl_c_in_a_terminal_is_the_programs(command, write, recorded) -> None:
+def test_ctrl_c_in_a_terminal_is_the_programs(
+    command: tuple[str, ...], write: Any, recorded: Any
+) -> None:
     write(
         "waits.py",
         """
@@ -161,7 +172,9 @@ def test_ctrl_c_in_a_terminal_is_the_programs(command, write, recorded) -> None:
     assert recorded()[0].status == "interrupted"
 
 
-def test_the_store_is_that_of_the_option_then_of_the_settings(run, write, recorded) -> None:
+def test_the_store_is_that_of_the_option_then_of_the_settings(
+    run: Any, write: Any, recorded: Any
+) -> None:
     write("asks.py", ASKS)
     write("pyproject.toml", '[tool.dspy-profiles]\nstore = "file:kept"\n')
     run("--record", "-p", "mock", "asks.py")
@@ -179,7 +192,9 @@ def test_the_store_is_that_of_the_option_then_of_the_settings(run, write, record
         (["--record", "-p", "nope", "asks.py"], 3, 'no profile "nope"'),
     ],
 )
-def test_what_cannot_be_is_told_and_nothing_is_run_or_kept(run, write, words, code, said) -> None:
+def test_what_cannot_be_is_told_and_nothing_is_run_or_kept(
+    run: Any, write: Any, words: Any, code: Any, said: Any
+) -> None:
     script = write("asks.py", "open('ran', 'w')")
     before = set(script.parent.iterdir())
     done = run(*words)
@@ -187,14 +202,14 @@ def test_what_cannot_be_is_told_and_nothing_is_run_or_kept(run, write, words, co
     assert set(script.parent.iterdir()) == before
 
 
-def test_a_program_that_is_not_there_leaves_no_open_experiment(run, project) -> None:
+def test_a_program_that_is_not_there_leaves_no_open_experiment(run: Any, project: Any) -> None:
     done = run("--record", "-p", "mock", "--", "no-such-program")
     assert done.returncode in (126, 127)
     with open_store() as store:
         assert not [e for e in store.query_experiments() if e.status in ("running", "interrupted")]
 
 
-def test_no_secret_gets_into_the_record(run, write, project) -> None:
+def test_no_secret_gets_into_the_record(run: Any, write: Any, project: Any) -> None:
     secret = "canary-9e2f41"
     write("profiles.toml", '[p]\nextends = "mock"\n[p.env]\nTHE_KEY = "${TOKEN}"\n')
     write("asks.py", ASKS)
@@ -204,7 +219,7 @@ def test_no_secret_gets_into_the_record(run, write, project) -> None:
     assert not [path for path in written if secret.encode() in path.read_bytes()]
 
 
-def test_a_program_that_never_imports_dspy_is_an_empty_experiment(run, recorded) -> None:
+def test_a_program_that_never_imports_dspy_is_an_empty_experiment(run: Any, recorded: Any) -> None:
     done = run("--record", "-p", "mock", "--", sys.executable, "-c", "print(1)")
     experiment, asked = recorded()
     assert (done.stdout, experiment.trials, asked) == ("1\n", 0, [])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pexpect
 import pytest
@@ -29,7 +30,7 @@ WAITS = """
 """
 
 
-def test_lines_arrive_as_they_are_printed(start, write) -> None:
+def test_lines_arrive_as_they_are_printed(start: Any, write: Any) -> None:
     write("asks.py", ASKS)
     child = start("-p", "mock", "asks.py")
     assert child.stdout.readline() == "one\n"  # it prints the next when it is answered
@@ -37,13 +38,13 @@ def test_lines_arrive_as_they_are_printed(start, write) -> None:
     assert child.returncode == 0
 
 
-def test_it_is_the_process_that_was_started(start, write) -> None:
+def test_it_is_the_process_that_was_started(start: Any, write: Any) -> None:
     write("waits.py", WAITS.format(handler=""))
     child = start("-p", "mock", "waits.py")
     assert int(child.stdout.readline()) == child.pid
 
 
-def test_it_asks_on_the_terminal(command, write) -> None:
+def test_it_asks_on_the_terminal(command: tuple[str, ...], write: Any) -> None:
     write(
         "asks.py",
         """
@@ -63,7 +64,7 @@ def test_it_asks_on_the_terminal(command, write) -> None:
     assert child.exitstatus == 0
 
 
-def test_sigterm_ends_it(start, write) -> None:
+def test_sigterm_ends_it(start: Any, write: Any) -> None:
     write("waits.py", WAITS.format(handler=""))
     child = start("-p", "mock", "waits.py")
     child.stdout.readline()
@@ -71,7 +72,7 @@ def test_sigterm_ends_it(start, write) -> None:
     assert child.wait() == -signal.SIGTERM
 
 
-def test_its_own_answer_to_a_signal_counts(start, write) -> None:
+def test_its_own_answer_to_a_signal_counts(start: Any, write: Any) -> None:
     handler = "signal.signal(signal.SIGTERM, lambda *_: os._exit(5))"
     write("waits.py", WAITS.format(handler=handler))
     child = start("-p", "mock", "waits.py")
@@ -80,7 +81,7 @@ def test_its_own_answer_to_a_signal_counts(start, write) -> None:
     assert child.wait() == 5
 
 
-def test_ctrl_c_reaches_it_and_the_shell_sees_130(command, write) -> None:
+def test_ctrl_c_reaches_it_and_the_shell_sees_130(command: tuple[str, ...], write: Any) -> None:
     write("waits.py", WAITS.format(handler=""))
     line = " ".join([*command, "-p mock waits.py"])
     shell = pexpect.spawn("/bin/sh", ["-c", f"trap : INT; {line}; echo ended with $?"], timeout=60)
@@ -92,29 +93,29 @@ def test_ctrl_c_reaches_it_and_the_shell_sees_130(command, write) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 37])
-def test_its_exit_code_is_ours(run, code: int) -> None:
+def test_its_exit_code_is_ours(run: Any, code: int) -> None:
     assert run("-p", "mock", "-c", f"raise SystemExit({code})").returncode == code
 
 
-def test_streams_that_are_closed_stay_closed(command) -> None:
+def test_streams_that_are_closed_stay_closed(command: tuple[str, ...]) -> None:
     line = shlex.join([*command, "-p", "mock", "--", "sh", "-c", "test ! -e /dev/fd/1 && exit 37"])
     done = subprocess.run(["sh", "-c", f"{line} <&- >&-"], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (37, b"")
 
 
-def test_what_is_piped_in_reaches_it(run) -> None:
+def test_what_is_piped_in_reaches_it(run: Any) -> None:
     done = run("-p", "mock", "--", "cat", input="first\nsecond\n")
     assert (done.stdout, done.stderr) == ("first\nsecond\n", "")
 
 
-def test_no_byte_of_its_output_is_touched(run) -> None:
+def test_no_byte_of_its_output_is_touched(run: Any) -> None:
     every = bytes(range(256)) + b"\r\n[bold]red[/bold] \x1b[31m:smile:"
     done = run("-p", "mock", "--", "cat", input=every, text=False)
     assert (done.stdout, done.stderr) == (every, b"")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
-def test_no_signal_is_ignored_that_was_not_before(run) -> None:
+def test_no_signal_is_ignored_that_was_not_before(run: Any) -> None:
     words = ["grep", "^SigIgn", "/proc/self/status"]
     alone = subprocess.run(words, capture_output=True, text=True, check=True)
     below = run("-p", "mock", "--", *words)
@@ -123,7 +124,7 @@ def test_no_signal_is_ignored_that_was_not_before(run) -> None:
     assert now == before
 
 
-def test_files_that_are_open_for_it_stay_open(run) -> None:
+def test_files_that_are_open_for_it_stay_open(run: Any) -> None:
     reading, writing = os.pipe()
     run("-p", "mock", "-c", f"import os; os.write({writing}, b'here')", pass_fds=[writing])
     os.close(writing)
@@ -131,14 +132,14 @@ def test_files_that_are_open_for_it_stay_open(run) -> None:
     os.close(reading)
 
 
-def test_words_behind_the_first_are_the_childs(run) -> None:
+def test_words_behind_the_first_are_the_childs(run: Any) -> None:
     words = ["--debug", "--no-color", "--profile", "x", "--", "--help", "", "a b", "$HOME", "*"]
     show = "import sys; print(sys.argv[1:])"
     assert run("-p", "mock", "-c", show, *words).stdout == f"{words}\n"
     assert run("-p", "mock", "--", sys.executable, "-c", show, *words).stdout == f"{words}\n"
 
 
-def test_two_dashes_end_our_options(run, write) -> None:
+def test_two_dashes_end_our_options(run: Any, write: Any) -> None:
     show = write("show.py", "import sys; print(sys.argv[1:])")
     assert run("-p", "mock", "--", show, "--", "-p").stdout == "['--', '-p']\n"
 
@@ -156,7 +157,9 @@ def test_two_dashes_end_our_options(run, write) -> None:
         (["./empty"], 126, 'error: "./empty" cannot be run: Exec format error'),
     ],
 )
-def test_a_command_that_cannot_be_run(run, write, words, code, said) -> None:
+def test_a_command_that_cannot_be_run(
+    run: Any, write: Any, words: Any, code: Any, said: Any
+) -> None:
     write("plain.txt", "")
     write("folder/x", "")
     write("lost", "#!/no/such/interpreter\n").chmod(0o755)
@@ -165,7 +168,7 @@ def test_a_command_that_cannot_be_run(run, write, words, code, said) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (code, "", f"{said}\n")
 
 
-def test_a_command_of_this_environment_that_is_not_on_path_is_pointed_out(run) -> None:
+def test_a_command_of_this_environment_that_is_not_on_path_is_pointed_out(run: Any) -> None:
     there = Path(sys.executable).with_name("pytest")
     done = run("-p", "mock", "--", "pytest", env={"PATH": "/nowhere"})
     assert done.returncode == 127
@@ -173,14 +176,16 @@ def test_a_command_of_this_environment_that_is_not_on_path_is_pointed_out(run) -
 
 
 @pytest.mark.parametrize("words", [[], ["--"], ["-p", "mock"], ["--profle", "x", "true"]])
-def test_a_command_line_that_says_nothing_to_run_is_a_usage_error(run, words) -> None:
+def test_a_command_line_that_says_nothing_to_run_is_a_usage_error(run: Any, words: Any) -> None:
     done = run(*words)
     assert done.returncode == 2
     assert "Usage: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_where_a_process_cannot_be_replaced_its_end_is_waited_for(monkeypatch) -> None:
+def test_where_a_process_cannot_be_replaced_its_end_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert processes.wait_for([sys.executable, "-c", "raise SystemExit(37)"], os.environ) == 37
 
     waited = subprocess.Popen.wait
@@ -197,13 +202,13 @@ def test_where_a_process_cannot_be_replaced_its_end_is_waited_for(monkeypatch) -
 
 
 @pytest.mark.parametrize("way", [processes.become, processes.accompany])
-def test_on_windows_both_ways_wait_for_the_end(monkeypatch, way) -> None:
+def test_on_windows_both_ways_wait_for_the_end(monkeypatch: pytest.MonkeyPatch, way: Any) -> None:
     windows = SimpleNamespace(platform="win32", stdout=None, stderr=None)
     monkeypatch.setattr(processes, "sys", windows)
     assert way([sys.executable, "-c", "raise SystemExit(5)"], os.environ) == 5
 
 
-def test_a_file_that_only_looks_like_a_program_cannot_be_accompanied(write) -> None:
+def test_a_file_that_only_looks_like_a_program_cannot_be_accompanied(write: Any) -> None:
     file = write("looks", "#!/no/such/interpreter\n")
     file.chmod(0o755)
     with pytest.raises(NotExecutable, match="looks. cannot be run: No such file"):

@@ -1,15 +1,16 @@
 """A forced session that is offline stays so: code that names its own LM is held back."""
 
 import textwrap
+from typing import Any
 
 import pytest
 
 
 @pytest.fixture
-def live(write):
+def live(write: Any) -> Any:
     """A program that asks a model of its own, and never gets an answer."""
 
-    def written(name: str, body: str):
+    def written(name: str, body: str) -> Any:
         return write(
             name,
             f"""
@@ -28,7 +29,7 @@ def ask():
     return written
 
 
-def test_a_live_call_ends_the_program_with_one_line(run, live) -> None:
+def test_a_live_call_ends_the_program_with_one_line(run: Any, live: Any) -> None:
     live("program.py", "ask()\nprint('went on')")
     done = run("-p", "mock", "--force", "program.py")
     assert done.returncode == 1
@@ -39,7 +40,7 @@ def test_a_live_call_ends_the_program_with_one_line(run, live) -> None:
     assert "lm()" in hint
 
 
-def test_it_gets_past_evaluate_and_parallel(run, live) -> None:
+def test_it_gets_past_evaluate_and_parallel(run: Any, live: Any) -> None:
     live(
         "program.py",
         """
@@ -56,7 +57,7 @@ def test_it_gets_past_evaluate_and_parallel(run, live) -> None:
     assert "blocked a live call" in done.stderr
 
 
-def test_on_a_thread_it_is_told_in_one_line_too(run, live) -> None:
+def test_on_a_thread_it_is_told_in_one_line_too(run: Any, live: Any) -> None:
     live(
         "program.py",
         """
@@ -72,7 +73,7 @@ def test_on_a_thread_it_is_told_in_one_line_too(run, live) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_without_force_nothing_is_held_back(run, live) -> None:
+def test_without_force_nothing_is_held_back(run: Any, live: Any) -> None:
     live(
         "program.py",
         """
@@ -86,7 +87,7 @@ def test_without_force_nothing_is_held_back(run, live) -> None:
     assert done.stdout == "LMTransportError\n"
 
 
-def test_errors_of_the_program_look_as_ever(run, live) -> None:
+def test_errors_of_the_program_look_as_ever(run: Any, live: Any) -> None:
     live("program.py", "raise ValueError('mine')")
     done = run("-p", "mock", "--force", "program.py")
     assert "Traceback" in done.stderr

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -50,10 +51,10 @@ END = """
 
 
 @pytest.fixture
-def refused(write, run):
+def refused(write: Any, run: Any) -> Any:
     """A program that has no cassette to be answered from."""
 
-    def done(*parts: str):
+    def done(*parts: str) -> Any:
         write("asks.py", "\n".join(textwrap.dedent(part) for part in (ASK, *parts)))
         words = ("-p", "mock", "--cassette", "absent.jsonl", "--", sys.executable, "asks.py")
         return run(*words)
@@ -62,7 +63,9 @@ def refused(write, run):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_it_is_told_in_one_line_at_the_end_and_the_program_has_failed(refused, way) -> None:
+def test_it_is_told_in_one_line_at_the_end_and_the_program_has_failed(
+    refused: Any, way: Any
+) -> None:
     done = refused(WAYS[way], END)
     assert (done.returncode, done.stdout) == (1, "went on\nthe last word\n")
     assert done.stderr.count("dspy-profiles: error: ") == 1
@@ -71,13 +74,13 @@ def test_it_is_told_in_one_line_at_the_end_and_the_program_has_failed(refused, w
     assert "Traceback" not in done.stderr
 
 
-def test_a_program_that_says_itself_how_it_failed_is_believed(refused) -> None:
+def test_a_program_that_says_itself_how_it_failed_is_believed(refused: Any) -> None:
     done = refused(WAYS["whoever catches all"], "sys.exit(3)\n")
     assert done.returncode == 3
     assert "does not exist; blocked a call" in done.stderr
 
 
-def test_an_error_of_its_own_is_shown_as_ever_and_what_was_refused_below(refused) -> None:
+def test_an_error_of_its_own_is_shown_as_ever_and_what_was_refused_below(refused: Any) -> None:
     done = refused(WAYS["whoever catches all"], "raise ValueError('mine')\n")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
@@ -86,7 +89,7 @@ def test_an_error_of_its_own_is_shown_as_ever_and_what_was_refused_below(refused
     )
 
 
-def test_a_profile_that_is_a_replay_tells_its_misses_too(write, run) -> None:
+def test_a_profile_that_is_a_replay_tells_its_misses_too(write: Any, run: Any) -> None:
     write(
         "profiles.toml",
         "[played.lm]\nmodel='m'\n[played.provider]\nclass='replay'\ncassette='x.jsonl'",
@@ -97,13 +100,13 @@ def test_a_profile_that_is_a_replay_tells_its_misses_too(write, run) -> None:
     assert "cassette x.jsonl does not exist" in done.stderr
 
 
-def test_a_program_that_skips_its_end_has_failed_as_well(refused) -> None:
+def test_a_program_that_skips_its_end_has_failed_as_well(refused: Any) -> None:
     done = refused(WAYS["whoever catches all"], "os._exit(0)\n")
     assert done.returncode == 1
     assert done.stderr.count("does not exist; blocked a call") == 1
 
 
-def test_a_refusal_in_a_grandchild_fails_the_run(refused, write) -> None:
+def test_a_refusal_in_a_grandchild_fails_the_run(refused: Any, write: Any) -> None:
     write("below.py", textwrap.dedent(ASK) + textwrap.dedent(WAYS["whoever catches all"]))
     done = refused("import subprocess\nsubprocess.run([sys.executable, 'below.py'])\n")
     assert done.returncode == 1

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -36,7 +37,7 @@ def reported(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 
 def test_the_option_goes_before_the_variable_and_that_before_the_setting(
-    run, write, dev_and_staging
+    run: Any, write: Any, dev_and_staging: Path
 ) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\ndefault = "mock"')
     program = ["-c", REPORT]
@@ -54,12 +55,12 @@ def test_the_option_goes_before_the_variable_and_that_before_the_setting(
     assert by_setting["variable"] == "mock"
 
 
-def test_a_profile_called_default_applies_where_none_is_named(run, write) -> None:
+def test_a_profile_called_default_applies_where_none_is_named(run: Any, write: Any) -> None:
     write("profiles.toml", '[default]\nextends = "mock"\nlm.model = "by default"')
     assert reported(run("-c", REPORT))["model"] == "by default"
 
 
-def test_where_none_applies_that_is_said_and_nothing_is_changed(run) -> None:
+def test_where_none_applies_that_is_said_and_nothing_is_changed(run: Any) -> None:
     show = "import os, json; print(json.dumps(dict(os.environ)))"
     # As Python knows it: readline, once imported, sets COLUMNS and LINES for C alone.
     alone = subprocess.run(
@@ -77,7 +78,7 @@ def test_where_none_applies_that_is_said_and_nothing_is_changed(run) -> None:
 
 
 @pytest.mark.parametrize("more", [["--force"], ["--set", "lm.model=x"]])
-def test_where_none_applies_there_is_nothing_to_force_or_override(run, more) -> None:
+def test_where_none_applies_there_is_nothing_to_force_or_override(run: Any, more: Any) -> None:
     done = run(*more, "--", "echo", "started")
     assert (done.returncode, done.stdout) == (3, "")
     assert "no profile named and no default" in done.stderr
@@ -96,7 +97,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_bad_profile_never_starts_the_child(run, write, fault) -> None:
+def test_a_bad_profile_never_starts_the_child(run: Any, write: Any, fault: Any) -> None:
     write(
         "profiles.toml",
         """
@@ -119,7 +120,7 @@ def test_a_bad_profile_never_starts_the_child(run, write, fault) -> None:
     assert "canary" not in done.stderr
 
 
-def test_a_class_in_the_project_is_read_and_not_imported(run, write) -> None:
+def test_a_class_in_the_project_is_read_and_not_imported(run: Any, write: Any) -> None:
     write(
         "theirs.py",
         """
@@ -137,11 +138,11 @@ def test_a_class_in_the_project_is_read_and_not_imported(run, write) -> None:
 
 class Vault:
     @plugins.hookimpl
-    def dspy_profiles_secret_schemes(self):
+    def dspy_profiles_secret_schemes(self) -> Any:
         return {"vault": lambda _path: "0.5"}
 
 
-def test_what_a_plugin_can_follow_is_no_fault(write) -> None:
+def test_what_a_plugin_can_follow_is_no_fault(write: Any) -> None:
     write("profiles.toml", '[p.lm]\nmodel = "openai/x"\ntemperature = "vault:temperature"')
     with pytest.raises(ProfileError, match="temperature"):
         launch("p", None, {}, force=False)
@@ -153,14 +154,14 @@ def test_what_a_plugin_can_follow_is_no_fault(write) -> None:
         plugins.manager().unregister(vault)
 
 
-def test_a_broken_file_never_starts_the_child(run, write) -> None:
+def test_a_broken_file_never_starts_the_child(run: Any, write: Any) -> None:
     write("profiles.toml", "[broken")
     done = run("-p", "mock", "--", "echo", "started")
     assert (done.returncode, done.stdout) == (4, "")
     assert "profiles.toml:1" in done.stderr
 
 
-def test_a_key_that_the_mock_does_not_need_is_not_asked_for(run, write) -> None:
+def test_a_key_that_the_mock_does_not_need_is_not_asked_for(run: Any, write: Any) -> None:
     write(
         "profiles.toml",
         """
@@ -181,7 +182,7 @@ def test_a_key_that_the_mock_does_not_need_is_not_asked_for(run, write) -> None:
     assert run("-p", "prod", "true").returncode == 5
 
 
-def test_a_key_of_a_role_is_asked_for_when_the_role_is(run, write) -> None:
+def test_a_key_of_a_role_is_asked_for_when_the_role_is(run: Any, write: Any) -> None:
     write(
         "profiles.toml",
         """
@@ -199,14 +200,14 @@ def test_a_key_of_a_role_is_asked_for_when_the_role_is(run, write) -> None:
     "name",
     ["a\"b'c", "with space", "naïve ☃", "line\nbreak", "$(touch pwned)", "'); import os #", "a.b"],
 )
-def test_a_name_is_never_taken_for_code(run, write, project, name: str) -> None:
+def test_a_name_is_never_taken_for_code(run: Any, write: Any, project: Path, name: str) -> None:
     write("profiles.toml", f'[{json.dumps(name)}]\nextends = "mock"\nlm.model = "right"')
     found = reported(run("-p", name, "-c", REPORT))
     assert (found["name"], found["variable"], found["model"]) == (name, name, "right")
     assert sorted(path.name for path in project.iterdir()) == [".git", "profiles.toml"]
 
 
-def test_overrides_reach_the_child_with_their_types(run, write) -> None:
+def test_overrides_reach_the_child_with_their_types(run: Any, write: Any) -> None:
     write(
         "program.py",
         """
@@ -249,7 +250,7 @@ def test_overrides_reach_the_child_with_their_types(run, write) -> None:
         (["extends=prod"], 4, "extends"),
     ],
 )
-def test_a_bad_override_never_starts_the_child(run, given, code, said) -> None:
+def test_a_bad_override_never_starts_the_child(run: Any, given: Any, code: Any, said: Any) -> None:
     options = [word for one in given for word in ("--set", one)]
     for debug in ([], ["--debug"]):
         done = run(*debug, "-p", "mock", *options, "--", "echo", "started")
@@ -259,14 +260,14 @@ def test_a_bad_override_never_starts_the_child(run, given, code, said) -> None:
     assert run("-p", "mock", *options, "--", "echo", "started").returncode == code
 
 
-def test_a_reference_may_be_given_as_an_override(run) -> None:
+def test_a_reference_may_be_given_as_an_override(run: Any) -> None:
     code = "import dspy; print(dspy.settings.lm.kwargs['api_key'])"
     words = ["-p", "p", "--set", "lm.api_key=${SOME_KEY}", "-c", code]
     Path("profiles.toml").write_text('[p.lm]\nmodel = "openai/x"')
     assert run(*words, env={"SOME_KEY": "sk-given"}).stdout == "sk-given\n"
 
 
-def test_forced_every_name_in_the_program_means_the_sessions_profile(run, write) -> None:
+def test_forced_every_name_in_the_program_means_the_sessions_profile(run: Any, write: Any) -> None:
     write(
         "forced.py",
         """
@@ -286,7 +287,7 @@ def test_forced_every_name_in_the_program_means_the_sessions_profile(run, write)
     assert 'profile "prod" not found' in run(*words).stderr
 
 
-def test_a_run_inside_a_run_wins(run, dev_and_staging) -> None:
+def test_a_run_inside_a_run_wins(run: Any, dev_and_staging: Path) -> None:
     inner = shlex.join(
         [sys.executable, "-m", "dspy_profiles", "run", "-p", "staging", "-c", REPORT]
     )
@@ -296,19 +297,21 @@ def test_a_run_inside_a_run_wins(run, dev_and_staging) -> None:
 
 
 def test_a_run_inside_a_run_that_names_none_goes_on_with_the_outer_ones(
-    run, dev_and_staging
+    run: Any, dev_and_staging: Path
 ) -> None:
     inner = [sys.executable, "-m", "dspy_profiles", "run", "-c", REPORT]
     found = reported(run("-p", "dev", "--", *inner))
     assert (found["name"], found["reason"]) == ("dev", "from DSPY_PROFILE")
 
 
-def test_a_run_inside_a_run_to_which_none_applies_ends_the_session(run) -> None:
+def test_a_run_inside_a_run_to_which_none_applies_ends_the_session(run: Any) -> None:
     inner = [sys.executable, "-m", "dspy_profiles", "run", "-c", REPORT]
     assert reported(run("-p", "mock", "--", "env", "-u", "DSPY_PROFILE", *inner))["model"] is None
 
 
-def test_another_folder_changes_nothing(run, write, home, dev_and_staging) -> None:
+def test_another_folder_changes_nothing(
+    run: Any, write: Any, home: Path, dev_and_staging: Path
+) -> None:
     write("my_provider.py", "from dspy_profiles.objects.engines.mock import MockEngine")
     write("elsewhere/profiles.toml", '[dev]\nlm.model = "openai/wrong"')
     code = f"import os; os.chdir('elsewhere')\n{REPORT}"
@@ -316,7 +319,9 @@ def test_another_folder_changes_nothing(run, write, home, dev_and_staging) -> No
     assert (found["model"], found["path"]) == ("dev", str(Path("profiles.toml").resolve()))
 
 
-def test_a_parent_in_a_file_below_is_found_wherever_the_child_goes(run, write, home) -> None:
+def test_a_parent_in_a_file_below_is_found_wherever_the_child_goes(
+    run: Any, write: Any, home: Path
+) -> None:
     write(home / ".dspy/profiles.toml", '[base]\nextends = "mock"\nlm.model = "of the user"')
     write("profiles.toml", '[dev]\nextends = "base"\nsettings.num_threads = 3')
     code = f"import os; os.chdir('/'); from dspy_profiles import resolve; resolve('base')\n{REPORT}"
@@ -324,7 +329,7 @@ def test_a_parent_in_a_file_below_is_found_wherever_the_child_goes(run, write, h
     assert (found["model"], found["threads"]) == ("of the user", 3)
 
 
-def test_options_are_read_in_every_spelling(run) -> None:
+def test_options_are_read_in_every_spelling(run: Any) -> None:
     code = "import dspy; print(dspy.settings.lm.model)"
     for options in (["-pmock", "--set=lm.model=x"], ["--profile=mock", "--set", "lm.model=x"]):
         assert run(*options, "--no-color", "-c", code).stdout == "x\n"
@@ -339,7 +344,7 @@ def test_every_option_that_takes_a_value_is_known_to() -> None:
     assert with_value == running.WITH_VALUE
 
 
-def test_one_file_may_be_named(run, write, dev_and_staging) -> None:
+def test_one_file_may_be_named(run: Any, write: Any, dev_and_staging: Path) -> None:
     write("other/of-ci.toml", '[dev]\nextends = "mock"\nlm.model = "from ci"')
     code = f"import os; os.chdir('/')\n{REPORT}"
     by_option = reported(run("--file", "other/of-ci.toml", "-p", "dev", "-c", code))
@@ -351,11 +356,11 @@ def test_one_file_may_be_named(run, write, dev_and_staging) -> None:
         assert found["path"] == str(Path("other/of-ci.toml").resolve())
 
 
-def test_the_variable_of_the_path_is_left_alone_where_no_file_defines_the_profile(run) -> None:
+def test_the_variable_of_the_path_is_left_alone_where_no_file_defines_the_profile(run: Any) -> None:
     assert reported(run("-p", "mock", "-c", REPORT))["path"] is None
 
 
-def test_variables_of_the_profile_and_of_env_files_reach_any_child(run, write) -> None:
+def test_variables_of_the_profile_and_of_env_files_reach_any_child(run: Any, write: Any) -> None:
     write(".env", "SOME_KEY=from-dotenv\nTHEIRS=from-dotenv\n")
     write(
         "profiles.toml",
@@ -374,7 +379,7 @@ def test_variables_of_the_profile_and_of_env_files_reach_any_child(run, write) -
     assert done.stdout == "from-dotenv theirs from the profile <from-dotenv> theirs too\n"
 
 
-def test_only_what_is_needed_is_added_to_the_environment(run, dev_and_staging) -> None:
+def test_only_what_is_needed_is_added_to_the_environment(run: Any, dev_and_staging: Path) -> None:
     show = "import os, json; print(json.dumps(dict(os.environ)))"
     done = run("-p", "dev", "--", sys.executable, "-I", "-c", show)
     added = json.loads(done.stdout).items() - dict(os.environ).items()
@@ -387,7 +392,7 @@ def test_only_what_is_needed_is_added_to_the_environment(run, dev_and_staging) -
 
 
 @pytest.mark.parametrize("more", [[], ["--debug"]])
-def test_no_secret_is_shown_by_a_run(run, write, more) -> None:
+def test_no_secret_is_shown_by_a_run(run: Any, write: Any, more: Any) -> None:
     write(".env", "DOTENV_TOKEN=canary-dotenv\n")
     write(
         "profiles.toml",

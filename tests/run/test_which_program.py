@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -34,7 +35,9 @@ def folder(project: Path) -> Path:
 )
 @example("x" * 300, "bin")
 @example("x/" * 3000, "bin")
-def test_any_word_is_a_program_or_an_error_of_a_shell(folder, command, path):
+def test_any_word_is_a_program_or_an_error_of_a_shell(
+    folder: Path, command: tuple[str, ...], path: Any
+) -> None:
     found = shutil.which(command, path=path)
     if found is not None:
         assert find_program(command, {"PATH": path}) == found
@@ -45,18 +48,22 @@ def test_any_word_is_a_program_or_an_error_of_a_shell(folder, command, path):
 
 
 @pytest.mark.parametrize("command", ["text", "bin/text", "within", "bin/within"])
-def test_a_file_that_is_no_program_is_told_from_none(folder, command):
+def test_a_file_that_is_no_program_is_told_from_none(
+    folder: Path, command: tuple[str, ...]
+) -> None:
     with pytest.raises(NotExecutable, match="cannot be run: ") as raised:
         find_program(command, {"PATH": "bin"})
     assert raised.value.exit_code == 126
 
 
-def test_no_word_is_no_command(folder):
+def test_no_word_is_no_command(folder: Path) -> None:
     with pytest.raises(CommandNotFound):
         find_program("", {"PATH": "bin"})
 
 
-def test_a_command_beside_our_python_is_named(monkeypatch, folder):
+def test_a_command_beside_our_python_is_named(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
     with pytest.raises(CommandNotFound) as raised:
         find_program("runs", {"PATH": "/nowhere"})
@@ -67,7 +74,7 @@ def test_a_command_beside_our_python_is_named(monkeypatch, folder):
 
 
 @pytest.mark.parametrize("words", [["-m", "a"], ["-mtimeit"], ["-c", "1"], ["a.py", "x"]])
-def test_a_script_runs_with_the_python_that_runs_us(words):
+def test_a_script_runs_with_the_python_that_runs_us(words: Any) -> None:
     assert program_words(words) == [sys.executable, *words]
     assert program_words(["ls", *words]) == ["ls", *words]
 
@@ -98,7 +105,9 @@ def test_a_script_runs_with_the_python_that_runs_us(words):
         ("nowhere", None),
     ],
 )
-def test_an_option_that_lets_nobody_into_a_python_is_seen(folder, command, option):
+def test_an_option_that_lets_nobody_into_a_python_is_seen(
+    folder: Path, command: tuple[str, ...], option: Any
+) -> None:
     for name, first in {
         "isolated": "/usr/bin/python3 -sI",
         "split": "/usr/bin/env -S python -E",

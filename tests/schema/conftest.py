@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from dspy_profiles.schema._describe import describe
 
 
 @pytest.fixture(scope="session")
-def installed():
+def installed() -> Any:
     """The installed DSPy, described afresh."""
     spec = importlib.util.find_spec("dspy")
     assert spec is not None
@@ -19,10 +20,10 @@ def installed():
 
 
 @pytest.fixture
-def profile():
+def profile() -> Any:
     """A resolved profile as a file would give it: its n-th value stands in line n + 1."""
 
-    def make(values, name="prod", file="profiles.toml"):
+    def make(values: Any, name: str = "prod", file: str = "profiles.toml") -> Any:
         sources = {
             path: Origin(Path(file), line, "project", name)
             for line, (path, _) in enumerate(leaves(values), 2)
@@ -35,10 +36,10 @@ def profile():
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path: Path) -> Any:
     """Write the files of a package, given as path -> text, and tell the folder."""
 
-    def make(texts, folder="."):
+    def make(texts: Any, folder: str = ".") -> Any:
         for name, text in texts.items():
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,9 @@ import sys
 import types
 import typing
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,7 @@ CLASSES = sorted(DESCRIPTOR["classes"])
 
 
 @pytest.fixture(autouse=True)
-def _packages_that_retrievers_want(monkeypatch):
+def _packages_that_retrievers_want(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two retrievers import what DSPy does not bring along."""
     absent = [top for top in ("weaviate", "databricks") if importlib.util.find_spec(top) is None]
     for name in (n for top in absent for n in (top, f"{top}.util")):
@@ -39,20 +41,20 @@ def _packages_that_retrievers_want(monkeypatch):
         monkeypatch.setitem(sys.modules, name, stub)
 
 
-def load(path):
+def load(path: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module, _, name = path.rpartition(".")
         return getattr(importlib.import_module(module), name)
 
 
-def live(parameters):
+def live(parameters: Any) -> Any:
     """Those that the function declares itself; widened ones come from a base."""
     return [p for p in parameters if p["from"] is None]
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_parameters_are_those_of_inspect(name):
+def test_parameters_are_those_of_inspect(name: Any) -> None:
     described = DESCRIPTOR["classes"][name]
     signature = inspect.signature(load(described["target"]).__init__)
     parameters = [p for n, p in signature.parameters.items() if n != "self"]
@@ -61,7 +63,7 @@ def test_parameters_are_those_of_inspect(name):
     assert_same(live(described["parameters"]), parameters)
 
 
-def assert_same(described, parameters):
+def assert_same(described: Any, parameters: Any) -> None:
     assert [p["name"] for p in described] == [p.name for p in parameters]
     assert [p["kind"] for p in described] == [p.kind.name for p in parameters]
     for ours, theirs in zip(described, parameters, strict=True):
@@ -77,7 +79,7 @@ def assert_same(described, parameters):
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_types_are_those_of_get_type_hints(name):
+def test_types_are_those_of_get_type_hints(name: Any) -> None:
     described = DESCRIPTOR["classes"][name]
     function = load(described["target"]).__init__
     try:
@@ -94,7 +96,7 @@ def test_types_are_those_of_get_type_hints(name):
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
-def as_json(hint):
+def as_json(hint: Any) -> Any:
     """A live annotation in the reader's terms."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in PLAIN:
@@ -116,7 +118,7 @@ def as_json(hint):
     return instance(f"{hint.__module__}.{hint.__qualname__}")
 
 
-def test_settings_are_those_of_the_imported_dspy():
+def test_settings_are_those_of_the_imported_dspy() -> None:
     import dspy
 
     module = sys.modules["dspy.dsp.utils.settings"]
@@ -143,7 +145,7 @@ def test_settings_are_those_of_the_imported_dspy():
         ("retrievers", "dspy.retrievers", "dspy.retrievers.retrieve.Retrieve"),
     ],
 )
-def test_no_class_of_a_family_is_left_out(group, package, root):
+def test_no_class_of_a_family_is_left_out(group: Any, package: Any, root: Any) -> None:
     base = load(root)
     found = set()
     for module in modules_of(package):
@@ -155,7 +157,7 @@ def test_no_class_of_a_family_is_left_out(group, package, root):
     assert found <= described
 
 
-def modules_of(package):
+def modules_of(package: Any) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         root = importlib.import_module(package)
@@ -164,7 +166,7 @@ def modules_of(package):
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_the_public_name_leads_to_the_class(name):
+def test_the_public_name_leads_to_the_class(name: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module, _, attribute = name.rpartition(".")
@@ -173,7 +175,7 @@ def test_the_public_name_leads_to_the_class(name):
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_bases_are_in_python_s_order(name):
+def test_bases_are_in_python_s_order(name: Any) -> None:
     described = DESCRIPTOR["classes"][name]
     order = [f"{c.__module__}.{c.__qualname__}" for c in load(described["target"]).__mro__[1:]]
     ours = [b for b in order if b.startswith("dspy.")]
@@ -181,20 +183,20 @@ def test_bases_are_in_python_s_order(name):
 
 
 @pytest.mark.parametrize("name", [n for n in CLASSES if not DESCRIPTOR["classes"][n]["open"]])
-def test_a_closed_class_refuses_what_is_no_parameter_of_it(name):
+def test_a_closed_class_refuses_what_is_no_parameter_of_it(name: Any) -> None:
     described = DESCRIPTOR["classes"][name]
     required = {p["name"]: None for p in described["parameters"] if p["required"]}
     with pytest.raises(TypeError, match="no_such_parameter|takes no arguments"):
         load(described["target"])(**required, no_such_parameter=1)
 
 
-def test_the_classes_that_users_write_most_are_closed():
+def test_the_classes_that_users_write_most_are_closed() -> None:
     closed = {n for n in CLASSES if not DESCRIPTOR["classes"][n]["open"]}
     assert {"dspy.ColBERTv2", "dspy.ChatAdapter", "dspy.JSONAdapter"} <= closed
     assert {"dspy.XMLAdapter", "dspy.TwoStepAdapter", "dspy.Embeddings"} <= closed
 
 
-def test_what_kwargs_hand_on_to_a_base_is_a_parameter_of_the_class():
+def test_what_kwargs_hand_on_to_a_base_is_a_parameter_of_the_class() -> None:
     adapter = {p["name"]: p for p in DESCRIPTOR["classes"]["dspy.TwoStepAdapter"]["parameters"]}
     base = inspect.signature(load("dspy.adapters.base.Adapter"))
     assert set(base.parameters) <= set(adapter)
@@ -202,7 +204,7 @@ def test_what_kwargs_hand_on_to_a_base_is_a_parameter_of_the_class():
     assert adapter["extraction_model"]["type"]["written"] == "role"
 
 
-def test_documentation_is_taken_from_docstrings():
+def test_documentation_is_taken_from_docstrings() -> None:
     parameters = {p["name"]: p for p in DESCRIPTOR["classes"]["dspy.LM"]["parameters"]}
     assert parameters["temperature"]["doc"].startswith("The sampling temperature")
     embedder = {p["name"]: p for p in DESCRIPTOR["classes"]["dspy.Embedder"]["parameters"]}

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -493,7 +494,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_a_fault_is_named_with_its_key_and_place(installed, profile, case):
+def test_a_fault_is_named_with_its_key_and_place(installed: Any, profile: Any, case: Any) -> None:
     values, key, message, hint, line = ERRORS[case]
     (finding,) = check(profile(values), installed)
     assert finding.message == message
@@ -504,7 +505,7 @@ def test_a_fault_is_named_with_its_key_and_place(installed, profile, case):
     assert ".".join(finding.key) == key.replace('"', "")
 
 
-def test_slips_are_marked(installed, profile):
+def test_slips_are_marked(installed: Any, profile: Any) -> None:
     slips = {
         name: finding.near_miss
         for name in ERRORS
@@ -580,11 +581,11 @@ GOOD = {
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_a_good_profile_has_no_findings(installed, profile, case):
+def test_a_good_profile_has_no_findings(installed: Any, profile: Any, case: Any) -> None:
     assert check(profile(GOOD[case]), installed) == []
 
 
-def test_live_objects_from_python_pass(installed, profile):
+def test_live_objects_from_python_pass(installed: Any, profile: Any) -> None:
     values = {"lm": M | {"callbacks": [object()], "provider": object(), "temperature": None}}
     assert check(profile(values), installed) == []
 
@@ -609,7 +610,9 @@ def test_live_objects_from_python_pass(installed, profile):
         ),
     ],
 )
-def test_what_may_be_meant_is_a_warning(installed, profile, values, message, hint):
+def test_what_may_be_meant_is_a_warning(
+    installed: Any, profile: Any, values: Any, message: Any, hint: Any
+) -> None:
     (finding,) = check(profile(values), installed)
     assert (finding.severity, finding.message) == ("warning", message)
     assert finding.hint == hint
@@ -630,7 +633,7 @@ def test_what_may_be_meant_is_a_warning(installed, profile, values, message, hin
         {"adapter": {"class": "dspy.JSONAdapter", "my_secret": SECRET}},
     ],
 )
-def test_a_secret_is_never_repeated(installed, profile, values):
+def test_a_secret_is_never_repeated(installed: Any, profile: Any, values: Any) -> None:
     findings = check(profile(values), installed)
     assert findings
     for finding in findings:
@@ -640,8 +643,8 @@ def test_a_secret_is_never_repeated(installed, profile, values):
 
 
 def test_a_class_of_the_working_directory_is_checked_without_running_it(
-    installed, profile, files, monkeypatch
-):
+    installed: Any, profile: Any, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = files(
         {
             "mine.py": "raise SystemExit('run')\nfrom dspy import ChatAdapter\n"
@@ -658,7 +661,9 @@ def test_a_class_of_the_working_directory_is_checked_without_running_it(
     assert missing.message == "adapter.tone: is missing: mine.Mine needs it"
 
 
-def test_a_provider_that_is_an_lm_is_given_the_lm_section(installed, profile, files):
+def test_a_provider_that_is_an_lm_is_given_the_lm_section(
+    installed: Any, profile: Any, files: Any
+) -> None:
     folder = files(
         {
             "mine.py": "import dspy\nclass Mine(dspy.BaseLM):\n"
@@ -677,7 +682,9 @@ def test_a_provider_that_is_an_lm_is_given_the_lm_section(installed, profile, fi
     assert finding.message == "provider.region: is missing: mine.Mine needs it"
 
 
-def test_a_class_that_cannot_be_read_is_not_second_guessed(installed, profile, files):
+def test_a_class_that_cannot_be_read_is_not_second_guessed(
+    installed: Any, profile: Any, files: Any
+) -> None:
     folder = files({"mine.py": "Mine = type('Mine', (), {})\n", "bad.py": "class X(:\n"})
     for name in ("mine.Mine", "bad.X"):
         for section in ("adapter", "rm", "provider"):
@@ -685,7 +692,9 @@ def test_a_class_that_cannot_be_read_is_not_second_guessed(installed, profile, f
             assert check(profile(values), installed, search=[folder]) == []
 
 
-def test_a_deprecated_class_and_parameter_are_named(installed, profile, files):
+def test_a_deprecated_class_and_parameter_are_named(
+    installed: Any, profile: Any, files: Any
+) -> None:
     folder = files(
         {
             "mine.py": "import dspy\nfrom warnings import deprecated\n@deprecated('use New')\n"
@@ -702,7 +711,7 @@ def test_a_deprecated_class_and_parameter_are_named(installed, profile, files):
     ]
 
 
-def test_without_dspy_only_our_own_shape_is_checked(profile, tmp_path):
+def test_without_dspy_only_our_own_shape_is_checked(profile: Any, tmp_path: Path) -> None:
     nothing = describe(tmp_path)
     values = {"lm": M | {"anything": 1, "temprature": 2}, "settings": {"what": 1}, "nope": {}}
     findings = check(profile(values), nothing)
@@ -711,7 +720,7 @@ def test_without_dspy_only_our_own_shape_is_checked(profile, tmp_path):
     assert [f.message for f in findings if f.severity == "error"] == ["nope: unknown section"]
 
 
-def test_every_fault_is_found_at_once(installed, profile):
+def test_every_fault_is_found_at_once(installed: Any, profile: Any) -> None:
     values = {
         "lm": {"temperature": "hot", "modle": "x"},
         "settings": {"num_threads": "x", "zzz": 1},
@@ -728,7 +737,7 @@ def test_every_fault_is_found_at_once(installed, profile):
     ]
 
 
-def test_the_place_of_an_override_is_its_layer(installed, profile):
+def test_the_place_of_an_override_is_its_layer(installed: Any, profile: Any) -> None:
     from dspy_profiles.profiles import Origin
 
     made = profile({"lm": M | {"temperature": "x"}})
@@ -767,7 +776,7 @@ def test_the_place_of_an_override_is_its_layer(installed, profile):
         ({"kind": "boolean"}, "x\ny", "expected true or false, got a string"),
     ],
 )
-def test_check_value_says_what_is_wrong(kind, value, said):
+def test_check_value_says_what_is_wrong(kind: Any, value: Any, said: Any) -> None:
     assert check_value(kind, value) == said
 
 
@@ -788,11 +797,13 @@ def test_check_value_says_what_is_wrong(kind, value, said):
         ("lm", "completely_different", None),
     ],
 )
-def test_a_near_miss_is_the_key_that_was_meant(installed, section, key, meant):
+def test_a_near_miss_is_the_key_that_was_meant(
+    installed: Any, section: Any, key: Any, meant: Any
+) -> None:
     assert near_miss(key, known_keys(section, installed)) == meant
 
 
-def test_known_keys_are_what_completion_offers(installed):
+def test_known_keys_are_what_completion_offers(installed: Any) -> None:
     assert {"lm", "rm", "settings", "env"} <= set(known_keys("", installed))
     assert {"model", "temperature", "api_key", "top_p"} <= set(known_keys("lm", installed))
     assert known_keys("lms.teacher", installed) == known_keys("lm", installed)

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import sys
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,12 @@ from dspy_profiles.schema.reader._stamps import SCHEMA_VERSION
 TRAP = "raise SystemExit('this file was run')\n"
 
 
-def names(description):
+def names(description: Any) -> Any:
     return [p["name"] for p in description["parameters"]]
 
 
 @pytest.fixture
-def package(files):
+def package(files: Any) -> Any:
     """A package whose files end the process if anything imports them."""
     return files(
         {
@@ -54,7 +55,7 @@ def package(files):
         ("lab.inner.deep.Engine.Part", "lab.inner.deep.Engine.Part"),
     ],
 )
-def test_re_exports_lead_to_the_class(package, path, target):
+def test_re_exports_lead_to_the_class(package: Any, path: Any, target: Any) -> None:
     described = describe_class(path, [package])
     assert (described["target"], described["found"]) == (target, True)
     assert described["parameters"]
@@ -62,13 +63,13 @@ def test_re_exports_lead_to_the_class(package, path, target):
 
 
 @pytest.mark.parametrize("path", ["lab.Kept", "lab._Hidden", "lab.Nothing", "lab.nowhere.X"])
-def test_what_a_package_does_not_export_is_not_found(package, path):
+def test_what_a_package_does_not_export_is_not_found(package: Any, path: Any) -> None:
     described = describe_class(path, [package])
     assert (described["found"], described["open"]) == (False, True)
     assert described["reason"]
 
 
-def test_a_description_is_plain_json_and_says_what_it_is_of(package):
+def test_a_description_is_plain_json_and_says_what_it_is_of(package: Any) -> None:
     import json
 
     described = describe_class("lab.Engine", [package])
@@ -79,7 +80,7 @@ def test_a_description_is_plain_json_and_says_what_it_is_of(package):
     assert (number["default"], number["required"]) == (3, False)
 
 
-def test_the_distribution_of_a_package_is_found_by_its_record(files):
+def test_the_distribution_of_a_package_is_found_by_its_record(files: Any) -> None:
     folder = files(
         {
             "lab.py": "class X:\n    pass\n",
@@ -137,7 +138,9 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("case", SOURCES)
-def test_parameters_are_those_of_the_living_class(files, monkeypatch, case):
+def test_parameters_are_those_of_the_living_class(
+    files: Any, monkeypatch: pytest.MonkeyPatch, case: Any
+) -> None:
     module = f"sample_{case.replace(' ', '_')}"
     folder = files({f"{module}.py": SOURCES[case]})
     described = describe_class(f"{module}.X", [folder])
@@ -176,7 +179,9 @@ def test_parameters_are_those_of_the_living_class(files, monkeypatch, case):
         ("super().__init__(1)", ["own", "kwargs"], True),
     ],
 )
-def test_kwargs_are_followed_to_the_base(files, body, expected, is_open):
+def test_kwargs_are_followed_to_the_base(
+    files: Any, body: Any, expected: Any, is_open: Any
+) -> None:
     folder = files(
         {
             "lab.py": "class Base:\n    def __init__(self, a, b: int = 1): ...\n"
@@ -188,7 +193,7 @@ def test_kwargs_are_followed_to_the_base(files, body, expected, is_open):
     assert described["open"] is is_open
 
 
-def test_a_base_of_another_distribution_is_followed(files):
+def test_a_base_of_another_distribution_is_followed(files: Any) -> None:
     folder = files(
         {
             "app.py": "import dspy\nclass Mine(dspy.ChatAdapter):\n"
@@ -202,7 +207,7 @@ def test_a_base_of_another_distribution_is_followed(files):
     assert not described["open"]
 
 
-def test_a_function_is_described_as_well(files):
+def test_a_function_is_described_as_well(files: Any) -> None:
     folder = files({"lab.py": "def make(url: str, retries: int = 3): ...\n"})
     described = describe_class("lab:make", [folder])
     assert (described["kind"], names(described)) == ("function", ["url", "retries"])
@@ -238,7 +243,7 @@ def test_a_function_is_described_as_well(files):
         ("X[int]", {"kind": "object", "class": "lab.X", "written": "unknown"}),
     ],
 )
-def test_annotations_become_types(files, annotation, kind):
+def test_annotations_become_types(files: Any, annotation: Any, kind: Any) -> None:
     folder = files(
         {
             "lab.py": "from pathlib import Path\n"
@@ -268,7 +273,7 @@ def test_annotations_become_types(files, annotation, kind):
         ("nowhere", None),
     ],
 )
-def test_a_default_is_told_where_it_is_plain_json(files, written, default):
+def test_a_default_is_told_where_it_is_plain_json(files: Any, written: Any, default: Any) -> None:
     source = f"LIMIT = 3\nRAW = b'raw'\nclass X:\n    def __init__(self, a={written}): ...\n"
     (parameter,) = describe_class("lab.X", [files({"lab.py": source})])["parameters"]
     assert parameter["default_source"] == written
@@ -277,13 +282,13 @@ def test_a_default_is_told_where_it_is_plain_json(files, written, default):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="a statement of Python 3.12")
-def test_a_type_statement_is_an_alias(files):
+def test_a_type_statement_is_an_alias(files: Any) -> None:
     source = "type Few = int | str\nclass X:\n    def __init__(self, a: Few): ...\n"
     (parameter,) = describe_class("lab.X", [files({"lab.py": source})])["parameters"]
     assert parameter["type"] == {"kind": "union", "of": [{"kind": "integer"}, {"kind": "string"}]}
 
 
-def test_docs_and_deprecations_are_read(files):
+def test_docs_and_deprecations_are_read(files: Any) -> None:
     folder = files(
         {
             "lab.py": '''
@@ -433,7 +438,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
-def test_what_cannot_be_read_is_open_and_says_why(files, case):
+def test_what_cannot_be_read_is_open_and_says_why(files: Any, case: Any) -> None:
     texts, path, reason = UNREADABLE[case]
     described = describe_class(path, [files(texts)])
     assert described["open"] is True
@@ -441,12 +446,12 @@ def test_what_cannot_be_read_is_open_and_says_why(files, case):
     assert reason in described["reason"]
 
 
-def test_a_module_in_a_namespace_package_is_read(files):
+def test_a_module_in_a_namespace_package_is_read(files: Any) -> None:
     folder = files({"lab/mod.py": "class X:\n    def __init__(self, a): ...\n"})
     assert names(describe_class("lab.mod.X", [folder])) == ["a"]
 
 
-def test_a_zipped_package_is_not_read(tmp_path):
+def test_a_zipped_package_is_not_read(tmp_path: Any) -> None:
     archive = tmp_path / "lab.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("zipped_lab/__init__.py", "class X:\n    def __init__(self, a): ...\n")
@@ -455,7 +460,7 @@ def test_a_zipped_package_is_not_read(tmp_path):
     assert "zip" in described["reason"]
 
 
-def test_a_file_in_another_encoding_is_read(tmp_path):
+def test_a_file_in_another_encoding_is_read(tmp_path: Any) -> None:
     text = (
         "# -*- coding: latin-1 -*-\nclass X:\n    '''Grüße'''\n    def __init__(self, a='ü'): ...\n"
     )
@@ -464,7 +469,7 @@ def test_a_file_in_another_encoding_is_read(tmp_path):
     assert described["parameters"][0]["default"] == "ü"
 
 
-def test_a_file_that_cannot_be_opened_is_no_traceback(files):
+def test_a_file_that_cannot_be_opened_is_no_traceback(files: Any) -> None:
     folder = files({"lab.py": "class X: pass\n"})
     (folder / "lab.py").unlink()
     (folder / "lab").mkdir()
@@ -472,12 +477,12 @@ def test_a_file_that_cannot_be_opened_is_no_traceback(files):
     assert describe_class("lab.X", [folder])["open"]
 
 
-def test_a_nest_that_is_too_deep_is_no_traceback(files):
+def test_a_nest_that_is_too_deep_is_no_traceback(files: Any) -> None:
     folder = files({"lab.py": f"x = {'(' * 3000}{')' * 3000}\nclass X: pass\n"})
     assert describe_class("lab.X", [folder])["open"]
 
 
-def test_a_chain_that_is_too_long_is_no_traceback(files):
+def test_a_chain_that_is_too_long_is_no_traceback(files: Any) -> None:
     chain = "".join(f"X{n} = X{n + 1}\n" for n in range(3000))
     assert describe_class("lab.X0", [files({"lab.py": chain})])["open"]
     bases = "".join(f"class X{n}(X{n + 1}): pass\n" for n in range(3000))
@@ -487,7 +492,7 @@ def test_a_chain_that_is_too_long_is_no_traceback(files):
     assert describe_class("lab.X", [folder])["found"]
 
 
-def test_a_metaclass_that_makes_its_objects_leaves_a_class_open(files):
+def test_a_metaclass_that_makes_its_objects_leaves_a_class_open(files: Any) -> None:
     folder = files(
         {
             "lab.py": "class Meta(type):\n    def __call__(cls, *args, **kwargs): ...\n"
@@ -499,7 +504,7 @@ def test_a_metaclass_that_makes_its_objects_leaves_a_class_open(files):
     assert described["reason"] == "lab.A is made by its metaclass Meta"
 
 
-def test_text_that_looks_like_code_misleads_nobody(files):
+def test_text_that_looks_like_code_misleads_nobody(files: Any) -> None:
     folder = files(
         {
             "lab.py": '''

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ print(json.dumps({"made": made, "loaded": loaded, "again": descriptor() is made}
 """
 
 
-def ask(cache, path=""):
+def ask(cache: Any, path: str = "") -> Any:
     """A fresh process that asks for the descriptor, of the DSPy in `path` if there is one."""
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, [path, PYTHONPATH]))}
     done = subprocess.run(
@@ -40,12 +41,12 @@ def ask(cache, path=""):
     return json.loads(done.stdout)
 
 
-def kept(cache):
+def kept(cache: Any) -> Any:
     return [p for p in cache.rglob("*") if p.is_file()]
 
 
 @pytest.fixture
-def fake_dspy(files):
+def fake_dspy(files: Any) -> Any:
     """A DSPy of a few lines, installed in a folder of its own."""
     return files(
         {
@@ -65,7 +66,7 @@ def fake_dspy(files):
     )
 
 
-def test_dspy_is_never_imported_from_cold_or_cached(tmp_path):
+def test_dspy_is_never_imported_from_cold_or_cached(tmp_path: Path) -> None:
     cold = ask(tmp_path)
     cached = ask(tmp_path)
     assert cold["made"] == cached["made"]
@@ -76,7 +77,7 @@ def test_dspy_is_never_imported_from_cold_or_cached(tmp_path):
     assert cached["made"]["classes"]["dspy.LM"]["parameters"][0]["name"] == "model"
 
 
-def test_the_cache_is_one_private_file(tmp_path):
+def test_the_cache_is_one_private_file(tmp_path: Path) -> None:
     ask(tmp_path)
     (file,) = kept(tmp_path)
     assert file.parent == tmp_path / "dspy-profiles"
@@ -86,7 +87,7 @@ def test_the_cache_is_one_private_file(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["torn", "flipped", "foreign", "empty", "folder", "unreadable"])
-def test_a_damaged_cache_is_made_again(tmp_path, damage):
+def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: Any) -> None:
     whole = ask(tmp_path)["made"]
     (file,) = kept(tmp_path)
     content = file.read_bytes()
@@ -108,7 +109,7 @@ def test_a_damaged_cache_is_made_again(tmp_path, damage):
         assert file.read_bytes() == content
 
 
-def test_a_cache_that_cannot_be_written_is_not_kept(tmp_path):
+def test_a_cache_that_cannot_be_written_is_not_kept(tmp_path: Path) -> None:
     blocked = tmp_path / "cache"
     blocked.write_text("a file stands where the folder should be")
     assert ask(blocked)["made"]["version"]
@@ -117,7 +118,9 @@ def test_a_cache_that_cannot_be_written_is_not_kept(tmp_path):
     assert not Path("relative").exists()
 
 
-def test_a_changed_file_is_seen(fake_dspy, tmp_path, monkeypatch):
+def test_a_changed_file_is_seen(
+    fake_dspy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_cache, "_known", {})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "path", [str(fake_dspy), *sys.path])
@@ -139,7 +142,9 @@ def test_a_changed_file_is_seen(fake_dspy, tmp_path, monkeypatch):
     assert dspy_api.descriptor()["version"] == "9.9.1"
 
 
-def test_another_process_s_cache_is_used_only_for_the_same_files(fake_dspy, tmp_path):
+def test_another_process_s_cache_is_used_only_for_the_same_files(
+    fake_dspy: Any, tmp_path: Path
+) -> None:
     cache = tmp_path / "cache"
     with_fake = ask(cache, str(fake_dspy))["made"]
     plain = ask(cache)["made"]
@@ -151,18 +156,18 @@ def test_another_process_s_cache_is_used_only_for_the_same_files(fake_dspy, tmp_
     assert names(changed["classes"]["dspy.LM"]) == ["thing", "kwargs"]
 
 
-def names(description):
+def names(description: Any) -> Any:
     return [p["name"] for p in description["parameters"]]
 
 
-def test_the_descriptor_is_plain_json(installed):
+def test_the_descriptor_is_plain_json(installed: Any) -> None:
     assert json.loads(json.dumps(installed)) == installed
     assert installed["schema_version"] == SCHEMA_VERSION
     assert installed["distribution"] == "dspy"
     assert installed["version"].startswith("3.")
 
 
-def test_a_descriptor_of_the_same_files_is_the_same(fake_dspy):
+def test_a_descriptor_of_the_same_files_is_the_same(fake_dspy: Any) -> None:
     assert describe(fake_dspy) == describe(str(fake_dspy))
 
 
@@ -184,7 +189,9 @@ def test_a_descriptor_of_the_same_files_is_the_same(fake_dspy):
         ),
     ],
 )
-def test_a_dspy_that_cannot_be_read_is_open_and_says_why(fake_dspy, profile, break_it, reason):
+def test_a_dspy_that_cannot_be_read_is_open_and_says_why(
+    fake_dspy: Any, profile: Any, break_it: Any, reason: Any
+) -> None:
     break_it(fake_dspy)
     made = describe(fake_dspy)
     assert (made["open"], made["reason"]) == (True, reason)
@@ -194,7 +201,7 @@ def test_a_dspy_that_cannot_be_read_is_open_and_says_why(fake_dspy, profile, bre
     assert all(f.severity == "warning" for f in check(profile(values), made, search=[fake_dspy]))
 
 
-def test_a_file_named_like_dspy_is_told_apart(tmp_path):
+def test_a_file_named_like_dspy_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "dspy.py").write_text("import dspy\n")
     made = describe(tmp_path)
     assert made["open"]
@@ -214,7 +221,9 @@ def test_a_file_named_like_dspy_is_told_apart(tmp_path):
     ],
 )
 @pytest.mark.parametrize("how", ["missing", "broken", "empty"])
-def test_a_broken_install_is_permissive_where_it_is_broken(fake_dspy, profile, gone, how):
+def test_a_broken_install_is_permissive_where_it_is_broken(
+    fake_dspy: Any, profile: Any, gone: Any, how: Any
+) -> None:
     if how == "missing":
         (fake_dspy / gone).unlink()
     else:
@@ -233,14 +242,14 @@ def test_a_broken_install_is_permissive_where_it_is_broken(fake_dspy, profile, g
         assert not whole or made["settings_open"]
 
 
-def test_without_metadata_the_version_is_the_source_s_own(fake_dspy):
+def test_without_metadata_the_version_is_the_source_s_own(fake_dspy: Any) -> None:
     shutil.rmtree(fake_dspy / "dspy-9.8.dist-info")
     version = describe(fake_dspy)["version"]
     others = _locate.distribution("dspy", sys.path)[1]
     assert version == (others or "9.9")
 
 
-def test_the_cache_stands_where_the_platform_keeps_caches(monkeypatch):
+def test_the_cache_stands_where_the_platform_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from dspy_profiles.schema._describe import describe
 pytestmark = pytest.mark.slow
 
 
-def oldest_allowed():
+def oldest_allowed() -> Any:
     for folder in Path(__file__).parents:
         if (folder / "pyproject.toml").exists():
             project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
@@ -26,11 +27,11 @@ def oldest_allowed():
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Describe a release by its number."""
     made = {}
 
-    def described(version):
+    def described(version: Any) -> Any:
         if version not in made:
             made[version] = describe(install(version, tmp_path_factory.mktemp("release")))
         return made[version]
@@ -38,7 +39,7 @@ def release(tmp_path_factory):
     return described
 
 
-def install(version, folder):
+def install(version: Any, folder: Any) -> Any:
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not on PATH")
@@ -55,7 +56,7 @@ def install(version, folder):
 
 
 @pytest.mark.parametrize("version", [oldest_allowed(), "3.2.1", "3.0.0"])
-def test_another_release_is_read_whole(release, version):
+def test_another_release_is_read_whole(release: Any, version: Any) -> None:
     made = release(version)
     assert (made["version"], made["open"], made["settings_open"]) == (version, False, None)
     assert [n for n, c in made["classes"].items() if not c["read"]] == []
@@ -64,7 +65,9 @@ def test_another_release_is_read_whole(release, version):
     assert {"num_threads", "track_usage", "max_errors"} <= {*made["settings"]}
 
 
-def test_what_is_good_for_the_oldest_is_good_for_the_installed(release, installed, profile):
+def test_what_is_good_for_the_oldest_is_good_for_the_installed(
+    release: Any, installed: Any, profile: Any
+) -> None:
     values = {
         "lm": {"model": "x/y", "temperature": 0.5, "engine": "auto", "num_retries": 2},
         "adapter": {"class": "dspy.ChatAdapter", "parallel_tool_calls": True},
@@ -75,7 +78,7 @@ def test_what_is_good_for_the_oldest_is_good_for_the_installed(release, installe
     assert check(profile(values), installed) == []
 
 
-def test_a_key_that_a_release_lacks_is_a_fault_there(release, profile):
+def test_a_key_that_a_release_lacks_is_a_fault_there(release: Any, profile: Any) -> None:
     values = {"lm": {"model": "x", "engine": "lm15"}, "settings": {"interpreter_factory": "a.b"}}
     assert [f.key for f in check(profile(values), release("3.2.1"))] == [
         ("lm", "engine"),

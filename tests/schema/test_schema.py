@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -128,21 +129,21 @@ WRONG = {
 }  # fmt: skip
 
 
-def toml(text):
+def toml(text: Any) -> Any:
     return tomllib.loads("\n".join(line.strip() for line in text.splitlines()))
 
 
 @pytest.fixture(scope="session")
-def schema(installed):
+def schema(installed: Any) -> Any:
     return profiles_schema(installed)
 
 
 @pytest.fixture(scope="session")
-def validator(schema):
+def validator(schema: Any) -> Any:
     return jsonschema.Draft4Validator(schema)
 
 
-def test_it_is_a_schema_of_draft_4_and_plain_json(schema, installed):
+def test_it_is_a_schema_of_draft_4_and_plain_json(schema: Any, installed: Any) -> None:
     jsonschema.Draft4Validator.check_schema(schema)
     assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"
     assert json.loads(json.dumps(schema)) == schema
@@ -150,12 +151,12 @@ def test_it_is_a_schema_of_draft_4_and_plain_json(schema, installed):
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_a_good_file_is_accepted(validator, case):
+def test_a_good_file_is_accepted(validator: Any, case: Any) -> None:
     assert [e.message for e in validator.iter_errors(toml(GOOD[case]))] == []
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_file_is_rejected_at_its_fault(validator, case):
+def test_a_wrong_file_is_rejected_at_its_fault(validator: Any, case: Any) -> None:
     text, path = WRONG[case]
     found = [list(error.absolute_path) for error in validator.iter_errors(toml(text))]
     assert found
@@ -169,7 +170,7 @@ def test_a_wrong_file_is_rejected_at_its_fault(validator, case):
         assert all(path[: len(f)] == f for f in found)
 
 
-def test_the_words_are_those_of_the_docstrings(schema):
+def test_the_words_are_those_of_the_docstrings(schema: Any) -> None:
     lm = schema["definitions"]["lm"]["properties"]
     assert lm["temperature"]["description"].startswith("The sampling temperature")
     assert lm["num_retries"]["default"] == 3
@@ -179,7 +180,7 @@ def test_the_words_are_those_of_the_docstrings(schema):
     assert "parallel" in settings["properties"]["num_threads"]["description"]
 
 
-def test_without_dspy_the_schema_is_open(tmp_path):
+def test_without_dspy_the_schema_is_open(tmp_path: Any) -> None:
     from dspy_profiles.schema._describe import describe
 
     schema = profiles_schema(describe(tmp_path))
@@ -190,13 +191,13 @@ def test_without_dspy_the_schema_is_open(tmp_path):
 
 
 @pytest.mark.slow
-def test_taplo_agrees(schema, tmp_path):
+def test_taplo_agrees(schema: Any, tmp_path: Any) -> None:
     """The checker behind most TOML editors; it is not among our dependencies."""
     taplo = shutil.which("taplo") or install_taplo(tmp_path / "tools")
     (tmp_path / "schema.json").write_text(json.dumps(schema))
     (tmp_path / "home").mkdir()
 
-    def accepted(text):
+    def accepted(text: Any) -> Any:
         file = tmp_path / "profiles.toml"
         lines = "\n".join(line.strip() for line in text.splitlines())
         file.write_text(f"#:schema {(tmp_path / 'schema.json').as_uri()}\n{lines}\n")
@@ -215,7 +216,7 @@ def test_taplo_agrees(schema, tmp_path):
     assert [case for case, (text, _) in WRONG.items() if accepted(text)] == []
 
 
-def install_taplo(folder):
+def install_taplo(folder: Any) -> Any:
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("neither taplo nor uv is on PATH")

@@ -9,6 +9,8 @@ import os
 import pickle
 import traceback
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import keyring
 import pytest
@@ -26,10 +28,10 @@ WAYS = ["environment", "dotenv", "file", "keyring", "plugin", "header", "overrid
 
 class Vault:
     @plugins.hookimpl
-    def dspy_profiles_secret_schemes(self):
+    def dspy_profiles_secret_schemes(self) -> Any:
         return {"vault": self.get}
 
-    def get(self, path):
+    def get(self, path: Any) -> Any:
         if path == "fail":
             raise RuntimeError(f"wrong answer {CANARY}")
         return CANARY
@@ -38,18 +40,18 @@ class Vault:
 class CanaryKeyring(KeyringBackend):
     priority = 1
 
-    def get_password(self, service, username):
+    def get_password(self, service: Any, username: Any) -> Any:
         return CANARY
 
-    def set_password(self, service, username, password):
+    def set_password(self, service: Any, username: Any, password: Any) -> None:
         raise NotImplementedError
 
-    def delete_password(self, service, username):
+    def delete_password(self, service: Any, username: Any) -> None:
         raise NotImplementedError
 
 
 @pytest.fixture
-def vault():
+def vault() -> Iterator[Any]:
     plugin = Vault()
     plugins.manager().register(plugin)
     yield
@@ -57,7 +59,7 @@ def vault():
 
 
 @pytest.fixture
-def listened():
+def listened() -> Iterator[Any]:
     """What is logged or warned, of anybody, at the finest level."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
@@ -73,12 +75,12 @@ def listened():
 
 
 @pytest.fixture
-def profile(write, vault, project):
+def profile(write: Any, vault: Any, project: Any) -> Iterator[Any]:
     """The profile with a canary that comes this way."""
     before = keyring.get_keyring()
     keyring.set_keyring(CanaryKeyring())
 
-    def made(way, **more):
+    def made(way: Any, **more: Any) -> Any:
         references = {
             "environment": "${CANARY_KEY}",
             "dotenv": "${CANARY_KEY}",
@@ -101,7 +103,7 @@ def profile(write, vault, project):
     keyring.set_keyring(before)
 
 
-def shown(thing, depth=0):
+def shown(thing: Any, depth: int = 0) -> Any:
     """All that a curious person would print of a thing."""
     texts = [repr(thing), str(thing), f"{thing}", f"{thing!r:>40}", "%s" % (thing,)]  # noqa: UP031
     if depth < 3:
@@ -111,7 +113,7 @@ def shown(thing, depth=0):
     return "\n".join(texts)
 
 
-def frames(error):
+def frames(error: Any) -> Any:
     """What a tool that prints local variables would print of our frames."""
     text = []
     while error is not None:
@@ -124,7 +126,9 @@ def frames(error):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_was_resolved_and_fetched_shows_it_nowhere(profile, listened, way):
+def test_what_was_resolved_and_fetched_shows_it_nowhere(
+    profile: Any, listened: Any, way: Any
+) -> None:
     resolved = profile(way)
     fetched = fetch(resolved, "lm")
     secret = fetched["lm"]["api_key"]
@@ -160,7 +164,9 @@ def test_what_was_resolved_and_fetched_shows_it_nowhere(profile, listened, way):
     ],
     ids=lambda more: " ".join(more) if isinstance(more, dict) else None,
 )
-def test_an_error_that_comes_later_shows_it_nowhere(profile, listened, way, more):
+def test_an_error_that_comes_later_shows_it_nowhere(
+    profile: Any, listened: Any, way: Any, more: Any
+) -> None:
     with pytest.raises(ProfileError) as caught:
         fetch(profile(way, **more), "lm", "rm")
     error = caught.value
@@ -184,7 +190,9 @@ def test_an_error_that_comes_later_shows_it_nowhere(profile, listened, way, more
         f'[p.lm]\napi_key = "{CANARY}"\n[p.lm{".x" * 120}]\n',
     ],
 )
-def test_an_error_about_a_file_that_holds_it_in_clear_shows_it_nowhere(write, text):
+def test_an_error_about_a_file_that_holds_it_in_clear_shows_it_nowhere(
+    write: Any, text: Any
+) -> None:
     write("profiles.toml", text)
     with pytest.raises(ProfileError) as caught:
         resolve("p")
@@ -192,7 +200,7 @@ def test_an_error_about_a_file_that_holds_it_in_clear_shows_it_nowhere(write, te
     assert CANARY not in "\n".join([*traceback.format_exception(error), frames(error)])
 
 
-def test_an_error_about_an_env_file_shows_nothing_of_the_others(project, write):
+def test_an_error_about_an_env_file_shows_nothing_of_the_others(project: Any, write: Any) -> None:
     write("a.env", f"X={CANARY}\n")
     (project / "b.env").write_bytes(CANARY.encode() + b"=\xff\n")
     with pytest.raises(ProfileError) as caught:
@@ -204,13 +212,15 @@ def test_an_error_about_an_env_file_shows_nothing_of_the_others(project, write):
 @pytest.mark.parametrize(
     "more", [{"rmm": {}}, {"temperature": 0}, {"extends": "x"}, {"lm": CANARY}]
 )
-def test_an_error_about_overrides_shows_nothing_of_them(more):
+def test_an_error_about_overrides_shows_nothing_of_them(more: Any) -> None:
     with pytest.raises(ProfileError) as caught:
         check_overrides({"rm": {"token": CANARY}, **more})
     assert CANARY not in frames(caught.value)
 
 
-def test_an_error_of_looking_for_one_name_shows_nothing_of_the_others(home, project, write):
+def test_an_error_of_looking_for_one_name_shows_nothing_of_the_others(
+    home: Any, project: Any, write: Any
+) -> None:
     write(".env", f"X={CANARY}\n")
     write(home / ".dspy/.env", "").write_bytes(b"Y=\xff\n")
     with pytest.raises(ProfileError) as caught:
@@ -218,13 +228,13 @@ def test_an_error_of_looking_for_one_name_shows_nothing_of_the_others(home, proj
     assert CANARY not in frames(caught.value)
 
 
-def test_an_error_about_a_variable_shows_no_other(project):
+def test_an_error_about_a_variable_shows_no_other(project: Any) -> None:
     with pytest.raises(ProfileError) as caught:
         environment.set_variables_once("p", {"X": CANARY, "Y": CANARY + "\0"})
     assert CANARY not in frames(caught.value)
 
 
-def test_a_secret_shows_itself_to_nobody():
+def test_a_secret_shows_itself_to_nobody() -> None:
     secret = Secret(CANARY, "${X}")
     assert (str(secret), repr(secret), f"{secret:>10}") == (
         "********",
@@ -238,25 +248,25 @@ def test_a_secret_shows_itself_to_nobody():
     assert copy.deepcopy([secret])[0].reveal() == CANARY
 
 
-def test_a_secret_that_travelled_in_a_pickle_says_that_it_is_not_there():
+def test_a_secret_that_travelled_in_a_pickle_says_that_it_is_not_there() -> None:
     travelled = pickle.loads(pickle.dumps(Secret(CANARY, "${X}")))
     with pytest.raises(ProfileError, match=r"does not hold the secret of \$\{X\}"):
         travelled.reveal()
 
 
-def test_redaction_replaces_the_longest_first():
+def test_redaction_replaces_the_longest_first() -> None:
     remember("abcdef", "${SHORT}")
     remember("abcdefghi", "${LONG}")
     assert redact("abcdefghi abcdef") == "${LONG} ${SHORT}"
 
 
-def test_redaction_leaves_fillers_and_what_is_too_short():
+def test_redaction_leaves_fillers_and_what_is_too_short() -> None:
     for text in ("none", "EMPTY", "dummy", "abc", "", "   "):
         remember(text, "${X}")
     assert redact("none EMPTY dummy abc   .") == "none EMPTY dummy abc   ."
 
 
-def test_redaction_finds_a_value_as_repr_json_and_addresses_spell_it():
+def test_redaction_finds_a_value_as_repr_json_and_addresses_spell_it() -> None:
     key = '-----BEGIN "KEY"-----\nab/c+d\\e\n-----END-----\n'
     remember(key, "${PEM}")
     for text in (key, repr(key), json.dumps({"k": key}), repr({"k": [key]})):
@@ -265,12 +275,12 @@ def test_redaction_finds_a_value_as_repr_json_and_addresses_spell_it():
     assert redact("postgres://u:p%40ss%2Fword@h") == "postgres://u:${PASSWORD}@h"
 
 
-def test_redaction_finds_the_token_without_its_scheme():
+def test_redaction_finds_the_token_without_its_scheme() -> None:
     remember(f"Bearer {CANARY}", "${HEADER}")
     assert CANARY not in redact(CANARY)
 
 
-def test_redaction_masks_what_a_rule_matches():
+def test_redaction_masks_what_a_rule_matches() -> None:
     add_redaction_rule(r"acme-\d+")
     add_redaction_rule(r"acme-\d+")
     assert redact("an acme-123 key") == "an ******** key"

@@ -1,5 +1,7 @@
 """A secret in clear is refused, wherever it stands; what only looks like one is not."""
 
+from typing import Any
+
 import pytest
 
 from dspy_profiles.errors import PlaintextSecret
@@ -10,7 +12,7 @@ from dspy_profiles.secrets._names import SECRET_KEYS
 SK = "sk-canary-0123456789"
 
 
-def refused(write, text):
+def refused(write: Any, text: Any) -> Any:
     path = write("profiles.toml", text)
     with pytest.raises(PlaintextSecret) as error:
         resolve("p")
@@ -20,7 +22,7 @@ def refused(write, text):
 
 
 @pytest.mark.parametrize("key", [pattern.replace("*", "my") for pattern in SECRET_KEYS])
-def test_under_each_kind_of_name(write, key):
+def test_under_each_kind_of_name(write: Any, key: Any) -> None:
     path, error = refused(write, f'[p.lm]\nmodel = "m"\n{key} = "{SK}"\n')
     assert error.message == f'profile "p": lm.{key} is a plaintext secret'
     assert str(error.where) == f"{path}:3"
@@ -29,7 +31,7 @@ def test_under_each_kind_of_name(write, key):
 @pytest.mark.parametrize(
     "key", ["API_KEY", "Api-Key", "apiKey", "X-Api-Key", "x-goog-api-key", "accessToken", "Token"]
 )
-def test_under_each_spelling_of_a_name(write, key):
+def test_under_each_spelling_of_a_name(write: Any, key: Any) -> None:
     refused(write, f'[p.lm]\n{key} = "{SK}"\n')
 
 
@@ -59,12 +61,12 @@ def test_under_each_spelling_of_a_name(write, key):
         "lm.password = 12345678",
     ],
 )
-def test_in_every_section_and_shape(write, body):
+def test_in_every_section_and_shape(write: Any, body: Any) -> None:
     path, error = refused(write, f"[p]\n{body}\n")
     assert str(error.where) == f"{path}:2"
 
 
-def test_a_role_that_is_called_like_a_secret_is_none(write):
+def test_a_role_that_is_called_like_a_secret_is_none(write: Any) -> None:
     write("profiles.toml", '[p.lms.token]\nmodel = "openai/gpt"\n')
     assert resolve("p").lms["token"]["model"] == "openai/gpt"
 
@@ -109,12 +111,12 @@ def test_a_role_that_is_called_like_a_secret_is_none(write):
         'secretary = "Anna"',
     ],
 )
-def test_what_is_no_secret_passes(write, line):
+def test_what_is_no_secret_passes(write: Any, line: Any) -> None:
     write("profiles.toml", f"[p.lm]\n{line}\n")
     assert resolve("p").name == "p"
 
 
-def test_not_secret_takes_a_key_from_the_list(write):
+def test_not_secret_takes_a_key_from_the_list(write: Any) -> None:
     write("pyproject.toml", '[tool.dspy-profiles]\nnot-secret = ["my-token", "pub*"]\n')
     write("profiles.toml", '[p.lm]\nmy_token = "plain"\npublic_token = "plain"\n')
     assert resolve("p").lm["my_token"] == "plain"
@@ -122,13 +124,13 @@ def test_not_secret_takes_a_key_from_the_list(write):
 
 
 @pytest.mark.parametrize("key", ["license", "acme_id", "ACME-ID", "x_acme_y"])
-def test_secret_keys_put_a_key_on_the_list(write, key):
+def test_secret_keys_put_a_key_on_the_list(write: Any, key: Any) -> None:
     pyproject = '[tool.dspy-profiles]\nsecret-keys = ["License", "acme-*", "x_*_y"]\n'
     write("pyproject.toml", pyproject)
     refused(write, f'[p.lm]\n{key} = "{SK}"\n')
 
 
-def test_the_hint_shows_what_to_write(write):
+def test_the_hint_shows_what_to_write(write: Any) -> None:
     _, error = refused(write, f'[p.lm.extra_headers]\nx-api-key = "{SK}"\n')
     assert error.hint == "run dspy-profiles secrets move, or add x-api-key to not-secret"
     with pytest.raises(PlaintextSecret) as caught:
@@ -136,7 +138,7 @@ def test_the_hint_shows_what_to_write(write):
     assert 'password = "${MY_PASSWORD}"' in caught.value.hint
 
 
-def test_several_are_told_at_once(write):
+def test_several_are_told_at_once(write: Any) -> None:
     path, error = refused(
         write, f'[p.lm]\napi_key = "{SK}"\n[p.rm]\ntoken = "{SK}"\n[p.env]\nX_TOKEN = "{SK}"\n'
     )
@@ -144,13 +146,13 @@ def test_several_are_told_at_once(write):
     assert f"env.X_TOKEN at {path}:6" in error.message
 
 
-def test_one_that_is_inherited_is_told_where_it_stands(home, write):
+def test_one_that_is_inherited_is_told_where_it_stands(home: Any, write: Any) -> None:
     user = write(home / ".dspy/profiles.toml", f'[base.lm]\napi_key = "{SK}"\n')
     _, error = refused(write, "[p]\nextends = 'base'\n")
     assert str(error.where) == f"{user}:2"
 
 
-def test_one_that_is_overridden_in_the_file_harms_nobody(write):
+def test_one_that_is_overridden_in_the_file_harms_nobody(write: Any) -> None:
     write(
         "profiles.toml",
         f'[base.lm]\napi_key = "{SK}"\n[p]\nextends = "base"\nlm.api_key = "${{K}}"\n',
@@ -158,7 +160,7 @@ def test_one_that_is_overridden_in_the_file_harms_nobody(write):
     assert resolve("p").lm["api_key"] == "${K}"
 
 
-def test_reading_commands_may_have_it_masked(write):
+def test_reading_commands_may_have_it_masked(write: Any) -> None:
     write(
         "profiles.toml",
         f'[p.lm]\napi_key = "{SK}"\nx = [{{ token = "{SK}" }}]\npassword = 12345678\n'
@@ -181,19 +183,19 @@ def test_reading_commands_may_have_it_masked(write):
 
 
 @pytest.mark.parametrize("value", [[SK], (SK,), {"first": SK}, [{"x": SK}], f"Bearer {SK}", SK])
-def test_python_may_hand_one_over_and_it_is_masked(project, value):
+def test_python_may_hand_one_over_and_it_is_masked(project: Any, value: Any) -> None:
     found = resolve("mock", lm={"api_keys": value})
     assert SK not in repr(found)
     assert redact(f"x {SK} y") == "x ******** y"
 
 
-def test_a_fallback_in_clear_is_refused_from_python_too(project):
+def test_a_fallback_in_clear_is_refused_from_python_too(project: Any) -> None:
     with pytest.raises(PlaintextSecret) as error:
         resolve("mock", lm={"api_key": f"${{KEY:-{SK}}}"})
     assert SK not in str(error.value)
 
 
-def test_the_hint_names_the_command_that_moves_a_secret(write):
+def test_the_hint_names_the_command_that_moves_a_secret(write: Any) -> None:
     write("profiles.toml", '[p.lm]\nmodel = "openai/x"\napi_key = "sk-in-clear-1"\n')
     with pytest.raises(PlaintextSecret) as error:
         resolve("p")

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import keyring
 import pytest
@@ -17,24 +19,24 @@ from dspy_profiles.secrets import Secret
 class Memory(KeyringBackend):
     priority = 1
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.kept = {("svc", "me"): "sk-from-keyring"}
 
-    def get_password(self, service, username):
+    def get_password(self, service: Any, username: Any) -> Any:
         if service == "broken":
             raise RuntimeError("sk-from-keyring is locked")
         return self.kept.get((service, username))
 
-    def set_password(self, service, username, password):
+    def set_password(self, service: Any, username: Any, password: Any) -> None:
         self.kept[service, username] = password
 
-    def delete_password(self, service, username):
+    def delete_password(self, service: Any, username: Any) -> None:
         raise PasswordDeleteError
 
 
 @pytest.fixture
-def memory_keyring():
+def memory_keyring() -> Iterator[Any]:
     before = keyring.get_keyring()
     keyring.set_keyring(Memory())
     yield
@@ -42,10 +44,10 @@ def memory_keyring():
 
 
 @pytest.fixture
-def fetched(write):
+def fetched(write: Any) -> Any:
     """What a value under `lm.<key>` comes to."""
 
-    def get(text, key="api_key"):
+    def get(text: Any, key: str = "api_key") -> Any:
         write("profiles.toml", f"[p.lm]\n{key} = '''{text}'''\n")
         value = fetch(resolve("p"), "lm")["lm"][key]
         return value.reveal() if isinstance(value, Secret) else value
@@ -54,7 +56,7 @@ def fetched(write):
 
 
 @pytest.fixture(autouse=True)
-def variables():
+def variables() -> None:
     os.environ |= {"A_KEY": "sk-aaaa", "B": "bbb", "EMPTY": ""}
 
 
@@ -71,7 +73,7 @@ def variables():
         ("${A_KEY:-none}", "sk-aaaa"),
     ],
 )
-def test_a_reference_under_a_secrets_name(fetched, text, expected):
+def test_a_reference_under_a_secrets_name(fetched: Any, text: Any, expected: Any) -> None:
     assert fetched(text) == expected
 
 
@@ -95,14 +97,14 @@ def test_a_reference_under_a_secrets_name(fetched, text, expected):
         ("", ""),
     ],
 )
-def test_a_reference_or_none_under_another_name(fetched, text, expected):
+def test_a_reference_or_none_under_another_name(fetched: Any, text: Any, expected: Any) -> None:
     assert fetched(text, "model") == expected
 
 
 @pytest.mark.parametrize(
     "text", ["${", "${}", "${A", "${A-B}", "${1A}", "${A:-${B}}", "${ A }", "x${A:-{}}", "${ü}"]
 )
-def test_a_malformed_reference_is_an_error_with_its_place(write, text):
+def test_a_malformed_reference_is_an_error_with_its_place(write: Any, text: Any) -> None:
     path = write("profiles.toml", f"[p.lm]\n\nmodel = '{text}'\n")
     with pytest.raises(InvalidProfile, match=r'profile "p": lm\.model') as error:
         resolve("p")
@@ -110,7 +112,7 @@ def test_a_malformed_reference_is_an_error_with_its_place(write, text):
     assert "$${" in error.value.hint
 
 
-def test_what_is_no_secret_comes_as_text_that_may_become_a_number(write):
+def test_what_is_no_secret_comes_as_text_that_may_become_a_number(write: Any) -> None:
     write("profiles.toml", "[p.lm]\ntemperature = '${B}'\nx = ['${B}', { y = '${B}' }]\n")
     values = fetch(resolve("p"), "lm")["lm"]
     assert isinstance(values["temperature"], Fetched)
@@ -118,19 +120,21 @@ def test_what_is_no_secret_comes_as_text_that_may_become_a_number(write):
     assert values["x"] == ["bbb", {"y": "bbb"}]
 
 
-def test_the_variables_name_alone_makes_a_secret_of_it(write):
+def test_the_variables_name_alone_makes_a_secret_of_it(write: Any) -> None:
     write("profiles.toml", "[p.lm]\nx = '${A_KEY}'\ny = 'env:MY_API_KEY'\nz = '${MY_TOKEN}'\n")
     assert resolve("p").secret_keys == {("lm", "y"), ("lm", "z")}
 
 
-def test_a_file_gives_its_text_without_the_last_line_end(fetched, project, write):
+def test_a_file_gives_its_text_without_the_last_line_end(
+    fetched: Any, project: Any, write: Any
+) -> None:
     secret = write("key.txt", "sk-in  file \r\n\n")
     assert fetched(f"file:{secret}") == "sk-in  file "
 
 
 def test_a_relative_file_lies_beside_the_profiles_file_that_names_it(
-    home, project, write, monkeypatch
-):
+    home: Any, project: Any, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write("keys/a.txt", "sk-project\n")
     write(home / ".dspy/b.txt", "sk-user\n")
     write(home / ".dspy/profiles.toml", "[base.lm]\ntoken = 'file:b.txt'\n")
@@ -147,18 +151,20 @@ def test_a_relative_file_lies_beside_the_profiles_file_that_names_it(
     assert set(secret_files(profile)) == {project / "keys/a.txt", home / ".dspy/b.txt"}
 
 
-def test_a_relative_file_of_an_override_starts_at_the_working_directory(project, write):
+def test_a_relative_file_of_an_override_starts_at_the_working_directory(
+    project: Any, write: Any
+) -> None:
     write("k.txt", "sk-here")
     found = fetch(resolve("mock", lm={"api_key": "file:k.txt"}), "lm")["lm"]
     assert found["api_key"].reveal() == "sk-here"
 
 
-def test_a_tilde_is_the_home(fetched, home, write):
+def test_a_tilde_is_the_home(fetched: Any, home: Any, write: Any) -> None:
     write(home / "k.txt", "sk-home")
     assert fetched("file:~/k.txt") == "sk-home"
 
 
-def test_a_file_with_a_byte_order_mark_gives_its_text(fetched, project):
+def test_a_file_with_a_byte_order_mark_gives_its_text(fetched: Any, project: Any) -> None:
     (project / "k.txt").write_bytes(b"\xef\xbb\xbfsk-bom\r\n")
     assert fetched("file:k.txt") == "sk-bom"
 
@@ -177,7 +183,9 @@ def test_a_file_with_a_byte_order_mark_gives_its_text(fetched, project):
         ("file:a\tb", "does not exist"),
     ],
 )
-def test_a_missing_one_is_told_with_key_profile_and_place(write, project, reference, reason):
+def test_a_missing_one_is_told_with_key_profile_and_place(
+    write: Any, project: Any, reference: Any, reason: Any
+) -> None:
     (project / "latin.txt").write_bytes(b"sk-\xe9\xe9")
     path = write("profiles.toml", f"[p.lm]\napi_key = '{reference}'\n")
     with pytest.raises(MissingSecret) as error:
@@ -188,7 +196,7 @@ def test_a_missing_one_is_told_with_key_profile_and_place(write, project, refere
     assert error.value.exit_code == 5
 
 
-def test_all_that_are_missing_are_told_at_once(write):
+def test_all_that_are_missing_are_told_at_once(write: Any) -> None:
     path = write(
         "profiles.toml",
         """
@@ -212,14 +220,14 @@ def test_all_that_are_missing_are_told_at_once(write):
     assert [m.name for m in missing(resolve("p"))] == ["ONE", "gone.txt", "TWO", "THREE"]
 
 
-def test_what_is_skipped_is_not_missed(write):
+def test_what_is_skipped_is_not_missed(write: Any) -> None:
     write("profiles.toml", "[p.lm]\nmodel = 'm'\napi_key = '${GONE}'\n")
     profile = resolve("p")
     assert fetch(profile, "lm", skip=lambda key: key == ("lm", "api_key")) == {"lm": {"model": "m"}}
     assert fetch(profile, "rm") == {}
 
 
-def test_the_keyring_gives_a_secret(fetched, memory_keyring):
+def test_the_keyring_gives_a_secret(fetched: Any, memory_keyring: Any) -> None:
     assert fetched("keyring:svc/me") == "sk-from-keyring"
 
 
@@ -231,13 +239,15 @@ def test_the_keyring_gives_a_secret(fetched, memory_keyring):
         ("broken/me", "the keyring failed with RuntimeError"),
     ],
 )
-def test_a_keyring_without_the_entry_is_told(fetched, memory_keyring, entry, reason):
+def test_a_keyring_without_the_entry_is_told(
+    fetched: Any, memory_keyring: Any, entry: Any, reason: Any
+) -> None:
     with pytest.raises(MissingSecret, match=reason) as error:
         fetched(f"keyring:{entry}")
     assert "sk-" not in str(error.value)
 
 
-def test_without_the_package_the_keyring_says_what_to_install(write, project):
+def test_without_the_package_the_keyring_says_what_to_install(write: Any, project: Any) -> None:
     path = write("profiles.toml", "[p.lm]\napi_key = 'keyring:svc/me'\n")
     code = (
         "import sys; sys.modules['keyring'] = None\n"
@@ -255,6 +265,6 @@ def test_without_the_package_the_keyring_says_what_to_install(write, project):
     assert f"{path}:2" in text
 
 
-def test_resolving_follows_no_reference(write):
+def test_resolving_follows_no_reference(write: Any) -> None:
     write("profiles.toml", "[p.lm]\napi_key = '${GONE}'\nx_token = 'file:/gone'\n")
     assert resolve("p").lm == {"api_key": "${GONE}", "x_token": "file:/gone"}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_mypy_accepts_a_program_of_typed_calls(tmp_path) -> None:
+def test_mypy_accepts_a_program_of_typed_calls(tmp_path: Path) -> None:
     # As a user has it: strict, and with nothing of this project's configuration.
     done = run("mypy", "--strict", "--config-file=", "--cache-dir", tmp_path, PROGRAM)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -39,7 +40,7 @@ def test_mypy_accepts_a_program_of_typed_calls(tmp_path) -> None:
     find_spec("basedpyright") is None,
     reason="basedpyright is not installed: uv sync --group typing",
 )
-def test_pyright_accepts_a_program_of_typed_calls(tmp_path) -> None:
+def test_pyright_accepts_a_program_of_typed_calls(tmp_path: Path) -> None:
     config = tmp_path / "pyrightconfig.json"
     settings = {
         "include": [str(PROGRAM)],
@@ -55,7 +56,7 @@ def test_pyright_accepts_a_program_of_typed_calls(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("package", [dspy_profiles, errors, results], ids=lambda p: p.__name__)
-def test_the_program_uses_every_public_name(package) -> None:
+def test_the_program_uses_every_public_name(package: Any) -> None:
     tree = ast.parse(PROGRAM.read_text("utf-8"))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

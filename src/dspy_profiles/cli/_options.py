@@ -125,5 +125,7 @@ ToUser = Annotated[bool, typer.Option("--user", help="Use your user file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to this file.")]
-Overwrite = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")]
+Overwrite = Annotated[
+    bool, typer.Option("--yes", "-y", help="Overwrite existing profiles or files.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Write even if it is invalid.")]

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def new_kernel(python, tmp_path, monkeypatch):
+def new_kernel(python: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Starts kernels; they end with the test."""
     if importlib.util.find_spec("jupyter_client") is None:
         pytest.skip("jupyter_client is not installed")
@@ -46,7 +47,7 @@ def new_kernel(python, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     begun = []
 
-    def started(**env):
+    def started(**env: Any) -> Any:
         manager = KernelManager(kernel_name="tried")
         manager.start_kernel(env={**os.environ, **env})
         begun.append(Kernel(manager))
@@ -58,7 +59,7 @@ def new_kernel(python, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def kernel(new_kernel, profiles):
+def kernel(new_kernel: Any, profiles: Path) -> Any:
     """A kernel in which the extension is loaded, and DSPy imported."""
     made = new_kernel()
     assert made("%load_ext dspy_profiles_ipython\nimport asyncio, dspy, time").status == "ok"

@@ -1,11 +1,13 @@
 """The magics in real kernels, of ipykernel 6 and 7 where both are there."""
 
+from typing import Any
+
 import pytest
 
 MODEL = "dspy.settings.lm.model"
 
 
-def test_cells_of_every_kind(kernel) -> None:
+def test_cells_of_every_kind(kernel: Any) -> None:
     for cell, value in (
         (MODEL, "'openai/dev'"),
         (f"await asyncio.sleep(0.01)\n{MODEL}", "'openai/dev'"),
@@ -27,14 +29,14 @@ def test_cells_of_every_kind(kernel) -> None:
     assert kernel("Out[max(Out)], _").status == "ok"
 
 
-def test_cards_come_as_html_and_text(kernel) -> None:
+def test_cards_come_as_html_and_text(kernel: Any) -> None:
     for line in ("", "--list", "--show prod"):
         kernel("%dspy_profile dev")
         (shown,) = kernel(f"%dspy_profile {line}").shown
         assert set(shown) == {"text/html", "text/plain"}
 
 
-def test_errors_are_short(kernel) -> None:
+def test_errors_are_short(kernel: Any) -> None:
     for cell in ("%dspy_profile devv", "%%dspy_profile devv\nran = 1", "%dspy_profile keyless"):
         said = kernel(cell)
         assert (said.status, said.error) == ("error", "UsageError")
@@ -53,7 +55,7 @@ def test_errors_are_short(kernel) -> None:
     # ipykernel cancels an awaiting cell when its event loop wakes up next.
     ["time.sleep(60)", "for _ in range(600):\n    await asyncio.sleep(0.1)"],
 )
-def test_an_interrupted_cell_leaves_the_profile(kernel, wait) -> None:
+def test_an_interrupted_cell_leaves_the_profile(kernel: Any, wait: Any) -> None:
     begun = kernel.client.execute(f"%%dspy_profile dev\nprint({MODEL}, flush=True)\n{wait}")
     kernel.prints(begun)
     kernel.manager.interrupt_kernel()
@@ -63,7 +65,7 @@ def test_an_interrupted_cell_leaves_the_profile(kernel, wait) -> None:
     assert kernel(f"%%dspy_profile prod\n{MODEL}").value == "'openai/prod'"
 
 
-def test_a_restart_begins_afresh(kernel) -> None:
+def test_a_restart_begins_afresh(kernel: Any) -> None:
     kernel("%dspy_profile dev")
     kernel.restart()
     assert "not found" in kernel("%dspy_profile").err
@@ -71,7 +73,7 @@ def test_a_restart_begins_afresh(kernel) -> None:
     assert "no profile is active" in said.out
 
 
-def test_two_kernels_keep_apart(kernel, new_kernel) -> None:
+def test_two_kernels_keep_apart(kernel: Any, new_kernel: Any) -> None:
     other = new_kernel()
     other("%load_ext dspy_profiles_ipython\nimport dspy")
     kernel("%dspy_profile dev")
@@ -83,7 +85,7 @@ def test_two_kernels_keep_apart(kernel, new_kernel) -> None:
     assert other("dspy.settings.lm is None").value == "True"
 
 
-def test_a_profile_of_the_notebook_is_seen_everywhere(kernel) -> None:
+def test_a_profile_of_the_notebook_is_seen_everywhere(kernel: Any) -> None:
     kernel("%dspy_profile dev")
     kernel("import threading\nfrom concurrent.futures import ThreadPoolExecutor\nseen = []")
     cell = f"seen.append({MODEL})"
@@ -96,7 +98,7 @@ def test_a_profile_of_the_notebook_is_seen_everywhere(kernel) -> None:
     assert kernel("set(seen), len(seen)").value == "({'openai/dev'}, 5)"
 
 
-def test_what_outlives_a_cell_keeps_its_profile_and_others_do_not_see_it(kernel) -> None:
+def test_what_outlives_a_cell_keeps_its_profile_and_others_do_not_see_it(kernel: Any) -> None:
     kernel("from dspy_profiles import bind\nimport threading\ngo = threading.Event()\nseen = {}")
     kernel(
         "%%dspy_profile dev\n"
@@ -121,7 +123,7 @@ def test_what_outlives_a_cell_keeps_its_profile_and_others_do_not_see_it(kernel)
     assert kernel("dspy.settings.lm is None").value == "True"
 
 
-def test_a_cell_profile_reaches_dspys_own_threads(kernel) -> None:
+def test_a_cell_profile_reaches_dspys_own_threads(kernel: Any) -> None:
     said = kernel(
         "%%dspy_profile dev\n"
         "class Look(dspy.Module):\n"
@@ -132,7 +134,7 @@ def test_a_cell_profile_reaches_dspys_own_threads(kernel) -> None:
     assert said.value == "{'openai/dev'}", said.text
 
 
-def test_names_complete_in_jupyter(kernel) -> None:
+def test_names_complete_in_jupyter(kernel: Any) -> None:
     assert kernel.completes("%dspy_profile pr") == ["prod"]
     assert kernel.completes("%dspy_profile ") == [
         *("base", "dev", "keyless", "prod", '"two words"', "mock")
@@ -143,13 +145,15 @@ def test_names_complete_in_jupyter(kernel) -> None:
     assert kernel.completes("%dspy_profile zzz") == []
 
 
-def test_the_variable_of_a_kernel_is_applied_at_load(new_kernel, profiles) -> None:
+def test_the_variable_of_a_kernel_is_applied_at_load(new_kernel: Any, profiles: Any) -> None:
     kernel = new_kernel(DSPY_PROFILE="prod")
     assert kernel("%load_ext dspy_profiles_ipython").out == "dspy: profile prod (DSPY_PROFILE)\n"
     assert kernel(f"import dspy\n{MODEL}").value == "'openai/prod'"
 
 
-def test_a_configuration_file_loads_and_applies(new_kernel, profiles, tmp_path) -> None:
+def test_a_configuration_file_loads_and_applies(
+    new_kernel: Any, profiles: Any, tmp_path: Any
+) -> None:
     config = tmp_path / "ipython" / "profile_default" / "ipython_config.py"
     config.parent.mkdir(parents=True)
     config.write_text(

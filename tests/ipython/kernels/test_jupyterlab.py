@@ -13,7 +13,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +67,7 @@ CELLS = (
 
 
 @pytest.fixture
-def folder():
+def folder() -> Any:
     """Where the screenshots go."""
     if SCREENSHOTS is None:
         return None
@@ -74,7 +76,7 @@ def folder():
 
 
 @pytest.fixture
-def lab(write, project, tmp_path):
+def lab(write: Any, project: Path, tmp_path: Path) -> Iterator[Any]:
     """The address of a JupyterLab that has one notebook."""
     write("profiles.toml", PROFILES)
     cells = [
@@ -123,7 +125,7 @@ def lab(write, project, tmp_path):
 
 
 @pytest.fixture
-def page(lab, tmp_path):
+def page(lab: Any, tmp_path: Path) -> Iterator[Any]:
     with sync_playwright() as driver:
         context = driver.chromium.launch_persistent_context(
             str(tmp_path / "browser"),
@@ -142,13 +144,13 @@ def page(lab, tmp_path):
         context.close()
 
 
-def command(page, name: str) -> None:
+def command(page: Any, name: str) -> None:
     """Run one of JupyterLab's own commands."""
     page.wait_for_function("window.jupyterapp !== undefined")
     page.evaluate("name => void window.jupyterapp.commands.execute(name)", name)
 
 
-def theme(page, name: str) -> None:
+def theme(page: Any, name: str) -> None:
     page.evaluate(
         "theme => void window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
     )
@@ -156,7 +158,7 @@ def theme(page, name: str) -> None:
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
-def test_load_switch_list_and_a_card(page, folder) -> None:
+def test_load_switch_list_and_a_card(page: Any, folder: Any) -> None:
     outputs = page.locator(".jp-Cell .jp-Cell-outputArea")
     command(page, "notebook:run-all-cells")
     expect(outputs.nth(5)).to_contain_text('did you mean "prod"?')
@@ -175,7 +177,7 @@ def test_load_switch_list_and_a_card(page, folder) -> None:
             page.screenshot(path=folder / f"jupyterlab-{file}.png")
 
 
-def test_tab_completes_a_name(page, folder) -> None:
+def test_tab_completes_a_name(page: Any, folder: Any) -> None:
     command(page, "notebook:run-cell")
     expect(page.locator(".jp-InputPrompt").first).to_have_text("[1]:")
     editor = page.locator(".jp-Cell").nth(1).locator(".cm-content")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ sys.addaudithook(refuse)
 
 
 @pytest.fixture
-def execute(new_kernel, python, tmp_path, monkeypatch):
+def execute(new_kernel: Any, python: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a notebook, offline; what it is afterwards."""
     guard = tmp_path / "guard" / "sitecustomize.py"
     guard.parent.mkdir()
@@ -37,7 +38,7 @@ def execute(new_kernel, python, tmp_path, monkeypatch):
     monkeypatch.setenv("TOLD_NETWORK", str(told))
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
-    def executed(notebook, folder: Path, **how):
+    def executed(notebook: Any, folder: Path, **how: Any) -> Any:
         client = nbclient.NotebookClient(
             notebook,
             kernel_name="tried",
@@ -52,7 +53,7 @@ def execute(new_kernel, python, tmp_path, monkeypatch):
     return executed
 
 
-def outputs(notebook):
+def outputs(notebook: Any) -> Any:
     return [each for cell in notebook.cells for each in cell.get("outputs", [])]
 
 
@@ -64,7 +65,7 @@ SHOWN = {  # what the mock, asked the same, always answers
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_an_example_runs_offline_under_the_mock(execute, name, tmp_path) -> None:
+def test_an_example_runs_offline_under_the_mock(execute: Any, name: Any, tmp_path: Path) -> None:
     folder = tmp_path / "reader"
     folder.mkdir()
     notebook = nbformat.read(shutil.copy(EXAMPLES / f"{name}.ipynb", folder), as_version=4)
@@ -83,12 +84,12 @@ def test_the_examples_are_all_tried() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.ipynb")} == set(SHOWN)
 
 
-def cells(*sources):
+def cells(*sources: Any) -> Any:
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in sources])
 
 
 def test_no_secret_gets_into_a_notebook_file(
-    execute, project, write, monkeypatch, tmp_path
+    execute: Any, project: Path, write: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("THE_KEY", CANARY)
     write(".env", f"OTHER_KEY={CANARY}-too\n")
@@ -128,7 +129,7 @@ def test_no_secret_gets_into_a_notebook_file(
 
 
 def test_run_gives_every_cell_of_an_unchanged_notebook_its_profile(
-    new_kernel, project, profiles, tmp_path, monkeypatch
+    new_kernel: Any, project: Path, profiles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`dspy-profiles run -- jupyter …`: the kernel is a child of a child."""
     nbformat.write(cells("import dspy\nprint(dspy.settings.lm.model)"), project / "plain.ipynb")

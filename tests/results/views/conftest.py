@@ -72,7 +72,7 @@ class Book:
         self.line("event", id=made, kind=kind, name=name, **said)
         return made
 
-    def call(  # noqa: PLR0913 - what a question consists of
+    def call(
         self,
         start: float,
         *,

@@ -143,17 +143,17 @@ def show(
     from dspy_profiles.results.store import find_experiment
 
     with open_store(store) as opened:
-        found = find_experiment(opened, experiment)
+        shown = find_experiment(opened, experiment)
         if json:
             emit(
                 store=opened.url,
-                experiment=as_json(found.to_json()),
-                trials=[as_json(each.to_json()) for each in opened.query_trials(found.id)],
+                experiment=as_json(shown.to_json()),
+                trials=[as_json(each.to_json()) for each in opened.query_trials(shown.id)],
             )
             return
         from dspy_profiles.results.views import view_experiment
 
-        view = view_experiment(found.id, opened, full=full)
+        view = view_experiment(shown.id, opened, full=full)
     show_view(view)
 
 

@@ -50,16 +50,16 @@ def trace(
     from dspy_profiles.results.store import find_experiment, find_trial
 
     with open_store(store) as opened:
-        found = find_experiment(opened, experiment)
-        one = None if trial is None else find_trial(opened, found, trial)
+        shown = find_experiment(opened, experiment)
+        one = None if trial is None else find_trial(opened, shown, trial)
         if follow:
             from dspy_profiles.cli.results._follow import follow as follow_run
 
-            follow_run(opened, found, one, full=full)
+            follow_run(opened, shown, one, full=full)
         elif json:
-            _emit(opened, found, one)
+            _emit(opened, shown, one)
         else:
-            _show(opened, found, one, html, full=full, overwrite=yes)
+            _show(opened, shown, one, html, full=full, overwrite=yes)
 
 
 def _emit(store: "Store", experiment: "Experiment", trial: "Trial | None") -> None:

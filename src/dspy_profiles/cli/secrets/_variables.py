@@ -53,7 +53,7 @@ class TakenNames:
         self.new: dict[str, str] = {}
 
     def move(self, plaintext: Plaintext) -> Move | None:
-        """Plan the move of a secret; None if text around it cannot be told from the secret."""
+        """Plan the move of a secret; None if text around it cannot be separated from it."""
         text = str(plaintext.value)
         if not has_reference(text, BUILT_IN_SCHEMES):
             scheme = AUTH_SCHEME.match(text)
