@@ -14,7 +14,7 @@ from dspy_profiles.results import Decision, Event, Store, record
 from dspy_profiles.results.recording import emit_decision
 
 
-class Deciding(dspy.Module):  # type: ignore[misc]
+class Deciding(dspy.Module):
     """A program that knows nothing of a recording."""
 
     def forward(self, question: str) -> str:
