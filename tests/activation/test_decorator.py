@@ -346,7 +346,7 @@ def test_a_name_is_looked_up_at_the_call_not_at_the_decoration(
     write: Callable[..., Any], project: Any
 ) -> None:
     late = with_profile("late")(active)
-    with pytest.raises(ProfileError, match='no profile "late"'):
+    with pytest.raises(ProfileError, match='profile "late" not found'):
         late()
     write(project / "profiles.toml", '[late.provider]\nclass = "mock"\n')
     assert late() == "late"
