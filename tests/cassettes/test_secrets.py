@@ -125,7 +125,7 @@ def test_a_filter_that_fails_says_so(keep: Any, playing: Any, lm_of: Any, ask: A
 
 
 def test_keys_and_headers_of_a_connection_are_not_kept(path: Any, playing: Any, ask: Any) -> None:
-    class Old(dspy.BaseLM):
+    class Old(dspy.BaseLM):  # type: ignore[misc]
         def forward(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
             text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
             choice = {"index": 0, "finish_reason": "stop", "message": {"content": text}}

@@ -111,6 +111,8 @@ class _Kept:
             self._object.extend(self._inside)
 
     def is_as_it_was(self) -> bool:
+        if not self._object and not self._inside:  # most histories, in most tests
+            return True
         # By identity: an equal object is another one, and arrays do not compare.
         return _identities(self._object) == _identities(self._inside)
 

@@ -6,6 +6,7 @@ the program configures meanwhile are kept, and come back when the session ends.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from dspy_profiles import _dspy, plugins
@@ -260,6 +261,7 @@ pin_session, innermost_pin = SESSION.pin, SESSION.innermost
 add_listener, remove_listener = SESSION.add_listener, SESSION.remove_listener
 
 
+@cache
 def _pinned_class(plain: type) -> type:
     def put(config: dict[str, Any], key: str, value: Any) -> None:
         SESSION.put(config, key, value)
