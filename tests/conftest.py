@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -139,7 +140,7 @@ def clean_dspy() -> Iterator[None]:
     from dspy_profiles.activation import CACHE
     from dspy_profiles.objects import _build as build
 
-    module = sys.modules["dspy.dsp.utils.settings"]
+    module: Any = sys.modules["dspy.dsp.utils.settings"]
     before = dict(module.main_thread_config)
     module.config_owner_thread_id = module.config_owner_async_task = None
     CACHE.clear()
@@ -180,7 +181,7 @@ def clean_calls(
 
 
 @pytest.fixture
-def stand() -> Iterator[Callable[..., None]]:
+def stand() -> Iterator[Callable[..., object]]:
     """Stands stages for the whole process until the test ends."""
     from dspy_profiles.activation import _stages as stages
 

@@ -4,7 +4,7 @@ import functools
 import gc
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any
 
 import dspy
@@ -40,7 +40,7 @@ def generator(n: int) -> Iterator[str | None]:
 
 
 @with_profile("mock")
-async def stream(n: int) -> AsyncIterator[str | None]:
+async def stream(n: int) -> AsyncGenerator[str | None, None]:
     for _ in range(n):
         await asyncio.sleep(0)
         yield active()
@@ -196,7 +196,7 @@ def test_an_async_generator_stepped_and_closed_in_other_tasks_leaks_nothing() ->
         with profile("mock", lm={"model": "callers"}):
             assert await anext(steps) == "mock"
             assert dspy.settings.lm.model == "callers"
-        await asyncio.create_task(steps.aclose())  # type: ignore[attr-defined]
+        await asyncio.create_task(steps.aclose())
         assert active() is None
 
     asyncio.run(main())
@@ -338,7 +338,7 @@ def test_without_parentheses_and_without_a_name_the_default_applies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DSPY_PROFILE", "mock")
-    bare: Callable[[], str | None] = with_profile(active)  # type: ignore[arg-type, assignment]
+    bare: Callable[[], str | None] = with_profile(active)
     assert bare() == with_profile()(active)() == "mock"
 
 
@@ -346,7 +346,7 @@ def test_a_name_is_looked_up_at_the_call_not_at_the_decoration(
     write: Callable[..., Any], project: Any
 ) -> None:
     late = with_profile("late")(active)
-    with pytest.raises(ProfileError, match='no profile "late"'):
+    with pytest.raises(ProfileError, match='profile "late" not found'):
         late()
     write(project / "profiles.toml", '[late.provider]\nclass = "mock"\n')
     assert late() == "late"

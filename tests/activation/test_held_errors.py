@@ -82,7 +82,7 @@ def test_it_passes_a_block_that_dspy_runs_and_would_take_it_for_a_failed_example
 
 
 def test_a_program_that_only_hands_it_on_is_not_in_its_way() -> None:
-    class Program(dspy.Module):
+    class Program(dspy.Module):  # type: ignore[misc]
         def forward(self) -> None:
             with profile("gone"):
                 ask()

@@ -36,7 +36,7 @@ def pin() -> Iterator[Callable[..., session.Pin]]:
         made.release()
 
 
-class Listener(dspy.utils.callback.BaseCallback):
+class Listener(dspy.utils.callback.BaseCallback):  # type: ignore[misc]
     pass
 
 
@@ -447,7 +447,7 @@ def test_a_context_that_a_wider_fixture_entered_is_kept() -> None:
     entered.__exit__(None, None, None)
     assert dspy.settings.num_threads == 8
     with pytest.raises(RuntimeError):  # it is told to go on after its end
-        leaked.gen.throw(RuntimeError)  # type: ignore[attr-defined]
+        leaked.gen.throw(RuntimeError)
     variable = dspy_internals.block_overrides()
     assert variable is not None
     variable.set(type(variable.get())())

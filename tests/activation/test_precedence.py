@@ -246,7 +246,7 @@ def test_overrides_win_over_the_profile_they_come_with(run: Any) -> None:
     run(body)
 
 
-class Listener(dspy.utils.callback.BaseCallback):
+class Listener(dspy.utils.callback.BaseCallback):  # type: ignore[misc]
     pass
 
 

@@ -156,7 +156,7 @@ def test_a_pin_in_a_pin_wins_and_goes_again_in_any_order(pin: Any) -> None:
 
 
 def test_callbacks_add_up_and_the_programs_own_stay(pin: Any) -> None:
-    class Listener(dspy.utils.callback.BaseCallback):
+    class Listener(dspy.utils.callback.BaseCallback):  # type: ignore[misc]
         pass
 
     ours, before, during = Listener(), Listener(), Listener()

@@ -102,7 +102,7 @@ def test_an_error_takes_them_away_as_well() -> None:
 def test_they_follow_into_the_threads_of_dspy_and_into_tasks() -> None:
     stage = Stage()
 
-    class Sees(dspy.Module):
+    class Sees(dspy.Module):  # type: ignore[misc]
         def forward(self, n: int) -> Any:
             return standing()
 
@@ -218,7 +218,8 @@ def test_a_pin_that_goes_before_the_next_one_comes_is_followed_as_well(pin: Any)
 def test_a_pin_that_is_made_inside_a_live_context_is_followed(pin: Any) -> None:
     with dspy.context(num_threads=3):
         pin()
-        assert dspy.settings.lm is None
+        outer: Any = dspy.settings.lm
+        assert outer is None
         with stages_for_block([Stage()]):
             assert dspy.settings.lm.model == "mock"
 

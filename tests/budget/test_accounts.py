@@ -13,7 +13,7 @@ from dspy_profiles.calls import Refused
 from dspy_profiles.calls.budget import Account, Accounts, Budget, Tally
 from dspy_profiles.calls.budget._shared_tally import Spent
 from dspy_profiles.config import Budgets, Limits
-from dspy_profiles.errors import BudgetExceeded
+from dspy_profiles.errors import BudgetExceeded, Place
 
 
 def accounts(text: str, owner: str = "this block", tally: Tally | None = None) -> Accounts:
@@ -35,6 +35,7 @@ def test_a_block_stops_at_its_budget() -> None:
     assert raised.value.message == (
         "budget of this block reached: 2 of 2 calls; blocked a call to mock"
     )
+    assert isinstance(raised.value.where, Place)
     assert raised.value.where.file.samefile(__file__)
     assert stage.accounts[0].spent.calls == 2
 

@@ -129,6 +129,7 @@ def test_a_price_that_is_not_known_is_an_error_where_dollars_are_counted(
     assert raised.value.error.message == (
         "price of own/model is unknown, so the budget of this test in dollars cannot be enforced"
     )
+    assert raised.value.error.hint is not None
     assert "tokens= or calls=" in raised.value.error.hint
     assert engine.made == 1  # it is known only afterwards
 

@@ -1,5 +1,7 @@
 """What may be spent, as users write it; nonsense is an error of ours, whatever it is."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,7 +125,9 @@ TABLES = st.fixed_dictionaries(
 
 
 @given(TABLES, st.dictionaries(NAMES, TABLES.filter(bool)))
-def test_what_is_written_is_what_is_read(session: dict, profiles: dict) -> None:
+def test_what_is_written_is_what_is_read(
+    session: dict[str, Any], profiles: dict[str, dict[str, Any]]
+) -> None:
     parts = [f"{kind}={amount}" for kind, amount in session.items()]
     for name, table in profiles.items():
         parts += [f"{name}.{kind}={amount}" for kind, amount in table.items()]

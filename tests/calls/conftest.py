@@ -26,7 +26,9 @@ class Heard(Stage):
     def __init__(self, log: list[str] | None = None, name: str = "") -> None:
         self.log = [] if log is None else log
         self.name = name
-        self.says: Any = None  # an answer, or an error that holds the call back
+        self.says: Answer | BaseException | None = (
+            None  # an answer, or an error that holds the call back
+        )
         self.calls: list[Call] = []
         self.answers: list[Answer] = []
         self.errors: list[BaseException] = []

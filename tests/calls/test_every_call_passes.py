@@ -55,7 +55,7 @@ def test_a_streamed_call_passes(heard: Any) -> None:
 
 
 def test_a_call_streamed_by_an_asynchronous_program_passes(heard: Any) -> None:
-    class Program(dspy.Module):
+    class Program(dspy.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.ask = question()
@@ -147,7 +147,7 @@ def legacy_answer(text: str = "said") -> Any:
     return attributes({"choices": choices, "usage": usage, "model": "legacy"})
 
 
-class Legacy(dspy.BaseLM):
+class Legacy(dspy.BaseLM):  # type: ignore[misc]
     made = 0
 
     def forward(self, prompt: Any = None, messages: Any = None, **more: Any) -> Any:
@@ -188,7 +188,7 @@ def test_an_lm_that_says_that_it_asks_nobody_is_believed(heard: Any) -> None:
 def test_an_lm_that_only_adds_to_dspys_forward_passes_once(
     heard: Any, server: Any, openai: Any
 ) -> None:
-    class Adds(dspy.LM):
+    class Adds(dspy.LM):  # type: ignore[misc]
         def forward(self, *given: Any, **more: Any) -> Any:
             return super().forward(*given, **more)
 
@@ -209,7 +209,7 @@ def test_an_lm_that_hands_on_to_another_is_left_after_its_call(
 ) -> None:
     other = lm_of(engine())
 
-    class Hands(dspy.BaseLM):
+    class Hands(dspy.BaseLM):  # type: ignore[misc]
         def forward(self, prompt: Any = None, messages: Any = None, **more: Any) -> Any:
             return legacy_answer(other(prompt)[0])
 
@@ -222,7 +222,7 @@ def test_an_lm_that_hands_on_to_another_is_left_after_its_call(
 
 @LEGACY
 def test_after_a_forward_has_failed_the_next_call_passes_again(heard: Any) -> None:
-    class Fails(dspy.BaseLM):
+    class Fails(dspy.BaseLM):  # type: ignore[misc]
         def forward(self, prompt: Any = None, messages: Any = None, **more: Any) -> Any:
             raise ValueError("broken")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -128,7 +128,7 @@ def test_a_stream_is_held_back(meter: Meter, ask: Any, server: Any) -> None:
 def test_where_a_program_gathers_errors_the_meter_knows_all_the_same(
     meter: Meter, ask: Any, server: Any
 ) -> None:
-    async def main() -> list[Any]:
+    async def main() -> Sequence[Any]:
         return await asyncio.gather(
             ask.acall(question="Why?"), ask.acall(question="When?"), return_exceptions=True
         )
@@ -187,7 +187,7 @@ def test_no_retriever_is_asked(post: Any, meter: Meter, server: Any) -> None:
 def test_an_lm_with_a_forward_of_its_own_never_runs_it(meter: Meter) -> None:
     ran: list[bool] = []
 
-    class Own(dspy.BaseLM):
+    class Own(dspy.BaseLM):  # type: ignore[misc]
         def forward(self, prompt: Any = None, messages: Any = None, **more: Any) -> Any:
             ran.append(True)
 

@@ -7,7 +7,7 @@ import dspy
 import pytest
 
 from dspy_profiles.calls import Answer, Call, Refused, Stage, refusal_in
-from dspy_profiles.errors import LiveCallBlocked, ProfileError
+from dspy_profiles.errors import LiveCallBlocked, Place, ProfileError
 
 
 @pytest.fixture
@@ -80,6 +80,7 @@ def test_what_is_held_back_names_the_line_that_called(heard: Any, engine: Any, l
     heard.says = Refused(LiveCallBlocked("not now"))
     with pytest.raises(Refused) as raised:
         lm_of(engine())("Why?")
+    assert isinstance(raised.value.error.where, Place)
     assert raised.value.error.where.file.samefile(__file__)
     known = LiveCallBlocked("not now", where="the cassette")
     heard.says = Refused(known)

@@ -55,7 +55,7 @@ class AsyncStreams:
 def streamed(request: pytest.FixtureRequest) -> Callable[[Any], list[Any]]:
     """All chunks of one call of this engine, made by a synchronous or an asynchronous program."""
 
-    class Program(dspy.Module):
+    class Program(dspy.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.ask = dspy.Predict("question -> answer")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dspy_profiles.calls import Refused
 from dspy_profiles.calls.cassettes import Cassette, describe, scan
-from dspy_profiles.errors import InvalidFile
+from dspy_profiles.errors import InvalidFile, Place
 
 HEADER = b'{"cassette":1,"dspy":"3.4.1"}\n'
 GOOD = b'{"kind":"lm","request":{"model":"m"},"responses":[{"response":{}}]}\n'
@@ -73,6 +73,7 @@ def test_it_is_refused_with_its_line(name: Any, mode: Any, path: Any) -> None:
     with pytest.raises(InvalidFile) as raised:
         Cassette(path, mode)
     error = raised.value
+    assert isinstance(error.where, Place)
     assert (error.where.file, error.where.line) == (path.resolve(), line)
     assert said in error.message
     assert error.hint
@@ -109,6 +110,7 @@ def test_an_answer_that_is_none_is_named_by_its_line_when_it_is_asked_for(
     with playing("none", silent), pytest.raises(Refused) as held:
         ask()
     assert isinstance(held.value.error, InvalidFile)
+    assert isinstance(held.value.error.where, Place)
     assert held.value.error.where.line == 3
 
 

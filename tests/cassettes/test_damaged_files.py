@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dspy_profiles.calls import Refused
 from dspy_profiles.calls.cassettes import describe
-from dspy_profiles.errors import InvalidFile
+from dspy_profiles.errors import InvalidFile, Place
 
 DAMAGED = settings(
     max_examples=60,
@@ -44,6 +44,7 @@ def test_a_file_that_has_lost_its_end(path: Any, recorded: Any, share: Any) -> N
     found = outcome(path)
     if isinstance(found, InvalidFile):
         assert found.hint
+        assert isinstance(found.where, Place)
         assert found.where.line in {1, whole, whole + 1}
     else:
         assert found.requests <= whole
@@ -61,6 +62,7 @@ def test_a_file_of_which_one_byte_is_another(
     found = outcome(path)
     if isinstance(found, InvalidFile):
         assert found.hint
+        assert isinstance(found.where, Place)
         assert found.where.line in range(1, recorded.count(b"\n") + 2)
     else:
         assert found.requests <= 2

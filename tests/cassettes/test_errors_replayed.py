@@ -8,7 +8,7 @@ import pytest
 
 from dspy_profiles.calls import Refused
 from dspy_profiles.calls.cassettes._errors import error_dict, error_from
-from dspy_profiles.errors import InvalidFile
+from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.secrets import _redaction as redaction
 
 lm15 = dspy.lm15
@@ -32,7 +32,9 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_error_is_the_same_after_it_was_kept(error: Any) -> None:
-    again = error_from(error_dict(error), replayed=False)
+    kept = error_dict(error)
+    assert kept is not None
+    again = error_from(kept, replayed=False)
     assert type(again) is type(error)
     assert (str(again), again.args) == (str(error), error.args)
     assert vars(again) == vars(error)
@@ -58,7 +60,7 @@ def test_the_program_gets_the_same_error_when_it_is_replayed(
 def test_a_call_that_was_tried_again_is_tried_again_without_waiting(
     playing: Any, lm_of: Any, silent: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits = []
+    waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     down = lm15.ServerError("down", status=503, retry_after=7)
     with playing("once", lm_of(down, down, "Paris", num_retries=3)) as cassette:
@@ -117,6 +119,7 @@ def test_a_file_cannot_name_just_any_class(
     with playing("none", silent), pytest.raises(Refused) as held:
         ask()
     assert isinstance(held.value.error, InvalidFile)
+    assert isinstance(held.value.error.where, Place)
     assert held.value.error.where.line == 3
 
 

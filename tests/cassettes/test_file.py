@@ -146,7 +146,7 @@ DATA = st.recursive(
 @given(DATA)
 @settings(deadline=None)
 def test_any_data_is_the_same_after_it_was_kept(data: Any) -> None:
-    parts = {}
+    parts: dict[str, str] = {}
     folded = json.loads(dumped(fold(plain(data, str), parts, 20)))
     assert original(unfold(folded, parts)) == data
 
@@ -155,7 +155,7 @@ def test_any_data_is_the_same_after_it_was_kept(data: Any) -> None:
 @settings(deadline=None)
 def test_any_text_can_be_cut_and_put_together(paragraphs: Any) -> None:
     text = "\n\n".join(each * 50 for each in paragraphs)
-    parts = {}
+    parts: dict[str, str] = {}
     assert unfold(fold(text, parts, 100), parts) == text
 
 

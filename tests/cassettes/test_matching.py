@@ -89,7 +89,7 @@ def test_the_ids_of_tool_calls_do_not_count_but_which_result_is_whose_does(legac
     def key(calls: Any, results: Any) -> Any:
         if legacy:
             said = [{"id": call, "function": {"name": "look"}} for call in calls]
-            messages = [{"role": "assistant", "tool_calls": said}]
+            messages: Any = [{"role": "assistant", "tool_calls": said}]
             messages += [
                 {"role": "tool", "tool_call_id": call, "content": call[-1]} for call in results
             ]
@@ -116,7 +116,7 @@ def test_the_ids_of_tool_calls_do_not_count_but_which_result_is_whose_does(legac
 
 
 def test_addresses_keys_and_headers_do_not_count(playing: Any, ask: Any) -> None:
-    class Old(dspy.BaseLM):
+    class Old(dspy.BaseLM):  # type: ignore[misc]
         def forward(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
             text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
             return _completion(text)

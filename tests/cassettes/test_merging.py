@@ -137,7 +137,7 @@ def test_many_threads_record_and_replay_one_cassette(path: Any, lm_of: Any, sile
     for mode, lm in (("once", lm_of(answer)), ("none", silent)):
         cassette = Cassette(path, mode)
         stages.set_process_stages(stages_for(cassette))
-        found = {}
+        found: dict[str, Any] = {}
 
         def run(numbers: Any, lm: Any = lm, found: Any = found) -> None:
             with dspy.context(lm=lm):
@@ -163,7 +163,7 @@ def test_of_equal_requests_made_at_once_each_gets_one_of_the_answers(
     play(path, "once", lm, *questions).save()
     cassette = Cassette(path, "none")
     stages.set_process_stages(stages_for(cassette))
-    found = []
+    found: list[Any] = []
 
     def run() -> None:
         with dspy.context(lm=silent):

@@ -61,12 +61,18 @@ def server() -> Iterator[Any]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, args=(0.01,))
     thread.start()
+
+    def stop() -> None:
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
     http.url = f"http://127.0.0.1:{http.server_port}/v1"
     http.statuses = Handler.statuses
-    http.stop = lambda: (http.shutdown(), thread.join(), http.server_close())
+    http.stop = stop
     yield http
     if thread.is_alive():
         http.stop()

@@ -19,11 +19,11 @@ from dspy_profiles.objects.engines._async import AsyncSide
 from dspy_profiles.objects.engines.mock import MockEngine
 
 
-class Noted(BaseCallback):
+class Noted(BaseCallback):  # type: ignore[misc]
     """Keeps what DSPy says of its calls."""
 
     def __init__(self) -> None:
-        self.events = []
+        self.events: list[Any] = []
 
     def on_module_end(self, call_id: Any, outputs: Any, exception: Any) -> None:
         self.events.append(("module", repr(outputs), repr(exception)))

@@ -80,7 +80,7 @@ def test_a_secret_in_a_tool_call_is_replaced(path: Any, playing: Any, lm_of: Any
 
 
 def test_what_a_plugins_rule_masks_is_masked(path: Any, playing: Any, lm_of: Any, ask: Any) -> None:
-    redaction.add_rule(r"\d{3}-\d{2}-\d{4}")
+    redaction.add_redaction_rule(r"\d{3}-\d{2}-\d{4}")
     with playing("once", lm_of("it is 123-45-6789")):
         assert ask("Who has 987-65-4321?") == "it is ********"
     assert "6789" not in path.read_text()
@@ -125,7 +125,7 @@ def test_a_filter_that_fails_says_so(keep: Any, playing: Any, lm_of: Any, ask: A
 
 
 def test_keys_and_headers_of_a_connection_are_not_kept(path: Any, playing: Any, ask: Any) -> None:
-    class Old(dspy.BaseLM):
+    class Old(dspy.BaseLM):  # type: ignore[misc]
         def forward(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
             text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
             choice = {"index": 0, "finish_reason": "stop", "message": {"content": text}}

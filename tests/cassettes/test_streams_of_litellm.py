@@ -166,14 +166,14 @@ def test_one_that_breaks_off_breaks_off_again_after_the_same_chunks(
     down = litellm.InternalServerError("down", "openai", "gpt-4o-mini")
     seen = []
 
-    class Seen(dspy.streaming.StreamListener):
+    class Seen(dspy.streaming.StreamListener):  # type: ignore[misc]
         def receive(self, chunk: Any) -> Any:
             heard.append(chunk.choices[0].delta.content)
             return super().receive(chunk)
 
     says(*map(chunk, PIECES[:2]), down)
     for mode in ("new", "none"):
-        heard = []
+        heard: list[Any] = []
         program = dspy.streamify(
             dspy.Predict("question -> answer"), stream_listeners=[Seen("answer")]
         )

@@ -21,7 +21,7 @@ def text(*pieces: Any) -> Any:
 PARIS = [START, *text("[[ ## ans", "wer ## ]]\nPa", "ris", "\n\n[[ ## completed ## ]]"), END]
 
 
-class Both(dspy.Module):
+class Both(dspy.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.ask = dspy.Predict("question -> answer")

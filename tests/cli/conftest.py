@@ -133,7 +133,8 @@ class Screen:
         self.child.expect(pexpect.EOF)
         self.seen += self.child.before
         self.child.close()
-        return self.child.exitstatus
+        code: int = self.child.exitstatus
+        return code
 
 
 @pytest.fixture

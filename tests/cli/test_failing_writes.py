@@ -120,7 +120,7 @@ def test_an_output_file_that_may_not_be_written_is_told_with_6(
 def test_a_full_disk_is_told_with_6_and_loses_nothing(
     cli: Any, tmp_path: Path, anyones: Any, command: Any
 ) -> None:
-    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", tmp_path]
+    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", str(tmp_path)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own")
     script = """
@@ -180,6 +180,8 @@ def test_a_lock_that_somebody_holds_is_told_with_6(cli: Any, write: Any, anyones
     path = write("profiles.toml", FILE)
     command = [sys.executable, "-c", HOLDER, path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         for words in WRITERS.values():
             env = {"EDITOR": EDITOR, "TMPDIR": anyones}

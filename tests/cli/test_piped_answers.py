@@ -48,7 +48,7 @@ def test_answers_that_end_too_early_change_nothing(cli: Any, home: Any) -> None:
 
 @pytest.mark.parametrize("command", [["delete", "k"], ["init"]])
 def test_an_empty_or_closed_input_answers_nothing(cli: Any, profiles: Any, command: Any) -> None:
-    how = [{}, {"input": ""}]
+    how: list[dict[str, Any]] = [{}, {"input": ""}]
     if os.name == "posix":
         how.append({"stdin": None, "preexec_fn": lambda: os.close(0)})
     for each in how:

@@ -68,9 +68,11 @@ class Program:
         self.waits()
 
     def waits(self) -> None:
+        assert self._process.stdout is not None
         assert self._process.stdout.readline() == "waits\n"
 
     def go_on(self) -> None:
+        assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 

@@ -53,7 +53,7 @@ PROFILES = st.fixed_dictionaries(
 
 
 def sections_of(found: Any) -> Any:
-    made = {}
+    made: dict[str, Any] = {}
     for (section, *rest), value in found.items():
         if rest:
             made.setdefault(section, {})[rest[0]] = value
@@ -150,7 +150,8 @@ def test_a_program_passes_the_arguments_of_the_profile(name: Any, table: Any) ->
         for statement in tree.body
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "lm"
     )
-    written = {}
+    assert isinstance(call, ast.Call)
+    written: dict[str, Any] = {}
     for word in call.keywords:
         value = ast.literal_eval(word.value)
         written |= value if word.arg is None else {word.arg: value}

@@ -44,10 +44,10 @@ def written(name: Any, style: Any) -> Any:
 class Made:
     """A file in the making: its lines, and where each key was first written."""
 
-    draw: object
-    lines: list = field(default_factory=list)
-    own: dict = field(default_factory=dict)
-    implied: dict = field(default_factory=dict)
+    draw: st.DrawFn
+    lines: list[str] = field(default_factory=list)
+    own: dict[tuple[str, ...], int] = field(default_factory=dict)
+    implied: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def key(self, names: Any) -> Any:
         styles = st.sampled_from([0, 1, 2])
@@ -69,7 +69,8 @@ class Made:
     def pairs(self, table: Any, *, within: Any = None) -> None:
         for name in self.draw(st.lists(NAMES, max_size=3, unique=True)):
             subs = self.draw(st.lists(NAMES, max_size=2, unique=True))
-            for names in [(name, sub) for sub in subs] or [(name,)]:
+            keys: list[tuple[str, ...]] = [(name, sub) for sub in subs]
+            for names in keys or [(name,)]:
                 path = within or table + names
                 equals = self.draw(st.sampled_from([" = ", "=", " =\t"]))
                 self.statement(path, self.key(names) + equals + self.draw(VALUES))

@@ -84,8 +84,8 @@ print(json.dumps(count))
 
 def python(script: Any, *arguments: Any) -> Any:
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, **pipes)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 def ended(process: Any, said: Any = None) -> Any:

@@ -15,9 +15,8 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.config import _document as document
 from dspy_profiles.config import file_stamp, read_toml
-from dspy_profiles.errors import InvalidFile
+from dspy_profiles.errors import InvalidFile, Place
 
 
 def write(tmp_path: Any, content: Any, name: str = "profiles.toml") -> Any:
@@ -30,6 +29,7 @@ def refused(path: Any) -> Any:
     with pytest.raises(InvalidFile) as caught:
         read_toml(path)
     assert caught.value.hint
+    assert isinstance(caught.value.where, Place)
     assert caught.value.where.file == path
     return caught.value
 
@@ -47,6 +47,7 @@ def test_text_data_stamp_and_path_are_those_of_the_file(tmp_path: Path) -> None:
 
     assert (found.path, found.text, found.data) == (path, "[a]\r\nb = 1\r\n", {"a": {"b": 1}})
     assert found.stamp == file_stamp(path)
+    assert found.stamp is not None
     assert found.stamp.size == 12
     assert found.unchanged()
 
@@ -83,7 +84,7 @@ def test_a_document_does_not_change_and_shows_no_content_in_its_repr(tmp_path: P
     found = read_toml(write(tmp_path, "key = 'sk-secret'"))
 
     with pytest.raises(AttributeError):
-        found.text = ""
+        found.text = ""  # type: ignore[misc]
     assert "sk-secret" not in repr(found)
 
 
@@ -94,7 +95,12 @@ def test_an_unchanged_file_is_parsed_once_by_any_number_of_threads(
     age(path)
     parsed = []
     loads = tomli.loads
-    monkeypatch.setattr(document.tomli, "loads", lambda text: parsed.append(1) or loads(text))
+
+    def counted(text: str) -> dict[str, Any]:
+        parsed.append(1)
+        return loads(text)
+
+    monkeypatch.setattr(tomli, "loads", counted)
     start = threading.Barrier(8)
 
     def one(_: Any) -> Any:
@@ -232,7 +238,7 @@ from pathlib import Path
 try: read_toml(Path("profiles.toml"))
 except InvalidFile as error: print(error)
 """
-    command = [sys.executable, "-c", script, tmp_path]
+    command = [sys.executable, "-c", script, str(tmp_path)]
 
     said = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout
 
@@ -250,13 +256,14 @@ PIECES = st.sampled_from([sign.encode() for sign in SIGNS + ODD_SIGNS] + [b"\xff
 @given(st.binary(max_size=60) | st.lists(PIECES, max_size=25).map(b"".join))
 def test_any_bytes_are_a_document_or_refused(tmp_path: Path, content: Any) -> None:
     path = write(tmp_path, content)
+    where: Any = None
 
     try:
         found = read_toml(path)
     except InvalidFile as error:
-        found, line = None, error.where.line or 1
+        found, where = None, error.where
     if found is None:
-        assert 1 <= line <= content.count(b"\n") + 1
+        assert 1 <= (where.line or 1) <= content.count(b"\n") + 1
     else:
         assert found.data == tomli.loads(content.decode("utf-8-sig"))
         assert all(found.line((name,)) for name in found.data)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles.config import SETTINGS
 from dspy_profiles.config import _locations as locations
 from dspy_profiles.config import _settings as settings
 from dspy_profiles.errors import InvalidFile
@@ -157,6 +158,7 @@ def test_an_unknown_key_that_is_near_to_none_lists_them_all(project: Any, write:
     write("pyproject.toml", "[tool.dspy-profiles]\nqqq = 1\n")
     with pytest.raises(InvalidFile) as error:
         load()
+    assert error.value.hint is not None
     assert all(name in error.value.hint for name in ("default", "env-file", "not-secret"))
 
 
@@ -233,7 +235,7 @@ def test_an_env_file_of_somebody_who_does_not_exist_is_only_not_there(project: A
     assert Scene.now().env_files == (project / "~no-such-user-here/.env",)
 
 
-@pytest.mark.parametrize("setting", settings.SETTINGS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_has_one_name_in_every_place(setting: Any) -> None:
     if setting.name == "default":
         spelled = ("DSPY_PROFILE", "--profile", "--dspy-profile", "dspy_profile")

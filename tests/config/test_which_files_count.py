@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dspy_profiles.config import _locations as locations
-from dspy_profiles.errors import InvalidFile, ProfileNotFound
+from dspy_profiles.errors import InvalidFile, Place, ProfileNotFound
 from dspy_profiles.profiles import list_profiles, resolve
 
 
@@ -193,6 +193,7 @@ def test_dspy_profiles_path_replaces_both_layers(
     os.environ["DSPY_PROFILES_PATH"] = spellings[spelled]
     found = locations.find_locations()
     assert [layer.name for layer in found.layers] == ["file"]
+    assert found.named_file is not None
     assert found.named_file.samefile(named)
     assert list_profiles() == ["named", "mock"]
 
@@ -235,6 +236,7 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_that_names_it(project: Path
     (project / "profiles.toml").mkdir()
     with pytest.raises(InvalidFile, match="folder") as error:
         resolve("mock")
+    assert isinstance(error.value.where, Place)
     assert error.value.where.file == project / "profiles.toml"
 
 
@@ -270,7 +272,7 @@ def test_env_files_are_of_the_working_directory_then_the_root_then_the_user(
 
 @pytest.mark.parametrize("home", ["/dev/null", "/" + "x" * 300, "/proc/1/nowhere"])
 def test_a_home_that_cannot_be_looked_into_is_an_empty_one(
-    project: Path, write: Any, home: Path
+    project: Path, write: Any, home: str
 ) -> None:
     write("profiles.toml", "[a]\n")
     os.environ["HOME"] = home

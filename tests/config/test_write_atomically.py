@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dspy_profiles.config import write_atomically
-from dspy_profiles.errors import WriteFailed
+from dspy_profiles.errors import Place, WriteFailed
 
 
 def write(path: Any, content: bytes = b"new", **options: Any) -> None:
@@ -76,7 +76,11 @@ def test_a_draft_that_is_not_accepted_is_removed(path: Any, unique: Any) -> None
     path.write_bytes(b"old")
     drafts = []
 
-    write(path, unique=unique, accept=lambda draft: bool(drafts.append(draft.read_bytes())))
+    def refuse(draft: Path) -> bool:
+        drafts.append(draft.read_bytes())
+        return False
+
+    write(path, unique=unique, accept=refuse)
 
     assert drafts == [b"new"]
     assert (path.read_bytes(), names(path)) == (b"old", ["x"])
@@ -105,5 +109,7 @@ def test_errors_name_the_file_and_a_way_out_unless_raw(tmp_path: Path, unique: A
     with pytest.raises(FileNotFoundError):
         write(path, unique=unique, raw_errors=True)
 
+    assert isinstance(caught.value.where, Place)
     assert caught.value.where.file == path
+    assert caught.value.hint is not None
     assert "permissions" in caught.value.hint

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -17,8 +17,9 @@ import pytest
 import tomli
 from filelock import FileLock
 
-from dspy_profiles.config import editing, read_toml
-from dspy_profiles.errors import InvalidFile, InvalidProfile, LockTimeout, WriteFailed
+from dspy_profiles.config import Edit, editing, read_toml
+from dspy_profiles.config._edit import TomlValue
+from dspy_profiles.errors import InvalidFile, InvalidProfile, LockTimeout, Place, WriteFailed
 
 EDIT = """
 import sys
@@ -108,8 +109,12 @@ def test_a_file_that_ends_as_it_was_is_not_written(profiles: Any, values: Any) -
 
 
 def test_an_error_in_the_block_leaves_the_file_as_it_was(profiles: Any) -> None:
+    def set_and_fail(edit: Edit) -> None:
+        edit.set(("a",), 2)
+        edit.set(("a",), 1 / 0)
+
     with pytest.raises(ZeroDivisionError), editing(profiles) as edit:
-        edit.set(("a",), 1 / 0 if edit.set(("a",), 2) is None else 0)
+        set_and_fail(edit)
 
     assert profiles.read_text() == "a = 1\n"
     assert names(profiles.parent) == ["profiles.toml"]
@@ -209,6 +214,7 @@ def test_somebody_elses_change_during_the_edit_is_not_overwritten(profiles: Any)
     with pytest.raises(WriteFailed, match="changed by another program") as caught:
         edit_during(profiles, overwrite)
 
+    assert caught.value.hint is not None
     assert "run the command again" in caught.value.hint
     assert profiles.read_text() == "a = 9\n"
     assert names(profiles.parent) == ["profiles.toml"]
@@ -271,6 +277,8 @@ with editing(Path(sys.argv[1])) as edit:
 """
     command = [sys.executable, "-c", script, profiles]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(LockTimeout) as caught, editing(profiles, timeout=0.05):
             pytest.fail("the block ran")
@@ -279,6 +287,7 @@ with editing(Path(sys.argv[1])) as edit:
             assert edit.data == {"a": 5}
 
     assert str(profiles) in str(caught.value)
+    assert caught.value.hint is not None
     assert "run the command again" in caught.value.hint
     assert names(profiles.parent) == ["profiles.toml"]
 
@@ -471,7 +480,8 @@ def test_what_toml_cannot_say_is_refused(profiles: Any, value: Any) -> None:
 
 
 def test_a_lone_half_of_a_character_is_refused_as_value_and_as_key(profiles: Any) -> None:
-    for key, value in [(("a",), "\ud800"), (("\ud800",), 1)]:
+    halves: list[tuple[tuple[str], TomlValue]] = [(("a",), "\ud800"), (("\ud800",), 1)]
+    for key, value in halves:
         with pytest.raises(InvalidFile), editing(profiles) as edit:
             edit.set(key, value)
 
@@ -479,6 +489,7 @@ def test_a_lone_half_of_a_character_is_refused_as_value_and_as_key(profiles: Any
 def test_an_edit_that_cannot_be_is_refused_and_the_next_one_still_works(profiles: Any) -> None:
     profiles.write_text("a = 1\n[[b]]\nc = 1\n[d]\n")
 
+    change: Callable[[], None]
     with editing(profiles) as edit:
         for change in [
             lambda: edit.set(("a", "x"), 1),
@@ -520,6 +531,7 @@ def test_what_is_not_faithful_is_refused(profiles: Any, monkeypatch: pytest.Monk
     ):
         edit.set(("a",), 2)
 
+    assert isinstance(caught.value.where, Place)
     assert caught.value.where.line == 1
     assert profiles.read_text() == "a = 1\n"
 

@@ -21,7 +21,7 @@ NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "sock
 network: list[str] = []
 
 
-def refuse_network(event: str, arguments: tuple) -> None:
+def refuse_network(event: str, arguments: tuple[object, ...]) -> None:
     if event in NETWORK and "AF_UNIX" not in repr(arguments):
         network.append(f"{event} {arguments[1:] if event == 'socket.connect' else arguments}")
         raise OSError(f"no network here: {network[-1]}")
@@ -60,7 +60,8 @@ class Reader:
             at = [row.lineno for row in rows if row.filename == self.path]
             if isinstance(error, SyntaxError) and error.filename == self.path:
                 at = [error.lineno]
-            return at[-1] if at else line, traceback.format_exc()
+            last = at[-1] if at else None
+            return line if last is None else last, traceback.format_exc()
         return (line, f"it reaches for the network: {network}") if network else None
 
     def runs_console(self, text: str, line: int) -> tuple[int, str] | None:

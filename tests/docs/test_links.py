@@ -13,7 +13,7 @@ HEADING = re.compile(r"#{1,6} +(.+)")
 
 def anchors(page: Any) -> Iterator[Any]:
     """The anchors of a page's headings, spelled as GitHub spells them."""
-    seen = Counter()
+    seen: Counter[str] = Counter()
     for _, line in page.prose:
         heading = HEADING.fullmatch(line)
         if heading is None:

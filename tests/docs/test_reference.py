@@ -25,6 +25,8 @@ OLD_METAVARS = tuple(map(int, typer.__version__.split(".")[:2])) < (0, 27)
 @pytest.fixture(scope="module")
 def generate(docs: Any) -> Any:
     spec = importlib.util.spec_from_file_location("docs_generate", docs / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -66,7 +68,7 @@ def test_every_marker_of_a_generated_part_has_its_end(page: Any) -> None:
     assert begins == ends
 
 
-@pytest.mark.parametrize("name", dspy_profiles.__all__)
+@pytest.mark.parametrize("name", vars(dspy_profiles)["__all__"])
 def test_every_public_name_has_a_heading(name: Any, headings: Any) -> None:
     assert any(f"`{name}`" in line for line in headings("python"))
 
@@ -168,7 +170,7 @@ def test_every_kind_of_failure_is_one_that_the_plugin_tells(docs: Any, generate:
 
 def each_command() -> Iterator[str]:
     """Every command as it is typed: `list`, `secrets check`."""
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     for name in COMMANDS:
         inner = getattr(group.get_command(None, name), "commands", None)
         yield from [name] if inner is None else [f"{name} {each}" for each in inner]

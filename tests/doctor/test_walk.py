@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -238,9 +239,7 @@ def test_two_profiles_that_want_another_environment_are_told(write: Any) -> None
 def test_a_dspy_that_is_too_old_is_told_with_the_command_that_mends_it(
     write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dspy_profiles.cli.doctor import _packages as packages
-
-    monkeypatch.setattr(packages.metadata, "version", lambda _name: "3.1.2")
+    monkeypatch.setattr(metadata, "version", lambda _name: "3.1.2")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     (problem,) = only("a").problems
     assert (problem.message, problem.hint) == (
@@ -252,13 +251,11 @@ def test_a_dspy_that_is_too_old_is_told_with_the_command_that_mends_it(
 def test_without_dspy_its_secrets_are_looked_at_and_nothing_else_is(
     write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dspy_profiles.cli.doctor import _packages as packages
-
     def gone(name: str) -> str:
-        raise packages.metadata.PackageNotFoundError(name)
+        raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(packages.metadata, "version", gone)
-    monkeypatch.setattr(packages.metadata, "requires", gone)
+    monkeypatch.setattr(metadata, "version", gone)
+    monkeypatch.setattr(metadata, "requires", gone)
     monkeypatch.setitem(sys.modules, "dspy", None)
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\napi_key = "${ONE_KEY}"\n')
     one = only("a")

@@ -66,7 +66,9 @@ class Recorded:
     root: Path
 
     def seen(self, engine: str, when: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = orjson.loads((self.root / f"{when}-{engine}.json").read_bytes())
+        found: dict[str, dict[str, Any]] = orjson.loads(
+            (self.root / f"{when}-{engine}.json").read_bytes()
+        )
         return found[name]
 
     def printed(self, engine: str, when: str, program: str) -> str:
@@ -117,7 +119,8 @@ def _running(litellm: Path, root: Path) -> Iterator[str]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    words = [litellm, "--config", root / "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    config = root / "config.yaml"
+    words = [str(litellm), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     environment = _environ(
         root, LITELLM_MASTER_KEY=PROXY.MASTER, LITELLM_LOCAL_MODEL_COST_MAP="True"
     )

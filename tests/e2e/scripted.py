@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from litellm import CustomLLM, ModelResponse
+from litellm import ModelResponse
+from litellm.llms.custom_llm import CustomLLM
+from litellm.types.llms.openai import ChatCompletionUsageBlock
 from litellm.types.utils import GenericStreamingChunk, Usage
 
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath")
 ASKED = re.compile(r"`\[\[ ## (\w+) ## \]\]`(.*?)(?=, then |, and then |$)")
-TOOLS = ({"city": "Rome"}, {"degrees": 7}, {})  # the arguments of an agent's calls
+# The arguments of an agent's calls.
+TOOLS: tuple[dict[str, Any], ...] = ({"city": "Rome"}, {"degrees": 7}, {})
 PIECE = re.compile(r".{1,7}", re.DOTALL)
 
 
@@ -98,14 +101,17 @@ class Scripted(CustomLLM):
             usage=Usage(**usage(asked["messages"], said)),
         )
 
-    async def astreaming(self, *_: Any, **asked: Any) -> AsyncIterator[GenericStreamingChunk]:
+    # LiteLLM iterates over what it calls, but declares it as what is awaited first.
+    async def astreaming(  # type: ignore[override]
+        self, *_: Any, **asked: Any
+    ) -> AsyncIterator[GenericStreamingChunk]:
         said = answer(asked["messages"])
         for piece in PIECE.findall(said):
             yield chunk(piece)
         yield chunk("", usage(asked["messages"], said))
 
 
-def chunk(piece: str, used: dict[str, int] | None = None) -> GenericStreamingChunk:
+def chunk(piece: str, used: ChatCompletionUsageBlock | None = None) -> GenericStreamingChunk:
     return GenericStreamingChunk(
         text=piece,
         is_finished=used is not None,
@@ -116,7 +122,7 @@ def chunk(piece: str, used: dict[str, int] | None = None) -> GenericStreamingChu
     )
 
 
-def usage(messages: Sequence[dict[str, Any]], said: str) -> dict[str, int]:
+def usage(messages: Sequence[dict[str, Any]], said: str) -> ChatCompletionUsageBlock:
     asked = sum(len(text(message["content"]).split()) for message in messages)
     answered = len(said.split())
     return {

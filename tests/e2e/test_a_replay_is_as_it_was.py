@@ -93,7 +93,7 @@ def test_nothing_of_a_key_or_of_the_server_is_on_a_cassette(recorded: Any) -> No
 def test_who_reaches_for_the_network_in_a_replay_is_found_out(tmp_path: Path) -> None:
     program = tmp_path / "reaches.py"
     program.write_text("import socket\nsocket.create_connection(('127.0.0.1', 9), 1)\n")
-    words = [sys.executable, HERE / "closed.py", program]
+    words = [sys.executable, str(HERE / "closed.py"), str(program)]
     ran = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "it reaches for the network" in ran.stderr
@@ -101,6 +101,8 @@ def test_who_reaches_for_the_network_in_a_replay_is_found_out(tmp_path: Path) ->
 
 def test_every_workload_is_looked_at() -> None:
     spec = importlib.util.spec_from_file_location("e2e_workloads", HERE / "workloads.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert [each.__name__ for each in module.WORKLOADS] == list(WORKLOADS)

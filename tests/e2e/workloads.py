@@ -57,13 +57,15 @@ def several() -> list[str]:
     found = dspy.Predict("question -> answer")(
         question=QUESTION, config={"n": 3, "temperature": 1.0}
     )
-    return found.completions.answer
+    answers: list[str] = found.completions.answer
+    return answers
 
 
 def parallel() -> list[dspy.Prediction]:
     module = dspy.Predict("question -> answer")
     run = dspy.Parallel(num_threads=8, disable_progress_bar=True)
-    return run([(module, each) for each in examples(48)])
+    found: list[dspy.Prediction] = run([(module, each) for each in examples(48)])
+    return found
 
 
 def evaluate() -> list[Any]:

@@ -87,8 +87,8 @@ class Shell:
             done = self.ip.run_cell(cell, store_history=store_history)
         error = done.error_before_exec or done.error_in_exec
         shown = [each["data"] for each in publisher.outputs]
-        texts = (COLOUR.sub("", each.getvalue()) for each in (out, err))
-        return Said(*texts, done.result, error, shown)
+        said, complained = (COLOUR.sub("", each.getvalue()) for each in (out, err))
+        return Said(said, complained, done.result, error, shown)
 
     def lm(self) -> str | None:
         """The model that is configured, for everything."""
@@ -117,9 +117,11 @@ def new_shell(clean_dspy: None) -> Iterator[Callable[..., Shell]]:
     yield made
     if InteractiveShell.initialized():
         shell = InteractiveShell.instance()
+        extensions = shell.extension_manager
+        assert extensions is not None
         with contextlib.redirect_stdout(io.StringIO()):
-            if EXTENSION in shell.extension_manager.loaded:
-                shell.extension_manager.unload_extension(EXTENSION)
+            if EXTENSION in extensions.loaded:
+                extensions.unload_extension(EXTENSION)
         shell.restore_sys_module_state()
         shell.atexit_operations()
         atexit.unregister(shell.atexit_operations)  # which can be done only once

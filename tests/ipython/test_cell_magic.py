@@ -346,7 +346,8 @@ def test_switching_inside_of_it_holds_afterwards_and_is_said(shell: Any) -> None
 
 
 def test_two_cells_at_once_keep_apart(shell: Any) -> None:
-    seen = shell.ip.user_ns["seen"] = []
+    seen: list[Any] = []
+    shell.ip.user_ns["seen"] = seen
 
     async def one(name: str) -> None:
         cell = f"%%dspy_profile {name}\nawait asyncio.sleep(0.01)\nseen.append({MODEL})"

@@ -31,7 +31,7 @@ KINDS = st.sampled_from(["all", "last", "last_expr", "none", "last_expr_or_assig
 
 
 def ran(tree: Any) -> Any:
-    names = {}
+    names: dict[str, Any] = {}
     try:
         exec(compile(tree, "<cell>", "exec"), names)
     except NameError as error:
@@ -43,9 +43,14 @@ def ran(tree: Any) -> Any:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The words of the blocks that were entered."""
-    words = []
+    words: list[str] = []
+
+    def block(word: str) -> nullcontext[None]:
+        words.append(word)
+        return nullcontext()
+
     for name in cell.BLOCKS.values():
-        monkeypatch.setattr(cell, name, lambda word: nullcontext(words.append(word)))
+        monkeypatch.setattr(cell, name, block)
     return words
 
 
@@ -65,7 +70,8 @@ def test_the_rest_does_what_it_does_alone(opened: Any, heads: Any, pieces: Any, 
     lines = {node.lineno - len(heads) for node in ast.walk(tree) if isinstance(node, ast.stmt)}
     assert {node.lineno for node in ast.walk(alone) if isinstance(node, ast.stmt)} <= lines
 
-    made = CellBlocks(SimpleNamespace(ast_node_interactivity=shown)).visit_Module(tree)
+    shell: Any = SimpleNamespace(ast_node_interactivity=shown)
+    made = CellBlocks(shell).visit_Module(tree)
 
     assert ran(made) == ran(alone)
     assert opened == [head.partition(" ")[2] for head in heads]

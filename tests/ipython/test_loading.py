@@ -17,7 +17,7 @@ from dspy_profiles.config import _locations as locations
 EXTENSION = "dspy_profiles_ipython"
 
 
-def everything(shell: Any) -> dict[str, object]:
+def everything(shell: Any) -> dict[str, Any]:
     """Whatever a shell and DSPy hold that an extension could leave something in."""
     ip = shell.ip
     settings = sys.modules["dspy.dsp.utils.settings"]

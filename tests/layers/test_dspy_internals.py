@@ -149,7 +149,7 @@ def test_dspys_dummy_is_known_to_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_makes_a_failed_example_of_an_error_is_known_by_its_module() -> None:
     seen: list[bool] = []
 
-    class Program(dspy.Module):
+    class Program(dspy.Module):  # type: ignore[misc]
         def forward(self, **_: object) -> dspy.Prediction:
             seen.append(dspy_internals.is_swallowing())
             return dspy.Prediction()

@@ -19,7 +19,7 @@ class Plain:
         self, text: str = "[[ ## answer ## ]]\nhi there you\n\n[[ ## completed ## ]]"
     ) -> None:
         self.text = text
-        self.closed = []
+        self.closed: list[str] = []
 
     def complete(self, request: Any) -> Any:
         return dspy.lm15.Response(
@@ -80,7 +80,7 @@ async def test_dspy_awaits_and_streams(kind: Any) -> None:
 @pytest.mark.asyncio
 async def test_a_stream_that_is_left_early_is_closed() -> None:
     engine = Streaming()
-    stream = AsyncSide(engine).stream(request())
+    stream: Any = AsyncSide(engine).stream(request())
     assert (await anext(stream)).type == "start"
     await stream.aclose()
     assert engine.closed == ["stream"]

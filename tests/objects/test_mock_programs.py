@@ -83,7 +83,7 @@ def test_an_agents_scripted_result_may_be_an_object(mocked: Any) -> None:
         assert agent(**QUESTION).place == Place(city="Paris")
 
 
-class CallsTools(dspy.Signature):
+class CallsTools(dspy.Signature):  # type: ignore[misc]
     question: str = dspy.InputField()
     tools: list[dspy.Tool] = dspy.InputField()
     calls: dspy.ToolCalls = dspy.OutputField()
@@ -109,8 +109,8 @@ def test_tool_calls_are_scripted(mocked: Any, native: Any) -> None:
 def test_code_that_is_to_be_run_can_be_run(mocked: Any) -> None:
     class Interpreter:
         def __init__(self) -> None:
-            self.tools = {}
-            self.ran = []
+            self.tools: dict[str, Any] = {}
+            self.ran: list[Any] = []
 
         def start(self) -> None:
             pass

@@ -119,6 +119,7 @@ def test_what_is_no_script_is_refused_with_a_hint(answers: Any) -> None:
     with pytest.raises(InvalidProfile) as caught:
         MockEngine(answers=answers)
     assert "mock" in caught.value.message
+    assert caught.value.hint is not None
     assert "answer" in caught.value.hint or "when" in caught.value.hint
 
 
@@ -134,6 +135,7 @@ def test_an_answer_that_says_nothing_is_refused(mock: Any) -> None:
 def test_an_answer_that_is_no_text_is_refused_where_it_is_given(mock: Any) -> None:
     with pytest.raises(InvalidProfile, match="answer must be a string or fields, not 3") as caught:
         mock.answer(3)
+    assert caught.value.hint is not None
     assert "answer = 3" in caught.value.hint
     with pytest.raises(InvalidProfile, match="invalid answer of the mock: 5"):
         MockEngine(answers=5)

@@ -13,7 +13,7 @@ from dspy_profiles.objects.engines.mock import _engine as mock_room
 from dspy_profiles.objects.engines.mock._origin import RequestOrigin, origin_of
 
 
-class Signed(dspy.Signature):
+class Signed(dspy.Signature):  # type: ignore[misc]
     """Answer."""
 
     question: str = dspy.InputField()
@@ -27,7 +27,7 @@ class Watching(MockEngine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.origins = []
+        self.origins: list[Any] = []
 
     def _ask(self, request: Any) -> Any:
         self.origins.append(origin_of(request))
@@ -87,7 +87,7 @@ async def test_native_features_are_left_out_of_the_signature(
 def test_native_features_are_guessed_where_the_adapter_does_not_tell(
     watching: Any, mock_lm: Any
 ) -> None:
-    class Own(dspy.ChatAdapter):
+    class Own(dspy.ChatAdapter):  # type: ignore[misc]
         def __call__(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
             schema = {"type": "object", "properties": {}}
             tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
@@ -104,7 +104,7 @@ def test_native_features_are_guessed_where_the_adapter_does_not_tell(
 def test_a_prompt_given_as_it_is_is_nobodys_even_inside_an_adapter(
     watching: Any, mock_lm: Any
 ) -> None:
-    class Asking(dspy.ChatAdapter):
+    class Asking(dspy.ChatAdapter):  # type: ignore[misc]
         def parse(self, signature: Any, completion: Any) -> Any:
             assert dspy.settings.lm("is this right?")[0].startswith("mock reply ")
             return super().parse(signature, completion)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+from typing import Any
 
 import dspy
 from pydantic import BaseModel
@@ -46,7 +47,7 @@ def test_dspys_own_values_are_read_by_what_they_hold() -> None:
 
 
 def test_an_input_that_holds_itself_comes_to_an_end() -> None:
-    endless = []
+    endless: list[Any] = []
     endless.append(endless)
     assert text_of(endless).count("[") < 50
 

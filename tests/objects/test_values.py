@@ -109,17 +109,22 @@ LEAVES = st.sampled_from(
 HASHABLE = st.sampled_from([str, int, bool, date, UUID, Colour, Literal["a", "b"]])
 
 
+def of(generic: Any, *kinds: Any) -> Any:
+    """`generic[kinds]` with kinds that are known at run time alone."""
+    return generic[kinds]
+
+
 def nested(children: Any) -> Any:
     return st.one_of(
-        children.map(lambda kind: list[kind]),
-        children.map(lambda kind: tuple[kind, ...]),
+        children.map(lambda kind: of(list, kind)),
+        children.map(lambda kind: of(tuple, kind, ...)),
         children.map(lambda kind: kind and kind | None),
-        HASHABLE.map(lambda kind: set[kind]),
-        HASHABLE.map(lambda kind: frozenset[kind]),
-        st.tuples(children, children).map(lambda pair: tuple[pair[0], pair[1]]),
-        st.tuples(KEYS, children).map(lambda pair: dict[pair[0], pair[1]]),
+        HASHABLE.map(lambda kind: of(set, kind)),
+        HASHABLE.map(lambda kind: of(frozenset, kind)),
+        st.tuples(children, children).map(lambda pair: of(tuple, *pair)),
+        st.tuples(KEYS, children).map(lambda pair: of(dict, *pair)),
         st.tuples(LEAVES, children).map(lambda pair: pair[0] and pair[0] | pair[1]),
-        children.map(lambda kind: Annotated[list[kind], Len(1, 3)]),
+        children.map(lambda kind: of(Annotated, of(list, kind), Len(1, 3))),
     )
 
 
@@ -153,7 +158,7 @@ class Stranger:
     pass
 
 
-@pytest.mark.parametrize("kind", [Endless, Stranger, type[int], "no type", 3, list["Nowhere"]])  # noqa: F821
+@pytest.mark.parametrize("kind", [Endless, Stranger, type[int], "no type", 3, of(list, "Nowhere")])
 def test_what_cannot_be_made_is_none(kind: Any) -> None:
     assert made(kind) is None
 

@@ -48,7 +48,12 @@ def test_it_gets_the_folder_of_the_settings_file(
     serve: Any, project: Path, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    serve({"cloud": lambda rest, folder: asked.append(folder) or open_store("memory:")})
+
+    def opened(rest: str, folder: Path) -> Any:
+        asked.append(folder)
+        return open_store("memory:")
+
+    serve({"cloud": opened})
     write("pyproject.toml", '[tool.dspy-profiles]\nstore = "cloud:x"\n')
     (project / "deep").mkdir()
     monkeypatch.chdir(project / "deep")
@@ -92,7 +97,7 @@ def test_a_store_may_derive_from_the_base_of_all_stores(serve: Any, project: Pat
         assert store.query_trials(exp.id, kind="test") == []
         assert (store.recover(), store.rebuild(), list(store.verify(exp.id))) == ([], 1, [])
         with pytest.raises(TypeError, match=r"query_experiments\(\) got an .* argument 'score'"):
-            store.query_experiments(score=1)
+            store.query_experiments(score=1)  # type: ignore[call-arg]
     assert cloud.closed == 1
 
 

@@ -59,7 +59,9 @@ def test_and_then_it_is_an_error_that_names_those_that_exist(write: Any) -> None
     write("profiles.toml", "[prod]\n[dev]\n")
     with pytest.raises(ProfileNotFound, match="no default") as error:
         resolve()
+    assert error.value.hint is not None
     assert "dev, prod, mock" in error.value.hint
+    assert error.value.hint is not None
     assert "DSPY_PROFILE" in error.value.hint
 
 
@@ -86,7 +88,9 @@ def test_an_unknown_name_lists_those_that_exist_whoever_gave_it(
         setting("prd")
     with pytest.raises(ProfileNotFound, match='profile "prd" not found') as error:
         resolve("prd" if giver == "argument" else None)
+    assert error.value.hint is not None
     assert 'did you mean "prod"?' in error.value.hint
+    assert error.value.hint is not None
     assert "default, dev, prod, mock" in error.value.hint
     reasons = {"argument": "", "variable": "(from DSPY_PROFILE)", "setting": "pyproject.toml:2)"}
     assert error.value.message.endswith(reasons[giver])
@@ -121,6 +125,7 @@ def test_force_without_a_session_says_what_to_set(write: Any) -> None:
     os.environ["DSPY_PROFILE_FORCE"] = "1"
     with pytest.raises(ProfileNotFound, match="DSPY_PROFILE_FORCE") as error:
         resolve("prod")
+    assert error.value.hint is not None
     assert "DSPY_PROFILE" in error.value.hint
 
 

@@ -103,6 +103,7 @@ def test_an_unknown_parent_is_told_with_the_nearest_name(write: Any) -> None:
     with pytest.raises(InvalidProfile, match='"a" extends "bsae"') as error:
         resolve("a")
     assert str(error.value.where) == f"{path}:4"
+    assert error.value.hint is not None
     assert 'did you mean "base"?' in error.value.hint
 
 

@@ -7,7 +7,7 @@ import tomli
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dspy_profiles.errors import InvalidProfile, ProfileNotFound
+from dspy_profiles.errors import InvalidProfile, Place, ProfileNotFound
 from dspy_profiles.profiles import leaves, resolve
 
 NAMES = ["a", "b", "c", "d"]
@@ -54,7 +54,7 @@ def merged(layers: Any, name: Any, rank: int = 0, above: Any = ()) -> Any:
         raise NoMerge
     own = dict(layers[found][name])
     parents = own.pop("extends", [])
-    values = {}
+    values: dict[str, Any] = {}
     for parent in [parents] if isinstance(parents, str) else parents:
         lowest = found + 1 if parent == name else 0
         put_over(values, merged(layers, parent, lowest, (*above, (name, found))))
@@ -107,6 +107,8 @@ def test_a_profile_is_the_merge_of_its_family_or_its_line_is_told(
     elif isinstance(found, InvalidProfile):
         assert expected is None
         assert "in a circle" in found.message or "does not exist" in found.message
+        assert isinstance(found.where, Place)
+        assert found.where.line is not None
         line = found.where.file.read_text().splitlines()[found.where.line - 1]
         assert line.startswith("extends")
     else:

@@ -90,7 +90,7 @@ def test_the_profile_itself_is_frozen(prod: Any) -> None:
 
 
 def test_overrides_that_change_later_do_not_change_the_profile(project: Any) -> None:
-    given = {"stop": ["a"], "extra": {"k": [1]}}
+    given: dict[str, Any] = {"stop": ["a"], "extra": {"k": [1]}}
     found = resolve("mock", lm=given)
     given["stop"].append("b")
     given["extra"]["k"].append(2)
@@ -184,7 +184,7 @@ def test_a_key_that_is_joined_is_split_again(path: Any) -> None:
 def test_content_tells_apart_what_differs_and_nothing_else() -> None:
     @dataclasses.dataclass(frozen=True)
     class Looks:
-        hashable: list
+        hashable: list[int]
 
     thing = Looks([1])
     assert hash(content({"x": thing})) == hash(content({"x": thing}))

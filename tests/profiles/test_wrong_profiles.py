@@ -41,6 +41,7 @@ def test_an_unknown_section_has_a_place_and_a_hint(write: Any, line: Any) -> Non
     with pytest.raises(InvalidProfile, match='profile "prod": unknown section "lmm"') as error:
         resolve("prod")
     assert str(error.value.where) == f"{path}:3"
+    assert error.value.hint is not None
     assert error.value.hint.startswith("did you mean")
 
 
@@ -48,6 +49,7 @@ def test_an_unknown_section_near_to_none_lists_the_sections(write: Any) -> None:
     write("profiles.toml", "[prod.qqq]\n")
     with pytest.raises(InvalidProfile) as error:
         resolve("prod")
+    assert error.value.hint is not None
     assert "lm, rm, adapter, provider" in error.value.hint
 
 
@@ -57,6 +59,7 @@ def test_a_profile_that_is_no_table(write: Any, value: Any) -> None:
     with pytest.raises(InvalidProfile, match='profile "prod" is not a table') as error:
         resolve("prod")
     assert str(error.value.where) == f"{path}:1"
+    assert error.value.hint is not None
     assert "[prod.lm]" in error.value.hint
 
 
@@ -64,6 +67,7 @@ def test_the_hint_quotes_a_name_that_has_to_be_quoted(write: Any) -> None:
     write("profiles.toml", '"a b" = 3\n')
     with pytest.raises(InvalidProfile) as error:
         resolve("a b")
+    assert error.value.hint is not None
     assert '["a b".lm]' in error.value.hint
 
 
@@ -115,7 +119,7 @@ def test_lists_nested_without_end_are_told(write: Any) -> None:
 
 def test_an_override_that_is_a_section_of_the_wrong_shape(project: Any) -> None:
     with pytest.raises(InvalidProfile, match='profile "mock": lm must be a table'):
-        resolve("mock", lm="gpt")
+        resolve("mock", lm="gpt")  # type: ignore[arg-type]
 
 
 def test_an_override_that_misspells_a_section_gets_the_nearest(project: Any) -> None:
@@ -126,28 +130,31 @@ def test_an_override_that_misspells_a_section_gets_the_nearest(project: Any) -> 
 
 def test_an_override_outside_of_a_section_is_shown_where_it_belongs(project: Any) -> None:
     with pytest.raises(InvalidProfile, match='"temperature" is not a section') as error:
-        resolve("mock", temperature=0)
+        resolve("mock", temperature=0)  # type: ignore[arg-type]
+    assert error.value.hint is not None
     assert "lm={'temperature': …}" in error.value.hint
 
 
 def test_an_override_of_an_unknown_section_gets_those_that_there_are(project: Any) -> None:
     with pytest.raises(InvalidProfile, match='"retriever" is not a section') as error:
         resolve("mock", retriever={"k": 3})
+    assert error.value.hint is not None
     assert error.value.hint.startswith("sections: description, lm, rm, adapter, ")
+    assert error.value.hint is not None
     assert "extends" not in error.value.hint
 
 
 def test_extends_cannot_be_overridden(project: Any) -> None:
     with pytest.raises(InvalidProfile, match="extends cannot be overridden"):
-        resolve("mock", extends="x")
+        resolve("mock", extends="x")  # type: ignore[arg-type]
 
 
 def test_an_override_that_holds_itself_is_an_error(project: Any) -> None:
-    circle = {}
+    circle: dict[str, Any] = {}
     circle["x"] = circle
     with pytest.raises(InvalidProfile, match="nested too deeply"):
         resolve("mock", lm=circle)
-    rounds = []
+    rounds: list[Any] = []
     rounds.append(rounds)
     with pytest.raises(InvalidProfile, match="nested too deeply"):
         resolve("mock", lm={"x": rounds})

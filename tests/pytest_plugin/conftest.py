@@ -75,15 +75,15 @@ def run(project: Path, request: pytest.FixtureRequest) -> Run:
         cwd: Path | None = None,
         python: str = sys.executable,
     ) -> pytest.RunResult:
-        words = ("-m", "pytest", *order, *strict, *map(str, words))
+        command = ("-m", "pytest", *order, *strict, *map(str, words))
         env, cwd = {**os.environ, **(env or {})}, cwd or project
         may_fork = python == sys.executable and "real_processes" not in request.fixturenames
         server = request.getfixturevalue("fork_server") if may_fork else None
         if server and server.serves(env):
-            done = server.run(words, cwd=cwd, env=env, timeout=PATIENCE)
+            done = server.run(command, cwd=cwd, env=env, timeout=PATIENCE)
         else:
             done = subprocess.run(
-                [python, *words],
+                [python, *command],
                 check=False,
                 capture_output=True,
                 text=True,
@@ -92,7 +92,7 @@ def run(project: Path, request: pytest.FixtureRequest) -> Run:
                 timeout=PATIENCE,
             )
         out, err = done.stdout.splitlines(), done.stderr.splitlines()
-        print(*words, done.stdout, done.stderr, sep="\n")  # noqa: T201 - shown where the test fails
+        print(*command, done.stdout, done.stderr, sep="\n")  # noqa: T201 - shown where the test fails
         return pytest.RunResult(done.returncode, out, err, duration=0)
 
     return ended

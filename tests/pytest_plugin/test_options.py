@@ -43,6 +43,8 @@ def is_blocked(result: pytest.RunResult) -> bool:
 
 def test_the_options_are_what_the_settings_of_the_suite_lead_to() -> None:
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     text = Path(options.__file__).read_text("utf-8")

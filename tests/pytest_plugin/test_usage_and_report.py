@@ -92,7 +92,7 @@ def report(project: Any) -> Any:
     """Reads the file that was written, and checks its form."""
 
     def read() -> dict[str, Any]:
-        found = json.loads((project / "out.json").read_text("utf-8"))
+        found: dict[str, Any] = json.loads((project / "out.json").read_text("utf-8"))
         assert_fits(found, SCHEMA)
         return found
 
@@ -406,7 +406,7 @@ def test_the_report_is_the_same_under_xdist(run: Any, suite: Any, server: Any, r
 
     def reported(*words: str) -> dict[str, Any]:
         run(*words, *LIVE, "--dspy-report", "out.json")
-        found = report()
+        found: dict[str, Any] = report()
         for test in found["tests"]:
             del test["duration"]
         for several, name in (("tests", "nodeid"), ("profiles", "name")):

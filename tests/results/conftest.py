@@ -150,8 +150,8 @@ def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluste
         if state.exists():
             known = json.loads(state.read_text())
         else:
-            folder = tempfile.mkdtemp(prefix="dspy-pg-")  # short: a socket's path has to be
-            known = {"folder": folder, "port": started(bin_, Path(folder)), "users": 0}
+            made = tempfile.mkdtemp(prefix="dspy-pg-")  # short: a socket's path has to be
+            known = {"folder": made, "port": started(bin_, Path(made)), "users": 0}
         state.write_text(json.dumps({**known, "users": known["users"] + 1}))
     yield Cluster(Path(known["folder"]), known["port"])
     with lock:

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -370,7 +370,7 @@ TAMPERED: dict[str, tuple[Change, str]] = {
 
 
 @pytest.fixture
-def refused(empty: Store, project: Path) -> Iterator[Callable[[Path, str], InvalidFile]]:
+def refused(empty: Store, project: Path) -> Callable[[Path, str], InvalidFile]:
     """Sees that a file is refused, and that nothing has come of it anywhere."""
 
     def refused(file: Path, said: str) -> InvalidFile:

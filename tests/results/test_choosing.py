@@ -10,7 +10,7 @@ from dspy_profiles.errors import ProfileError
 from dspy_profiles.results import Trial
 from dspy_profiles.results._model import moment
 from dspy_profiles.results.export import parse_where
-from dspy_profiles.results.export._where import FIELDS, OPERATORS, is_good
+from dspy_profiles.results.export._where import FIELDS, OPERATORS, Condition, is_good
 
 NOW = moment("2026-11-21T12:00:00Z")
 
@@ -118,7 +118,8 @@ def test_what_is_no_condition_is_said_with_how_to_write_it(
 
 @given(st.text(st.sampled_from([*"scoretaukindme\"'<>=!~. 018-"]), max_size=40))
 def test_any_text_is_conditions_or_an_error_of_ours_with_a_hint(where: str) -> None:
-    bars, hint = (), "write it so"
+    bars: tuple[Condition, ...] = ()
+    hint: str | None = "write it so"
     try:
         bars = parse_where(where)
     except ProfileError as error:

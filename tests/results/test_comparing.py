@@ -172,7 +172,8 @@ class TestScores:
             with record("calls", store=store) as exp:
                 program(question="Why?")
             ids.append(exp.id)
-        found = diff_experiments(*ids, store)
+        a, b = ids
+        found = diff_experiments(a, b, store)
         assert [each.verdict for each in found.trials] == ["same"]
         assert (found.difference, found.common) == (None, None)
 
@@ -274,7 +275,8 @@ class TestChanges:
             with record("calls", store=store) as exp:
                 Asking(tone)(question="Where?")
             ids.append(exp.id)
-        (trial,) = diff_experiments(*ids, store).trials
+        a, b = ids
+        (trial,) = diff_experiments(a, b, store).trials
         (change,) = trial.changes
         assert (change.what, change.path, change.field) == ("prompt", "", "prompt")
         assert change.words[1:] == (("removed", " politely."), ("added", " briefly."))
@@ -294,7 +296,8 @@ class TestChanges:
             with record("calls", store=store) as exp:
                 Seeing(hint)(url="data:image/png;base64,AAAA")
             ids.append(exp.id)
-        (trial,) = diff_experiments(*ids, store).trials
+        a, b = ids
+        (trial,) = diff_experiments(a, b, store).trials
         (change,) = trial.changes
         assert (change.what, change.path, change.field) == ("prompt", "see", "user")
         told = [piece for piece in change.words if piece[0] in ("removed", "added")]
@@ -355,7 +358,8 @@ class TestSpending:
                 with record("capitals", store=store) as exp:
                     program(question="What is the capital of Peru?")
                 ids.append(exp.id)
-        (trial,) = diff_experiments(*ids, store).trials
+        a, b = ids
+        (trial,) = diff_experiments(a, b, store).trials
         assert trial.a is not None
         assert trial.b is not None
         assert (trial.a.spent.calls, trial.a.spent.cached, trial.a.spent.cost) == (2, 0, 1.0)
@@ -374,7 +378,8 @@ class TestSpending:
             ):
                 program(question="Where?")
             ids.append(exp.id)
-        (trial,) = diff_experiments(*ids, store).trials
+        a, b = ids
+        (trial,) = diff_experiments(a, b, store).trials
         assert trial.a is not None
         assert trial.b is not None
         assert (trial.a.spent.calls, trial.a.spent.replayed, trial.a.spent.cost) == (1, 0, None)
@@ -428,7 +433,8 @@ class TestAlignment:
                 for question in questions:
                     program(question=question)
             ids.append(exp.id)
-        found = diff_experiments(*ids, store)
+        a, b = ids
+        found = diff_experiments(a, b, store)
         told = [(each.inputs["question"], each.verdict) for each in found.trials]
         assert told == [
             ("Why?", "same"),
@@ -451,7 +457,8 @@ class TestAlignment:
             part.close()
             book.close("done")
             ids.append(book.id)
-        found = diff_experiments(*ids, store)
+        a, b = ids
+        found = diff_experiments(a, b, store)
         told = [(each.name, each.verdict) for each in found.trials]
         assert told == [("a", "same"), ("b", "worse"), ("c", "only_b")]
         # A test answers nothing itself: what its program has answered is told.
@@ -475,7 +482,8 @@ class TestAlignment:
             part.close()
             book.close("done")
             ids.append(book.id)
-        found = diff_experiments(*ids, store)
+        a, b = ids
+        found = diff_experiments(a, b, store)
         assert len(found.trials) == 6
         assert {each.verdict for each in found.trials} == {"same"}
 

@@ -24,7 +24,7 @@ def test_an_entry_has_usage_cost_and_model(lm: Any) -> None:
 def test_the_enclosing_call_is_known_in_a_callback(lm: Any, program: Any) -> None:
     seen: list[tuple[str, str | None]] = []
 
-    class Listening(dspy_forms.BaseCallback):  # type: ignore[misc]
+    class Listening(dspy_forms.BaseCallback):
         def on_module_start(self, call_id: str, **_: Any) -> None:
             seen.append((call_id, dspy_forms.active_call()))
 

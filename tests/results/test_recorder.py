@@ -203,7 +203,7 @@ class TestTheContext:
 
     def test_an_unknown_durability_is_told(self) -> None:
         with pytest.raises(ProfileError, match="write process, trial or event"):
-            record("a run", durability="always")
+            record("a run", durability="always")  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("durability", ["trial", "event"])
     def test_each_durability_keeps_it_all(

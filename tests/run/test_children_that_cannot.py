@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles.config import SESSION_VARIABLE
 from dspy_profiles.run._launch import SITE
-from dspy_profiles.run.session import SESSION_VARIABLE, Session
+from dspy_profiles.run.session import Session
 
 FAKE_DSPY = 'print("the other DSPy runs")'
 
@@ -188,8 +189,9 @@ def test_what_every_python_reads_is_read_by_old_ones_too() -> None:
     text = (SITE / "sitecustomize.py").read_text(encoding="utf-8")
     assert text.isascii()
     ast.parse(text, feature_version=(3, 7))
-    annotations = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.arg) and n.annotation]
+    arguments = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.arg)]
+    annotations = [n.annotation for n in arguments if n.annotation]
     assert annotations
     names = {"str", "int", "Exception", "bool"}
     for one in annotations:
-        assert isinstance(one.annotation, ast.Constant) or ast.unparse(one.annotation) in names
+        assert isinstance(one, ast.Constant) or ast.unparse(one) in names

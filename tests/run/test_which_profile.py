@@ -33,7 +33,8 @@ print(json.dumps({
 
 def reported(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    said: dict[str, object] = json.loads(done.stdout)
+    return said
 
 
 def test_the_option_goes_before_the_variable_and_that_before_the_setting(
@@ -339,7 +340,8 @@ def test_every_option_that_takes_a_value_is_known_to() -> None:
     app = typer.Typer()
     app.callback()(lambda: None)
     running.add_to(app)
-    options = [p for p in typer.main.get_group(app).commands["run"].params if p.opts[0][0] == "-"]
+    command: Any = typer.main.get_group(app).commands["run"]
+    options = [p for p in command.params if p.opts[0][0] == "-"]
     with_value = {name for option in options if not option.is_flag for name in option.opts}
     assert with_value == running.WITH_VALUE
 

@@ -36,7 +36,7 @@ def folder(project: Path) -> Path:
 @example("x" * 300, "bin")
 @example("x/" * 3000, "bin")
 def test_any_word_is_a_program_or_an_error_of_a_shell(
-    folder: Path, command: tuple[str, ...], path: Any
+    folder: Path, command: str, path: Any
 ) -> None:
     found = shutil.which(command, path=path)
     if found is not None:
@@ -48,9 +48,7 @@ def test_any_word_is_a_program_or_an_error_of_a_shell(
 
 
 @pytest.mark.parametrize("command", ["text", "bin/text", "within", "bin/within"])
-def test_a_file_that_is_no_program_is_told_from_none(
-    folder: Path, command: tuple[str, ...]
-) -> None:
+def test_a_file_that_is_no_program_is_told_from_none(folder: Path, command: str) -> None:
     with pytest.raises(NotExecutable, match="cannot be run: ") as raised:
         find_program(command, {"PATH": "bin"})
     assert raised.value.exit_code == 126
@@ -67,7 +65,7 @@ def test_a_command_beside_our_python_is_named(
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
     with pytest.raises(CommandNotFound) as raised:
         find_program("runs", {"PATH": "/nowhere"})
-    assert "which is not on PATH" in raised.value.hint
+    assert "which is not on PATH" in str(raised.value.hint)
     with pytest.raises(CommandNotFound) as raised:
         find_program("./runs", {"PATH": "/nowhere"})
     assert raised.value.hint is None
@@ -106,7 +104,7 @@ def test_a_script_runs_with_the_python_that_runs_us(words: Any) -> None:
     ],
 )
 def test_an_option_that_lets_nobody_into_a_python_is_seen(
-    folder: Path, command: tuple[str, ...], option: Any
+    folder: Path, command: str, option: Any
 ) -> None:
     for name, first in {
         "isolated": "/usr/bin/python3 -sI",

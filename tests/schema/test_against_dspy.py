@@ -24,6 +24,8 @@ from dspy_profiles.schema._describe import describe
 from dspy_profiles.schema.reader._annotations import instance, union
 
 spec = importlib.util.find_spec("dspy")
+assert spec is not None
+assert spec.origin is not None
 DESCRIPTOR = describe(Path(spec.origin).parents[1])
 CLASSES = sorted(DESCRIPTOR["classes"])
 

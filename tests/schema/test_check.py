@@ -670,6 +670,7 @@ def test_a_provider_that_is_an_lm_is_given_the_lm_section(
             "    def __init__(self, model: str, region: str, speed: int = 1): ...\n"
         }
     )
+    values: dict[str, Any]
     values = {"lm": M | {"speed": "fast"}, "provider": {"class": "mine.Mine", "region": "eu"}}
     (finding,) = check(profile(values), installed, search=[folder])
     assert finding.message == 'lm.speed: expected a whole number, got the string "fast"'

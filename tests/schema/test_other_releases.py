@@ -21,7 +21,9 @@ def oldest_allowed() -> Any:
         if (folder / "pyproject.toml").exists():
             project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
             (wanted,) = (d for d in project["project"]["dependencies"] if d.startswith("dspy"))
-            version = re.search(r">=([\d.]+)", wanted)[1]
+            found = re.search(r">=([\d.]+)", wanted)
+            assert found is not None
+            version = found[1]
             return version + ".0" * (2 - version.count("."))
     return pytest.fail("no pyproject.toml above the tests")
 

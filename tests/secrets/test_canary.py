@@ -78,7 +78,7 @@ def listened() -> Iterator[Any]:
 def profile(write: Any, vault: Any, project: Any) -> Iterator[Any]:
     """The profile with a canary that comes this way."""
     before = keyring.get_keyring()
-    keyring.set_keyring(CanaryKeyring())
+    keyring.set_keyring(CanaryKeyring())  # type: ignore[no-untyped-call]
 
     def made(way: Any, **more: Any) -> Any:
         references = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles.errors import InvalidFile, InvalidProfile
+from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 from dspy_profiles.profiles import Scene
 from dspy_profiles.secrets import invalid_lines, load_env_files, names_in_files, set_variables_once
 
@@ -116,6 +116,7 @@ def test_one_that_is_not_utf_8_is_told_with_its_path(project: Any) -> None:
     (project / ".env").write_bytes(b"A=sk-\xe9\xe9\n")
     with pytest.raises(InvalidFile, match="not UTF-8") as error:
         load()
+    assert isinstance(error.value.where, Place)
     assert error.value.where.file == project / ".env"
     assert "sk-" not in str(error.value)
     assert "A" not in os.environ

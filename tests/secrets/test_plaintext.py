@@ -135,6 +135,7 @@ def test_the_hint_shows_what_to_write(write: Any) -> None:
     assert error.hint == "run dspy-profiles secrets move, or add x-api-key to not-secret"
     with pytest.raises(PlaintextSecret) as caught:
         resolve("mock", lm={"password": f"${{MY_PASSWORD:-{SK}}}"})
+    assert caught.value.hint is not None
     assert 'password = "${MY_PASSWORD}"' in caught.value.hint
 
 

@@ -20,7 +20,7 @@ class Memory(KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept = {("svc", "me"): "sk-from-keyring"}
 
     def get_password(self, service: Any, username: Any) -> Any:
@@ -109,6 +109,7 @@ def test_a_malformed_reference_is_an_error_with_its_place(write: Any, text: Any)
     with pytest.raises(InvalidProfile, match=r'profile "p": lm\.model') as error:
         resolve("p")
     assert str(error.value.where) == f"{path}:3"
+    assert error.value.hint is not None
     assert "$${" in error.value.hint
 
 

@@ -60,7 +60,7 @@ class Office(dspy.Module):
 
 
 def is_prompt(_: dspy.Example, found: dspy.Prediction, trace: object = None) -> bool:
-    return found.urgency > 10
+    return bool(found.urgency > 10)
 
 
 marked = [dspy.Example(letter=letter).with_inputs("letter") for letter in LETTERS[:3]]

@@ -49,9 +49,10 @@ class Judge(dspy.Module):
         self.judge = dspy.Predict("question, expected, response -> covered: float")
 
     def forward(self, example: dspy.Example, found: dspy.Prediction, trace: object = None) -> float:
-        return self.judge(
+        covered: float = self.judge(
             question=example.question, expected=example.response, response=found.response
         ).covered
+        return covered
 
 
 program = Answers()

@@ -39,7 +39,7 @@ def new_kernel(python: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Starts kernels; they end with the test."""
     if importlib.util.find_spec("jupyter_client") is None:
         pytest.skip("jupyter_client is not installed")
-    from jupyter_client import KernelManager
+    from jupyter_client.manager import KernelManager
 
     jupyter = tmp_path / "jupyter"
     write_spec(python, jupyter)
@@ -140,7 +140,9 @@ class Kernel:
 
     def completes(self, code: str) -> list[str]:
         """What Tab offers at the end."""
-        return self.client.complete(code, reply=True, timeout=PATIENCE)["content"]["matches"]
+        reply = self.client.complete(code, reply=True, timeout=PATIENCE)
+        matches: list[str] = reply["content"]["matches"]
+        return matches
 
     def restart(self) -> None:
         self.manager.restart_kernel(now=True)
