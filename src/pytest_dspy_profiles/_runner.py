@@ -23,7 +23,6 @@ from pytest_dspy_profiles._scopes import Scope, Scopes
 from pytest_dspy_profiles._select import (
     FIXTURE,
     ProfileChoice,
-    parameter_of,
     parameter_of_fixture,
     select,
 )
@@ -96,11 +95,10 @@ class Runner:
         self.finish()  # an interrupted test has not been torn down
         self._stack.close()
 
-    def begin(self, item: pytest.Item, trial: str | None = None) -> None:
+    def begin(self, item: pytest.Item, choice: ProfileChoice, trial: str | None = None) -> None:
         """Enter the scope of a test, before anything of it runs."""
         self.finish()
         self._is_tearing_down = False
-        choice = select(item, self._config, parameter_of(item))
         prepared = self._prepared_for_test(choice)
         profile = None if prepared is None else prepared.profile
         is_held = self._config.is_held and profile is not None and is_offline(profile)

@@ -15,7 +15,6 @@ __all__ = [
     "FIXTURE",
     "ProfileChoice",
     "candidates",
-    "name_for",
     "parameter_of",
     "parameter_of_fixture",
     "parametrize",
@@ -45,6 +44,13 @@ class ProfileChoice:
 
     def choice(self, name: str) -> Choice:
         return Choice(name, f"from {self.by}")
+
+    def narrowed(self, parameter: str | None) -> "ProfileChoice":
+        """Return a choice of one profile or none; in a matrix, of the parameter of the test."""
+        if parameter is None:
+            return self if len(self.names) <= 1 else replace(self, names=self.names[:1])
+        by = self.by if parameter in self.names else "a parameter"
+        return replace(self, names=(parameter,), by=by)
 
 
 def candidates(node: Any, session_config: SessionConfig) -> ProfileChoice:
@@ -78,10 +84,8 @@ def _merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> Mapping[str, 
 
 
 def select(node: Any, session_config: SessionConfig, parameter: str | None) -> ProfileChoice:
-    """Return one profile or none; in a matrix, the parameter of the test."""
-    choice = candidates(node, session_config)
-    names = choice.names[:1] if parameter is None else (parameter,)
-    return choice if names == choice.names else replace(choice, names=names)
+    """Return the choice of one profile or none."""
+    return candidates(node, session_config).narrowed(parameter)
 
 
 def parameter_of(item: Any) -> str | None:
@@ -107,11 +111,6 @@ def parameter_of_fixture(item: Any, fixture: Any) -> str | None:
             seen.add(name)
             waiting += [arg for each in definitions.get(name, ()) for arg in each.argnames]
     return None
-
-
-def name_for(item: Any, session_config: SessionConfig) -> str | None:
-    """Return the name of a test's profile, for reports."""
-    return select(item, session_config, parameter_of(item)).name or None
 
 
 def parametrize(metafunc: pytest.Metafunc, session_config: SessionConfig) -> None:

@@ -30,6 +30,7 @@ Wrapper = Generator[None, Any, Any]
 TALLY = "dspy_profiles_tally"
 EXPERIMENT = "dspy_profiles_experiment"
 ONLY_SHOW = ("collectonly", "showfixtures", "show_fixtures_per_test")  # options that run no test
+CHOICE = pytest.StashKey[_select.ProfileChoice]()
 TRIAL = pytest.StashKey[TrialRecord]()
 REPORT = pytest.StashKey[dict[str, Any]]()  # sent to the controller with the reports of a test
 
@@ -203,7 +204,9 @@ class SessionPlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Wrapper:
-        profile = _select.name_for(item, self.session_config)
+        choice = _select.select(item, self.session_config, _select.parameter_of(item))
+        item.stash[CHOICE] = choice
+        profile = choice.name or None
         item.stash[REPORT] = {"profile": profile}
         self.runner().finish()  # a test that a mark skips does not begin
         if self.recorder is None:
@@ -213,7 +216,8 @@ class SessionPlugin:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         record = item.stash.get(TRIAL, None)
-        self.runner().begin(item, None if record is None else record.trial)
+        trial = None if record is None else record.trial
+        self.runner().begin(item, item.stash[CHOICE], trial)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Wrapper:

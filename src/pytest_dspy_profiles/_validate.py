@@ -51,7 +51,9 @@ class Checks:
                 hint='@pytest.mark.dspy_profile("mock", …)',
                 where=choice.place,
             )
-        for name in choice.names if parameter is None else (parameter,):
+        if parameter is not None:
+            choice = choice.narrowed(parameter)
+        for name in choice.names:
             self._profile(name, f"from {choice.by}", choice.overrides, choice.mark)
         if len(choice.names) > 1 and parameter is None and _takes_one_profile(item):
             raise ProfileError(

@@ -150,7 +150,7 @@ def test_a_fixture_of_ours_that_comes_as_a_surprise_says_that_nothing_is_in_effe
     result.stdout.fnmatch_lines(
         [
             "dspy_lm: no LM is active; mark the test @pytest.mark.dspy_profile(*",
-            "dspy_usage: calls are not counted, as nothing in this session asks for a profile;*",
+            "dspy_usage: calls are not counted, because this session uses no profile;*",
             "dspy_mock: no LM is active;*",
         ]
     )

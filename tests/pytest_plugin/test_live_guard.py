@@ -351,7 +351,7 @@ def test_an_unknown_way_is_a_usage_error(run: Any, suite: Any, write: Any) -> No
     result = run()
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*live is 'blok'*allow or block*"])
+    result.stderr.fnmatch_lines(["*live must be allow or block, not 'blok'*"])
 
 
 def test_a_forced_offline_profile_blocks_what_knows_nothing_of_us(
@@ -389,8 +389,8 @@ def test_a_call_in_a_fixture_fails_what_wants_the_fixture(
 
     result.assert_outcomes(errors=2, passed=1)
     lines = told(result)
-    assert "blocked live call: the module fixture answer would" in lines["test_wants_it"]
-    assert "blocked live call: test_it.py::test_ends_badly would" in lines["test_ends_badly"]
+    assert " in the module fixture answer (--dspy-live block)" in lines["test_wants_it"]
+    assert " in test_it.py::test_ends_badly (--dspy-live block)" in lines["test_ends_badly"]
     assert server.asked == []
 
 

@@ -121,7 +121,7 @@ def test_an_unknown_name_in_a_parametrization_is_told_before_any_test(
     """)
     result = run_both_ways("-s")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert 'no profile "stagin"' in result.stderr.str()
+    assert 'profile "stagin" not found (from a parameter)' in result.stderr.str()
     assert "RAN" not in result.stdout.str()
 
 

@@ -138,7 +138,7 @@ def test_an_unknown_profile_is_told_with_those_that_exist(
     write("pytest.ini", f"[pytest]\n{ini}\n")
     suite("print('RAN')\ndef test_a(): pass")
     text = said(run_both_ways("-s", *words, env=env))
-    assert 'no profile "stagin"' in text
+    assert 'profile "stagin" not found' in text
     assert f"from {by}" in text
     assert 'did you mean "staging"?' in text
 

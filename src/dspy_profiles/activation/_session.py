@@ -158,7 +158,8 @@ class Session:
         """
         config = _dspy.base_config() or {}
         snapshot = overrides.get(IN_FORCE)
-        copied = self._before if snapshot is None else snapshot.values
+        # A key that was not pinned when the context copied it may be pinned now.
+        copied = {**self._before, **(snapshot.values if snapshot is not None else {})}
         now = {
             key: self._in_force(key) if key in self._aside else config.get(key, _MISSING)
             for key, value in copied.items()
