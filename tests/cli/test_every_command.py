@@ -153,7 +153,7 @@ def test_a_folder_that_is_gone_is_told(project: Any) -> None:
         ["bash", "-c", code, sys.executable], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr.startswith("error: the working directory is gone")
+    assert done.stderr.startswith("error: the working directory does not exist")
 
 
 def test_nothing_of_ours_is_asked_of_a_process_without_a_home(cli: Any, write: Any) -> None:
