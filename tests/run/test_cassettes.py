@@ -144,7 +144,7 @@ def test_a_file_that_is_none_is_an_error_before_the_program_has_begun(program: A
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--cassettes", "new"), "--cassettes needs a --cassette FILE"),
+        (("--cassettes", "new"), "--cassettes needs --cassette FILE"),
         (("--cassette", "x.jsonl", "--cassettes", "onse"), "onse"),
     ],
 )
