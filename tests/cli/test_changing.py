@@ -189,7 +189,7 @@ def test_a_plain_word_in_the_place_of_a_secret_masks_no_word_of_ours(
         done = quick("set", "prod", "lm.api_key", value)
         assert (done.code, done.out) == (5, "")
         assert "********" not in done.err
-        assert "dspy-profiles secrets move" in done.err
+        assert "put it in .env, then set lm.api_key=" in done.err
 
 
 def test_a_reference_is_written(cli: Any, profiles: Any) -> None:

@@ -189,7 +189,7 @@ def test_the_store_is_that_of_the_option_then_of_the_settings(
         (["--store", "file:x", "asks.py"], 2, "--store needs --record"),
         (["--record", "--store", "memory:", "asks.py"], 6, "use a store on disk"),
         (["--record", "--store", "nonsense", "asks.py"], 6, "is not a result store"),
-        (["--record", "-p", "nope", "asks.py"], 3, 'no profile "nope"'),
+        (["--record", "-p", "nope", "asks.py"], 3, 'profile "nope" not found'),
     ],
 )
 def test_what_cannot_be_is_told_and_nothing_is_run_or_kept(

@@ -19,7 +19,6 @@ from dspy_profiles.profiles import (
     is_forced,
     is_offline,
 )
-from dspy_profiles.run._refusals import new_report
 from dspy_profiles.run.session import Session
 from dspy_profiles.secrets import Secret
 
@@ -74,6 +73,8 @@ def launch(
         # Read again: `.env` files and the profile's [env] have added to it by now.
         environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
         if _may_refuse(profile, recorded, force=force or is_forced()):
+            from dspy_profiles.run._refusals import new_report  # most programs start without it
+
             report = new_report()
     environ[SESSION_VARIABLE] = Session(
         cwd=scene.locations.cwd,

@@ -6,11 +6,8 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from dspy_profiles.results.recording import ExperimentWriter, command, new_id, say, shared_folder
-from dspy_profiles.results.store import open_store
 from dspy_profiles.run._launch import Launch, Recorded
 from dspy_profiles.run._process import accompany, become, end_as
-from dspy_profiles.run._refusals import exit_code
 
 __all__ = ["run_program", "run_recorded"]
 
@@ -21,6 +18,8 @@ def run_program(words: Sequence[str], launched: Launch) -> int:
     """Become a program; if its calls may be refused, run it and return its exit code."""
     if launched.report is None:
         return become(words, launched.environ)
+    from dspy_profiles.run._refusals import exit_code  # most programs start without it
+
     return end_as(exit_code(launched.report, accompany(words, launched.environ)))
 
 
@@ -31,6 +30,16 @@ def run_recorded(
     start: Callable[[Recorded], Launch],
 ) -> int:
     """Run a program to its end, archive what its Pythons recorded, and return its exit code."""
+    from dspy_profiles.results.recording import (
+        ExperimentWriter,
+        command,
+        new_id,
+        say,
+        shared_folder,
+    )
+    from dspy_profiles.results.store import open_store
+    from dspy_profiles.run._refusals import exit_code
+
     store, experiment = open_store(url), new_id()
     launched = start(replace(recorded, experiment=experiment, folder=shared_folder(store)))
     book = ExperimentWriter(store, _name(words), experiment_id=experiment)

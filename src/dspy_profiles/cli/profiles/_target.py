@@ -11,7 +11,7 @@ import typer
 from dspy_profiles import schema
 from dspy_profiles.cli._output import warn
 from dspy_profiles.cli.secrets._plaintext import plaintext_keys
-from dspy_profiles.config import Document, Edit, KeyPath, Layer, Stamp, editing, read_toml
+from dspy_profiles.config import Document, Edit, KeyPath, Layer, Stamp, editing, join_key, read_toml
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
 from dspy_profiles.profiles import Catalog, Choice, Scene, resolve_choice
@@ -135,9 +135,12 @@ def _findings(
         definition = scene.catalog.get(name, choice.reason)
         plaintext = plaintext_keys(definition, scene.names)
         is_new = was not in read_toml(where.path).data
-        if any(is_new or any(_touches(own, key) for key in keys) for own in plaintext):
+        touched = [k for k in plaintext if is_new or any(_touches(k, key) for key in keys)]
+        if touched:
             # Without a place: the line is not in the file.
-            raise PlaintextSecret(error.message, error.hint) from None
+            hint = f"put it in .env, then set {join_key(touched[0])}='${{NAME}}'"
+            hint += f"; if it is not a secret, add {touched[0][-1]} to not-secret"
+            raise PlaintextSecret(error.message, hint) from None
         profile = resolve_choice(scene, choice, allow_plaintext=True)
     except ProfileError as error:
         if not _was_broken(where.scene, was):
