@@ -177,7 +177,7 @@ def test_a_profile_that_is_gone_is_gone(write: Any, project: Path) -> None:
     write(project / "profiles.toml", mock("good"))
     assert model() == "good"
     write(project / "profiles.toml", "")
-    with pytest.raises(ProfileError, match='no profile "p"'):
+    with pytest.raises(ProfileError, match='profile "p" not found'):
         model()
 
 
@@ -185,7 +185,7 @@ def test_a_file_that_is_gone_is_gone(write: Any, project: Path) -> None:
     write(project / "profiles.toml", mock("good"))
     assert model() == "good"
     (project / "profiles.toml").unlink()
-    with pytest.raises(ProfileError, match='no profile "p"'):
+    with pytest.raises(ProfileError, match='profile "p" not found'):
         model()
 
 
@@ -285,5 +285,5 @@ def test_a_working_directory_that_is_gone_leaves_the_last_good_one_in_force(
     os.chdir(gone)
     assert model() == "one"
     gone.rmdir()
-    with pytest.warns(ProfileWarning, match="working directory is gone"):
+    with pytest.warns(ProfileWarning, match="working directory does not exist"):
         assert model() == "one"

@@ -326,7 +326,7 @@ def test_the_current_profile_is_the_innermost_one() -> None:
         ({"lm": "openai/x"}, "write lm={…}"),
         ({"lm": dspy.LM("openai/x")}, "dspy.context(lm=…)"),
         ({"setings": {}}, 'did you mean "settings"'),
-        ({"extends": "p"}, "belongs in a profiles file"),
+        ({"extends": "p"}, "set it in a profiles file"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -339,7 +339,7 @@ def test_overrides_that_are_no_sections_are_refused_at_once(overrides: Any, advi
 
 @pytest.mark.parametrize("name", [3, ["block"], None.__class__])
 def test_a_name_that_is_no_string_is_refused_in_words(name: Any) -> None:
-    with pytest.raises(ProfileError, match="named by a string"), profile(name):
+    with pytest.raises(ProfileError, match="must be a string"), profile(name):
         pass
 
 
@@ -400,7 +400,7 @@ def test_a_listener_that_fails_leaves_no_profile_behind() -> None:
     plugin = Failing()
     plugins.manager().register(plugin)
     try:
-        with pytest.raises(ProviderError, match='"Failing" .* fails in'), profile("block"):
+        with pytest.raises(ProviderError, match='"Failing" failed in'), profile("block"):
             pass
         assert threads() == 8
     finally:

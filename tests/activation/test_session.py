@@ -203,7 +203,7 @@ def test_force_makes_every_name_mean_the_sessions_profile(
     handle.restore()
 
     monkeypatch.setenv("DSPY_PROFILE_FORCE", "0")
-    with pytest.raises(ProfileError, match='no profile "prod"'):
+    with pytest.raises(ProfileError, match='profile "prod" not found'):
         program()
 
 

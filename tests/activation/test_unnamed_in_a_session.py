@@ -100,7 +100,7 @@ def test_a_name_passes_the_pin(pin: Any, files: Any) -> None:
         assert dspy.settings.lm.model == "openai/default"
     with profile("mock", lm={"model": "named"}):
         assert dspy.settings.lm.model == "named"
-    with pytest.raises(ProfileError, match='no profile "nowhere"'):
+    with pytest.raises(ProfileError, match='profile "nowhere" not found'):
         profile("nowhere").__enter__()
 
 

@@ -53,7 +53,7 @@ def test_a_python_that_lets_nobody_in_runs_without_the_profile_and_it_is_said(ru
     done = run("-p", "mock", "--", sys.executable, "-IB", "-c", code)
     assert (done.returncode, done.stdout) == (0, "mock\n"), done.stderr
     warning, hint = done.stderr.splitlines()
-    assert warning.startswith("warning: -I keeps the profile out of this Python")
+    assert warning.startswith("warning: Python option -I disables the profile")
     assert "dspy_profiles.configure()" in hint
 
 

@@ -61,7 +61,7 @@ def test_a_program_that_configures_its_own_lm_runs_on_the_profile(run: Any, writ
     (line,) = done.stderr.splitlines()
     at = program.read_text().splitlines().index('dspy.configure(lm=dspy.LM("openai/gpt-4o"))') + 1
     assert f"program.py:{at} sets lm" in line
-    assert '`dspy-profiles run` has this program on the profile "mine" (from --profile)' in line
+    assert 'but profile "mine" (from --profile) overrides it' in line
     assert done.returncode == 0
 
 

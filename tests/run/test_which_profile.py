@@ -88,7 +88,7 @@ def test_where_none_applies_there_is_nothing_to_force_or_override(run: Any, more
 FAULTS = {
     "missing": ("nope", 3, 'profile "nope" not found (from --profile)'),
     "no secret": ("no-secret", 5, "SOME_KEY is not set"),
-    "no secrets": ("no-secrets", 5, "needs 2 secrets"),
+    "no secrets": ("no-secrets", 5, "2 secrets are missing"),
     "no secret of env": ("no-env", 5, "SOME_KEY is not set"),
     "in clear": ("in-clear", 5, "is a plaintext secret"),
     "wrong type": ("wrong-type", 4, "temperature"),
@@ -238,11 +238,11 @@ def test_overrides_reach_the_child_with_their_types(run: Any, write: Any) -> Non
 @pytest.mark.parametrize(
     ("given", "code", "said"),
     [
-        (["lm.api_key=sk-canary-1234"], 5, "lm.api_key is a secret, given in clear"),
-        (['lm.extra_headers={"Authorization": "Bearer canary"}'], 5, "given in clear"),
+        (["lm.api_key=sk-canary-1234"], 5, "lm.api_key is a plaintext secret"),
+        (['lm.extra_headers={"Authorization": "Bearer canary"}'], 5, "plaintext secret"),
         (['lms.teacher={"api_key": "sk-canary-1234"}'], 5, "lms.teacher.api_key"),
-        (["lm.api_key=${SOME_KEY:-sk-canary-1234}"], 5, "in clear"),
-        (["lm.api_key=${SOME_KEY}", "provider.class=x.Y"], 5, "SOME_KEY is not set"),
+        (["lm.api_key=${SOME_KEY:-sk-canary-1234}"], 5, "plaintext secret"),
+        (['provider.answers={"answer": "${SOME_KEY}"}'], 5, "SOME_KEY is not set"),
         (["lm.temperature=hot"], 4, "lm.temperature"),
         (["lmm.model=x"], 4, "lmm"),
         (["lm.model"], 4, "is not KEY=VALUE"),

@@ -116,8 +116,8 @@ def _refuse_plaintext(profile: ResolvedProfile) -> None:
     if found:
         keys = ", ".join(map(join_key, found))
         raise PlaintextSecret(
-            f"{keys} is a secret, given in clear",
-            hint=f"put it into .env and give a reference: --set '{join_key(found[0])}=${{NAME}}'",
+            f"{keys} is a plaintext secret",
+            hint=f"add it to .env and pass a reference: --set '{join_key(found[0])}=${{NAME}}'",
             where="--set",
         )
 
