@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +112,12 @@ def test_a_refusal_in_a_grandchild_fails_the_run(refused: Any, write: Any) -> No
     done = refused("import subprocess\nsubprocess.run([sys.executable, 'below.py'])\n")
     assert done.returncode == 1
     assert done.stderr.count("does not exist; blocked a call") == 1
+
+
+def test_no_report_is_left_where_the_command_does_not_exist(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    done = run("-p", "mock", "--cassette", "x.jsonl", "--", "no-such-command")
+    assert done.returncode != 0
+    assert not list(tmp_path.iterdir())

@@ -20,7 +20,11 @@ def run_program(words: Sequence[str], launched: Launch) -> int:
         return become(words, launched.environ)
     from dspy_profiles.run._refusals import exit_code  # most programs start without it
 
-    return end_as(exit_code(launched.report, accompany(words, launched.environ)))
+    try:
+        code = exit_code(launched.report, accompany(words, launched.environ))
+    finally:
+        launched.report.unlink(missing_ok=True)  # a command that does not exist leaves it
+    return end_as(code)
 
 
 def run_recorded(
@@ -49,6 +53,9 @@ def run_recorded(
     except BaseException as error:
         book.close("failed", error=str(error))
         raise
+    finally:
+        if launched.report is not None:
+            launched.report.unlink(missing_ok=True)
     done = book.close(_status(code), **({"error": f"exit code {code}"} if code else {}))
     for line in [] if done is None else book.closing_lines(done):
         say(line)

@@ -98,14 +98,13 @@ def new_report() -> Path:
 
 
 def exit_code(report: Path | None, code: int) -> int:
-    """Return the exit code of a run, print the refusal that no process has shown, end the report.
+    """Return the exit code of a run, and print the refusal that no process has shown.
 
     A program that failed by itself keeps its code.
     """
     if report is None:
         return code
     refusals = [json.loads(line) for line in report.read_bytes().splitlines()]
-    report.unlink()
     if not refusals:
         return code
     if not any(refusal["shown"] for refusal in refusals):
