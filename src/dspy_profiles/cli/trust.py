@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dspy_profiles.cli._options import AsJson
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out
-from dspy_profiles.config import TRUSTED, acting_files, deeds_in, find_locations
+from dspy_profiles.config import TRUSTED, acting_files, acts, deeds_in, find_locations
 from dspy_profiles.display import on_path, word
 from dspy_profiles.errors import InvalidFile
 from dspy_profiles.secrets import redact
@@ -22,6 +22,7 @@ MEANINGS = {
     "read": "reads",
     "write": "writes to",
     "set": "sets",
+    "put": "sets",
     "refer": "refers to",
 }
 
@@ -100,7 +101,7 @@ def _add(place: Path, *, below: bool, json: bool) -> None:
 def _files(place: Path) -> list[Path]:
     if place.is_dir():
         return acting_files(find_locations(place, environ=_without_named_file()))
-    return [place] if deeds_in(place) else []
+    return [place] if acts(deeds_in(place)) else []
 
 
 def _without_named_file() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from dspy_profiles.config._acts import RESULTS, deeds_or_none
+from dspy_profiles.config._acts import RESULTS, acts, deeds_or_none
 from dspy_profiles.config._env_files import is_inside
 from dspy_profiles.config._locations import Locations
 from dspy_profiles.config._trust import is_yours, trusts
@@ -14,7 +14,7 @@ __all__ = ["acting_files", "untrusted_files"]
 def acting_files(locations: Locations) -> list[Path]:
     """Return the project's files in which something acts; files of your own are none of them."""
     found = dict.fromkeys(_files(locations))
-    return [path for path in found if not is_yours(path, locations) and deeds_or_none(path)]
+    return [path for path in found if not is_yours(path, locations) and acts(deeds_or_none(path))]
 
 
 def untrusted_files(locations: Locations) -> list[Path]:

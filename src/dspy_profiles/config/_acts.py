@@ -16,13 +16,24 @@ from dspy_profiles.config._keys import KeyPath, join_key
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.secrets import is_never_set, names_in_files, needs_trust, value_in_files
 
-__all__ = ["PYPROJECT", "Action", "Deed", "action_of", "deeds_in", "deeds_or_none", "digest_of"]
+__all__ = [
+    "PYPROJECT",
+    "Action",
+    "Deed",
+    "action_of",
+    "acts",
+    "deeds_in",
+    "deeds_or_none",
+    "digest_of",
+]
 
 # "import" and "start" run code of somebody else, "connect" opens a connection, "send" gives an
 # address secrets of the user's environment, "read" and "write" use files outside of the project.
 Action = Literal["import", "start", "connect", "send", "read", "write"]
-# "set" changes the environment, "refer" names a secret: harmless alone, and part of the digest.
-Kind = Action | Literal["set", "refer"]
+# "set" changes a variable that steers programs. "put" changes any other one, "refer" names a secret:
+# harmless alone, and part of the digest.
+Kind = Action | Literal["set", "put", "refer"]
+HARMLESS_KINDS = ("put", "refer")
 Deed = tuple[str, str, str]  # a kind, a key, and what stands there
 
 PYPROJECT = "pyproject.toml"
@@ -75,6 +86,11 @@ def deeds_in(path: Path) -> list[Deed]:
     return [("set", name, value_in_files(name, [path]) or "") for name in acting]
 
 
+def acts(deeds: list[Deed] | None) -> bool:
+    """Return whether something acts in a file with these deeds; None if it cannot be read."""
+    return any(kind not in HARMLESS_KINDS for kind, _, _ in deeds or ())
+
+
 def digest_of(deeds: list[Deed]) -> str:
     """Return a hash of what acts, so that no value of it is kept."""
     return hashlib.sha256(json.dumps(deeds).encode()).hexdigest()
@@ -100,7 +116,7 @@ def _in_profiles(data: Mapping[str, Any]) -> Iterator[Deed]:
 
 def _kind(key: KeyPath, value: object) -> Kind | None:
     if key[0] == "env":
-        return "set"
+        return "set" if needs_trust(key[-1]) else "put"
     action = action_of(key, value)
     if action is not None:
         return action

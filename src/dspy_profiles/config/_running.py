@@ -12,6 +12,7 @@ __all__ = ["code_runs_in", "unasked", "vouch_for", "vouch_for_code"]
 
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
 OURS = frozenset({"dspy_profiles", "dspy_profiles_ipython", "pytest_dspy_profiles"})
+STDIN = "<stdin>"
 TYPED = ("", "-", "-c")  # what stands in place of a script: a REPL, standard input, an argument
 ENVIRONMENT = "pyvenv.cfg"  # the file that makes a folder a virtual environment
 
@@ -70,7 +71,7 @@ def _is_typed(frames: Sequence[FrameType]) -> bool:
         return False
     main = sys.modules.get("__main__")
     names = getattr(main, "__dict__", {})
-    if names.get("__file__") is not None or names.get("__spec__") is not None:
+    if names.get("__file__", STDIN) != STDIN or names.get("__spec__") is not None:
         return False
     if "get_ipython" not in names:
         return getattr(sys, "argv", ["?"])[:1] in ([], *([word] for word in TYPED))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles.config._acts import deeds_in, deeds_or_none, digest_of
+from dspy_profiles.config._acts import acts, deeds_in, deeds_or_none, digest_of
 from dspy_profiles.config._document import read_unparsed
 from dspy_profiles.config._locations import locate
 from dspy_profiles.config._write import locked, write_atomically
@@ -89,10 +89,10 @@ class TrustedFiles:
             yield
             return
         before = deeds_or_none(file)
-        was_trusted = before == [] or self.has(file)
+        was_trusted = (before is not None and not acts(before)) or self.has(file)
         yield
         after = deeds_or_none(file)
-        if was_trusted and after and after != before:
+        if was_trusted and after != before and acts(after):
             self.add([file])
 
     @contextmanager
