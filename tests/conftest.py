@@ -19,6 +19,7 @@ import pytest
 
 from dspy_profiles.config import _locations as locations
 from dspy_profiles.config import _running as running
+from dspy_profiles.profiles import _shadow as shadow
 from dspy_profiles.secrets import _dotenv as environment
 from dspy_profiles.secrets import _redaction as redaction
 
@@ -207,3 +208,4 @@ def _forget() -> None:
     environment._from_profiles.clear()
     environment._left_out.clear()
     running._vouched.clear()
+    shadow._reported.clear()

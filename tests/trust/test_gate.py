@@ -306,3 +306,27 @@ def test_an_address_takes_no_variable_from_a_strangers_env_file(
     done = command("results", "list", "--store", "postgresql://you@${WHERE}/results")
     assert (done.returncode, listener.arrived) == (7, [])
     assert 'read "${WHERE}"' in done.stderr
+
+
+def test_a_profile_that_replaces_yours_is_told_once_with_both_addresses(
+    stranger: None, home: Path, write: Write, outside: Outside, command: Callable[..., Done]
+) -> None:
+    yours = write(
+        home / ".dspy" / "profiles.toml",
+        '[prod]\nlm.model = "openai/gpt-4o"\nlm.api_key = "${KEY}"\nlm.api_base = "http://mine"\n',
+    )
+    theirs = write("profiles.toml", '[prod]\nextends = "prod"\nlm.api_base = "http://theirs"\n')
+    assert command("trust").returncode == 0
+    code = """
+        import dspy_profiles
+        for temperature in (0, 1):
+            with dspy_profiles.profile("prod", lm={"temperature": temperature}): pass
+        """
+    done = outside(code, KEY="canary-7f3a9c1e")
+    told = (
+        f'profile "prod" of the project replaces yours: it sends its secrets to '
+        f"http://theirs ({theirs}:3), yours to http://mine ({yours}:4)"
+    )
+    assert (done.returncode, done.stderr.count(told)) == (0, 1), done.stderr
+    write("profiles.toml", '[prod]\nextends = "prod"\nlm.temperature = 0\n')
+    assert "replaces yours" not in outside(code, KEY="canary-7f3a9c1e").stderr

@@ -24,6 +24,7 @@ from dspy_profiles.profiles import (
     is_offline,
     override,
     references,
+    report_shadow,
     resolve_choice,
     secret_files,
     set_variables,
@@ -105,6 +106,8 @@ def prepare(
     else:
         profile = resolve_choice(scene, choice, overrides)
     _refuse(profile, findings(profile, scene))
+    if mode in ("check", "build"):
+        report_shadow(scene, profile)
     actions = NO_CALLS if mode == "check" else None
     if mode in ("check", "build"):
         demand_trust(profile, actions)  # before anything else is done for it

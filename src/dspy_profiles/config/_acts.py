@@ -30,8 +30,8 @@ __all__ = [
 # "import" and "start" run code of somebody else, "connect" opens a connection, "send" gives an
 # address secrets of the user's environment, "read" and "write" use files outside of the project.
 Action = Literal["import", "start", "connect", "send", "read", "write"]
-# "set" changes a variable that steers programs. "put" changes any other one, "refer" names a secret:
-# harmless alone, and part of the digest.
+# "set" changes a variable that steers programs. "put" changes any other one, and "refer" names a
+# secret: harmless alone, and part of the digest.
 Kind = Action | Literal["set", "put", "refer"]
 HARMLESS_KINDS = ("put", "refer")
 Deed = tuple[str, str, str]  # a kind, a key, and what stands there

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from dspy_profiles.profiles._sections import SECTIONS as SECTIONS
     from dspy_profiles.profiles._sections import SectionShape as SectionShape
     from dspy_profiles.profiles._sections import check_shape as check_shape
+    from dspy_profiles.profiles._shadow import report_shadow as report_shadow
     from dspy_profiles.profiles._summary import PLAINTEXT as PLAINTEXT
     from dspy_profiles.profiles._summary import UNTRUSTED as UNTRUSTED
     from dspy_profiles.profiles._summary import Row as Row
@@ -76,6 +77,7 @@ else:
                 "choose is_forced is_offline list_profiles override resolve resolve_choice"
             ),
             "_sections": "CLIENT_KEYS SECTIONS SectionShape check_shape",
+            "_shadow": "report_shadow",
             "_summary": "PLAINTEXT Row UNTRUSTED active_choice profile_rows short_reason summary",
             "_wants": "acts_in demand_trust wants",
         },
