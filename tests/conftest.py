@@ -66,9 +66,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def stranger(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The project is a stranger's: nobody has trusted it."""
-    monkeypatch.delenv("DSPY_PROFILES_TRUST")
+def stranger(world: World) -> Iterator[None]:
+    """The project is a stranger's: nobody has trusted it, and no code of it runs here."""
+    del os.environ["DSPY_PROFILES_TRUST"]
+    with running.unasked():  # a worker of xdist is started by `python -c`
+        yield
 
 
 @pytest.fixture

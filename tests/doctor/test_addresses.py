@@ -9,6 +9,8 @@ from dspy_profiles.cli.doctor._addresses import Route
 from dspy_profiles.cli.doctor._live import calls
 from dspy_profiles.cli.doctor._walk import examine
 
+pytestmark = pytest.mark.usefixtures("stranger")
+
 GATEWAY = "https://user:canary@gw.example:8443/v1?key=canary"
 
 

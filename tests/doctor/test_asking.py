@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("stranger")
+
 if sys.platform == "win32":
     pytest.skip("pexpect needs a pseudo-terminal", allow_module_level=True)
 pexpect = pytest.importorskip("pexpect")

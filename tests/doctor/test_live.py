@@ -165,6 +165,7 @@ def test_the_hosts_are_shown_before_anything_is_sent(serve: Any, write: Any, run
     ]
 
 
+@pytest.mark.usefixtures("stranger")
 def test_where_nobody_can_be_asked_a_projects_address_gets_no_secret(
     serve: Any, write: Any, run: Any
 ) -> None:
