@@ -1,6 +1,7 @@
 """The parent's side of `run`: choose and check the profile, and make the child's environment."""
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from dspy_profiles.activation import prepare
 from dspy_profiles.config import PATH_VARIABLE, SESSION_VARIABLE, KeyPath, join_key
-from dspy_profiles.errors import PlaintextSecret, ProfileNotFound
+from dspy_profiles.errors import Place, PlaintextSecret, ProfileNotFound, ProfileWarning
 from dspy_profiles.profiles import (
     FORCE_VARIABLE,
     NAME_VARIABLE,
@@ -104,15 +105,21 @@ def _text(path: Path | None) -> str | None:
 
 
 def _sound(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> ResolvedProfile:
-    profile = prepare(scene, choice, overrides, mode="launch").profile
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProfileWarning)  # the child gives the same ones
+        profile = prepare(scene, choice, overrides, mode="launch").profile
     _refuse_plaintext(profile)
     return profile
 
 
 def _refuse_plaintext(profile: ResolvedProfile) -> None:
     """Refuse an override with a plaintext secret: an environment and `ps` show it to others."""
-    values = _values((), profile.values)
-    found = [key for key, value in values if isinstance(value, Secret)]
+    # What a file holds, the child reads there.
+    found = [
+        key
+        for key, value in _values((), profile.values)
+        if isinstance(value, Secret) and not isinstance(profile.place(*key), Place)
+    ]
     if found:
         keys = ", ".join(map(join_key, found))
         raise PlaintextSecret(

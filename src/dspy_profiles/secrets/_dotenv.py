@@ -9,7 +9,7 @@ from pathlib import Path
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 from dspy_profiles.secrets._names import Names
-from dspy_profiles.secrets._redaction import remember
+from dspy_profiles.secrets._redaction import SHORTEST_MASKED, remember
 
 __all__ = [
     "INVALID_LINE",
@@ -25,7 +25,6 @@ __all__ = [
 
 INVALID_LINE = "not NAME=VALUE; ignored"
 
-SHORTEST_MASKED = 12  # characters: shorter values may be ordinary words
 STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is read by name when a profile is chosen
 
 _lock = ProcessLock()
@@ -60,7 +59,7 @@ def load_env_files(files: Iterable[Path]) -> None:
 def remember_environment(names: Names) -> None:
     """Mask the values of variables with names of secrets: DSPy may send them without a profile."""
     for name, value in list(os.environ.items()):
-        if len(value) >= SHORTEST_MASKED and names.is_secret(name):
+        if len(value) >= SHORTEST_MASKED and names.is_secret(name, value):
             remember(value, f"${{{name}}}")
 
 

@@ -1,6 +1,7 @@
 """Check a profile step by step, from its file to its objects."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,13 @@ from dspy_profiles.cli.doctor import _packages, _steps
 from dspy_profiles.cli.doctor._files import Survey, survey
 from dspy_profiles.cli.doctor._lineage import Lineage
 from dspy_profiles.cli.doctor._problem import Problem
-from dspy_profiles.errors import InvalidFile, PlaintextSecret, ProfileError, ProfileNotFound
+from dspy_profiles.errors import (
+    InvalidFile,
+    PlaintextSecret,
+    ProfileError,
+    ProfileNotFound,
+    ProfileWarning,
+)
 from dspy_profiles.objects import make_importable
 from dspy_profiles.profiles import (
     BUILT_IN_PROFILES,
@@ -20,9 +27,11 @@ from dspy_profiles.profiles import (
     Definition,
     ResolvedProfile,
     choose,
+    leaves,
     resolve_choice,
+    tolerated_plaintext,
 )
-from dspy_profiles.secrets import load_env_files
+from dspy_profiles.secrets import Secret, load_env_files
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
@@ -226,7 +235,10 @@ class _Walk:
         choice = Choice(one.name, "from the command line")
         problems: list[Problem] = []
         try:
-            one.profile = resolve_choice(scene, choice)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ProfileWarning)  # a problem, below
+                one.profile = resolve_choice(scene, choice)
+            problems += _tolerated(one.profile)
         except PlaintextSecret as error:
             problems.append(Problem.from_error(error, one.name))
             one.profile = resolve_choice(scene, choice, allow_plaintext=True)
@@ -236,6 +248,17 @@ class _Walk:
             Problem(f.severity, f.message, f.hint, f.where, one.name, f.key)
             for f in findings(one.profile, scene)
         ]
+
+
+def _tolerated(profile: ResolvedProfile) -> list[Problem]:
+    """Return the plaintext secrets of a profile that could be resolved."""
+    found = (key for key, value in leaves(profile.values) if isinstance(value, Secret))
+    problems = []
+    for key in found:
+        place = profile.place(*key)
+        message, hint = tolerated_plaintext(profile.name, key, place)
+        problems.append(Problem("warning", message, hint, place, profile.name, key))
+    return problems
 
 
 def _skipped(after: str) -> list[Check]:
