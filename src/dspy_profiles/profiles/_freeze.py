@@ -92,7 +92,8 @@ class Freezer:
         elif isinstance(value, str) and path[0] != "description":  # a description is plain text
             return self._text(path, value, source)
         elif type(value) is int and self._is_secret(path, str(value)):
-            return self._plaintext(path, str(value), source)
+            is_refused = self._is_refused(path)
+            return self._plaintext(path, str(value), source, is_refused=is_refused)
         return value
 
     def _text(self, path: KeyPath, value: str, source: Source | Origin) -> object:
@@ -102,10 +103,13 @@ class Freezer:
             self._add_error(path, error.message, error.hint, source)
             return MASK
         is_secret = self._is_secret(path, value)
-        if any(map(is_plaintext, literal_passwords(value))) and not self.names.is_exempt(path[-1]):
-            return self._plaintext(path, value, source, refers=refers, is_password=True)
-        if is_secret and any(map(is_plaintext, plaintext_in(value, refers=refers))):
-            return self._plaintext(path, value, source, refers=refers)
+        passwords = [] if self.names.is_exempt(path[-1]) else literal_passwords(value)
+        literals = plaintext_in(value, refers=refers) if is_secret else []
+        if any(map(is_plaintext, (*passwords, *literals))):
+            for text in (*passwords, *literals):
+                self._remember(text, source)
+            is_refused = any(map(is_plaintext, passwords)) or self._is_refused(path)
+            return self._plaintext(path, value, source, refers=refers, is_refused=is_refused)
         if not refers:
             return value
         if is_secret or refers_to_password(value) or names_secret(value, self.names):
@@ -124,6 +128,14 @@ class Freezer:
         """Return whether the name of the key, or of a table around it, is that of a secret."""
         return any(self.names.is_secret(name, value) for name in _own_names(path))
 
+    def _is_refused(self, path: KeyPath) -> bool:
+        return any(map(self.names.is_refused, _own_names(path)))
+
+    def _remember(self, text: str, source: Source | Origin) -> None:
+        """Mask plaintext; a plain word of a file would be masked in our own messages as well."""
+        if source.layer == OVERRIDE_LAYER or len(text) >= SHORTEST_MASKED or not text.isalpha():
+            remember(text, MASK)
+
     def _plaintext(
         self,
         path: KeyPath,
@@ -131,18 +143,16 @@ class Freezer:
         source: Source | Origin,
         *,
         refers: bool = False,
-        is_password: bool = False,
+        is_refused: bool,
     ) -> object:
+        self._remember(value, source)
         # Code may pass a secret as an override; a file must not hold one. A fallback would be shown
         # with its reference.
-        if source.layer == OVERRIDE_LAYER or len(value) >= SHORTEST_MASKED or not value.isalpha():
-            remember(value, MASK)  # a plain word would be masked in our own messages as well
         if not self.allow_plaintext and (refers or source.layer != OVERRIDE_LAYER):
-            is_refused = is_password or any(map(self.names.is_refused, _own_names(path)))
             found = self.plaintext if is_refused else self.tolerated
             found[path] = source.origin().place
         self.secret_keys.add(path)
-        return Secret(value, "plaintext")
+        return Reference(value) if refers and not is_refused else Secret(value, "plaintext")
 
 
 def _own_names(path: KeyPath) -> KeyPath:

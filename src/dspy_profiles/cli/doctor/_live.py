@@ -172,7 +172,7 @@ def _brief(built: "Built", lm: Any, timeout: float) -> Any:
 
 def _secrets_around(names: Names) -> tuple[str, ...]:
     """Return the environment's secrets: DSPy may send one that no profile refers to."""
-    secrets = {name: value for name, value in os.environ.items() if names.is_secret(name)}
+    secrets = {name: value for name, value in os.environ.items() if names.is_secret(name, value)}
     for name, value in secrets.items():
         remember(value, f"${{{name}}}")
     return tuple(value for value in secrets.values() if is_plaintext(value))
