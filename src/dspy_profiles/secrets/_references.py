@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
 from dspy_profiles.secrets._addresses import password_spans
@@ -148,15 +149,16 @@ def plaintext_in(text: str, *, refers: bool) -> list[str]:
 
 
 def literal_passwords(text: str) -> list[str]:
-    """Return the plaintext in the passwords of a text's addresses, and of its fallbacks."""
+    """Return the plaintext in the passwords of a text's addresses, and of its fallbacks.
+
+    A password that is percent-encoded is returned decoded, too.
+    """
     if "://" not in text:
         return []
-    passwords = _passwords(text)
     fallbacks = [match[3] for match in TEMPLATE.finditer(text) if match[2]]
-    return [
-        *(plain for each in passwords for plain in plaintext_in(each, refers="${" in each)),
-        *(plain for each in fallbacks for plain in literal_passwords(each)),
-    ]
+    found = [part for each in _passwords(text) for part in plaintext_in(each, refers="${" in each)]
+    found += [unquote(each) for each in found if "%" in each]
+    return found + [part for each in fallbacks for part in literal_passwords(each)]
 
 
 def refers_to_password(text: str) -> bool:
