@@ -9,7 +9,8 @@ from dspy_profiles.cli.doctor._addresses import Route
 from dspy_profiles.cli.doctor._live import calls
 from dspy_profiles.cli.doctor._walk import examine
 
-GATEWAY = "https://user:canary@gw.example:8443/v1?key=canary"
+GATEWAY = "https://user@gw.example:8443/v1?key=canary"
+WITH_PASSWORD = "https://user:canary@gw.example:8443/v1?key=canary"  # not in a profile
 
 
 def way(name: str = "a", **how: Any) -> Route:
@@ -115,20 +116,20 @@ def test_a_file_that_was_named_is_not_the_users_own(write: Any, project: Path, k
 def test_an_address_in_the_users_environment_asks_nobody(
     write: Any, monkeypatch: pytest.MonkeyPatch, key: None
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_BASE", GATEWAY)
+    monkeypatch.setenv("OPENAI_API_BASE", WITH_PASSWORD)
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     assert (way().host, way().asks) == ("gw.example:8443", False)
 
 
 def test_an_address_in_the_projects_env_file_asks(write: Any, key: None) -> None:
-    write(".env", f"OPENAI_BASE_URL={GATEWAY}\n")
+    write(".env", f"OPENAI_BASE_URL={WITH_PASSWORD}\n")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     found = way()
     assert (found.host, found.asks) == ("gw.example:8443", True)
 
 
 def test_an_address_in_the_users_env_file_asks_nobody(write: Any, home: Path, key: None) -> None:
-    write(home / ".dspy/.env", f"OPENAI_BASE_URL={GATEWAY}\n")
+    write(home / ".dspy/.env", f"OPENAI_BASE_URL={WITH_PASSWORD}\n")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     assert not way().asks
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from dspy_profiles._locks import ProcessLock
 from dspy_profiles.secrets._spellings import encoded, escaped, lines, parts
 
 __all__ = ["PLACEHOLDERS", "SHORTEST", "KnownValues", "Search", "is_plaintext"]
@@ -18,9 +19,10 @@ LETTERS = re.compile(r"[A-Za-z0-9]{8,}")
 BY_RARITY = "ZQXJzYKVqUjWGHBFxOLPkDNRMCEv9876543wITSAybg2pf01umhdlcsrniaote"
 RANK = {character: rank for rank, character in enumerate(BY_RARITY)}
 PIECE = 8  # characters of a piece in a regular expression
-FEW = 30  # pieces; for more, one regular expression is faster than one search for each
+# In a long text, one regular expression is faster than a search for each of many pieces.
+FEW = 50  # pieces
+SHORT = 500  # characters
 WORTH = 50_000_000  # characters searched in about 5 ms, as long as a compilation takes
-START = 500  # characters searched in the time that a search takes to start
 
 
 def is_plaintext(text: str) -> bool:
@@ -29,42 +31,46 @@ def is_plaintext(text: str) -> bool:
 
 
 class KnownValues:
-    """Secrets with what replaces them. May be read while another thread adds one."""
+    """Secrets with what replaces them, for all threads."""
 
     def __init__(self) -> None:
         self._added: set[str] = set()
         self._pieces: dict[str, None] = {}  # every spelling contains one of these
         self._partly: set[str] = set()  # spellings that are masked if a text shows a part
         self._sources: dict[str, str] = {}  # of every spelling
-        self._search = Search({}, set(), ())
+        self._lock = ProcessLock()
+        self.search: Search | None = None
 
     def __bool__(self) -> bool:
         return bool(self._sources)
 
     def clear(self) -> None:
-        for each in (self._added, self._pieces, self._partly, self._sources):
-            each.clear()
-        self._search = Search({}, set(), ())
+        with self._lock:
+            for each in (self._added, self._pieces, self._partly, self._sources):
+                each.clear()
+            self.search = None
 
     def add(self, value: str, source: str) -> None:
         """Find a value, the secrets in it, and all their spellings from now on."""
-        if value in self._added:
-            return
+        if value not in self._added:
+            with self._lock:
+                self._add_all(value, source)
+                self.search = None
+
+    def new_search(self) -> "Search":
+        """Return a search for all that is known now, kept as `search` until more is known."""
+        with self._lock:
+            if self.search is None:
+                self.search = Search(dict(self._sources), set(self._partly), tuple(self._pieces))
+            return self.search
+
+    def _add_all(self, value: str, source: str) -> None:
         self._add(value, source, encodings=True)
         for line in lines(value):
             self._add(line, source, encodings=False)
         for part in parts(value):
-            self.add(part, source)
-        self._added.add(value)  # last: another thread may rely on it
-
-    def search(self) -> "Search":
-        """Return a search for all that is known now, which is kept until more is known."""
-        search = self._search
-        if search.size != len(self._sources):
-            search = self._search = Search(
-                dict(self._sources), set(self._partly), tuple(self._pieces)
-            )
-        return search
+            self._add_all(part, source)
+        self._added.add(value)
 
     def _add(self, value: str, source: str, *, encodings: bool) -> None:
         if len(value) < SHORTEST or not is_plaintext(value):
@@ -73,7 +79,7 @@ class KnownValues:
         spelled = as_text | (encoded(value) if encodings else set())
         self._pieces.update(dict.fromkeys(_pieces(spelled)))
         self._partly |= as_text
-        for text in spelled:  # last: their number shows that there is something new
+        for text in spelled:
             self._sources.setdefault(text, source)
 
 
@@ -86,20 +92,28 @@ class Search:
         self.partly = partly
         self.values = sorted(sources, key=len, reverse=True)
         self._pieces = pieces
+        self._by_rarest = _by_rarest(pieces)
         self._pattern: re.Pattern[str] | None = None
         self._work = 0
 
-    def redacted(self, text: str) -> str:
+    def is_in(self, text: str) -> bool:
+        """Return whether a text may have a known spelling: always, if it has one."""
+        if len(text) > SHORT and len(self._pieces) > FEW:
+            if self._pattern is not None:
+                return self._pattern.search(text) is not None
+            self._work += len(self._pieces) * len(text)
+            if self._work > WORTH:
+                self._pattern = _compiled(self._pieces)
+        # Most texts have no "Z" at all, which takes no time to see.
+        for rarest, pieces in self._by_rarest:
+            if rarest in text:
+                for piece in pieces:
+                    if piece in text:
+                        return True
+        return False
+
+    def replaced(self, text: str) -> str:
         """Return a text with every known spelling replaced."""
-        if self._pattern is not None:
-            if self._pattern.search(text) is None:
-                return text
-        elif not any(map(text.__contains__, self._pieces)):
-            if len(self._pieces) > FEW:
-                self._work += len(self._pieces) * (START + len(text))
-                if self._work > WORTH:
-                    self._pattern = _compiled(self._pieces)
-            return text
         for value in self.values:
             if value in text:
                 text = text.replace(value, self.sources[value])
@@ -116,6 +130,18 @@ def _pieces(spelled: Iterable[str]) -> list[str]:
     return found
 
 
+def _by_rarest(pieces: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return pieces by the character of theirs that is rarest in texts."""
+    found: dict[str, list[str]] = {}
+    for piece in pieces:
+        found.setdefault(min(piece, key=_rank), []).append(piece)
+    return tuple((rarest, tuple(found[rarest])) for rarest in sorted(found, key=_rank))
+
+
+def _rank(character: str) -> int:
+    return RANK.get(character, len(RANK))
+
+
 def _compiled(pieces: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern for a part of each piece that begins with a rare character.
 
@@ -124,7 +150,7 @@ def _compiled(pieces: Iterable[str]) -> re.Pattern[str]:
     by_first: dict[str, set[str]] = {}
     for piece in pieces:
         starts = range(max(1, len(piece) - PIECE + 1))
-        start = min(starts, key=lambda at: RANK.get(piece[at], len(RANK)))
+        start = min(starts, key=lambda at: _rank(piece[at]))
         part = piece[start : start + PIECE]
         by_first.setdefault(part[0], set()).add(re.escape(part[1:]))
     return re.compile(

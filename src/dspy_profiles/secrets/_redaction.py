@@ -60,7 +60,9 @@ def nothing_to_redact() -> bool:
 
 def redact(text: str) -> str:
     """Return the text without any secret that was fetched in this process."""
-    text = _known.search().redacted(text)
+    search = _known.search or _known.new_search()
+    if search.is_in(text):
+        text = search.replaced(text)
     if _rules:
         for rule in list(_rules.values()):
             text = rule.sub(MASK, text)
@@ -72,7 +74,7 @@ def redact_shortened(text: str) -> str:
     text = redact(text)
     if DOTS not in text:
         return text
-    search = _known.search()
+    search = _known.search or _known.new_search()
     for value in search.values:
         least = SHORTEST if value in search.partly else SHORTEST_ENCODED
         if len(value) <= least:
