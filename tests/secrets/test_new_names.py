@@ -152,7 +152,7 @@ def test_a_profile_with_tolerated_plaintext_works(write: Any) -> None:
 
 def test_keys_of_env_files_under_new_names_are_masked(write: Any, project: Path) -> None:
     write(".env", f"OPENAI_KEY={SK}\n")
-    load_env_files([project / ".env"])
+    load_env_files([project / ".env"], lambda _: True)
     remember_environment(Names())
     assert redact(SK) == "${OPENAI_KEY}"
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dspy_profiles.profiles._fetch import references as references
     from dspy_profiles.profiles._fetch import secret_files as secret_files
     from dspy_profiles.profiles._fetch import set_variables as set_variables
+    from dspy_profiles.profiles._freeze import NEXT_RELEASE as NEXT_RELEASE
     from dspy_profiles.profiles._freeze import Freezer as Freezer
     from dspy_profiles.profiles._freeze import tolerated_plaintext as tolerated_plaintext
     from dspy_profiles.profiles._profile import ACTIVE as ACTIVE
@@ -50,12 +51,17 @@ if TYPE_CHECKING:
     from dspy_profiles.profiles._sections import SECTIONS as SECTIONS
     from dspy_profiles.profiles._sections import SectionShape as SectionShape
     from dspy_profiles.profiles._sections import check_shape as check_shape
+    from dspy_profiles.profiles._shadow import report_shadow as report_shadow
     from dspy_profiles.profiles._summary import PLAINTEXT as PLAINTEXT
+    from dspy_profiles.profiles._summary import UNTRUSTED as UNTRUSTED
     from dspy_profiles.profiles._summary import Row as Row
     from dspy_profiles.profiles._summary import active_choice as active_choice
     from dspy_profiles.profiles._summary import profile_rows as profile_rows
     from dspy_profiles.profiles._summary import short_reason as short_reason
     from dspy_profiles.profiles._summary import summary as summary
+    from dspy_profiles.profiles._wants import acts_in as acts_in
+    from dspy_profiles.profiles._wants import demand_trust as demand_trust
+    from dspy_profiles.profiles._wants import wants as wants
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
@@ -66,13 +72,15 @@ else:
                 "Fetched UNSET_REASONS check_references fetch missing references secret_files "
                 "set_variables"
             ),
-            "_freeze": "Freezer tolerated_plaintext",
+            "_freeze": "NEXT_RELEASE Freezer tolerated_plaintext",
             "_profile": "ACTIVE OVERRIDE_LAYER Origin ResolvedProfile Source Table leaves",
             "_resolve": (
                 "Choice FORCE_VARIABLE NAME_VARIABLE Overrides Scene check_name check_overrides "
                 "choose is_forced is_offline list_profiles override resolve resolve_choice"
             ),
             "_sections": "CLIENT_KEYS SECTIONS SectionShape check_shape",
-            "_summary": "PLAINTEXT Row active_choice profile_rows short_reason summary",
+            "_shadow": "report_shadow",
+            "_summary": "PLAINTEXT Row UNTRUSTED active_choice profile_rows short_reason summary",
+            "_wants": "acts_in demand_trust wants",
         },
     )

@@ -27,7 +27,9 @@ from dspy_profiles.secrets import (
     remember,
 )
 
-__all__ = ["Freezer", "tolerated_plaintext"]
+__all__ = ["NEXT_RELEASE", "Freezer", "tolerated_plaintext"]
+
+NEXT_RELEASE = "the next release refuses it"
 
 # Plaintext that was warned about: each place once per process.
 _reported: set[tuple[KeyPath, Place | str]] = set()
@@ -170,7 +172,7 @@ def _error(profile: str, plaintext: Mapping[KeyPath, Place | str]) -> PlaintextS
 def tolerated_plaintext(profile: str, path: KeyPath, place: Place | str | None) -> tuple[str, str]:
     """Return a warning about plaintext that the next release refuses, and its hint."""
     message = f'profile "{profile}": {join_key(path)} is a plaintext secret'
-    return f"{message}; the next release refuses it", _hint(path, place)
+    return f"{message}; {NEXT_RELEASE}", _hint(path, place)
 
 
 def _hint(path: KeyPath, place: Place | str | None) -> str:
