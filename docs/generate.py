@@ -107,6 +107,10 @@ def names_of_secrets() -> str:
     return names(secret_names.SECRET_KEYS)
 
 
+def names_of_new_secrets() -> str:
+    return names(secret_names.NEW_SECRET_KEYS)
+
+
 def not_secret_names() -> str:
     return names(secret_names.NOT_SECRET)
 
@@ -244,6 +248,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "pytest options": pytest_table,
     "failure kinds": failure_kinds,
     "secret names": names_of_secrets,
+    "new secret names": names_of_new_secrets,
     "names that are not secret": not_secret_names,
     "values that are not secret": gap_fillers,
 }

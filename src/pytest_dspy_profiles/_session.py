@@ -85,9 +85,11 @@ class SessionPlugin:
     def _started_runner(self) -> "Runner":
         from dspy_profiles.calls.budget import Tally
         from pytest_dspy_profiles._cassettes import TestCassettes
+        from pytest_dspy_profiles._live_logs import hide_secrets_in_live_logs
         from pytest_dspy_profiles._runner import Runner
         from pytest_dspy_profiles._scopes import Scopes
 
+        hide_secrets_in_live_logs(self.config)
         session_config = self.session_config
         tally = Tally(self.tally_file()) if session_config.budgets else None
         scopes = Scopes(

@@ -11,7 +11,8 @@ from dspy_profiles.cli.doctor._walk import examine
 
 pytestmark = pytest.mark.usefixtures("stranger")
 
-GATEWAY = "https://user:canary@gw.example:8443/v1?key=canary"
+GATEWAY = "https://user@gw.example:8443/v1?key=canary"
+WITH_PASSWORD = "https://user:canary@gw.example:8443/v1?key=canary"  # not in a profile
 
 
 def way(name: str = "a", **how: Any) -> Route:
@@ -117,41 +118,35 @@ def test_a_file_that_was_named_is_not_the_users_own(write: Any, project: Path, k
 def test_an_address_in_the_users_environment_asks_nobody(
     write: Any, monkeypatch: pytest.MonkeyPatch, key: None
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_BASE", GATEWAY)
+    monkeypatch.setenv("OPENAI_API_BASE", WITH_PASSWORD)
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     assert (way().host, way().asks) == ("gw.example:8443", False)
 
 
 def test_an_address_in_the_projects_env_file_asks(write: Any, key: None) -> None:
-    write(".env", f"OPENAI_BASE_URL={GATEWAY}\n")
+    write(".env", f"OPENAI_BASE_URL={WITH_PASSWORD}\n")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     found = way()
     assert (found.host, found.asks) == ("gw.example:8443", True)
 
 
 def test_an_address_in_the_users_env_file_asks_nobody(write: Any, home: Path, key: None) -> None:
-    write(home / ".dspy/.env", f"OPENAI_BASE_URL={GATEWAY}\n")
+    write(home / ".dspy/.env", f"OPENAI_BASE_URL={WITH_PASSWORD}\n")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     assert not way().asks
 
 
-def test_an_address_in_the_profiles_own_environment_asks(write: Any, key: None) -> None:
-    write(
-        "profiles.toml",
-        f'[a]\nlm.model = "openai/x"\nenv.OPENAI_API_BASE = "{GATEWAY}"\n',
-    )
-    found = way()
-    assert (found.host, found.asks) == ("gw.example:8443", True)
-
-
-def test_an_address_in_another_profiles_environment_asks_for_all(write: Any, key: None) -> None:
+def test_an_address_in_a_strangers_environment_of_a_profile_is_left_out(
+    write: Any, key: None
+) -> None:
     write(
         "profiles.toml",
         f'[a]\nlm.model = "openai/x"\nenv.OPENAI_API_BASE = "{GATEWAY}"\n'
         '[b]\nlm.model = "openai/x"\n',
     )
     found = calls(examine(["a", "b"]))
-    assert [call.route.asks for call in found.values()] == [True, True]
+    assert [call.route.host for call in found.values()] == ["api.openai.com"] * 2
+    assert not any(call.route.asks for call in found.values())
 
 
 def test_a_secret_in_the_name_of_the_host_counts(write: Any, key: None) -> None:

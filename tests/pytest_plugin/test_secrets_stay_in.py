@@ -1,7 +1,7 @@
 """A secret that a profile refers to is in nothing that a run prints or writes.
 
-Not reached: what goes past pytest's capture while a test runs (`-s`, `--capture=tee-sys`, live
-logs, `log_file`), and what a test itself writes to files.
+Not reached: what a test prints past pytest's capture (`-s`, `--capture=tee-sys`), and what it
+writes to files.
 """
 
 from typing import Any
@@ -191,6 +191,33 @@ def test_it_is_not_in_a_warning(run_both_ways: Any, suite: Any, write: Any) -> N
     result.stdout.fnmatch_lines(["*UserWarning: at import: ${TEST_KEY}"])
     result.stdout.fnmatch_lines(["*DeprecationWarning: w ${TEST_KEY}"])
     assert_is_not_in(result.stdout.str(), "stdout")
+
+
+@pytest.mark.usefixtures("secret")
+def test_it_is_not_in_live_logs_and_in_the_log_file(
+    run_both_ways: Any, suite: Any, write: Any, project: Any
+) -> None:
+    suite("""
+        import logging, os
+        @pytest.fixture
+        def logs():
+            logging.getLogger("app").warning("set up %s", os.environ["TEST_KEY"])
+            yield
+            logging.getLogger("app").warning("tore down %s", os.environ["TEST_KEY"])
+        def test_logs(logs, caplog):
+            logging.getLogger("app").warning("ran %s", os.environ["TEST_KEY"])
+            assert os.environ["TEST_KEY"] in caplog.text
+    """)
+    with Server() as server:
+        write("profiles.toml", server.profile())
+
+    result = run_both_ways("--dspy-profile", "live", "--log-cli-level=INFO", "--log-file=log.txt")
+
+    result.assert_outcomes(passed=1)
+    for text in (result.stdout.str(), (project / "log.txt").read_text("utf-8")):
+        for when in ("set up", "ran", "tore down"):
+            assert f"{when} ${{TEST_KEY}}" in text
+        assert_is_not_in(text, "log")
 
 
 def test_it_would_be_in_them_without_us(run: Any, suite: Any, project: Any) -> None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from dspy_profiles.profiles._fetch import references as references
     from dspy_profiles.profiles._fetch import secret_files as secret_files
     from dspy_profiles.profiles._fetch import set_variables as set_variables
+    from dspy_profiles.profiles._freeze import NEXT_RELEASE as NEXT_RELEASE
     from dspy_profiles.profiles._freeze import Freezer as Freezer
+    from dspy_profiles.profiles._freeze import tolerated_plaintext as tolerated_plaintext
     from dspy_profiles.profiles._profile import ACTIVE as ACTIVE
     from dspy_profiles.profiles._profile import OVERRIDE_LAYER as OVERRIDE_LAYER
     from dspy_profiles.profiles._profile import Origin as Origin
@@ -70,7 +72,7 @@ else:
                 "Fetched UNSET_REASONS check_references fetch missing references secret_files "
                 "set_variables"
             ),
-            "_freeze": "Freezer",
+            "_freeze": "NEXT_RELEASE Freezer tolerated_plaintext",
             "_profile": "ACTIVE OVERRIDE_LAYER Origin ResolvedProfile Source Table leaves",
             "_resolve": (
                 "Choice FORCE_VARIABLE NAME_VARIABLE Overrides Scene check_name check_overrides "

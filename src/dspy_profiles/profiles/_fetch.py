@@ -19,12 +19,13 @@ from dspy_profiles.secrets import (
     expand_references,
     from_environment,
     from_file,
+    has_password,
     left_out,
     remember,
     secret_file,
+    secret_variables_in,
     set_variables_once,
     split_scheme,
-    variables_in,
 )
 
 __all__ = [
@@ -168,7 +169,7 @@ class _Fetcher:
             return reference
         if isinstance(value, Fetched):
             return value
-        for name in variables_in(reference):  # in "Bearer ${TOKEN}", also the token alone
+        for name in secret_variables_in(reference):  # in "Bearer ${TOKEN}", also the token alone
             remember(from_environment(name) or "", f"${{{name}}}")
         remember(value.reveal(), str(reference))
         return value
@@ -202,7 +203,9 @@ class _Fetcher:
         if not isinstance(value, str):
             value = None
             raise TypeError("a secret scheme must return a string or None")
-        return Secret(value, str(reference)) if is_secret else Fetched(value)
+        if is_secret or has_password(value):
+            return Secret(value, str(reference))
+        return Fetched(value)
 
 
 def references(profile: ResolvedProfile) -> list[tuple[KeyPath, Reference]]:

@@ -1,6 +1,7 @@
 """The parent's side of `run`: choose and check the profile, and make the child's environment."""
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 
 from dspy_profiles.activation import prepare
 from dspy_profiles.config import PATH_VARIABLE, SESSION_VARIABLE, KeyPath, join_key
-from dspy_profiles.errors import PlaintextSecret, ProfileNotFound
+from dspy_profiles.errors import Place, PlaintextSecret, ProfileNotFound, ProfileWarning
 from dspy_profiles.profiles import (
     FORCE_VARIABLE,
     NAME_VARIABLE,
+    NEXT_RELEASE,
     Choice,
     ResolvedProfile,
     Scene,
@@ -69,7 +71,9 @@ def launch(
         if recorded.experiment is None:
             return Launch(None, environ)
     else:
-        ready = prepare(scene, choice, overrides, mode="launch")
+        with warnings.catch_warnings():  # the child gives this one, too
+            warnings.filterwarnings("ignore", f".*{NEXT_RELEASE}", ProfileWarning)
+            ready = prepare(scene, choice, overrides, mode="launch")
         profile, reason, held = ready.profile, choice.reason, ready.held
         _refuse_plaintext(profile)
         # Read again: `.env` files and the profile's [env] have added to it by now.
@@ -108,8 +112,12 @@ def _text(path: Path | None) -> str | None:
 
 def _refuse_plaintext(profile: ResolvedProfile) -> None:
     """Refuse an override with a plaintext secret: an environment and `ps` show it to others."""
-    values = _values((), profile.values)
-    found = [key for key, value in values if isinstance(value, Secret)]
+    # What a file holds, the child reads there.
+    found = [
+        key
+        for key, value in _values((), profile.values)
+        if isinstance(value, Secret) and not isinstance(profile.place(*key), Place)
+    ]
     if found:
         keys = ", ".join(map(join_key, found))
         raise PlaintextSecret(

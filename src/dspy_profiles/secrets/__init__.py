@@ -7,8 +7,8 @@ from dspy_profiles._lazy import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dspy_profiles.secrets._addresses import has_password as has_password
     from dspy_profiles.secrets._dotenv import INVALID_LINE as INVALID_LINE
-    from dspy_profiles.secrets._dotenv import SHORTEST_MASKED as SHORTEST_MASKED
     from dspy_profiles.secrets._dotenv import Trusts as Trusts
     from dspy_profiles.secrets._dotenv import file_of_variable as file_of_variable
     from dspy_profiles.secrets._dotenv import invalid_lines as invalid_lines
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dspy_profiles.secrets._paths import expand_user as expand_user
     from dspy_profiles.secrets._redaction import AUTH_SCHEME as AUTH_SCHEME
     from dspy_profiles.secrets._redaction import MASK as MASK
+    from dspy_profiles.secrets._redaction import SHORTEST_MASKED as SHORTEST_MASKED
     from dspy_profiles.secrets._redaction import add_redaction_rule as add_redaction_rule
     from dspy_profiles.secrets._redaction import has_redaction_rules as has_redaction_rules
     from dspy_profiles.secrets._redaction import is_plaintext as is_plaintext
@@ -47,9 +48,12 @@ if TYPE_CHECKING:
     from dspy_profiles.secrets._references import from_environment as from_environment
     from dspy_profiles.secrets._references import from_file as from_file
     from dspy_profiles.secrets._references import has_reference as has_reference
+    from dspy_profiles.secrets._references import literal_passwords as literal_passwords
     from dspy_profiles.secrets._references import names_secret as names_secret
     from dspy_profiles.secrets._references import plaintext_in as plaintext_in
+    from dspy_profiles.secrets._references import refers_to_password as refers_to_password
     from dspy_profiles.secrets._references import secret_file as secret_file
+    from dspy_profiles.secrets._references import secret_variables_in as secret_variables_in
     from dspy_profiles.secrets._references import split_scheme as split_scheme
     from dspy_profiles.secrets._references import variables_in as variables_in
     from dspy_profiles.secrets._steering import is_never_set as is_never_set
@@ -58,8 +62,9 @@ else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
+            "_addresses": "has_password",
             "_dotenv": (
-                "INVALID_LINE SHORTEST_MASKED Trusts file_of_variable invalid_lines left_out "
+                "INVALID_LINE Trusts file_of_variable invalid_lines left_out "
                 "load_env_files names_in_files "
                 "parse_dotenv remember_environment set_variables_once value_in_files "
                 "warn_about_lines warn_no_more"
@@ -67,13 +72,14 @@ else:
             "_names": "Names",
             "_paths": "expand_user",
             "_redaction": (
-                "AUTH_SCHEME MASK add_redaction_rule has_redaction_rules is_plaintext "
-                "nothing_to_redact redact redact_shortened redacted_error remember"
+                "AUTH_SCHEME MASK SHORTEST_MASKED add_redaction_rule has_redaction_rules "
+                "is_plaintext nothing_to_redact redact redact_shortened redacted_error remember"
             ),
             "_references": (
                 "BUILT_IN_SCHEMES Fetch Missing Reference SCHEME Schemes Secret TEMPLATE VARIABLE "
                 "empty_variable_in expand_references from_environment from_file has_reference "
-                "names_secret plaintext_in secret_file split_scheme variables_in"
+                "literal_passwords names_secret plaintext_in refers_to_password secret_file "
+                "secret_variables_in split_scheme variables_in"
             ),
             "_steering": "is_never_set needs_trust",
         },

@@ -9,7 +9,7 @@ from pathlib import Path
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 from dspy_profiles.secrets._names import Names
-from dspy_profiles.secrets._redaction import remember
+from dspy_profiles.secrets._redaction import SHORTEST_MASKED, remember
 from dspy_profiles.secrets._steering import is_never_set, needs_trust, steers_profiles
 
 __all__ = [
@@ -29,8 +29,6 @@ __all__ = [
 ]
 
 INVALID_LINE = "not NAME=VALUE; ignored"
-
-SHORTEST_MASKED = 12  # characters: shorter values may be ordinary words
 
 Trusts = Callable[[Path], bool]  # whether a file may set the variables that need trust
 
@@ -131,7 +129,7 @@ def _printable(text: str) -> str:
 def remember_environment(names: Names) -> None:
     """Mask the values of variables with names of secrets: DSPy may send them without a profile."""
     for name, value in list(os.environ.items()):
-        if len(value) >= SHORTEST_MASKED and names.is_secret(name):
+        if len(value) >= SHORTEST_MASKED and names.is_secret(name, value):
             remember(value, f"${{{name}}}")
 
 

@@ -1,12 +1,15 @@
 """Mask secrets: every value that was fetched is replaced wherever it appears."""
 
-import json
 import re
-from urllib.parse import quote
+
+from dspy_profiles.secrets._known import PLACEHOLDERS, SHORTEST, KnownValues, is_plaintext
+from dspy_profiles.secrets._spellings import SHORTEST_ENCODED, basic_password
 
 __all__ = [
     "AUTH_SCHEME",
     "MASK",
+    "PLACEHOLDERS",
+    "SHORTEST_MASKED",
     "add_redaction_rule",
     "has_redaction_rules",
     "is_plaintext",
@@ -19,37 +22,25 @@ __all__ = [
 
 MASK = "********"
 
-# Placeholders for libraries that require a key that the server does not need.
-PLACEHOLDERS = frozenset(
-    {"", "none", "empty", "dummy", "ollama", "not-needed", "sk-no-key-required"}
-)
 AUTH_SCHEME = re.compile(r"^\s*(basic|bearer|token)\s", re.IGNORECASE)
-SHORTEST = 4  # shorter values cannot be distinguished from ordinary text
+SHORTEST_MASKED = 12  # characters of a value of which only a name says that it is a secret
 DOTS = "..."  # reprlib and pytest replace the middle of a long text by this
 
 # Values that were fetched, with their replacements; and the rules of plugins.
-_known: dict[str, str] = {}
+_known = KnownValues()
 _rules: dict[str, re.Pattern[str]] = {}
 
 
-def is_plaintext(text: str) -> bool:
-    """Return whether a value under a secret's name is a secret, not a placeholder."""
-    return text.strip().lower() not in PLACEHOLDERS
-
-
 def remember(value: str, source: str) -> None:
-    """Make `redact` replace this value by `source` wherever it appears."""
-    for spelled in _spellings(AUTH_SCHEME.sub("", value).strip()):
-        if len(spelled) >= SHORTEST and is_plaintext(spelled):
-            _known.setdefault(spelled, source)
+    """Make `redact` replace this value by `source` wherever it appears, however it is spelled.
 
-
-def _spellings(value: str) -> set[str]:
-    """Return a value as text, `repr`, JSON and URLs show it: a key can have many lines."""
-    if value.isalnum():
-        return {value}
-    address = quote(value, safe="", errors="replace")
-    return {value, repr(value)[1:-1], json.dumps(value)[1:-1], address}
+    Masks also its lines if it has several, and the password if it is an address.
+    """
+    scheme = AUTH_SCHEME.match(value)
+    value = value[scheme.end() if scheme else 0 :].strip()
+    _known.add(value, source)
+    if scheme and scheme[1].lower() == "basic":
+        _known.add(basic_password(value), source)
 
 
 def add_redaction_rule(pattern: str) -> None:
@@ -69,11 +60,12 @@ def nothing_to_redact() -> bool:
 
 def redact(text: str) -> str:
     """Return the text without any secret that was fetched in this process."""
-    for value in sorted(_known, key=len, reverse=True):
-        if value in text:
-            text = text.replace(value, _known[value])
-    for rule in list(_rules.values()):
-        text = rule.sub(MASK, text)
+    search = _known.search or _known.new_search()
+    if search.is_in(text):
+        text = search.replaced(text)
+    if _rules:
+        for rule in list(_rules.values()):
+            text = rule.sub(MASK, text)
     return text
 
 
@@ -82,31 +74,36 @@ def redact_shortened(text: str) -> str:
     text = redact(text)
     if DOTS not in text:
         return text
-    for value in sorted(_known, key=len, reverse=True):
+    search = _known.search or _known.new_search()
+    for value in search.values:
+        least = SHORTEST if value in search.partly else SHORTEST_ENCODED
+        if len(value) <= least:
+            continue
+        source = search.sources[value]
         head, *rest = text.split(DOTS)
         parts = [head]
         for part in rest:
-            parts[-1] = _without_start(parts[-1], value)
-            parts.append(_without_end(part, value))
+            parts[-1] = _without_start(parts[-1], value, source, least)
+            parts.append(_without_end(part, value, source, least))
         text = DOTS.join(parts)
     return text
 
 
-def _without_start(text: str, value: str) -> str:
+def _without_start(text: str, value: str, source: str, least: int) -> str:
     """Replace the start of a value at the end of a text."""
-    if value[:SHORTEST] in text[-len(value) :]:
-        for length in range(len(value) - 1, SHORTEST - 1, -1):
+    if value[:least] in text[-len(value) :]:
+        for length in range(len(value) - 1, least - 1, -1):
             if text.endswith(value[:length]):
-                return text[:-length] + _known[value]
+                return text[:-length] + source
     return text
 
 
-def _without_end(text: str, value: str) -> str:
+def _without_end(text: str, value: str, source: str, least: int) -> str:
     """Replace the end of a value at the start of a text."""
-    if value[-SHORTEST:] in text[: len(value)]:
-        for length in range(len(value) - 1, SHORTEST - 1, -1):
+    if value[-least:] in text[: len(value)]:
+        for length in range(len(value) - 1, least - 1, -1):
             if text.startswith(value[-length:]):
-                return _known[value] + text[length:]
+                return source + text[length:]
     return text
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
+from dspy_profiles.secrets._addresses import password_spans
 from dspy_profiles.secrets._names import Names
 from dspy_profiles.secrets._paths import expand_user
 from dspy_profiles.secrets._redaction import (
@@ -38,12 +40,15 @@ __all__ = [
     "from_file",
     "has_reference",
     "is_plaintext",
+    "literal_passwords",
     "names_secret",
     "plaintext_in",
     "redact",
     "redacted_error",
+    "refers_to_password",
     "remember",
     "secret_file",
+    "secret_variables_in",
     "split_scheme",
     "variables_in",
 ]
@@ -143,10 +148,37 @@ def plaintext_in(text: str, *, refers: bool) -> list[str]:
     return [*fallbacks, *([around] if len(around) >= LONG else [])]
 
 
+def literal_passwords(text: str) -> list[str]:
+    """Return the plaintext in the passwords of a text's addresses, and of its fallbacks.
+
+    A password that is percent-encoded is returned decoded, too.
+    """
+    if "://" not in text:
+        return []
+    fallbacks = [match[3] for match in TEMPLATE.finditer(text) if match[2]]
+    found = [part for each in _passwords(text) for part in plaintext_in(each, refers="${" in each)]
+    found += [unquote(each) for each in found if "%" in each]
+    return found + [part for each in fallbacks for part in literal_passwords(each)]
+
+
+def refers_to_password(text: str) -> bool:
+    """Return whether a reference is, or is in, the password of an address in a text."""
+    return any("${" in each for each in _passwords(text))
+
+
+def _passwords(text: str) -> list[str]:
+    """Return the passwords of a text's addresses, with references as they are written."""
+    if "://" not in text:
+        return []
+    covered = TEMPLATE.sub(lambda match: "\0" * len(match[0]), text)  # a fallback can have any sign
+    return [text[start:end] for start, end in password_spans(covered)]
+
+
 def names_secret(text: str, names: Names) -> bool:
     """Return whether a reference names a secret, whatever the name of its key."""
-    scheme = split_scheme(text, ("env",))
-    return any(map(names.is_secret, variables_in(text))) or (scheme is None and "${" not in text)
+    if split_scheme(text, ("env",)) is None and "${" not in text:
+        return True
+    return any(names.is_secret(name, os.environ.get(name, "")) for name in variables_in(text))
 
 
 def _templates(text: str) -> list[re.Match[str]]:
@@ -194,6 +226,13 @@ def variables_in(text: str) -> list[str]:
     if scheme is not None:
         return [scheme[1]]
     return [match[1] for match in _templates(text) if match[1]] if "${" in text else []
+
+
+def secret_variables_in(text: str) -> list[str]:
+    """Return the variables whose values are secrets; in an address, those of its passwords."""
+    if not refers_to_password(text):
+        return variables_in(text)
+    return [name for each in _passwords(text) for name in variables_in(each)]
 
 
 def empty_variable_in(text: str) -> str | None:

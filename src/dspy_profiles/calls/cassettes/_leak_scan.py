@@ -75,10 +75,10 @@ def _in_line(line: bytes, names: Names) -> Iterator[tuple[str, str]]:
                 yield what, match[0]
         if is_known:
             continue
-        if name is not None and names.is_secret(name) and _is_random(text):
+        if name is not None and names.is_secret(name, text) and _is_random(text):
             yield f'a value of "{name}"', text
         for match in NAMED.finditer(text):
-            if names.is_secret(match[1]) and _is_random(match[2]):
+            if names.is_secret(match[1], match[2]) and _is_random(match[2]):
                 yield f'a value of "{match[1]}"', match[2]
 
 

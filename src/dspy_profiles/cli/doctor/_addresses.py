@@ -8,19 +8,18 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dspy_profiles.config import KeyPath, may
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles import ResolvedProfile, references
-from dspy_profiles.secrets import Names, Secret, names_in_files, variables_in
+from dspy_profiles.secrets import Names, Secret, variables_in
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
 
-__all__ = ["Environment", "Route", "route"]
+__all__ = ["Route", "route"]
 
 ADDRESS_KEYS = (
     "api_base",
@@ -52,23 +51,7 @@ class Route:
         return self.by_project and bool(self.sends) and not self.offline
 
 
-@dataclass(frozen=True)
-class Environment:
-    """The environment before loading `.env` files, and these files."""
-
-    variables: frozenset[str]
-    env_files: tuple[Path, ...]
-    home_env: Path  # the user's own
-
-    def is_projects(self, name: str) -> bool:
-        """Return whether a file of the project may have set a variable."""
-        if name in self.variables:
-            return False
-        first = next((f for f in self.env_files if name in names_in_files([f])), None)
-        return first != self.home_env  # in no file: a profile's [env] has set it
-
-
-def route(built: "Built", environment: Environment, names: Names) -> Route:
+def route(built: "Built", names: Names) -> Route:
     """Return where a profile's requests go. Sends nothing."""
     profile, provider = built.profile, built.provider
     from dspy_profiles._dspy import is_offline  # imports DSPy
@@ -81,7 +64,7 @@ def route(built: "Built", environment: Environment, names: Names) -> Route:
     own = provider.engine is not None or provider.whole is not None
     address = _of_profile(profile, lm)
     if address is None and not own:
-        address = _of_environment(profile, model, environment)
+        address = _of_environment(profile, model)
     if address is None:
         if own or provider.lm is not None:
             return Route(f"an address that {provider.name} chooses")
@@ -120,19 +103,15 @@ def _of_profile(profile: ResolvedProfile, lm: object) -> Address | None:
     return None
 
 
-def _of_environment(
-    profile: ResolvedProfile, model: object, environment: Environment
-) -> Address | None:
-    """Return the address that a variable sets."""
+def _of_environment(profile: ResolvedProfile, model: object) -> Address | None:
+    """Return the address that a variable sets; only a trusted file can have set it."""
     prefix = _prefix(model)
     for name in (f"{prefix}_API_BASE", f"{prefix}_BASE_URL", f"{prefix}_OPENAI_ENDPOINT"):
         text = os.environ.get(name)
         if not text:
             continue
-        if name in profile.env and name not in environment.variables:
-            origin = profile.origin(("env", name))
-            return text, origin.place, not may("send", origin)
-        return text, name, environment.is_projects(name)
+        by_profile = profile.env.get(name) == text
+        return text, profile.origin(("env", name)).place if by_profile else name, False
     return None
 
 

@@ -21,6 +21,7 @@ from dspy_profiles.profiles import (
     check_shape,
     merge,
     sections,
+    tolerated_plaintext,
 )
 from dspy_profiles.schema import Finding
 from dspy_profiles.secrets import Names
@@ -187,6 +188,9 @@ def _plaintext(definition: Definition, valid: Mapping[str, Any], names: Names) -
             one.check()
         except PlaintextSecret as error:
             problems.append(Problem.from_error(error, definition.name, path))
+    for path, place in freezer.tolerated.items():
+        message, hint = tolerated_plaintext(definition.name, path, place)
+        problems.append(Problem("warning", message, hint, place, definition.name, path))
     return problems
 
 

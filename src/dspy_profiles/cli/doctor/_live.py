@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dspy_profiles.cli.doctor._addresses import Environment, Route, route
+from dspy_profiles.cli.doctor._addresses import Route, route
 from dspy_profiles.cli.doctor._packages import quiet
 from dspy_profiles.cli.doctor._verdicts import Answer, Request, timed_out, verdict
 from dspy_profiles.cli.doctor._walk import Examination
@@ -48,10 +48,8 @@ def calls(examination: Examination, timeout: float = TIMEOUT) -> dict[str, Call]
     """Return the calls of all valid profiles with an LM. Sends nothing."""
     # Set before LiteLLM is imported, which would fetch a list of prices.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    scene = examination.survey.scene
     names = examination.survey.scene.names
-    environment = Environment(examination.variables, scene.env_files, scene.locations.env_files[-1])
-    caller = _Caller(environment, names, _secrets_around(names), timeout)
+    caller = _Caller(names, _secrets_around(names), timeout)
     return {
         one.name: caller.call(one.name, one.built)
         for one in examination.profiles
@@ -105,7 +103,6 @@ def _answer(call: Call) -> Answer:
 
 @dataclass(frozen=True)
 class _Caller:
-    environment: Environment
     names: Names
     secrets: tuple[str, ...]  # of the environment
     timeout: float
@@ -117,7 +114,7 @@ class _Caller:
         own = arguments.get("timeout")
         shortest = min(self.timeout, own) if isinstance(own, int | float) else self.timeout
         request = Request(
-            route(built, self.environment, self.names),
+            route(built, self.names),
             str(getattr(lm, "model", name)),
             shortest if shortest > 0 else self.timeout,
             _keys(built.profile),
@@ -172,7 +169,7 @@ def _brief(built: "Built", lm: Any, timeout: float) -> Any:
 
 def _secrets_around(names: Names) -> tuple[str, ...]:
     """Return the environment's secrets: DSPy may send one that no profile refers to."""
-    secrets = {name: value for name, value in os.environ.items() if names.is_secret(name)}
+    secrets = {name: value for name, value in os.environ.items() if names.is_secret(name, value)}
     for name, value in secrets.items():
         remember(value, f"${{{name}}}")
     return tuple(value for value in secrets.values() if is_plaintext(value))

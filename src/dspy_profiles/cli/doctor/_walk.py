@@ -1,6 +1,6 @@
 """Check a profile step by step, from its file to its objects."""
 
-import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,13 @@ from dspy_profiles.cli.doctor import _packages, _steps
 from dspy_profiles.cli.doctor._files import Survey, survey
 from dspy_profiles.cli.doctor._lineage import Lineage
 from dspy_profiles.cli.doctor._problem import Problem
-from dspy_profiles.errors import InvalidFile, PlaintextSecret, ProfileError, ProfileNotFound
+from dspy_profiles.errors import (
+    InvalidFile,
+    PlaintextSecret,
+    ProfileError,
+    ProfileNotFound,
+    ProfileWarning,
+)
 from dspy_profiles.objects import make_importable
 from dspy_profiles.profiles import (
     BUILT_IN_PROFILES,
@@ -20,8 +26,11 @@ from dspy_profiles.profiles import (
     Definition,
     ResolvedProfile,
     choose,
+    leaves,
     resolve_choice,
+    tolerated_plaintext,
 )
+from dspy_profiles.secrets import Secret
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
@@ -77,7 +86,6 @@ class Examination:
     survey: Survey
     problems: tuple[Problem, ...]
     profiles: tuple[Examined, ...]
-    variables: frozenset[str]  # of the environment, before any `.env` file is loaded
 
 
 def examine(
@@ -85,7 +93,6 @@ def examine(
 ) -> Examination:
     """Check these profiles; without names, the active one, else all."""
     files = survey(file)
-    variables = frozenset(os.environ)
     walk = _Walk(files)
     chosen = walk.chosen(names) if not every else None
     if chosen is None:
@@ -93,7 +100,7 @@ def examine(
     else:
         profiles = tuple(walk.examined(name) for name in chosen)
     problems = (*_hidden(files), *files.problems, *files.default, *files.env, *walk.env_problems)
-    return Examination(files, problems, profiles, variables)
+    return Examination(files, problems, profiles)
 
 
 def _hidden(files: Survey) -> list[Problem]:
@@ -227,7 +234,10 @@ class _Walk:
         choice = Choice(one.name, "from the command line")
         problems: list[Problem] = []
         try:
-            one.profile = resolve_choice(scene, choice)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ProfileWarning)  # a problem, below
+                one.profile = resolve_choice(scene, choice)
+            problems += _tolerated(one.profile)
         except PlaintextSecret as error:
             problems.append(Problem.from_error(error, one.name))
             one.profile = resolve_choice(scene, choice, allow_plaintext=True)
@@ -237,6 +247,17 @@ class _Walk:
             Problem(f.severity, f.message, f.hint, f.where, one.name, f.key)
             for f in findings(one.profile, scene)
         ]
+
+
+def _tolerated(profile: ResolvedProfile) -> list[Problem]:
+    """Return the plaintext secrets of a profile that could be resolved."""
+    found = (key for key, value in leaves(profile.values) if isinstance(value, Secret))
+    problems = []
+    for key in found:
+        place = profile.place(*key)
+        message, hint = tolerated_plaintext(profile.name, key, place)
+        problems.append(Problem("warning", message, hint, place, profile.name, key))
+    return problems
 
 
 def _skipped(after: str) -> list[Check]:

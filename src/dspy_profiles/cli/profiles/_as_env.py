@@ -12,7 +12,14 @@ from dspy_profiles.config import KeyPath, read_unparsed
 from dspy_profiles.errors import InvalidFile, InvalidProfile, PlaintextSecret
 from dspy_profiles.profiles import SECTIONS, parse_value
 from dspy_profiles.schema import check_value, known_keys
-from dspy_profiles.secrets import VARIABLE, Names, parse_dotenv, warn_about_lines
+from dspy_profiles.secrets import (
+    VARIABLE,
+    Names,
+    has_password,
+    literal_passwords,
+    parse_dotenv,
+    warn_about_lines,
+)
 
 __all__ = ["assigned", "raw_values", "read_variables", "variables"]
 
@@ -138,7 +145,7 @@ def _key_of(rest: str) -> KeyPath | None:
 
 
 def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
-    if len(key) > 1 and _is_secret(key, names):
+    if len(key) > 1 and (_is_secret(key, names, text) or has_password(text)):
         return f"${{{name}}}" if holds_plaintext(text) else text
     if key == ("description",) or (key[0] == "env" and len(key) > 1):
         return text
@@ -160,8 +167,9 @@ def _value(key: KeyPath, name: str, text: str, names: Names) -> Any:
     return text if wants_text else value
 
 
-def _is_secret(key: KeyPath, names: Names) -> bool:
-    return any(map(names.is_secret, key[2:] if key[0] == "lms" else key[1:]))
+def _is_secret(key: KeyPath, names: Names, value: str) -> bool:
+    own = key[2:] if key[0] == "lms" else key[1:]
+    return any(names.is_secret(name, value) for name in own)
 
 
 def _holds_secret(key: KeyPath, value: object, names: Names) -> bool:
@@ -169,9 +177,11 @@ def _holds_secret(key: KeyPath, value: object, names: Names) -> bool:
         return any(_holds_secret((*key, str(k)), item, names) for k, item in value.items())
     if isinstance(value, list):
         return any(_holds_secret(key, item, names) for item in value)
-    if not _is_secret(key, names) or isinstance(value, float | bool):
+    if isinstance(value, float | bool):
         return False
-    return holds_plaintext(str(value))
+    if isinstance(value, str) and any(literal_passwords(value)):
+        return True
+    return _is_secret(key, names, str(value)) and holds_plaintext(str(value))
 
 
 def _kind(key: KeyPath) -> Mapping[str, Any] | None:

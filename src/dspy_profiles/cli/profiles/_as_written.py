@@ -28,6 +28,7 @@ from dspy_profiles.secrets import (
     Reference,
     Secret,
     is_plaintext,
+    literal_passwords,
     secret_file,
     split_scheme,
 )
@@ -171,7 +172,8 @@ def _without_commented_secrets(text: str, names: Names) -> str:
 
     def masked(match: re.Match[str]) -> str:
         value = match[3].strip("\"'")
-        shown = not names.is_secret(match[2]) or not is_plaintext(value) or "${" in value
+        is_secret = names.is_secret(match[2], value) or bool(literal_passwords(value))
+        shown = not is_secret or not is_plaintext(value) or "${" in value
         return match[0] if shown else f'{match[1]}"{MASK}"'
 
     return _COMMENTED.sub(masked, text)

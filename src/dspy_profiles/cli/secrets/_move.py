@@ -48,7 +48,7 @@ def move_all(file: Path | None, *, yes: bool) -> bool:
 
 
 def _secrets(definition: Definition, names: Names) -> Iterator[Plaintext]:
-    for key in plaintext_keys(definition, names):
+    for key in plaintext_keys(definition, names, with_tolerated=True):
         written = ("rm", "class_name") if key == ("rm", "class") else key
         for at, value in _values(definition.table, written, ()):
             yield Plaintext(definition, written, at, value)

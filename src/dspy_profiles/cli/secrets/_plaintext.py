@@ -25,9 +25,12 @@ def holds_plaintext(text: str) -> bool:
     return any(map(is_plaintext, plaintext_in(text, refers=refers)))
 
 
-def plaintext_keys(definition: Definition, names: Names) -> list[KeyPath]:
-    """Return the keys of a definition that hold a plaintext secret."""
-    return list(_freeze(definition, names)[0].plaintext)
+def plaintext_keys(
+    definition: Definition, names: Names, *, with_tolerated: bool = False
+) -> list[KeyPath]:
+    """Return the keys of a definition that hold a plaintext secret, and may not."""
+    freezer, _ = _freeze(definition, names)
+    return [*freezer.plaintext, *(freezer.tolerated if with_tolerated else ())]
 
 
 def frozen(definition: Definition, names: Names) -> Table:
