@@ -32,6 +32,18 @@ Status = Literal["running", "done", "failed", "interrupted", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 TIMES = frozenset({"started", "ended"})
+TEXT, TEXT_OR_NONE = (str,), (str, type(None))
+# The types of fields in JSON, the same in all records.
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "experiment_id", "name", "status", "kind", "started"), TEXT),
+    **dict.fromkeys(("hypothesis", "program", "profile", "ended", "error"), TEXT_OR_NONE),
+    **dict.fromkeys(("parent_id", "trial_id"), TEXT_OR_NONE),
+    **dict.fromkeys(("score", "cost"), (float, int, type(None))),
+    **dict.fromkeys(("trials", "tokens"), (int,)),
+    **dict.fromkeys(("details", "attributes"), (dict,)),
+    **dict.fromkeys(("inputs", "outputs"), (object,)),
+}
+YEARS = range(2, 9999)  # so that no time zone leads out of those that Python has
 
 
 class _Record:
@@ -47,10 +59,18 @@ class _Record:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Return the record of such a table. Ignores fields that a later version added."""
+        """Return the record of such a table. Ignores fields that a later version added.
+
+        Raises TypeError or ValueError if it is not one.
+        """
         known = vars(cls)["__dataclass_fields__"]  # `fields` would compute them for each record
-        values = {name: value for name, value in record.items() if name in known}
-        return cls(**{k: moment(v) if k in TIMES and v else v for k, v in values.items()})
+        values = {}
+        for name, value in record.items():
+            if name in known:
+                if not isinstance(value, TYPES[name]):
+                    raise TypeError(f"{name} is a {type(value).__name__}")
+                values[name] = moment(value) if name in TIMES and value is not None else value
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -174,6 +194,8 @@ def written(when: datetime) -> str:
 
 
 def moment(text: str | datetime) -> datetime:
-    """Return the time of such a string. Without a zone, it is UTC."""
+    """Return the time of such a string. Without a zone, it is UTC. Raises ValueError."""
     when = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    if when.year not in YEARS:
+        raise ValueError(f"year {when.year} is out of range")
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when

@@ -6,10 +6,12 @@ from typing import Any, TypeVar, cast
 
 import orjson
 
+from dspy_profiles._reading import is_too_deep
+from dspy_profiles.results._ids import is_hash
 from dspy_profiles.results._model import Event, Fault, Trial, moment, written
 from dspy_profiles.results.journal._base import JournalStorage
 
-__all__ = ["Line", "Spans", "complete", "content_of", "lines_of", "whole"]
+__all__ = ["Line", "Spans", "complete", "content_of", "lines_of", "parsed_json", "whole"]
 
 # The types of lines, and the fields that each must have.
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -22,6 +24,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "event": ("id", "started"),
     "lost": ("count",),
 }
+MOST = 2**53  # lines that are lost: more than any process can write
 Number = int | float
 TEXTS = (
     *("id", "trial", "parent", "kind", "name", "started", "ended", "status", "error"),
@@ -94,7 +97,7 @@ def lines_of(  # noqa: PLR0913, PLR0917 - a part of a journal has a beginning an
 
 def content_of(raw: bytes) -> dict[str, Any]:
     """Return the content of a line. Raises ValueError if it is not one of a journal."""
-    content = orjson.loads(raw)
+    content = parsed_json(raw)
     kind = content.get("type") if isinstance(content, dict) else None
     required = REQUIRED.get(kind) if isinstance(kind, str) else None
     if required is None:
@@ -108,17 +111,22 @@ def content_of(raw: bytes) -> dict[str, Any]:
             raise ValueError(f"{key} is a {type(value).__name__}")
     for key in ("started", "ended"):
         if content.get(key) is not None:
-            content[key] = _canonical(content[key])
+            content[key] = written(moment(content[key]))
+    if not 0 <= (content.get("count") or 0) <= MOST:
+        raise ValueError("count is out of range")
     if content.get("kind") == "score" and not isinstance(_value(content), Number | None):
         raise ValueError("its value is not a number")
     return cast("dict[str, Any]", content)
 
 
-def _canonical(time: str) -> str:
-    try:
-        return written(moment(time))
-    except OverflowError as error:  # year 0 in another zone
-        raise ValueError(str(error)) from None
+def parsed_json(text: bytes | str) -> Any:
+    """Return JSON data. Raises ValueError, also if it nests too deeply to be written again."""
+    data = orjson.loads(text)
+    is_text = isinstance(text, str)
+    brackets = text.count("[") + text.count("{") if is_text else text.count(b"[") + text.count(b"{")
+    if is_too_deep(data, brackets):
+        raise ValueError("tables and lists are nested too deeply")
+    return data
 
 
 def _value(score: dict[str, Any]) -> Any:
@@ -186,7 +194,7 @@ def whole(value: Any, storage: JournalStorage) -> Any:
             return {"$table": {key: whole(item, storage) for key, item in table.items()}}
         name = value.get("$blob")
         if isinstance(name, str) and len(value) == 2:  # noqa: PLR2004 - name and size
-            found = storage.blob(name) if name.isalnum() else None
+            found = storage.blob(name) if is_hash(name) else None
             return {"$missing": name} if found is None else found.decode(errors="replace")
         return {key: whole(item, storage) for key, item in value.items()}
     if isinstance(value, list):
