@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, get_args
 
 __all__ = [
     "STATUSES",
+    "UNREADABLE",
     "VERSION",
     "Candidate",
     "Decision",
@@ -30,6 +31,7 @@ TrialKind = Literal["call", "example", "candidate", "test"]
 # stopped. "skipped" is only for tests.
 Status = Literal["running", "done", "failed", "interrupted", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+UNREADABLE = "unreadable"  # only in lists: an experiment that cannot be read
 
 TIMES = frozenset({"started", "ended"})
 TEXT, TEXT_OR_NONE = (str,), (str, type(None))

@@ -36,6 +36,7 @@ FIELDS: dict[str, Any] = {
     "count": int,
     "score": Number,
 }
+TABLES = ("attributes", "details")  # of a record: they stay tables
 Tell = Callable[[Fault], None]
 Record = TypeVar("Record", Event, Trial)
 
@@ -183,7 +184,13 @@ class Spans:
 
 def complete(record: Record, storage: JournalStorage) -> Record:
     """Return a trial or an event with its long texts."""
-    return type(record)(**{name: whole(value, storage) for name, value in vars(record).items()})
+    values = {
+        name: {key: whole(item, storage) for key, item in value.items()}
+        if name in TABLES
+        else whole(value, storage)
+        for name, value in vars(record).items()
+    }
+    return type(record)(**values)
 
 
 def whole(value: Any, storage: JournalStorage) -> Any:
