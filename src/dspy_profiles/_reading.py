@@ -78,9 +78,7 @@ def is_too_deep(value: object, brackets: int) -> bool:
     return True
 
 
-def _opened(
-    path: "str | os.PathLike[str]", most: int | None, links: bool
-) -> "tuple[int, int]":
+def _opened(path: "str | os.PathLike[str]", most: int | None, links: bool) -> "tuple[int, int]":
     """Return the descriptor of a regular file, and its size."""
     if not links and not _NO_LINK and os.path.islink(path):
         raise OSError(errno.ELOOP, "a symbolic link", os.fspath(path))
@@ -94,16 +92,20 @@ def _opened(
         raise
     try:
         status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-        if not stat.S_ISREG(status.st_mode) and os.fspath(path) != os.devnull:
-            raise _not_regular(path)
-        if most is not None and status.st_size > most:
-            raise _too_large(path, most)
+        _check(path, status, most)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor, status.st_size
+
+
+def _check(path: "str | os.PathLike[str]", status: os.stat_result, most: int | None) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(status.st_mode) and os.fspath(path) != os.devnull:
+        raise _not_regular(path)
+    if most is not None and status.st_size > most:
+        raise _too_large(path, most)
 
 
 def _not_regular(path: "str | os.PathLike[str]") -> OSError:

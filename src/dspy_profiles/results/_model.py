@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 __all__ = [
     "STATUSES",
@@ -66,12 +66,13 @@ class _Record:
         Raises TypeError or ValueError if it is not one.
         """
         known = vars(cls)["__dataclass_fields__"]  # `fields` would compute them for each record
-        values = {}
+        values: dict[str, Any] = {}
         for name, value in record.items():
             if name in known:
                 if not isinstance(value, TYPES[name]):
                     raise TypeError(f"{name} is a {type(value).__name__}")
-                values[name] = moment(value) if name in TIMES and value is not None else value
+                is_time = name in TIMES and value is not None
+                values[name] = moment(cast("str", value)) if is_time else value
         return cls(**values)
 
 

@@ -157,7 +157,10 @@ def _of_documents(
     sealed: Mapping[str, Any] | None,
 ) -> Iterator[Fault]:
     """Yield the errors of summary and seal. A crash leaves none, or only a seal."""
-    whole, document = storage.place(experiment_id, SUMMARY), storage.document(experiment_id, SUMMARY)
+    whole, document = (
+        storage.place(experiment_id, SUMMARY),
+        storage.document(experiment_id, SUMMARY),
+    )
     is_seal_there = storage.document(experiment_id, SEAL) is not None
     if document is None and not is_seal_there:
         yield Fault("open", "not archived: it is running, or its process died", whole)

@@ -123,9 +123,8 @@ def content_of(raw: bytes) -> dict[str, Any]:
 def parsed_json(text: bytes | str) -> Any:
     """Return JSON data. Raises ValueError, also if it nests too deeply to be written again."""
     data = orjson.loads(text)
-    is_text = isinstance(text, str)
-    brackets = text.count("[") + text.count("{") if is_text else text.count(b"[") + text.count(b"{")
-    if is_too_deep(data, brackets):
+    raw = text.encode() if isinstance(text, str) else text
+    if is_too_deep(data, raw.count(b"[") + raw.count(b"{")):
         raise ValueError("tables and lists are nested too deeply")
     return data
 
@@ -184,7 +183,7 @@ class Spans:
 
 def complete(record: Record, storage: JournalStorage) -> Record:
     """Return a trial or an event with its long texts."""
-    values = {
+    values: dict[str, Any] = {
         name: {key: whole(item, storage) for key, item in value.items()}
         if name in TABLES
         else whole(value, storage)

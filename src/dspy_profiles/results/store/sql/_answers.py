@@ -117,10 +117,7 @@ def _experiment(experiment_id: str, record: str) -> Experiment:
 def _read(made: Callable[[Any], T], record: Any, subject: str) -> T:
     """Return what a row contains. Raises StoreError if it is not what we write."""
     try:
-        found = parsed_json(record) if isinstance(record, str) else record
-        if not isinstance(found, dict):
-            raise TypeError("it is not a table")
-        return made(found)
+        return made(dict(parsed_json(record) if isinstance(record, str) else record))
     except (TypeError, ValueError) as error:
         raise StoreError(
             f"{subject} cannot be read: {error}",

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -155,7 +155,7 @@ def _pieces_of(lines: Iterator[bytes]) -> Iterator[bytes]:
         yield bytes(waiting)
 
 
-def _expanded(data: bytes, most: int) -> bytes:
+def _expanded(data: Any, most: int) -> bytes:
     """Return decompressed bytes. Damaged data is returned as it is: `verify` reports it.
 
     Raises StoreError for more bytes than we write.
