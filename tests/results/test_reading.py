@@ -271,7 +271,9 @@ def test_an_experiment_whose_process_was_killed_while_it_began_hides_no_other(
 def test_what_cannot_be_read_is_told(file_store: Store, journal: Path) -> None:
     journal.unlink()
     journal.mkdir()  # which root cannot read either
-    for ask in (file_store.query_experiments, file_store.recover):
+    (listed,) = file_store.query_experiments()
+    assert (listed.id, listed.status) == (journal.parent.name, "unreadable")
+    for ask in (file_store.recover, lambda: file_store.get_experiment(listed.id)):
         with pytest.raises(StoreError, match="cannot be read: Is a directory") as error:
             ask()
         assert str(error.value.where) == str(journal)

@@ -146,7 +146,7 @@ def _session(environ: Mapping[str, str]) -> Mapping[str, Any] | None:
 
 
 def _folder_of(session: Mapping[str, Any]) -> Path:
-    if "\0" in session["cwd"]:
+    if b"\0" in os.fsencode(session["cwd"]):  # raises for half a character
         raise ValueError("contains a NUL")
     return Path(session["cwd"])
 

@@ -74,6 +74,6 @@ def _not_asked(each: Mapping[str, Any]) -> NotAsked:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or b"\0" in os.fsencode(value):  # raises for half a character
         raise TypeError("not a string")
     return value

@@ -109,7 +109,9 @@ class Player(Stage):
 
     def _replayed(self, call: Call, entry: Entry, place: int) -> Answer:
         try:
-            return answer_from(call, entry.response(place))
+            answer = answer_from(call, entry.response(place))
+            _ = answer.tokens  # raises if its usage is not made of numbers
+            return answer
         except Exception as error:  # noqa: BLE001 - the file may contain anything
             message = f"response {place + 1} in this line cannot be replayed: {_shown(error)}"
             where = Place(self._cassette.path, entry.line)

@@ -76,12 +76,13 @@ class Opened:
         if set(files) != set(self._infos) - {MANIFEST} or MANIFEST in files:
             raise self.refused("the files are not those of the manifest")
         for name, of in files.items():
-            if self._infos[name].file_size != of["size"]:
-                raise self._tampered(name)
             if name.startswith("blobs/") and of["sha256"] != name.removeprefix("blobs/"):
                 raise self.refused(f'"{name}" is not named after its hash')
         if is_too_large(files):
             raise self.refused("the bundle is too large", COPY)
+        for name, of in files.items():
+            if self._infos[name].file_size != of["size"]:
+                raise self._tampered(name)
 
     def parts(self, name: str, of: Mapping[str, Any]) -> Iterator[bytes]:
         """Yield a file in parts. Raises InvalidFile if it is not as in the manifest."""
@@ -100,7 +101,7 @@ class Opened:
         for info in entries:
             if info.filename in found:
                 raise self.refused(f'"{info.filename}" exists twice')
-            if info.is_dir() or stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+            if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise self.refused(f'"{info.filename}" is not a regular file')
             known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             if info.flag_bits & ENCRYPTED or not known:
