@@ -17,7 +17,8 @@ from dspy_profiles.results.journal._file import FileJournal, is_held
 
 __all__ = ["FolderStorage"]
 
-LONGEST_LINE = 256 * MEGABYTE  # a longer line is not one of a journal
+LONGEST_LINE = 64 * MEGABYTE  # long texts have files of their own
+TOO_LONG = "a line is longer than 64 MB"
 LARGEST = 1024 * MEGABYTE  # of a document or a long text
 CHUNK = MEGABYTE
 # For what cannot have been written by us.
@@ -75,6 +76,8 @@ class FolderStorage:
                 line = file.readline(limit)
                 if not line:
                     return
+                if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                    raise OSError(errno.EFBIG, TOO_LONG, str(self._folder(experiment_id) / name))
                 start += len(line)
                 yield line
 
