@@ -6,6 +6,7 @@ import signal
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dspy_profiles.calls.cassettes import (
 )
 from dspy_profiles.cli import app
 from dspy_profiles.config import SESSION_VARIABLE, locate
-from dspy_profiles.errors import InvalidFile, InvalidProfile, ProfileError
+from dspy_profiles.errors import InvalidFile, InvalidProfile
 from dspy_profiles.profiles import list_profiles
 from dspy_profiles.results import load_examples, open_store
 from dspy_profiles.results.export import import_bundle
@@ -334,10 +335,8 @@ def test_a_session_is_what_run_writes(
     with pytest.raises(InvalidProfile, match=SESSION_VARIABLE):
         Session.from_text(text)
     monkeypatch.setenv(SESSION_VARIABLE, text)
-    try:
+    with suppress(InvalidFile):  # it reads the folder alone
         locate()
-    except ProfileError as error:
-        assert SESSION_VARIABLE in error.message
 
 
 def test_a_torn_report_of_refused_calls_still_counts(

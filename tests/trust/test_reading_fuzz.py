@@ -7,7 +7,7 @@ import re
 import shutil
 import zipfile
 from binascii import crc32
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from itertools import count
@@ -135,17 +135,19 @@ def _stretch(random: Random, data: bytes) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, str]]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
     """A store with one experiment of everything that is recorded, and its id."""
     store = open_store(f"file:{tmp_path_factory.mktemp('seed') / 'results'}")
     program = dspy.Predict("question -> answer")
     devset = [dspy.Example(question=f"q{n}", answer="a").with_inputs("question") for n in range(2)]
-    with dspy.context(lm=DummyLM([{"answer": "a"}] * 9), callbacks=[]):
-        with record("a run", hypothesis="it works", store=store) as exp:
-            dspy.Evaluate(devset=devset, metric=lambda *_: 0.5, num_threads=1)(program)
-            exp.decision(strategy="wait", rationale="a long text " * 1000)
-            exp.score("quality", 0.5)
-    yield store, exp.id
+    with (
+        dspy.context(lm=DummyLM([{"answer": "a"}] * 9), callbacks=[]),
+        record("a run", hypothesis="it works", store=store) as exp,
+    ):
+        dspy.Evaluate(devset=devset, metric=lambda *_: 0.5, num_threads=1)(program)
+        exp.decision(strategy="wait", rationale="a long text " * 1000)
+        exp.score("quality", 0.5)
+    return store, exp.id
 
 
 class Folder:
@@ -197,13 +199,8 @@ def suppressed(step: Callable[[bytes], object], data: bytes) -> None:
 
 
 def survives(step: Callable[[], object]) -> None:
-    try:
+    with suppress(ProfileError, Refused):
         step()
-    except (ProfileError, Refused):
-        pass
-
-
-Step = Callable[[Random, bytes, bytes], object]
 
 
 def fuzz(
@@ -369,7 +366,7 @@ class TestResults:
                     database.execute(f"UPDATE {table} SET {column} = ?", (value,))
                     database.commit()
                     for step in (
-                        lambda: other.query_experiments(),
+                        other.query_experiments,
                         lambda: other.query_trials(name),
                         lambda: other.events(name),
                         lambda: other.verify(name),
@@ -510,8 +507,8 @@ adapter = "chat"
 
     def test_caches(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """With the right checksum, but not with damaged byte code, which Python trusts as we do."""
-        monkeypatch.setattr(cache, "_file", lambda _root: str(path))
         path = tmp_path / "cache.bin"
+        monkeypatch.setattr(cache, "_file", lambda _root: str(path))
         values = [
             "root",
             3,

@@ -172,7 +172,7 @@ class TestOneBadExperiment:
         assert done.stdout.count("damaged: ") + done.stdout.count("tampered: ") == 1
 
 
-WRONG = {
+WRONG: dict[str, list[Any]] = {
     "status": [3, None, {}],
     "name": [None, ["a"]],
     "started": ["99999-01-01T00:00:00Z", "9999-12-31T23:00:00-14:00", 3, None],

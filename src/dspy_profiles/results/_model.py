@@ -45,7 +45,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("details", "attributes"), (dict,)),
     **dict.fromkeys(("inputs", "outputs"), (object,)),
 }
-YEARS = range(2, 9999)  # so that no time zone leads out of those that Python has
+FIRST_YEAR, LAST_YEAR = 2, 9998  # no time zone leads out of those that Python has
 
 
 class _Record:
@@ -199,6 +199,6 @@ def written(when: datetime) -> str:
 def moment(text: str | datetime) -> datetime:
     """Return the time of such a string. Without a zone, it is UTC. Raises ValueError."""
     when = text if isinstance(text, datetime) else datetime.fromisoformat(text)
-    if when.year not in YEARS:
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
         raise ValueError(f"year {when.year} is out of range")
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when

@@ -111,12 +111,12 @@ class Player(Stage):
         try:
             answer = answer_from(call, entry.response(place))
             _ = answer.tokens  # raises if its usage is not made of numbers
-            return answer
         except Exception as error:  # noqa: BLE001 - the file may contain anything
             message = f"response {place + 1} in this line cannot be replayed: {_shown(error)}"
             where = Place(self._cassette.path, entry.line)
             hint = "remove this line, or record it again"
             raise Refused(InvalidFile(message, hint, where)) from None
+        return answer
 
     def _filtered(self, call: Call, what: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
         keep = self._cassette.filter

@@ -80,6 +80,10 @@ class Opened:
                 raise self.refused(f'"{name}" is not named after its hash')
         if is_too_large(files):
             raise self.refused("the bundle is too large", COPY)
+        self._check_sizes(files)
+
+    def _check_sizes(self, files: Mapping[str, Mapping[str, Any]]) -> None:
+        """Compare the sizes in the manifest with those of the archive, before anything is read."""
         for name, of in files.items():
             if self._infos[name].file_size != of["size"]:
                 raise self._tampered(name)

@@ -35,6 +35,8 @@ class FolderStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root = os.fspath(root)  # joining strings is faster than joining paths
+        self._checked: set[str] = set()  # folders that are not links
         self._kept: set[str] = set()
 
     def begin(self, experiment_id: str, durability: Durability, first: FirstLine) -> Journal:
@@ -77,7 +79,7 @@ class FolderStorage:
                 if not line:
                     return
                 if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                    raise OSError(errno.EFBIG, TOO_LONG, str(self._folder(experiment_id) / name))
+                    raise OSError(errno.EFBIG, TOO_LONG, self._file(experiment_id, name))
                 start += len(line)
                 yield line
 
@@ -117,7 +119,7 @@ class FolderStorage:
 
     def document(self, experiment_id: str, name: str) -> bytes | None:
         with self._readable(), suppress(FileNotFoundError, NotADirectoryError):
-            return read_regular(self._folder(experiment_id) / name, LARGEST, links=False)
+            return read_regular(self._file(experiment_id, name), LARGEST, links=False)
         return None
 
     def put_document(self, experiment_id: str, name: str, data: bytes) -> None:
@@ -150,23 +152,28 @@ class FolderStorage:
         return self.root / "experiments"
 
     def _folder(self, experiment_id: str) -> Path:
-        """Return the folder of an experiment. Raises OSError for a link to another place."""
-        return self._own("experiments", experiment_id)
+        return Path(self._own("experiments", experiment_id))
+
+    def _file(self, experiment_id: str, name: str) -> str:
+        """Return the path of a journal or document. Raises OSError for a link on the way."""
+        return f"{self._own('experiments', experiment_id)}{os.sep}{name}"
 
     def _blob(self, name: str) -> Path:
-        return self._own("blobs", name[:2]) / name
+        return Path(self._own("blobs", name[:2]), name)
 
-    def _own(self, above: str, name: str) -> Path:
+    def _own(self, outer: str, inner: str) -> str:
         """Return a folder of ours, two levels below the root: nobody may lead us elsewhere."""
-        outer = self.root / above
-        inner = outer / name
-        for folder in (outer, inner):
-            if os.path.islink(folder):  # noqa: PTH114 - for each file that is read
-                raise OSError(errno.ELOOP, "a symbolic link", str(folder))
-        return inner
+        above = f"{self._root}{os.sep}{outer}"
+        folder = f"{above}{os.sep}{inner}"
+        if os.path.islink(folder) or (  # noqa: PTH114 - for each file that is read
+            outer not in self._checked and os.path.islink(above)  # noqa: PTH114
+        ):
+            raise OSError(errno.ELOOP, "a symbolic link", folder)
+        self._checked.add(outer)
+        return folder
 
     def _open(self, experiment_id: str, name: str) -> BinaryIO:
-        return open_regular(self._folder(experiment_id) / name, links=False)
+        return open_regular(self._file(experiment_id, name), links=False)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import orjson
 
-from dspy_profiles._reading import is_too_deep
+from dspy_profiles._reading import DEEPEST, is_too_deep
 from dspy_profiles.results._ids import is_hash
 from dspy_profiles.results._model import Event, Fault, Trial, moment, written
 from dspy_profiles.results.journal._base import JournalStorage
@@ -113,7 +114,7 @@ def content_of(raw: bytes) -> dict[str, Any]:
     for key in ("started", "ended"):
         if content.get(key) is not None:
             content[key] = written(moment(content[key]))
-    if not 0 <= (content.get("count") or 0) <= MOST:
+    if kind == "lost" and not 0 <= content["count"] <= MOST:
         raise ValueError("count is out of range")
     if content.get("kind") == "score" and not isinstance(_value(content), Number | None):
         raise ValueError("its value is not a number")
@@ -124,7 +125,8 @@ def parsed_json(text: bytes | str) -> Any:
     """Return JSON data. Raises ValueError, also if it nests too deeply to be written again."""
     data = orjson.loads(text)
     raw = text.encode() if isinstance(text, str) else text
-    if is_too_deep(data, raw.count(b"[") + raw.count(b"{")):
+    brackets = raw.count(b"[") + raw.count(b"{")  # fast, and nearly always few
+    if brackets > DEEPEST and is_too_deep(data, brackets):
         raise ValueError("tables and lists are nested too deeply")
     return data
 
@@ -174,8 +176,8 @@ class Spans:
             begun.get("trial"),
             begun.get("kind") or "module",
             begun.get("name") or "?",
-            moment(started),
-            None if until is None else moment(until),
+            datetime.fromisoformat(started),  # both are as `content_of` has written them
+            None if until is None else datetime.fromisoformat(until),
             self._unfinished if ended is None else ended.get("status") or "done",
             attributes,
         )
@@ -183,12 +185,10 @@ class Spans:
 
 def complete(record: Record, storage: JournalStorage) -> Record:
     """Return a trial or an event with its long texts."""
-    values: dict[str, Any] = {
-        name: {key: whole(item, storage) for key, item in value.items()}
-        if name in TABLES
-        else whole(value, storage)
-        for name, value in vars(record).items()
-    }
+    values: dict[str, Any] = {name: whole(value, storage) for name, value in vars(record).items()}
+    for name in TABLES:
+        if isinstance(values.get(name), str):  # a reference in the place of a table
+            values[name] = {}
     return type(record)(**values)
 
 
