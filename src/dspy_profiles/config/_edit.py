@@ -17,6 +17,7 @@ import tomli
 from dspy_profiles.config import _toml_edit
 from dspy_profiles.config._document import Document, read_toml
 from dspy_profiles.config._keys import KeyPath, join_key
+from dspy_profiles.config._trusted_files import TRUSTED
 from dspy_profiles.config._write import locked, replace_file
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 
@@ -44,7 +45,8 @@ def editing(path: Path, *, timeout: float = 10.0) -> Iterator["Edit"]:
         edit = Edit(document)
         yield edit
         if edit.text != document.text:
-            replace_file(document, edit.text)
+            with TRUSTED.keeps(target):
+                replace_file(document, edit.text)
 
 
 class Edit:

@@ -12,7 +12,7 @@ from dspy_profiles.errors import InvalidProfile
 
 __all__ = ["Session"]
 
-VERSION = 2
+VERSION = 3
 TEXTS = ("cwd", "reason", "cassettes")
 OPTIONAL = ("path", "profile", "cassette", "experiment", "folder", "report")
 
@@ -32,6 +32,7 @@ class Session:
     experiment: str | None = None  # what is recorded, and the folder of its journals
     folder: str | None = None
     report: str | None = None  # the file in which refused calls are reported
+    held: bool = False  # variables wait for a program that may set them
 
     def to_text(self) -> str:
         return json.dumps(
@@ -48,6 +49,7 @@ class Session:
                 "experiment": self.experiment,
                 "folder": self.folder,
                 "report": self.report,
+                "held": self.held,
             }
         )
 
@@ -74,6 +76,7 @@ class Session:
                 optional["experiment"],
                 optional["folder"],
                 optional["report"],
+                bool(found["held"]),
             )
         except (ValueError, TypeError, KeyError, RecursionError):
             raise InvalidProfile(
