@@ -212,7 +212,7 @@ class TestPrune:
     def test_refuses_a_record_that_no_run_has_written(
         self, folder: Path, project: Path, text: str
     ) -> None:
-        """Before: deep brackets, odd names and odd matches ended with tracebacks."""
+        """Before: deep brackets and a NUL ended with tracebacks."""
         (project / ".dspy").mkdir()
         (project / ".dspy/cassettes.json").write_text(text)
         done = cli("cassettes", "prune", "--yes")

@@ -4,7 +4,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -251,7 +255,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_seal_names_only_journals(bad: Path, store: Store, outside: Path, name: str) -> None:
-    """Before: verify read the file, a device without end, and import wrote to that place."""
+    """Before: verify read the file, and a device without end."""
     text = outside.read_bytes()
     whole = {"size": len(text), "sha256": sha256(text).hexdigest()}
     in_json(bad / "seal.json", journals={name: whole})
@@ -303,7 +307,7 @@ LINES = {
 
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_a_hostile_line_costs_at_most_itself(journal: Path, bad: Path, line: bytes) -> None:
-    """Before: the deep one, the late one and the many tokens ended with tracebacks."""
+    """Before: the huge count and the deep one ended with tracebacks."""
     whole = journal.read_bytes()
     for name in ("seal.json", "experiment.json", "trials.jsonl"):
         (bad / name).unlink()
@@ -415,3 +419,67 @@ def test_an_endless_line_is_one_error(journal: Path, bad: Path) -> None:
     done = cli("results", "list")
     assert (done.exit_code, done.stdout.count("unreadable")) == (6, 1)
     assert "a line is longer than 64 MB" in done.stderr
+
+
+class TestDatabases:
+    """A file of SQLite whose rows somebody has changed."""
+
+    @pytest.fixture
+    def database(self, store: Store, bad: Path, project: Path) -> Iterator[sqlite3.Connection]:
+        (first,) = [each for each in store.query_experiments() if each.id == bad.name]
+        with record("second", store="sqlite:results.db"):
+            pass
+        with open_store("sqlite:results.db") as other:
+            other.archive_experiment(Recorded(first.id, store))
+        with closing(sqlite3.connect("results.db")) as database:
+            triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (trigger,) in triggers.fetchall():
+                database.execute(f"DROP TRIGGER {trigger}")
+            yield database
+
+    def change(self, database: sqlite3.Connection, statement: str, *values: object) -> None:
+        database.execute(statement, values)
+        database.commit()
+
+    @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"id":3}', DEEP.decode(), b"\xff"])
+    def test_a_row_that_cannot_be_read_is_one_line_of_the_list(
+        self, database: sqlite3.Connection, bad: Path, text: str | bytes
+    ) -> None:
+        """Before: every list ended with a traceback."""
+        statement = "UPDATE dspy_experiments SET record = ? WHERE id = ?"
+        self.change(database, statement, text, bad.name)
+        done = cli("results", "list", "--store", "sqlite:results.db", "--json")
+        assert done.exit_code == 6
+        found = {e["id"]: e["status"] for e in json.loads(done.stdout)["experiments"]}
+        assert sorted(found.values()) == ["done", "unreadable"]
+        assert found[bad.name] == "unreadable"
+        assert cli("results", "show", bad.name, "--store", "sqlite:results.db").exit_code == 6
+
+    def test_a_piece_that_expands_without_end_is_one_error(
+        self, database: sqlite3.Connection, bad: Path
+    ) -> None:
+        """Before: it was expanded, up to the end of the memory."""
+        bomb = zlib.compress(bytes(2**27), 9)
+        self.change(database, "UPDATE dspy_pieces SET data = ?", bomb)
+        done = cli("results", "verify", bad.name, "--store", "sqlite:results.db")
+        assert done.exit_code == 1
+        assert "larger than 64 MB" in " ".join(done.stdout.split())
+
+    def test_names_that_are_paths_are_no_experiments(
+        self, database: sqlite3.Connection, bad: Path
+    ) -> None:
+        for table, column in (("dspy_experiments", "id"), ("dspy_pieces", "experiment_id")):
+            statement = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608
+            self.change(database, statement, "../../../x", bad.name)
+        done = cli("results", "list", "--store", "sqlite:results.db", "--json")
+        # Its journals are next to the database as well.
+        assert bad.name in {e["id"] for e in json.loads(done.stdout)["experiments"]}
+        assert "../../../x" not in done.stdout
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An experiment and its store, for another one to take over."""
+
+    id: str
+    store: Store
