@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._edit import Edit as Edit
     from dspy_profiles.config._edit import editing as editing
     from dspy_profiles.config._env_files import env_files as env_files
+    from dspy_profiles.config._env_files import is_in_project as is_in_project
     from dspy_profiles.config._env_files import is_inside as is_inside
     from dspy_profiles.config._env_files import load_env as load_env
     from dspy_profiles.config._keys import KeyPath as KeyPath
@@ -76,7 +77,7 @@ else:
             "_budgets": "Budgets Limits",
             "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
             "_edit": "Edit editing",
-            "_env_files": "env_files is_inside load_env",
+            "_env_files": "env_files is_in_project is_inside load_env",
             "_keys": "KeyPath join_key split_key",
             "_locations": (
                 "LOCATION_VARIABLES Layer Locations PATH_VARIABLE PROFILES_FILE SESSION_VARIABLE "

@@ -27,5 +27,5 @@ def _files(locations: Locations) -> Iterator[Path]:
     yield from locations.pyprojects
     yield from locations.env_files
     results = locations.root / ".dspy" / RESULTS
-    if not is_inside(results, locations.root):
+    if not is_inside(results, locations.checkout):
         yield results

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from dspy_profiles.config._locations import Locations
+from dspy_profiles.config._locations import Locations, locate
 from dspy_profiles.config._settings import Settings
 from dspy_profiles.config._trust import YOURS, trusts
 from dspy_profiles.secrets import load_env_files
 
-__all__ = ["env_files", "is_inside", "load_env"]
+__all__ = ["env_files", "is_in_project", "is_inside", "load_env"]
 
 SETTING = "env-file"
 
@@ -28,7 +28,9 @@ def env_files(locations: Locations, settings: Settings) -> tuple[Path, ...]:
 
 def _may_read(file: Path, locations: Locations, named_in: Path | None) -> bool:
     own = locations.env_files[-1]
-    return named_in is None or file == own or is_inside(file, locations.root) or trusts(named_in)
+    return (
+        named_in is None or file == own or is_inside(file, locations.checkout) or trusts(named_in)
+    )
 
 
 def load_env(locations: Locations, settings: Settings, held: list[str] | None = None) -> None:
@@ -43,6 +45,13 @@ def load_env(locations: Locations, settings: Settings, held: list[str] | None = 
         return named_by_you or trusts(file)  # the last one is the user's own
 
     load_env_files(env_files(locations, settings), may_set, held)
+
+
+def is_in_project(path: Path, file: Path) -> bool:
+    """Return whether a path belongs to the same project as a configuration file."""
+    locations = locate()
+    is_of_checkout = is_inside(file, locations.checkout)
+    return is_inside(path, locations.checkout if is_of_checkout else file.parent)
 
 
 def is_inside(path: Path, root: Path) -> bool:

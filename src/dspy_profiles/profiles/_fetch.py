@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dspy_profiles import plugins
-from dspy_profiles.config import Action, KeyPath, Want, demand, is_inside, join_key, may
+from dspy_profiles.config import Action, KeyPath, Want, demand, is_in_project, join_key, may
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError, Untrusted
 from dspy_profiles.profiles._profile import ResolvedProfile
 from dspy_profiles.secrets import (
@@ -188,7 +188,8 @@ class _Fetcher:
             self._ask("connect", key, reference)
         elif by_scheme is not None and by_scheme[0] == "file":
             folder = _folder(self.profile, key)
-            if folder is None or not is_inside(secret_file(by_scheme[1], folder), folder):
+            file = self.profile.origin(key).file
+            if file is None or not is_in_project(secret_file(by_scheme[1], folder), file):
                 self._ask("read", key, reference)
             schemes = {"file": lambda rest: from_file(rest, folder)}
         is_secret = key in self.profile.secret_keys

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dspy_profiles.config import Action, KeyPath, Want, action_of, demand, is_inside, join_key
+from dspy_profiles.config import Action, KeyPath, Want, action_of, demand, is_in_project, join_key
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles._profile import ResolvedProfile
 from dspy_profiles.secrets import (
@@ -104,7 +104,7 @@ def _is_in_project(value: str, file: Path | None) -> bool:
         return False
     by_scheme = split_scheme(value, ("file",))
     path = secret_file(value if by_scheme is None else by_scheme[1], file.parent)
-    return is_inside(path, file.parent)
+    return is_in_project(path, file)
 
 
 def _written(profile: ResolvedProfile, key: KeyPath) -> KeyPath:

@@ -72,7 +72,7 @@ def open_inside(url: str | None = None) -> Store:
     folder = location.cwd if url is not None else setting.folder
     address = url if url is not None else str(setting.value)
     path = _path(address, folder)
-    if path is None or not is_inside(path, location.root):
+    if path is None or not is_inside(path, location.checkout):
         raise StoreError(f'"{masked(address)}" is not a file of the project')
     return _open(address, folder)
 
@@ -164,7 +164,7 @@ def _wants(setting: SettingValue, location: Locations) -> Iterator[Want]:
     path = _path(url, setting.folder)
     if path is None:
         yield Want("connect", masked(url), setting, setting.origin)
-    elif not is_inside(path, location.root):
+    elif not is_inside(path, location.checkout):
         yield Want("write", os.path.realpath(path), setting, setting.origin)
 
 
