@@ -335,7 +335,7 @@ class TestResults:
                         packed.writestr(each, content)
                 import_bundle(path, open_store(f"memory:fuzz{next(NUMBERS)}"))
 
-            fuzz(f"{which[:20]} in bundles", 30, [seed], read)
+            fuzz(f"{which[:9]} in bundles", 30, [seed], read)
 
     def test_rows_of_databases(self, made: tuple[Store, str], tmp_path: Path) -> None:
         import sqlite3

@@ -469,7 +469,7 @@ class TestDatabases:
         self, database: sqlite3.Connection, bad: Path
     ) -> None:
         for table, column in (("dspy_experiments", "id"), ("dspy_pieces", "experiment_id")):
-            statement = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608
+            statement = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"
             self.change(database, statement, "../../../x", bad.name)
         done = cli("results", "list", "--store", "sqlite:results.db", "--json")
         # Its journals are next to the database as well.
