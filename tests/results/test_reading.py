@@ -168,7 +168,7 @@ class TestTampering:
     def verify(self, file_store: Store, folder: Path) -> Callable[[], set[str]]:
         return lambda: {fault.kind for fault in file_store.verify(folder.name)}
 
-    @pytest.mark.parametrize("name", ["experiment.json", "trials.jsonl", "seal.json", "journal-*"])
+    @pytest.mark.parametrize("name", ["trials.jsonl", "seal.json", "journal-*"])
     def test_a_changed_byte_is_found(
         self, folder: Path, verify: Callable[[], set[str]], name: str
     ) -> None:
@@ -178,7 +178,7 @@ class TestTampering:
         path.write_bytes(path.read_bytes().replace(b"done", b"dead", 1))
         assert verify() == {"tampered"}
 
-    @pytest.mark.parametrize("name", ["experiment.json", "trials.jsonl", "seal.json", "journal-*"])
+    @pytest.mark.parametrize("name", ["trials.jsonl", "seal.json", "journal-*"])
     def test_a_file_that_is_gone_is_found(
         self, folder: Path, verify: Callable[[], set[str]], name: str
     ) -> None:
@@ -194,7 +194,7 @@ class TestTampering:
         blob.unlink()
         assert verify() == {"damaged"}
 
-    @pytest.mark.parametrize("name", ["experiment.json", "trials.jsonl", "seal.json", "journal-*"])
+    @pytest.mark.parametrize("name", ["trials.jsonl", "seal.json", "journal-*"])
     def test_a_line_that_was_added_is_found(
         self, folder: Path, verify: Callable[[], set[str]], name: str
     ) -> None:
@@ -271,7 +271,9 @@ def test_an_experiment_whose_process_was_killed_while_it_began_hides_no_other(
 def test_what_cannot_be_read_is_told(file_store: Store, journal: Path) -> None:
     journal.unlink()
     journal.mkdir()  # which root cannot read either
-    for ask in (file_store.query_experiments, file_store.recover):
+    (listed,) = file_store.query_experiments()
+    assert (listed.id, listed.status) == (journal.parent.name, "unreadable")
+    for ask in (file_store.recover, lambda: file_store.get_experiment(listed.id)):
         with pytest.raises(StoreError, match="cannot be read: Is a directory") as error:
             ask()
         assert str(error.value.where) == str(journal)

@@ -1,5 +1,7 @@
 """`cassettes list`, `check`, `prune`: files of recorded model responses."""
 
+import os
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ from rich.text import Text
 from dspy_profiles.cli._options import AsJson, Yes, need_a_person
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out
 from dspy_profiles.display import counted, on_path, show_place
-from dspy_profiles.errors import InvalidFile, ProfileNotFound
+from dspy_profiles.errors import InvalidFile, Place, ProfileNotFound
 from dspy_profiles.profiles import Scene
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def list_cassettes(path: Folder = None, *, json: AsJson = False) -> None:
     cassettes, errors = [], []
     for file in _files(path):
         try:
+            _check_link(file, path)
             cassettes.append(describe(file))
         except InvalidFile as error:
             errors.append(error)
@@ -91,7 +94,7 @@ def list_cassettes(path: Folder = None, *, json: AsJson = False) -> None:
 def check(path: Folder = None, *, json: AsJson = False) -> None:
     """Check cassettes for keys; exits with 1 if there are any."""
     files = list(_files(path))
-    findings, errors = _scan(files)
+    findings, errors = _scan(files, path)
     if json:
         emit(
             ok=not findings and not errors,
@@ -120,7 +123,7 @@ def check(path: Folder = None, *, json: AsJson = False) -> None:
         raise typer.Exit(1 if findings else 4)
 
 
-def _scan(files: Sequence[Path]) -> tuple[list["Finding"], list[InvalidFile]]:
+def _scan(files: Sequence[Path], start: Path | None) -> tuple[list["Finding"], list[InvalidFile]]:
     """Return what looks like a key, in invalid files as well, and an error per invalid file."""
     from dspy_profiles.calls.cassettes import describe, scan
 
@@ -129,6 +132,7 @@ def _scan(files: Sequence[Path]) -> tuple[list["Finding"], list[InvalidFile]]:
     errors: list[InvalidFile] = []
     for file in files:
         try:
+            _check_link(file, start)
             findings += scan(file, names)
             describe(file)
         except InvalidFile as error:
@@ -148,13 +152,18 @@ def prune(path: Folder = None, *, yes: Yes = False) -> None:
             "no full test run found",
             hint="run all tests once: pytest --dspy-cassettes none",
         )
-    wanted = {file.resolve() for file in _files(path)}
-    files = [Path(name) for name in last.files if Path(name).resolve() in wanted]
-    requests = {n: r for n, r in last.requests.items() if Path(n).resolve() in wanted}
+    # What goes is named by the folder, not by the record of the run: that may name any file.
+    own = {os.path.realpath(file): file for file in _own_files(path, root)}
+    files = [own[real] for name in last.files if (real := os.path.realpath(name)) in own]
+    requests = {
+        own[real]: each
+        for name, each in last.requests.items()
+        if (real := os.path.realpath(name)) in own
+    }
     rows = [(on_path(file), Text("not used by any test", style=MUTED)) for file in files]
     rows += [
-        (on_path(Path(name)), Text(f"requests not used by any test: {len(each.keys)}", style=MUTED))
-        for name, each in requests.items()
+        (on_path(file), Text(f"requests not used by any test: {len(each.keys)}", style=MUTED))
+        for file, each in requests.items()
     ]
     if not rows:
         out("nothing to remove: the last full test run used everything")
@@ -167,9 +176,9 @@ def prune(path: Folder = None, *, yes: Yes = False) -> None:
             raise typer.Exit(1)
     for file in files:
         file.unlink(missing_ok=True)
-    for name, each in requests.items():
-        if Path(name).exists():
-            prune_one(Path(name), set(each.keys), match=tuple(each.match))
+    for file, each in requests.items():
+        if file.exists():
+            prune_one(file, set(each.keys), match=tuple(each.match))
     out(f"removed from {counted(len(rows), 'cassette')}")
 
 
@@ -182,6 +191,37 @@ def _files(path: Path | None) -> Iterator[Path]:
         yield from sorted(start.rglob("*.jsonl"))
     elif path is not None:
         raise ProfileNotFound(f"cassette or folder {path} not found")
+
+
+def _own_files(path: Path | None, root: Path) -> Iterator[Path]:
+    """Yield the cassettes that `prune` may change: files in the folder, and no links to others."""
+    start = _own_folder() if path is None else path
+    folder = os.path.realpath(start if start.is_dir() else start.parent)
+    if path is None and not _is_within(folder, os.path.realpath(root)):
+        raise InvalidFile(
+            "the folder of cassettes is outside of the project",
+            f"name it: dspy-profiles cassettes prune {shlex.quote(str(start))}",
+            Place(start),
+        )
+    for file in _files(path):
+        if file.is_file() and not file.is_symlink() and _is_within(os.path.realpath(file), folder):
+            yield file
+
+
+def _is_within(real: str, folder: str) -> bool:
+    return Path(real).is_relative_to(folder)
+
+
+def _check_link(file: Path, start: Path | None) -> None:
+    """Raise InvalidFile for a link in a folder that leads out of it."""
+    folder = _own_folder() if start is None else start
+    real = os.path.realpath(file)
+    if folder.is_dir() and not _is_within(real, os.path.realpath(folder)):
+        raise InvalidFile(
+            "a symbolic link to a file outside of the folder",
+            "replace the link by the file, or remove it",
+            Place(file),
+        )
 
 
 def _own_folder() -> Path:

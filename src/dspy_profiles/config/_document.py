@@ -3,7 +3,6 @@
 import errno
 import gc
 import os
-import stat as modes
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import tomli
 
 from dspy_profiles._locks import ProcessLock
+from dspy_profiles._reading import MEGABYTE, open_regular
 from dspy_profiles.config._keys import KeyPath
 from dspy_profiles.errors import InvalidFile, Place
 
@@ -107,6 +107,7 @@ def read_toml(path: Path) -> Document:
         return document
 
 
+_LARGEST = 256 * MEGABYTE
 _KEPT = 64  # documents; a long process may read many files only once
 RACY_NS = 100_000_000  # coarser than any clock that stamps files on the systems we support
 _documents: dict[Path, Document] = {}
@@ -120,17 +121,9 @@ def _stamp(status: os.stat_result) -> Stamp:
 def read_unparsed(path: Path) -> Document:
     """Read a file without parsing it: `data` is empty."""
     before = time.time_ns()
-    # Without O_NONBLOCK, opening a named pipe would block.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
-        try:
-            status = os.fstat(descriptor)
-            _check_kind(path, status.st_mode)
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                raw = file.read()
-        finally:
-            os.close(descriptor)
+        with open_regular(path, _LARGEST) as file:
+            status, raw = os.fstat(file.fileno()), file.read()
     except (FileNotFoundError, NotADirectoryError):
         return Document(path)
     except (OSError, ValueError) as error:
@@ -140,14 +133,6 @@ def read_unparsed(path: Path) -> Document:
     return Document(
         path, _decode(path, raw, encoding), {}, _stamp(status), encoding, settled=settled
     )
-
-
-def _check_kind(path: Path, mode: int) -> None:
-    if modes.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "a folder")
-    # /dev/null means "no file"; a pipe could be read only once.
-    if not modes.S_ISREG(mode) and os.fspath(path) != os.devnull:
-        raise OSError(errno.EINVAL, "not a regular file")
 
 
 def _decode(path: Path, raw: bytes, encoding: str) -> str:

@@ -138,13 +138,19 @@ def _session(environ: Mapping[str, str]) -> Mapping[str, Any] | None:
     try:
         session: Mapping[str, Any] = json.loads(text)
         exported, is_named = session["path"], bool(session["named"])
-        is_ours = (environ.get(PATH_VARIABLE) or None) == exported and Path(session["cwd"])
-    except (ValueError, TypeError, KeyError):
+        is_ours = (environ.get(PATH_VARIABLE) or None) == exported and _folder_of(session)
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise InvalidFile(
             f"{SESSION_VARIABLE} is not what `dspy-profiles run` writes",
             hint=f"unset {SESSION_VARIABLE}",
         ) from None
     return {"cwd": session["cwd"], "named": is_named} if is_ours else None
+
+
+def _folder_of(session: Mapping[str, Any]) -> Path:
+    if b"\0" in os.fsencode(session["cwd"]):  # raises for half a character
+        raise ValueError("contains a NUL")
+    return Path(session["cwd"])
 
 
 def _working_directory() -> Path:

@@ -6,13 +6,16 @@ import time
 from datetime import UTC, datetime
 from threading import Lock
 
-__all__ = ["begun", "is_id", "new_id"]
+__all__ = ["JOURNAL", "begun", "is_hash", "is_id", "is_journal", "new_id"]
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, as in ULIDs
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 LENGTH = 26
-LAST = 253_402_300_799_000  # milliseconds: no datetime is later
+LAST = 253_370_764_799_000  # milliseconds: the last year that has a time in every zone
 SHAPE = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
+JOURNAL = r"journal-[0-9]{1,20}(?:-[0-9]{1,20})?\.jsonl"
+JOURNALS = re.compile(JOURNAL)
+HASH = re.compile("[0-9a-f]{64}")
 
 _last = 0
 _prefix = (-1, "")
@@ -36,8 +39,18 @@ def new_id() -> str:
 
 
 def is_id(text: object) -> bool:
-    """Return whether a value is an id. Only ids become parts of paths."""
+    """Return whether a value is an id. Only ids become names of folders."""
     return isinstance(text, str) and SHAPE.fullmatch(text) is not None
+
+
+def is_journal(text: object) -> bool:
+    """Return whether a value is the name of a journal. Seals and bundles name only such files."""
+    return isinstance(text, str) and JOURNALS.fullmatch(text) is not None
+
+
+def is_hash(text: object) -> bool:
+    """Return whether a value is a SHA-256, the name of a long text."""
+    return isinstance(text, str) and HASH.fullmatch(text) is not None
 
 
 def begun(name: str) -> datetime:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 __all__ = [
     "STATUSES",
+    "UNREADABLE",
     "VERSION",
     "Candidate",
     "Decision",
@@ -30,8 +31,21 @@ TrialKind = Literal["call", "example", "candidate", "test"]
 # stopped. "skipped" is only for tests.
 Status = Literal["running", "done", "failed", "interrupted", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+UNREADABLE = "unreadable"  # only in lists: an experiment that cannot be read
 
 TIMES = frozenset({"started", "ended"})
+TEXT, TEXT_OR_NONE = (str,), (str, type(None))
+# The types of fields in JSON, the same in all records.
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "experiment_id", "name", "status", "kind", "started"), TEXT),
+    **dict.fromkeys(("hypothesis", "program", "profile", "ended", "error"), TEXT_OR_NONE),
+    **dict.fromkeys(("parent_id", "trial_id"), TEXT_OR_NONE),
+    **dict.fromkeys(("score", "cost"), (float, int, type(None))),
+    **dict.fromkeys(("trials", "tokens"), (int,)),
+    **dict.fromkeys(("details", "attributes"), (dict,)),
+    **dict.fromkeys(("inputs", "outputs"), (object,)),
+}
+FIRST_YEAR, LAST_YEAR = 2, 9998  # no time zone leads out of those that Python has
 
 
 class _Record:
@@ -47,10 +61,19 @@ class _Record:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Return the record of such a table. Ignores fields that a later version added."""
+        """Return the record of such a table. Ignores fields that a later version added.
+
+        Raises TypeError or ValueError if it is not one.
+        """
         known = vars(cls)["__dataclass_fields__"]  # `fields` would compute them for each record
-        values = {name: value for name, value in record.items() if name in known}
-        return cls(**{k: moment(v) if k in TIMES and v else v for k, v in values.items()})
+        values: dict[str, Any] = {}
+        for name, value in record.items():
+            if name in known:
+                if not isinstance(value, TYPES[name]):
+                    raise TypeError(f"{name} is a {type(value).__name__}")
+                is_time = name in TIMES and value is not None
+                values[name] = moment(cast("str", value)) if is_time else value
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -174,6 +197,8 @@ def written(when: datetime) -> str:
 
 
 def moment(text: str | datetime) -> datetime:
-    """Return the time of such a string. Without a zone, it is UTC."""
+    """Return the time of such a string. Without a zone, it is UTC. Raises ValueError."""
     when = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise ValueError(f"year {when.year} is out of range")
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when

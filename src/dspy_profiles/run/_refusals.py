@@ -9,9 +9,12 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from dspy_profiles._reading import MEGABYTE, read_regular
 from dspy_profiles.calls import refusal_in
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.secrets import redact
@@ -19,6 +22,7 @@ from dspy_profiles.secrets import redact
 __all__ = ["REFUSALS", "Refusals", "exit_code", "new_report"]
 
 FAILED = 1
+LARGEST = 64 * MEGABYTE
 
 
 class Refusals:
@@ -104,12 +108,27 @@ def exit_code(report: Path | None, code: int) -> int:
     """
     if report is None:
         return code
-    refusals = [json.loads(line) for line in report.read_bytes().splitlines()]
+    refusals = list(_refusals(report))
     if not refusals:
         return code
     if not any(refusal["shown"] for refusal in refusals):
         _print(refusals[0]["error"])
     return code or FAILED
+
+
+def _refusals(report: Path) -> Iterator[dict[str, Any]]:
+    """Yield the refusals in a report. A killed process may have left half a line."""
+    try:
+        lines = read_regular(report, LARGEST).splitlines()
+    except OSError:  # the program may remove it
+        return
+    for line in lines:
+        try:
+            refusal = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(refusal, dict) and isinstance(refusal.get("error"), str):
+            yield {"shown": False, **refusal}
 
 
 def _print(text: str) -> None:

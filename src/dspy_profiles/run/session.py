@@ -1,6 +1,7 @@
 """The session of `run`, passed to Python processes below it in one environment variable."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from dspy_profiles.errors import InvalidProfile
 __all__ = ["Session"]
 
 VERSION = 3
+TEXTS = ("cwd", "reason", "cassettes")
+OPTIONAL = ("path", "profile", "cassette", "experiment", "folder", "report")
 
 
 @dataclass(frozen=True)
@@ -59,22 +62,33 @@ class Session:
                     f"{SESSION_VARIABLE} was written by another version of dspy-profiles",
                     hint="install the same version in both environments",
                 )
+            texts = {name: _text(found[name]) for name in TEXTS}
+            optional = {n: None if found[n] is None else _text(found[n]) for n in OPTIONAL}
             return cls(
-                Path(found["cwd"]),
-                found["path"],
-                found["named"],
-                found["profile"],
-                found["reason"],
+                Path(texts["cwd"]),
+                optional["path"],
+                bool(found["named"]),
+                optional["profile"],
+                texts["reason"],
                 dict(found["set"]),
-                found["cassette"],
-                found["cassettes"],
-                found["experiment"],
-                found["folder"],
-                found["report"],
+                optional["cassette"],
+                texts["cassettes"],
+                optional["experiment"],
+                optional["folder"],
+                optional["report"],
                 bool(found["held"]),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise InvalidProfile(
                 f"{SESSION_VARIABLE} is not what `dspy-profiles run` writes",
                 hint=f"unset {SESSION_VARIABLE}, or run the program by `dspy-profiles run`",
             ) from None
+
+
+def _text(value: Any) -> str:
+    """Return a string that may be a path. Raises TypeError or ValueError."""
+    if not isinstance(value, str):
+        raise TypeError("not a string")
+    if b"\0" in os.fsencode(value):
+        raise ValueError("contains a NUL")
+    return value

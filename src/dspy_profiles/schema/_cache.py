@@ -5,13 +5,14 @@ cache. A checksum detects an incomplete file.
 """
 
 # Importing pathlib takes longer than reading the cache.
-# ruff: noqa: PTH100, PTH103, PTH111, PTH117, PTH118, PTH120, PTH123
+# ruff: noqa: PTH100, PTH103, PTH111, PTH117, PTH118, PTH120
 
 import marshal
 import os
 import sys
 from binascii import crc32
 
+from dspy_profiles._reading import MEGABYTE, read_regular
 from dspy_profiles.schema.reader import _locate
 from dspy_profiles.schema.reader._stamps import SCHEMA_VERSION, stamp
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # typing takes longer to import than the descriptor takes to 
 __all__ = ["cache_folder", "descriptor"]
 
 _MAGIC = b"dspy-profiles descriptor %d\n" % SCHEMA_VERSION
+_LARGEST = 64 * MEGABYTE
 
 _known: "dict[str, tuple[list[Stamp], dict[str, Any]]]" = {}
 
@@ -91,9 +93,8 @@ def _load(root: str) -> "tuple[list[Stamp], dict[str, Any]] | None":
     if path is None:
         return None
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError:
+        content = read_regular(path, _LARGEST)
+    except (OSError, ValueError):
         return None
     start = len(_MAGIC) + 4
     body = content[start:]
@@ -101,9 +102,12 @@ def _load(root: str) -> "tuple[list[Stamp], dict[str, Any]] | None":
         return None
     try:
         held_root, before, made = marshal.loads(body)  # noqa: S302 - as safe as our .pyc files
-    except (EOFError, TypeError, ValueError):
+        is_sound = isinstance(made["version"], str | None) and all(
+            isinstance(s[0], str) for s in before
+        )
+    except (EOFError, IndexError, KeyError, TypeError, ValueError):
         return None
-    return (before, made) if held_root == root and isinstance(made, dict) else None
+    return (before, made) if held_root == root and is_sound else None
 
 
 def _store(root: str, before: "list[Stamp]", made: "dict[str, Any]") -> None:

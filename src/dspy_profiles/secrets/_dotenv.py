@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from dspy_profiles._locks import ProcessLock
+from dspy_profiles._reading import MEGABYTE, read_text
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 from dspy_profiles.secrets._names import Names
 from dspy_profiles.secrets._redaction import SHORTEST_MASKED, remember
@@ -30,6 +31,7 @@ __all__ = [
 
 INVALID_LINE = "not NAME=VALUE; ignored"
 
+LARGEST = 16 * MEGABYTE
 Trusts = Callable[[Path], bool]  # whether a file may set the variables that need trust
 
 _lock = ProcessLock()
@@ -233,7 +235,7 @@ def _parsed(file: Path) -> tuple[dict[str, str], list[int]]:
     if not os.path.isfile(file):  # noqa: PTH113
         return {}, []
     try:
-        return parse_dotenv(file.read_text(encoding="utf-8-sig"))
+        return parse_dotenv(read_text(file, LARGEST))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise InvalidFile(f"cannot read {file.name}: {reason}", where=Place(file)) from None

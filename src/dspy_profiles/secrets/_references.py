@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
+from dspy_profiles._reading import MEGABYTE, read_text
 from dspy_profiles.errors import InvalidProfile, MissingSecret, ProviderError
 from dspy_profiles.secrets._addresses import password_spans
 from dspy_profiles.secrets._names import Names
@@ -56,6 +57,7 @@ __all__ = [
 # `$${` is a literal `${`; the last, empty alternative catches a `${` that is malformed.
 TEMPLATE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(:-([^{}]*))?\}|)", re.ASCII)
 SCHEME = re.compile(r"([a-z][a-z0-9_-]*):(?!//)(.+)", re.DOTALL)
+LARGEST = 16 * MEGABYTE  # of a secret's file
 LONG = 8  # shorter text around a reference is a prefix, not a secret
 VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -250,7 +252,7 @@ def from_environment(name: str) -> str | None:
 def from_file(rest: str, folder: Path | None = None) -> str | Missing | None:
     path = secret_file(rest, folder)
     try:
-        return path.read_text(encoding="utf-8-sig").rstrip("\r\n")
+        return read_text(path, LARGEST).rstrip("\r\n")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:

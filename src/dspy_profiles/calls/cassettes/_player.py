@@ -109,12 +109,14 @@ class Player(Stage):
 
     def _replayed(self, call: Call, entry: Entry, place: int) -> Answer:
         try:
-            return answer_from(call, entry.response(place))
+            answer = answer_from(call, entry.response(place))
+            _ = answer.tokens  # raises if its usage is not made of numbers
         except Exception as error:  # noqa: BLE001 - the file may contain anything
             message = f"response {place + 1} in this line cannot be replayed: {_shown(error)}"
             where = Place(self._cassette.path, entry.line)
             hint = "remove this line, or record it again"
             raise Refused(InvalidFile(message, hint, where)) from None
+        return answer
 
     def _filtered(self, call: Call, what: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
         keep = self._cassette.filter

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from dspy_profiles._reading import MEGABYTE, is_too_deep, open_regular
 from dspy_profiles.calls.cassettes._file import VERSION, Contents, Entry, Header, order_of
 from dspy_profiles.calls.cassettes._json import unfold
 from dspy_profiles.calls.cassettes._requests import MATCH, key_of, model_of
@@ -14,6 +15,7 @@ from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["numbered", "read"]
 
+LARGEST = 512 * MEGABYTE
 KINDS = ("lm", "embedder", "retriever")
 NOT_A_CASSETTE = "not a cassette: the first line is not a header"
 REPLACE_FILE = "if it is a cassette, delete it and record it again; otherwise name another file"
@@ -52,7 +54,7 @@ def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the lines with their numbers. Raises if the file is empty or cannot be read."""
     number = 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path, LARGEST) as file:
             for number, line in enumerate(file, 1):
                 yield number, line
     except OSError as error:
@@ -69,6 +71,8 @@ def _table(where: Place, line: bytes) -> dict[str, Any]:
         raise _invalid_json(where, line, error) from None
     if not isinstance(data, dict):
         raise InvalidFile("line is not a JSON object", REPLACE_LINE, where)
+    if is_too_deep(data, line.count(b"[") + line.count(b"{")):
+        raise InvalidFile("line is nested too deeply", REPLACE_LINE, where)
     return data
 
 
@@ -104,6 +108,27 @@ def _add_part(where: Place, data: Mapping[str, Any], contents: Contents) -> None
         raise InvalidFile(message, REPLACE_LINE, where)
 
 
+class _Measured(Mapping[str, str]):
+    """The texts of a line, as long as all of them are no longer than a file may be."""
+
+    def __init__(self, parts: Mapping[str, str]) -> None:
+        self._parts = parts
+        self._left = LARGEST
+
+    def __getitem__(self, name: str) -> str:
+        text = self._parts[name]
+        self._left -= len(text)
+        if self._left < 0:
+            raise ValueError("the texts of the line are too long")
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
 class _MissingPart(Exception):
     """A part that has not been read yet."""
 
@@ -117,9 +142,10 @@ def _add_entry(
     try:
         request, marked = data["request"], b'"$' in line
         if marked:
-            request = unfold(request, contents.parts)
+            parts = _Measured(contents.parts)
+            request = unfold(request, parts)
             marked = b'"$' in orjson.dumps(data["responses"])
-            unfold(data["responses"], contents.parts)
+            unfold(data["responses"], parts)
         key = key_of(kind, request, match)
         order = order_of(kind, request, key)
     except KeyError as error:

@@ -6,11 +6,12 @@ import typer
 from rich.text import Text
 
 from dspy_profiles.cli._options import AsJson, profile_names
-from dspy_profiles.cli._output import MUTED, as_json, emit, note
+from dspy_profiles.cli._output import MUTED, as_json, emit, note, warn
 from dspy_profiles.cli.results import diff, files, upkeep
 from dspy_profiles.cli.results._options import Full, Named, StoreUrl, one_of, real, when, whole
 from dspy_profiles.cli.results._options import show as show_view
-from dspy_profiles.results.store import STATUSES
+from dspy_profiles.errors import StoreError
+from dspy_profiles.results.store import STATUSES, UNREADABLE
 
 if TYPE_CHECKING:
     from dspy_profiles.results import Experiment, ExperimentQuery, Store
@@ -58,6 +59,7 @@ def list_experiments(
         _note(f"no experiments in {opened.url}; dspy-profiles run --record records one")
     elif len(experiments) > most:
         _note(f"latest {most:,} only; --limit N lists more")
+    _end(experiments[:most])
 
 
 Words = Annotated[
@@ -129,6 +131,7 @@ def query(
         _show_list(opened, experiments, json=json)
     if not experiments:
         _note("no matches; dspy-profiles results list lists all experiments")
+    _end(experiments)
 
 
 def show(
@@ -164,6 +167,17 @@ def _show_list(store: "Store", experiments: "list[Experiment]", *, json: bool) -
         from dspy_profiles.results.views import view_list
 
         show_view(view_list(experiments))
+
+
+def _end(experiments: "list[Experiment]") -> None:
+    """Report each experiment that cannot be read. Raise Exit if there is one."""
+    unreadable = [each for each in experiments if each.status == UNREADABLE]
+    for each in unreadable:
+        where, hint = each.details.get("where"), each.details.get("hint")
+        place = f" ({where})" if where else ""
+        warn(f"{each.id}: {each.details.get('error')}{place}", str(hint) if hint else None)
+    if unreadable:
+        raise typer.Exit(StoreError.exit_code)
 
 
 def _note(text: str) -> None:

@@ -1,6 +1,6 @@
 """`results verify`, `recover`, `rebuild`: check recorded experiments, and repair a store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ from dspy_profiles.cli._options import AsJson
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out, warn
 from dspy_profiles.cli.results._options import WHICH, StoreUrl, experiments
 from dspy_profiles.display import counted
+from dspy_profiles.errors import StoreError
 from dspy_profiles.profiles import Scene
 from dspy_profiles.secrets import Names
 
@@ -34,7 +35,7 @@ class Verified:
     """An experiment, the errors in its record, and what in it looks like a key."""
 
     experiment: "Experiment"
-    faults: "list[Fault]"
+    faults: "Sequence[Fault]"
     findings: list[dict[str, str]]
 
     @property
@@ -115,8 +116,14 @@ def rebuild(*, store: StoreUrl = None) -> None:
 
 
 def _verified(store: "Store", experiment: "Experiment", names: Names) -> Verified:
-    faults = list(store.verify(experiment.id))
-    return Verified(experiment, faults, list(_findings(store, experiment.id, names)))
+    from dspy_profiles.results import Fault
+
+    try:
+        faults = list(store.verify(experiment.id))
+        return Verified(experiment, faults, list(_findings(store, experiment.id, names)))
+    except StoreError as error:
+        where = store.url if error.where is None else str(error.where)
+        return Verified(experiment, [Fault("damaged", error.message, where)], [])
 
 
 def _print(verified: list[Verified]) -> None:

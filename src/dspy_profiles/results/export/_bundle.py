@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from dspy_profiles.errors import InvalidFile, Place, StoreError
 from dspy_profiles.results._model import Experiment
-from dspy_profiles.results.export._bundle_files import COPY, MANIFEST, Opened, is_too_large
+from dspy_profiles.results.export._bundle_files import BROKEN, COPY, MANIFEST, Opened, is_too_large
 from dspy_profiles.results.journal import _archive
 from dspy_profiles.results.journal._base import JournalStorage, held
 from dspy_profiles.results.journal._folder import FolderStorage
@@ -81,7 +81,7 @@ def _export(store: Store, experiment_id: str, to: IO[bytes]) -> None:
 def _opened(path: Path) -> Opened:
     try:
         return Opened(path)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except BROKEN as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InvalidFile(f"not a readable bundle: {why}", where=Place(path)) from None
 

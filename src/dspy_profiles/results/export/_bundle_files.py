@@ -1,6 +1,8 @@
 """Files in a bundle: checked names, and limited sizes."""
 
 import re
+import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -8,16 +10,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+from dspy_profiles._reading import open_regular
 from dspy_profiles.errors import InvalidFile, Place
-from dspy_profiles.results._ids import is_id
+from dspy_profiles.results._ids import JOURNAL, is_id
 
-__all__ = ["COPY", "MANIFEST", "Opened", "is_too_large"]
+__all__ = ["BROKEN", "COPY", "MANIFEST", "Opened", "is_too_large"]
 
 MANIFEST = "manifest.json"
 # All names of files in a bundle: nothing else becomes a path.
 NAMES = re.compile(
     r"seal\.json|experiment\.json|trials\.jsonl"
-    r"|journals/journal-[0-9]+(?:-[0-9]+)?\.jsonl|blobs/[0-9a-f]{64}"
+    rf"|journals/{JOURNAL}|blobs/[0-9a-f]{{64}}"
 )
 MOST_FILES = 200_000
 MOST_BYTES = 4 * 2**30  # of all files, unpacked
@@ -26,6 +29,11 @@ MOST_OF_MANIFEST = 64 * 2**20
 CHUNK = 2**20
 ENCRYPTED = 0x1
 FIELDS = {"size", "sha256"}
+# What zipfile raises for a file of any content.
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(IndexError, KeyError, NotImplementedError, OverflowError, RuntimeError, ValueError),
+)
 COPY = "copy the folder of the store instead"
 
 
@@ -34,11 +42,12 @@ class Opened:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._zip = zipfile.ZipFile(path)
+        self._file = open_regular(path)
         try:
+            self._zip = zipfile.ZipFile(self._file)
             self._infos = self._listed(self._zip.infolist())
         except BaseException:
-            self._zip.close()
+            self._file.close()
             raise
 
     def __enter__(self) -> Self:
@@ -46,6 +55,7 @@ class Opened:
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
+        self._file.close()
 
     def refused(self, message: str, hint: str | None = None) -> InvalidFile:
         return InvalidFile(message, hint, Place(self._path))
@@ -70,6 +80,13 @@ class Opened:
                 raise self.refused(f'"{name}" is not named after its hash')
         if is_too_large(files):
             raise self.refused("the bundle is too large", COPY)
+        self._check_sizes(files)
+
+    def _check_sizes(self, files: Mapping[str, Mapping[str, Any]]) -> None:
+        """Compare the sizes in the manifest with those of the archive, before anything is read."""
+        for name, of in files.items():
+            if self._infos[name].file_size != of["size"]:
+                raise self._tampered(name)
 
     def parts(self, name: str, of: Mapping[str, Any]) -> Iterator[bytes]:
         """Yield a file in parts. Raises InvalidFile if it is not as in the manifest."""
@@ -88,6 +105,8 @@ class Opened:
         for info in entries:
             if info.filename in found:
                 raise self.refused(f'"{info.filename}" exists twice')
+            if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise self.refused(f'"{info.filename}" is not a regular file')
             known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             if info.flag_bits & ENCRYPTED or not known:
                 raise self.refused(f'"{info.filename}" has an unsupported compression')
@@ -104,7 +123,7 @@ class Opened:
                     if read > most:
                         raise self._tampered(name)
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        except BROKEN as error:
             raise self.refused(f'"{name}" cannot be read: {error}') from None
 
     def _tampered(self, name: str) -> InvalidFile:

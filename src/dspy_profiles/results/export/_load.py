@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from dspy_profiles._reading import MEGABYTE, read_regular
 from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.results.export._examples import ROW_VERSION
+from dspy_profiles.results.journal._read import parsed_json
 
 if TYPE_CHECKING:
     import dspy
 
 __all__ = ["load_examples"]
+
+LARGEST = 1024 * MEGABYTE
 
 
 def load_examples(path: Path | str) -> "list[dspy.Example]":
@@ -27,7 +29,7 @@ def load_examples(path: Path | str) -> "list[dspy.Example]":
 
     file, examples = Path(path), []
     try:
-        lines = file.read_bytes().split(b"\n")
+        lines = read_regular(file, LARGEST).split(b"\n")
     except OSError as error:
         why = error.strerror or str(error)
         raise InvalidFile(f"the file cannot be read: {why}", where=Place(file)) from error
@@ -35,7 +37,7 @@ def load_examples(path: Path | str) -> "list[dspy.Example]":
         if not line.strip():
             continue
         try:
-            labels, inputs = _fields(orjson.loads(line))
+            labels, inputs = _fields(parsed_json(line))
         except (TypeError, ValueError) as error:
             raise InvalidFile(
                 f"not a row of examples: {error}",

@@ -12,9 +12,12 @@ from typing import Any
 
 import orjson
 
-from dspy_profiles.results._model import VERSION, Experiment, Fault, Trial, written
+from dspy_profiles.errors import StoreError
+from dspy_profiles.results._ids import is_journal
+from dspy_profiles.results._model import VERSION, Experiment, Fault, Trial, moment, written
 from dspy_profiles.results.journal._assemble import assemble
 from dspy_profiles.results.journal._base import JournalStorage, held
+from dspy_profiles.results.journal._read import parsed_json
 
 __all__ = [
     "DOCUMENTS",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 SEAL, SUMMARY, TRIALS = "seal.json", "experiment.json", "trials.jsonl"
+LARGEST = 2**53  # bytes: no journal is larger
 DOCUMENTS = (SEAL, SUMMARY, TRIALS)
 BLOB = re.compile(rb'"\$blob":"([0-9a-f]{64})"')
 READABLE = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -52,13 +56,11 @@ def seal(storage: JournalStorage, experiment_id: str, status: str, **more: Any) 
 def seal_of(storage: JournalStorage, experiment_id: str) -> dict[str, Any] | None:
     """Return the seal; None if the experiment is open, or the seal is damaged."""
     found = parsed(storage.document(experiment_id, SEAL))
-    if found is None or not isinstance(found.get("status"), str):
+    journals = None if found is None else found.get("journals")
+    if found is None or not isinstance(found.get("status"), str) or not isinstance(journals, dict):
         return None
-    journals = found.get("journals")
-    is_sound = isinstance(journals, dict) and all(
-        isinstance(of, dict) and isinstance(of.get("size"), int) for of in journals.values()
-    )
-    return found if is_sound else None
+    is_sound = all(is_journal(name) and _is_size(of) for name, of in journals.items())
+    return found if is_sound and _is_time(found.get("ended")) else None
 
 
 def write(storage: JournalStorage, experiment_id: str, seal: Mapping[str, Any]) -> None:
@@ -84,8 +86,10 @@ def write(storage: JournalStorage, experiment_id: str, seal: Mapping[str, Any]) 
 def summary(storage: JournalStorage, experiment_id: str) -> Experiment | None:
     """Return the archived experiment; None if it is open, or its document is damaged."""
     found = parsed(storage.document(experiment_id, SUMMARY))
+    if found is None or found.get("id") != experiment_id:
+        return None
     try:
-        return None if found is None else Experiment.from_json(found)
+        return Experiment.from_json(found)
     except (TypeError, ValueError):
         return None
 
@@ -93,28 +97,44 @@ def summary(storage: JournalStorage, experiment_id: str) -> Experiment | None:
 def trials(
     storage: JournalStorage, experiment_id: str
 ) -> Iterator[tuple[Trial, dict[str, list[int]]]]:
-    """Yield each archived trial, with the places of its lines by journal."""
-    for line in (storage.document(experiment_id, TRIALS) or b"").split(b"\n"):
-        found = parsed(line)
-        if found is not None:
-            yield Trial.from_json(found), found.get("lines") or {}
+    """Yield each archived trial, with the places of its lines by journal. Raises StoreError."""
+    lines = (storage.document(experiment_id, TRIALS) or b"").split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if line:
+            try:
+                yield _trial(line, experiment_id)
+            except (TypeError, ValueError) as error:
+                raise StoreError(
+                    f"a trial of the experiment {experiment_id} cannot be read: {error}",
+                    "dspy-profiles results rebuild writes it again, from the journal",
+                    f"{storage.place(experiment_id, TRIALS)}:{number}",
+                ) from None
+
+
+def _trial(line: bytes, experiment_id: str) -> tuple[Trial, dict[str, list[int]]]:
+    """Return the trial in a line of its document. Raises TypeError or ValueError."""
+    found = parsed_json(line)
+    if not isinstance(found, dict) or found.get("experiment_id") != experiment_id:
+        raise ValueError("it is not one of this experiment")
+    stretches = found.get("lines") or {}
+    if not isinstance(stretches, dict) or not all(map(is_journal, stretches)):
+        raise ValueError("its lines are not in a journal")
+    for stretch in stretches.values():
+        if not isinstance(stretch, list) or list(map(type, stretch)) != [int, int]:
+            raise ValueError("the places of its lines are not numbers")
+        if not 0 <= stretch[0] <= stretch[1] <= LARGEST:
+            raise ValueError("the places of its lines are out of range")
+    return Trial.from_json(found), stretches
 
 
 def verify(storage: JournalStorage, experiment_id: str) -> list[Fault]:
     """Return errors: compare everything with its hash, and long texts with their names."""
-    whole = storage.place(experiment_id, SUMMARY)
     content = parsed(storage.document(experiment_id, SUMMARY))
     sealed = seal_of(storage, experiment_id)
-    if content is None:
-        if sealed is None and storage.document(experiment_id, SEAL) is None:
-            return [Fault("open", "not archived: it is running, or its process died", whole)]
-        return [Fault("tampered", "the summary is missing or cannot be read", whole)]
-    faults = []
-    if content.get("hash") != _hash(content):
-        faults.append(Fault("tampered", "the summary has changed since it was archived", whole))
-    if sealed is None:
-        where = storage.place(experiment_id, SEAL)
-        faults.append(Fault("tampered", "the seal is missing or cannot be read", where))
+    faults = list(_of_documents(storage, experiment_id, content, sealed))
+    if content is None and sealed is None:
+        return faults + assemble(storage, experiment_id, None).faults
+    content = content or {}
     files = content.get("files")
     journals = (sealed or {}).get("journals", {})
     expected = {**(files if isinstance(files, dict) else {}), **journals}
@@ -128,6 +148,45 @@ def verify(storage: JournalStorage, experiment_id: str) -> list[Fault]:
         faults.append(Fault("late", "the journal began after the experiment was closed", where))
     faults += _blobs(storage, experiment_id, sealed)
     return faults + assemble(storage, experiment_id, sealed).faults
+
+
+def _of_documents(
+    storage: JournalStorage,
+    experiment_id: str,
+    content: Mapping[str, Any] | None,
+    sealed: Mapping[str, Any] | None,
+) -> Iterator[Fault]:
+    """Yield the errors of summary and seal. A crash leaves none, or only a seal."""
+    whole, document = (
+        storage.place(experiment_id, SUMMARY),
+        storage.document(experiment_id, SUMMARY),
+    )
+    is_seal_there = storage.document(experiment_id, SEAL) is not None
+    if document is None and not is_seal_there:
+        yield Fault("open", "not archived: it is running, or its process died", whole)
+        return
+    if document is None and sealed is not None:
+        yield Fault("open", "closed, but its process died before it wrote the summary", whole)
+    elif content is not None and content.get("hash") != _hash(content):
+        yield Fault("tampered", "the summary has changed since it was archived", whole)
+    elif document is not None and summary(storage, experiment_id) is None:
+        yield Fault("tampered", "the summary cannot be read", whole)
+    if sealed is None:
+        where = storage.place(experiment_id, SEAL)
+        yield Fault("tampered", "the seal is missing or cannot be read", where)
+
+
+def _is_size(of: Any) -> bool:
+    """Return whether a value has the size of a file."""
+    size = of.get("size") if isinstance(of, dict) else None
+    return type(size) is int and 0 <= size <= LARGEST
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return value is None or bool(moment(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _pid(content: Mapping[str, Any]) -> Any:
@@ -159,13 +218,16 @@ def _compared(
     storage: JournalStorage, experiment_id: str, name: str, of: Any, *, may_grow: bool
 ) -> Iterator[Fault]:
     where = storage.place(experiment_id, name)
-    if not isinstance(of, dict) or not isinstance(of.get("size"), int):
+    if name not in DOCUMENTS and not is_journal(name):
+        yield Fault("tampered", "the summary names a file that is not one of a store", where)
+        return
+    if not _is_size(of):
         yield Fault("tampered", "size and hash are not known", where)
         return
     size, digest = storage.digest(experiment_id, name, of["size"])
     if (size, digest) != (of["size"], of.get("sha256")):
         yield Fault("tampered", "changed after the experiment was closed", where)
-    elif storage.digest(experiment_id, name)[0] == size:
+    elif storage.digest(experiment_id, name, size + 1)[0] == size:
         return
     elif may_grow:
         yield Fault(
@@ -202,7 +264,7 @@ def _hash(content: Mapping[str, Any]) -> str:
 def parsed(data: bytes | None) -> dict[str, Any] | None:
     """Return the JSON table in a document; None if there is none."""
     try:
-        found = orjson.loads(data or b"")
+        found = parsed_json(data or b"")
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -8,7 +8,7 @@ from dspy_profiles.results._ids import begun
 from dspy_profiles.results._model import Event, Experiment, Fault, Trial, moment
 from dspy_profiles.results.journal._base import JournalStorage
 from dspy_profiles.results.journal._read import Line, Spans, lines_of
-from dspy_profiles.results.journal._usage import Spent
+from dspy_profiles.results.journal._usage import MOST, Spent
 
 __all__ = ["Assembled", "assemble", "stream"]
 
@@ -195,7 +195,7 @@ class _ExperimentBuilder:
         pass  # the process that wrote it
 
     def _lost(self, line: Line) -> None:
-        self._losses += line["count"]
+        self._losses = min(self._losses + line["count"], MOST)
 
     def _experiment(self, line: Line) -> None:
         self._header = line.content

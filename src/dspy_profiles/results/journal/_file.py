@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 import orjson
 
+from dspy_profiles._reading import open_regular
 from dspy_profiles.results.journal._base import Durability, FirstLine
 
 if sys.platform != "win32":
@@ -168,11 +169,15 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    file = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
+    if sys.platform != "win32":
+        with open_regular(path, links=False) as file:
+            yield file.fileno()
+        return
+    opened = os.open(path, os.O_RDWR)  # locking needs the right to write
     try:
-        yield file
+        yield opened
     finally:
-        os.close(file)
+        os.close(opened)
 
 
 if sys.platform != "win32":

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import orjson
 
+from dspy_profiles._reading import DEEPEST, is_too_deep
+from dspy_profiles.results._ids import is_hash
 from dspy_profiles.results._model import Event, Fault, Trial, moment, written
 from dspy_profiles.results.journal._base import JournalStorage
 
-__all__ = ["Line", "Spans", "complete", "content_of", "lines_of", "whole"]
+__all__ = ["Line", "Spans", "complete", "content_of", "lines_of", "parsed_json", "whole"]
 
 # The types of lines, and the fields that each must have.
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -22,6 +25,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "event": ("id", "started"),
     "lost": ("count",),
 }
+MOST = 2**53  # lines that are lost: more than any process can write
 Number = int | float
 TEXTS = (
     *("id", "trial", "parent", "kind", "name", "started", "ended", "status", "error"),
@@ -33,6 +37,7 @@ FIELDS: dict[str, Any] = {
     "count": int,
     "score": Number,
 }
+TABLES = ("attributes", "details")  # of a record: they stay tables
 Tell = Callable[[Fault], None]
 Record = TypeVar("Record", Event, Trial)
 
@@ -94,7 +99,7 @@ def lines_of(  # noqa: PLR0913, PLR0917 - a part of a journal has a beginning an
 
 def content_of(raw: bytes) -> dict[str, Any]:
     """Return the content of a line. Raises ValueError if it is not one of a journal."""
-    content = orjson.loads(raw)
+    content = parsed_json(raw)
     kind = content.get("type") if isinstance(content, dict) else None
     required = REQUIRED.get(kind) if isinstance(kind, str) else None
     if required is None:
@@ -108,17 +113,22 @@ def content_of(raw: bytes) -> dict[str, Any]:
             raise ValueError(f"{key} is a {type(value).__name__}")
     for key in ("started", "ended"):
         if content.get(key) is not None:
-            content[key] = _canonical(content[key])
+            content[key] = written(moment(content[key]))
+    if kind == "lost" and not 0 <= content["count"] <= MOST:
+        raise ValueError("count is out of range")
     if content.get("kind") == "score" and not isinstance(_value(content), Number | None):
         raise ValueError("its value is not a number")
     return cast("dict[str, Any]", content)
 
 
-def _canonical(time: str) -> str:
-    try:
-        return written(moment(time))
-    except OverflowError as error:  # year 0 in another zone
-        raise ValueError(str(error)) from None
+def parsed_json(text: bytes | str) -> Any:
+    """Return JSON data. Raises ValueError, also if it nests too deeply to be written again."""
+    data = orjson.loads(text)
+    raw = text.encode() if isinstance(text, str) else text
+    brackets = raw.count(b"[") + raw.count(b"{")  # fast, and nearly always few
+    if brackets > DEEPEST and is_too_deep(data, brackets):
+        raise ValueError("tables and lists are nested too deeply")
+    return data
 
 
 def _value(score: dict[str, Any]) -> Any:
@@ -166,8 +176,8 @@ class Spans:
             begun.get("trial"),
             begun.get("kind") or "module",
             begun.get("name") or "?",
-            moment(started),
-            None if until is None else moment(until),
+            datetime.fromisoformat(started),  # both are as `content_of` has written them
+            None if until is None else datetime.fromisoformat(until),
             self._unfinished if ended is None else ended.get("status") or "done",
             attributes,
         )
@@ -175,7 +185,11 @@ class Spans:
 
 def complete(record: Record, storage: JournalStorage) -> Record:
     """Return a trial or an event with its long texts."""
-    return type(record)(**{name: whole(value, storage) for name, value in vars(record).items()})
+    values: dict[str, Any] = {name: whole(value, storage) for name, value in vars(record).items()}
+    for name in TABLES:
+        if isinstance(values.get(name), str):  # a reference in the place of a table
+            values[name] = {}
+    return type(record)(**values)
 
 
 def whole(value: Any, storage: JournalStorage) -> Any:
@@ -186,7 +200,7 @@ def whole(value: Any, storage: JournalStorage) -> Any:
             return {"$table": {key: whole(item, storage) for key, item in table.items()}}
         name = value.get("$blob")
         if isinstance(name, str) and len(value) == 2:  # noqa: PLR2004 - name and size
-            found = storage.blob(name) if name.isalnum() else None
+            found = storage.blob(name) if is_hash(name) else None
             return {"$missing": name} if found is None else found.decode(errors="replace")
         return {key: whole(item, storage) for key, item in value.items()}
     if isinstance(value, list):

@@ -6,7 +6,9 @@ from typing import Any
 
 from dspy_profiles.results._model import Event, Experiment, Trial
 
-__all__ = ["Spent", "seconds_of"]
+__all__ = ["MOST", "Spent", "seconds_of"]
+
+MOST = 2**63 - 1  # JSON and databases have no larger numbers
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Spent:
             self.calls + other.calls,
             self.cached + other.cached,
             self.replayed + other.replayed,
-            self.tokens + other.tokens,
+            min(self.tokens + other.tokens, MOST),
             _sum(self.cost, other.cost),
             _sum(self.seconds, other.seconds),
         )
@@ -99,4 +101,4 @@ def _tokens(usage: Mapping[str, Any]) -> int:
     parts: Iterable[Any] = (total,)
     if total is None:
         parts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
-    return sum(int(part) for part in parts if isinstance(part, int | float))
+    return sum(int(part) for part in parts if isinstance(part, int | float) and 0 <= part <= MOST)

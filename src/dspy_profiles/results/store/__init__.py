@@ -5,6 +5,7 @@ from dspy_profiles._lazy import attach
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.results._model import STATUSES as STATUSES
+    from dspy_profiles.results._model import UNREADABLE as UNREADABLE
     from dspy_profiles.results.store._find import find_experiment as find_experiment
     from dspy_profiles.results.store._find import find_trial as find_trial
     from dspy_profiles.results.store._open import masked as masked
@@ -15,7 +16,7 @@ else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
-            "/dspy_profiles.results._model": "STATUSES",
+            "/dspy_profiles.results._model": "STATUSES UNREADABLE",
             "_find": "find_experiment find_trial",
             "_open": "masked open_inside open_store",
             "_protocol": "Store",

@@ -10,7 +10,7 @@ from dspy_profiles.results._model import Event, Experiment, Fault, Trial
 from dspy_profiles.results.journal import _archive, _read
 from dspy_profiles.results.journal._assemble import Assembled, assemble, stream
 from dspy_profiles.results.journal._base import JournalStorage
-from dspy_profiles.results.store._each import OneByOne
+from dspy_profiles.results.store._each import OneByOne, unreadable
 from dspy_profiles.results.store._filters import ExperimentFilter, TrialFilter, first
 from dspy_profiles.results.store._protocol import ExperimentQuery, Recorded, TrialQuery
 
@@ -107,11 +107,16 @@ class BaseStore:
         return self.get_experiment(experiment_id)
 
     def matching(self, ids: Iterable[str], wanted: ExperimentFilter) -> Iterator[Experiment]:
-        """Yield those of these experiments that match."""
-        holds, words = wanted.check(), wanted.words
-        experiments = map(self._experiment, ids)
-        matches = (each for each in experiments if each is not None and holds(each))
-        return matches if words is None else (e for e in matches if self._contains(e, words))
+        """Yield those of these experiments that match; one that cannot be read, as unreadable."""
+        holds = wanted.check()
+        for experiment_id in ids:
+            try:
+                found = self._experiment(experiment_id)
+                if found is not None and holds(found) and self._contains(found, wanted.words):
+                    yield found
+            except StoreError as error:
+                if holds(found := unreadable(experiment_id, error)):
+                    yield found
 
     def _archive(self, experiment: Recorded) -> Experiment:
         """Archive an experiment, also one that is in another store."""
@@ -198,7 +203,9 @@ class BaseStore:
         unfinished = "running" if is_running else "interrupted"
         return stream(self._storage, experiment_id, seal, unfinished, stretches, trial_id)
 
-    def _contains(self, experiment: Experiment, wanted: set[str]) -> bool:
+    def _contains(self, experiment: Experiment, wanted: set[str] | None) -> bool:
+        if wanted is None:
+            return True
         own = (experiment.name, experiment.hypothesis, experiment.program, experiment.profile)
         if wanted <= _words.words("\n".join(text for text in own if text)):
             return True

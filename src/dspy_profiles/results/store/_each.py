@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from dspy_profiles.errors import StoreError
+from dspy_profiles.results._ids import begun
+from dspy_profiles.results._model import UNREADABLE, Experiment
 
-__all__ = ["OneByOne"]
+__all__ = ["OneByOne", "unreadable"]
 
 T = TypeVar("T")
 
@@ -44,3 +46,20 @@ class OneByOne(Generic[T]):
         each = (f"  {name}: {error.message}" for name, error in self._failed.items())
         head = f"{len(self._failed)} experiments could not be {self._verb}{rest}:"
         raise StoreError("\n".join([head, *each]), first.hint)
+
+
+def unreadable(experiment_id: str, error: StoreError) -> Experiment:
+    """Return an experiment that cannot be read, for a list: with its id, and the reason."""
+    where = None if error.where is None else str(error.where)
+    details = {"error": error.message, "hint": error.hint, "where": where}
+    return Experiment(
+        id=experiment_id,
+        name="?",
+        hypothesis=None,
+        program=None,
+        profile=None,
+        status=UNREADABLE,
+        started=begun(experiment_id),
+        cost=None,
+        details=details,
+    )

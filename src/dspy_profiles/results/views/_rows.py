@@ -17,7 +17,7 @@ from dspy_profiles.display import (
     readable,
     visible,
 )
-from dspy_profiles.results._model import Candidate, Decision, Event, Trial
+from dspy_profiles.results._model import UNREADABLE, Candidate, Decision, Event, Trial
 from dspy_profiles.results.journal._usage import Spent, seconds_of
 from dspy_profiles.results.views._describe import Part
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 NAME = 120  # characters
-WRONG = ("failed", "interrupted")  # statuses of errors
+WRONG = ("failed", "interrupted", UNREADABLE)  # statuses of errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,9 @@ class Database:
         except StoreError as error:
             error.where = error.where or self._where
             raise
+        except (TypeError, ValueError) as error:  # SQLite has columns of any type
+            message = f"the database has a row that cannot be read: {error}"
+            raise StoreError(message, hint=self._hint, where=self._where) from error
 
     @property
     def _where(self) -> Place | str:

@@ -4,18 +4,22 @@ import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select
 
+from dspy_profiles._reading import MEGABYTE
 from dspy_profiles.errors import StoreError
+from dspy_profiles.results._ids import is_id, is_journal
 from dspy_profiles.results.journal._archive import DOCUMENTS, SEAL
 from dspy_profiles.results.journal._base import Durability, FirstLine, Journal
 from dspy_profiles.results.store.sql._tables import BLOBS, PIECES, insert_new
 
 __all__ = ["SealedStorage", "parts"]
 
-PIECE = 2**20  # bytes before compression: the least that is read for one trial
+PIECE = MEGABYTE  # bytes before compression: the least that is read for one trial
+LARGEST_PIECE = 64 * MEGABYTE  # that is read, whoever wrote it
+LARGEST = 1024 * MEGABYTE  # of a long text
 LEVEL = 3
 AT_ONCE = 500  # names in one statement
 
@@ -35,12 +39,12 @@ class SealedStorage:
 
     def ids(self) -> list[str]:
         found = select(PIECES.c.experiment_id).where(PIECES.c.name == SEAL).distinct()
-        return sorted(self._connection.scalars(found), reverse=True)
+        return sorted(filter(is_id, self._connection.scalars(found)), reverse=True)
 
     def names(self, experiment_id: str) -> list[str]:
         of = PIECES.c.experiment_id == experiment_id
         found = select(PIECES.c.name).where(of, PIECES.c.name.not_in(DOCUMENTS)).distinct()
-        return sorted(self._connection.scalars(found))
+        return sorted(filter(is_journal, self._connection.scalars(found)))
 
     def lines(
         self, experiment_id: str, name: str, start: int = 0, end: int | None = None
@@ -72,7 +76,7 @@ class SealedStorage:
         for some in parts(sorted(set(names) - self._known.keys()), AT_ONCE):
             found = select(BLOBS.c.name, BLOBS.c.data).where(BLOBS.c.name.in_(some))
             for name, data in self._connection.execute(found):
-                self._known[name] = _expanded(data)
+                self._known[name] = _expanded(data, LARGEST)
 
     def keep(self, text: bytes) -> str:
         name = sha256(text).hexdigest()
@@ -125,7 +129,7 @@ class SealedStorage:
             one = select(table.data).where(
                 table.experiment_id == experiment_id, table.name == name, table.start == first
             )
-            data = _expanded(self._connection.scalar(one) or b"")
+            data = _expanded(self._connection.scalar(one) or b"", LARGEST_PIECE)
             until = size if end is None else min(size, end - first)
             yield data[max(start - first, 0) : until]
 
@@ -151,9 +155,19 @@ def _pieces_of(lines: Iterator[bytes]) -> Iterator[bytes]:
         yield bytes(waiting)
 
 
-def _expanded(data: bytes) -> bytes:
-    """Return decompressed bytes. Damaged data is returned as it is: `verify` reports it."""
+def _expanded(data: Any, most: int) -> bytes:
+    """Return decompressed bytes. Damaged data is returned as it is: `verify` reports it.
+
+    Raises StoreError for more bytes than we write.
+    """
+    expander = zlib.decompressobj()
     try:
-        return zlib.decompress(data)
-    except zlib.error:
-        return data
+        expanded = expander.decompress(data, most)
+    except (TypeError, zlib.error):
+        return data if isinstance(data, bytes) else str(data).encode()
+    if expander.unconsumed_tail:
+        raise StoreError(
+            f"a piece of the database is larger than {most // MEGABYTE:,} MB",
+            "use another database: this one was not written by dspy-profiles",
+        )
+    return expanded if expander.eof else data
