@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._document import read_toml as read_toml
     from dspy_profiles.config._document import read_unparsed as read_unparsed
     from dspy_profiles.config._edit import Edit as Edit
+    from dspy_profiles.config._edit import change_file as change_file
     from dspy_profiles.config._edit import editing as editing
     from dspy_profiles.config._keys import KeyPath as KeyPath
     from dspy_profiles.config._keys import join_key as join_key
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._locations import locate as locate
     from dspy_profiles.config._locations import pin_locations as pin_locations
     from dspy_profiles.config._locations import unpin_locations as unpin_locations
+    from dspy_profiles.config._lock import locked as locked
     from dspy_profiles.config._settings import SETTINGS_TABLE as SETTINGS_TABLE
     from dspy_profiles.config._settings import Settings as Settings
     from dspy_profiles.config._settings import SettingValue as SettingValue
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from dspy_profiles.config._toml_edit import rename_in_text as rename_in_text
     from dspy_profiles.config._trust import Action as Action
     from dspy_profiles.config._trust import may as may
-    from dspy_profiles.config._write import locked as locked
     from dspy_profiles.config._write import replace_file as replace_file
     from dspy_profiles.config._write import write_atomically as write_atomically
 else:
@@ -58,12 +59,13 @@ else:
         {
             "_budgets": "Budgets Limits",
             "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
-            "_edit": "Edit editing",
+            "_edit": "Edit change_file editing",
             "_keys": "KeyPath join_key split_key",
             "_locations": (
                 "LOCATION_VARIABLES Layer Locations PATH_VARIABLE PROFILES_FILE SESSION_VARIABLE "
                 "are_locations_pinned find_locations locate pin_locations unpin_locations"
             ),
+            "_lock": "locked",
             "_settings": (
                 "SETTINGS_TABLE SettingValue Settings load_settings "
                 "setting_from_text settings_from_table settings_home"
@@ -72,6 +74,6 @@ else:
             "_toml": "Statement comment_start inline_statements statement_lines statements",
             "_toml_edit": "rename_in_text",
             "_trust": "Action may",
-            "_write": "locked replace_file write_atomically",
+            "_write": "replace_file write_atomically",
         },
     )
