@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._keys import KeyPath as KeyPath
     from dspy_profiles.config._keys import join_key as join_key
     from dspy_profiles.config._keys import split_key as split_key
+    from dspy_profiles.config._keys import touches as touches
     from dspy_profiles.config._locations import LOCATION_VARIABLES as LOCATION_VARIABLES
     from dspy_profiles.config._locations import PATH_VARIABLE as PATH_VARIABLE
     from dspy_profiles.config._locations import PROFILES_FILE as PROFILES_FILE
@@ -60,7 +61,7 @@ else:
             "_budgets": "Budgets Limits",
             "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
             "_edit": "Edit change_file editing",
-            "_keys": "KeyPath join_key split_key",
+            "_keys": "KeyPath join_key split_key touches",
             "_locations": (
                 "LOCATION_VARIABLES Layer Locations PATH_VARIABLE PROFILES_FILE SESSION_VARIABLE "
                 "are_locations_pinned find_locations locate pin_locations unpin_locations"

@@ -54,13 +54,13 @@ class Document:
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
         from dspy_profiles.config._toml import (
-            statements,  # its regular expressions take time to compile
+            all_statements,  # its regular expressions take time to compile
         )
 
         own: dict[KeyPath, int] = {}
         implied: dict[KeyPath, int] = {}
         arrays: set[KeyPath] = set()
-        for row in statements(self.text):
+        for row in all_statements(self.text):
             path = row.path
             if row.array:
                 arrays.add(path)

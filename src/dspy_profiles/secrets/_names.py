@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 
 __all__ = ["NOT_SECRET", "SECRET_KEYS", "Names"]
 
@@ -68,13 +69,24 @@ def _spelled(key: str) -> str:
 
 
 def _matches(key: str, patterns: tuple[str, ...]) -> bool:
-    return any(_matches_one(key, pattern) for pattern in patterns)
+    names, endings, others = _kinds(patterns)
+    return key in names or key.endswith(endings) or any(fnmatchcase(key, one) for one in others)
 
 
-def _matches_one(key: str, pattern: str) -> bool:
-    # Nearly all patterns are a name or an ending: compiling regular expressions would take longer
-    # than the rest of a first resolution.
-    name, star, ending = pattern.partition("*")
-    if not star or "*" in ending or "[" in pattern or "?" in pattern:
-        return fnmatchcase(key, pattern) if star else key == pattern
-    return key.startswith(name) and key.endswith(ending) and len(key) >= len(pattern) - 1
+@cache
+def _kinds(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], list[str]]:
+    """Return the patterns that are names, the endings of those that have one, and the others."""
+    # Nearly all are of the first two kinds: compiling regular expressions would take longer than
+    # the rest of a first resolution.
+    names, endings, others = set[str](), list[str](), list[str]()
+    for pattern in patterns:
+        if "*" not in pattern:
+            names.add(pattern)
+        elif pattern[0] == "*" and not _SIGNS.intersection(pattern[1:]):
+            endings.append(pattern[1:])
+        else:
+            others.append(pattern)
+    return frozenset(names), tuple(endings), others
+
+
+_SIGNS = frozenset("*?[")

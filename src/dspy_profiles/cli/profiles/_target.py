@@ -19,6 +19,7 @@ from dspy_profiles.config import (
     change_file,
     join_key,
     read_toml,
+    touches,
 )
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
@@ -174,7 +175,7 @@ def _findings(
         definition = scene.catalog.get(name, choice.reason)
         plaintext = plaintext_keys(definition, scene.names)
         is_new = was not in read_toml(where.path).data
-        touched = [k for k in plaintext if is_new or any(_touches(k, key) for key in keys)]
+        touched = [k for k in plaintext if is_new or any(touches(k, key) for key in keys)]
         if touched:
             # Without a place: the line is not in the file.
             hint = f"put it in .env, then set {join_key(touched[0])}='${{NAME}}'"
@@ -185,8 +186,7 @@ def _findings(
         if not _was_broken(where.scene, was):
             raise
         return [Finding("warning", (), f"{name} is still invalid: {error.message}", error.hint)]
-    findings = schema.check(profile, schema.descriptor())
-    return [f for f in findings if any(_touches(f.key, key) for key in keys)]
+    return schema.check(profile, schema.descriptor(), only=keys) if keys else []
 
 
 def _was_broken(scene: Scene, name: str) -> bool:
@@ -197,8 +197,3 @@ def _was_broken(scene: Scene, name: str) -> bool:
     except ProfileError:
         return True
     return False
-
-
-def _touches(one: KeyPath, other: KeyPath) -> bool:
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]
