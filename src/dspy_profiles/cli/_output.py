@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles.display import as_text, folded_columns, show_place
+from dspy_profiles.display import as_text, folded_columns, plain_rows, show_place
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
@@ -61,6 +61,9 @@ def out(*lines: object) -> None:
     """Print a result."""
     console = console_for(to_stderr=False)
     for line in lines:
+        if isinstance(line, Columns) and _is_for_programs(console):
+            console.file.write("".join(f"{row}\n" for row in line.plain()))
+            continue
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
             if isinstance(part, str | Text):
                 console.print(as_text(part), soft_wrap=True)
@@ -138,12 +141,16 @@ def warn(message: str, hint: str | None = None) -> None:
 class Columns:
     """Rows of cells, to be printed as aligned columns."""
 
-    rows: list[list[Text]]
+    rows: list[Sequence[str | Text]]
     gap: int
+
+    def plain(self) -> Iterable[str]:
+        """Return each row as a line without styles."""
+        return plain_rows(self.rows, self.gap)
 
     def lines(self, width: int) -> "Iterable[Text | Table]":
         """Return each row as a line if all fit; else one table that folds its cells."""
-        return folded_columns(self.rows, width, self.gap)
+        return folded_columns([[as_text(c) for c in row] for row in self.rows], width, self.gap)
 
 
 def columns(
@@ -152,7 +159,7 @@ def columns(
     """Return rows and a header as columns without borders."""
     titled = [[Text(title, style=MUTED) for title in header], *rows] if header else list(rows)
     most = max(map(len, titled), default=0)
-    return Columns([[as_text(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
+    return Columns([(*row, *[""] * (most - len(row))) for row in titled], gap)
 
 
 def as_json(value: Any) -> Any:
@@ -205,6 +212,11 @@ def _stream(*, to_stderr: bool) -> TextIO:
     stream: TextIO | None = sys.stderr if to_stderr else sys.stdout
     # Python has None for a closed stream: discard the output.
     return stream if stream is not None else Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _is_for_programs(console: Console) -> bool:
+    """Return whether the output is a pipe or a file without a width that somebody has set."""
+    return not (console.is_terminal or os.environ.get("COLUMNS"))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,11 +57,12 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
         if doc.stamp is None:
             note(Text(f"{on_path(doc.path)} does not exist"))
     active = active_choice(scene)
-    profiles = [summary(scene, name, active) for name in scene.catalog.names()]
+    profiles = [summary(scene, name, active, lines=json) for name in scene.catalog.names()]
     if json:
         emit(profiles=profiles)
         return
     rows = []
+    shown = cache(on_path)  # a file may have many profiles
     for one in profiles:
         marker = Text("* ", style=ACCENT) if one["active"] else Text("  ")
         model = (
@@ -68,7 +70,7 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
             if one["error"]
             else one["model"] or one["description"] or one["provider"] or ""
         )
-        source = "" if one["file"] is None else on_path(Path(one["file"]))
+        source = "" if one["file"] is None else shown(Path(one["file"]))
         reasons = [short_reason(scene, one["reason"])] if one["active"] else []
         remarks = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
         rows.append(
