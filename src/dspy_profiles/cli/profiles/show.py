@@ -61,25 +61,21 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     if json:
         emit(profiles=profiles)
         return
-    rows = []
-    shown = cache(on_path)  # a file may have many profiles
+    rows: list[tuple[str | Text, ...]] = []
+    # Rich's texts cost more than all the rest: many profiles have few styles.
+    shown = cache(lambda file: Text(on_path(Path(file)), style=MUTED))
     for one in profiles:
-        marker = Text("* ", style=ACCENT) if one["active"] else Text("  ")
-        model = (
-            "invalid"
-            if one["error"]
-            else one["model"] or one["description"] or one["provider"] or ""
-        )
-        source = "" if one["file"] is None else shown(Path(one["file"]))
+        name, model = one["name"], one["model"] or one["description"] or one["provider"] or ""
         reasons = [short_reason(scene, one["reason"])] if one["active"] else []
         remarks = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
+        style = "red" if one["plaintext"] and not one["active"] else MUTED
         rows.append(
             (
-                marker + Text(one["name"], style="bold" if one["active"] else ""),
-                Text(model, style="red" if one["error"] else ""),
+                Text.assemble(("* ", ACCENT), (name, "bold")) if one["active"] else f"  {name}",
+                Text("invalid", style="red") if one["error"] else model,
                 ", ".join(one["extends"]),
-                Text(source, style=MUTED),
-                Text(remarks, style="red" if one["plaintext"] and not one["active"] else MUTED),
+                "" if one["file"] is None else shown(one["file"]),
+                Text(remarks, style=style) if remarks else "",
             )
         )
     out(columns(rows, ("  PROFILE", "MODEL", "EXTENDS", "FROM", "")))
