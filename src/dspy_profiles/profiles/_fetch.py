@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles import plugins
 from dspy_profiles.config import KeyPath, join_key
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError
 from dspy_profiles.profiles._profile import ResolvedProfile
@@ -144,6 +143,8 @@ class _Fetcher:
         schemes = BUILT_IN_SCHEMES
         by_scheme = split_scheme(reference, schemes)
         if by_scheme is None and "${" not in reference:
+            from dspy_profiles import plugins  # pluggy takes time to import
+
             schemes = plugins.secret_schemes()
         elif by_scheme is not None and by_scheme[0] == "file":
             folder = _folder(self.profile, key)
