@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from dspy_profiles.config import _locations as locations
+from dspy_profiles.config import _running as running
+from dspy_profiles.profiles import _shadow as shadow
 from dspy_profiles.secrets import _dotenv as environment
 from dspy_profiles.secrets import _redaction as redaction
 
@@ -52,6 +54,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for name in [name for name in environ if any(fnmatchcase(name, p) for p in FOREIGN)]:
         del os.environ[name]
     os.environ["HOME"] = os.environ["USERPROFILE"] = str(home)
+    os.environ.pop("CI", None)  # what it means is a matter of the tests of trust
+    os.environ["DSPY_PROFILES_TRUST"] = "all"
     os.chdir(project)
     _forget()
     yield World(home, project)
@@ -59,6 +63,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environ)
+
+
+@pytest.fixture
+def stranger(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project is a stranger's: nobody has trusted it."""
+    monkeypatch.delenv("DSPY_PROFILES_TRUST")
 
 
 @pytest.fixture
@@ -196,3 +206,6 @@ def _forget() -> None:
     redaction._rules.clear()
     environment._from_files.clear()
     environment._from_profiles.clear()
+    environment._left_out.clear()
+    running._vouched.clear()
+    shadow._reported.clear()

@@ -20,6 +20,7 @@ __all__ = [
     "ProfileWarning",
     "ProviderError",
     "StoreError",
+    "Untrusted",
     "WriteFailed",
     "did_you_mean",
 ]
@@ -99,6 +100,12 @@ class PlaintextSecret(ProfileError):
 
 class ProviderError(ProfileError):
     """A class or plugin that a profile names cannot be imported, built or used."""
+
+
+class Untrusted(ProfileError):
+    """A file of a folder that is not trusted wants this process to act."""
+
+    exit_code = 7
 
 
 class LockTimeout(ProfileError):

@@ -218,10 +218,10 @@ def _store_and_names(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _experiments(url: str | None) -> list[str]:
-    from dspy_profiles.results import open_store
+    from dspy_profiles.results.store import open_inside
     from dspy_profiles_ipython._arguments import quote
 
-    with open_store(url) as store:
+    with open_inside(url) as store:
         experiments = store.query_experiments(limit=MOST)
     count = Counter(one.name for one in experiments)
     names = [quote(one.name) for one in experiments if count[one.name] == 1]
@@ -229,10 +229,9 @@ def _experiments(url: str | None) -> list[str]:
 
 
 def _trials(url: str | None, experiment: str, begun: str) -> list[str]:
-    from dspy_profiles.results import open_store
-    from dspy_profiles.results.store import find_experiment
+    from dspy_profiles.results.store import find_experiment, open_inside
 
-    with open_store(url) as store:
+    with open_inside(url) as store:
         numbers = range(1, find_experiment(store, experiment).trials + 1)
     return list(islice((n for n in map(str, numbers) if n.startswith(begun)), MOST))
 

@@ -16,6 +16,7 @@ from IPython.core.magic import (
 )
 from IPython.display import display
 
+from dspy_profiles.config import unasked
 from dspy_profiles.errors import ProfileError, ProfileNotFound
 from dspy_profiles_ipython._cell import run_whole
 from dspy_profiles_ipython._errors import CELL, error_text, in_one_line, warned_in_one_line
@@ -24,6 +25,8 @@ from dspy_profiles_ipython._state import State, look
 if TYPE_CHECKING:
     from dspy_profiles.profiles import Choice, ResolvedProfile
     from dspy_profiles_ipython._arguments import MagicArguments
+
+NAMED_BY_YOU = ("from DSPY_PROFILE", "from DSPY_PROFILE_FORCE", "from DspyProfiles.default")
 
 # Import other modules in functions: loading the extension must be quick.
 __all__ = ["DspyProfileMagics"]
@@ -117,8 +120,11 @@ class DspyProfileMagics(Magics):
         reason = "the default, auto" if choice.is_default else choice.reason.removeprefix("from ")
         if _is_of_run(name):
             reason = "dspy-profiles run"  # `run` activates it when DSPy is imported
-        else:
+        elif choice.reason in NAMED_BY_YOU:
             self._state.switch(name, {})
+        else:  # a file of the project names it, and a cell has only loaded the extension
+            with unasked():
+                self._state.switch(name, {})
         sys.stdout.write(f"dspy: profile {name} ({reason})\n")
 
     def _choice(self) -> "Choice | None":
@@ -130,7 +136,7 @@ class DspyProfileMagics(Magics):
         except ProfileNotFound:
             choice = None
         if self._default and (choice is None or choice.is_default):
-            return Choice(self._default, "from DspyProfiles.default", is_default=True)
+            return Choice(self._default, NAMED_BY_YOU[-1], is_default=True)
         return choice
 
     def _active_name(self) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from dspy_profiles.config import SESSION_VARIABLE, Budgets, Settings, find_locations, load_settings
+from dspy_profiles.config import (
+    SESSION_VARIABLE,
+    Budgets,
+    Settings,
+    find_locations,
+    is_inside,
+    load_settings,
+    vouch_for,
+)
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidProfile, Place, ProfileError
 from dspy_profiles.profiles import Catalog, Choice, Scene, is_forced, is_offline, resolve_choice
@@ -26,6 +34,18 @@ INI_KEYS = frozenset(option.ini for option in OPTIONS)
 def is_controller(config: pytest.Config) -> bool:
     """Return whether the tests run in other processes."""
     return config.pluginmanager.has_plugin("dsession")
+
+
+def vouch_for_tests(config: pytest.Config, root: Path) -> None:
+    """Take it as known that code of the project runs: its tests will, before any profile is used.
+
+    Tests of another folder say nothing about the one that pytest was started in.
+    """
+    tests = [config.rootpath, *(Path(arg.partition("::")[0]) for arg in config.args)]
+    here = config.invocation_params.dir
+    if any(is_inside(here / test, root) or is_inside(root, here / test) for test in tests):
+        vouch_for(root)
+        vouch_for(config.rootpath)
 
 
 @dataclass(frozen=True)
@@ -99,6 +119,7 @@ class SessionConfig:
         """Read the options. Raises a ProfileError for an invalid file, setting or name."""
         here = config.invocation_params.dir
         locations = find_locations(None if here == Path.cwd() else here)
+        vouch_for_tests(config, locations.root)
         ini = {o.setting: str(config.getini(o.ini)) for o in OPTIONS}
         flags = {o.setting: str(config.getoption(o.flag) or "") for o in OPTIONS}
         with ini_place(config):

@@ -227,7 +227,7 @@ def test_move_writes_references_and_loses_nothing(
     program = (
         "import dspy_profiles as d; from dspy_profiles.secrets import _dotenv as e;"
         "from dspy_profiles.profiles import fetch; from dspy_profiles.profiles import Scene;"
-        "e.load_env_files(Scene.now().env_files);"
+        "Scene.now().load_env();"
         "p = fetch(d.resolve('prod'), 'lm')['lm']; q = fetch(d.resolve('dev'), 'lm', 'rm');"
         "import hashlib; h = lambda s: hashlib.sha256(s.reveal().encode()).hexdigest();"
         "print(h(p['api_key']), h(p['extra_headers']['Authorization']), h(q['lm']['api_key']),"

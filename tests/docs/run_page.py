@@ -34,6 +34,7 @@ class Reader:
         self.path, self.root = path, root
         self.printed = ""  # by the last block of Python
         self.names = sys.modules["__main__"] = types.ModuleType("__main__")
+        sys.argv = [""]  # a reader types what the page shows
 
     @cached_property
     def shell(self) -> Shell:

@@ -184,4 +184,4 @@ def test_every_error_is_whole_after_a_pickle(name: Any) -> None:
         assert (type(travelled), str(travelled)) == (kind, str(error))
         assert str(error) == "what\n  at profiles.toml:4\n  hint: do this"
         assert str(kind("what")) == "what"
-        assert kind.exit_code in range(1, 7)
+        assert kind.exit_code in range(1, 8)

@@ -95,7 +95,7 @@ def profile(write: Any, vault: Any, project: Any) -> Iterator[Any]:
             os.environ["CANARY_KEY"] = CANARY
         write(".env", f"CANARY_KEY={CANARY}\n" if way == "dotenv" else "")
         write("canary.txt", CANARY + "\n")
-        environment.load_env_files(Scene.now().env_files)
+        environment.load_env_files(Scene.now().env_files, lambda _: True)
         lm = {"api_key": CANARY} if way == "override" else {}
         return resolve("p", **{"lm": lm, **more})
 
@@ -204,7 +204,7 @@ def test_an_error_about_an_env_file_shows_nothing_of_the_others(project: Any, wr
     write("a.env", f"X={CANARY}\n")
     (project / "b.env").write_bytes(CANARY.encode() + b"=\xff\n")
     with pytest.raises(ProfileError) as caught:
-        environment.load_env_files([project / "a.env", project / "b.env"])
+        environment.load_env_files([project / "a.env", project / "b.env"], lambda _: True)
     error = caught.value
     assert CANARY not in "\n".join([*traceback.format_exception(error), frames(error)])
 

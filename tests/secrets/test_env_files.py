@@ -12,7 +12,7 @@ from dspy_profiles.secrets import invalid_lines, load_env_files, names_in_files,
 
 
 def load() -> None:
-    load_env_files(Scene.now().env_files)
+    load_env_files(Scene.now().env_files, lambda _: True)
 
 
 def test_the_nearest_of_the_three_files_that_has_a_name_wins(
@@ -190,7 +190,7 @@ def test_a_profiles_variables_are_set_where_unset_and_stay() -> None:
     os.environ["A"] = "before"
     set_variables_once("p", {"A": "p", "B": "p"})
     assert (os.environ["A"], os.environ["B"]) == ("before", "p")
-    load_env_files([])
+    load_env_files([], lambda _: True)
     assert os.environ["B"] == "p"
 
 

@@ -7,7 +7,14 @@ from dspy_profiles.activation._block import current_profile
 from dspy_profiles.activation._cache import CACHE
 from dspy_profiles.activation._prepare import Prepared
 from dspy_profiles.errors import InvalidProfile
-from dspy_profiles.profiles import SECTIONS, Overrides, ResolvedProfile, is_forced, override
+from dspy_profiles.profiles import (
+    SECTIONS,
+    Overrides,
+    ResolvedProfile,
+    demand_trust,
+    is_forced,
+    override,
+)
 
 __all__ = ["embedder", "lm"]
 
@@ -56,6 +63,8 @@ def embedder(name: str | None = None, **overrides: Any) -> Any:
 
 def _profile(name: str | None, overrides: Mapping[str, Any]) -> ResolvedProfile | Prepared:
     active = current_profile() if name is None and not is_forced() else None
-    if active is None:
-        return CACHE.get(name, overrides, build=False)
-    return override(active, overrides) if overrides else active
+    if active is not None:
+        return override(active, overrides) if overrides else active
+    found = CACHE.get(name, overrides, build=False)
+    demand_trust(found.profile)
+    return found

@@ -1,13 +1,13 @@
 """The one sequence that makes a profile ready: for blocks, sessions, `run`, IPython and doctor."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from dspy_profiles import schema
 from dspy_profiles.activation._watch import Watch
-from dspy_profiles.config import LOCATION_VARIABLES, SETTINGS, KeyPath
+from dspy_profiles.config import LOCATION_VARIABLES, SETTINGS, Action, KeyPath
 from dspy_profiles.errors import InvalidProfile, ProfileError
 from dspy_profiles.objects import make_importable
 from dspy_profiles.profiles import (
@@ -19,25 +19,29 @@ from dspy_profiles.profiles import (
     ResolvedProfile,
     Scene,
     check_references,
+    demand_trust,
     is_forced,
     is_offline,
     override,
     references,
+    report_shadow,
     resolve_choice,
     secret_files,
     set_variables,
 )
 from dspy_profiles.schema import Finding
-from dspy_profiles.secrets import load_env_files, remember_environment, variables_in
+from dspy_profiles.secrets import remember_environment, variables_in
 
 if TYPE_CHECKING:
     from dspy_profiles.calls import Stage
     from dspy_profiles.objects import Built
 
-__all__ = ["Mode", "Prepared", "findings", "prepare"]
+__all__ = ["NO_CALLS", "Mode", "Prepared", "findings", "prepare"]
 
-# "read": the profile is sound. "launch": its secrets exist, too. "build": its objects are made.
-Mode = Literal["read", "launch", "build"]
+# "read": the profile is sound. "launch": its secrets exist, too. "check": its objects are made, and
+# call nobody. "build": they are made to be called.
+Mode = Literal["read", "launch", "check", "build"]
+NO_CALLS: tuple[Action, ...] = ("import", "start", "read", "write")
 
 # These are built when a program asks for them, and need their secrets then.
 ON_DEMAND = frozenset({"lms", "embedder"})
@@ -51,6 +55,7 @@ class Prepared:
     is_default: bool
     watch: Watch
     above: "Prepared | None" = None  # the session's, if this one only adds overrides to it
+    held: bool = False  # whether variables wait for a process that may set them
     reported: str | None = None  # the error in a newer state of the file, once warned about
 
     # Set by `build`, under the cache's lock. functools.cached_property of Python 3.11 has a lock
@@ -61,8 +66,12 @@ class Prepared:
     callbacks: tuple[Any, ...] = ()
     guard: "Stage | None" = None  # around the blocks of a profile that is forced and offline
 
-    def build(self) -> None:
-        """Make the profile's objects. The first call in a process imports DSPy."""
+    def build(self, actions: Sequence[Action] | None = None) -> None:
+        """Make the profile's objects, if its files may do these actions, by default any.
+
+        The first call in a process imports DSPy.
+        """
+        demand_trust(self.profile, actions)
         check_references(self.profile, skip=_not_needed(self.profile))
         from dspy_profiles.objects import build
 
@@ -92,23 +101,30 @@ def prepare(
     Raises an error of ours if a file, a value or a secret is wrong. Imports DSPy in mode "build"
     only.
     """
-    load_env_files(scene.env_files)
+    held: list[str] | None = [] if mode == "launch" else None  # for the process that builds
+    scene.load_env(held)
     if isinstance(choice, ResolvedProfile):
         profile = override(choice, overrides) if overrides else choice
     else:
         profile = resolve_choice(scene, choice, overrides)
     _refuse(profile, findings(profile, scene))
+    if mode in ("check", "build"):
+        report_shadow(scene, profile)
+    actions = NO_CALLS if mode == "check" else None
+    if mode in ("check", "build"):
+        demand_trust(profile, actions)  # before anything else is done for it
     if mode != "read":
-        check_references(profile, skip=_not_needed(profile))
+        check_references(profile, skip=_not_needed(profile), patient=held is not None)
     names = () if isinstance(choice, ResolvedProfile) else (profile.name, *profile.parents)
     watch = _watch(profile, scene, names)
-    set_variables(profile)
+    set_variables(profile, held)
     remember_environment(scene.names)
-    make_importable((scene.locations.cwd, scene.locations.root))
+    if held is None:
+        make_importable(scene.locations)
     is_default = isinstance(choice, Choice) and choice.is_default
-    ready = Prepared(profile, is_default, watch)
-    if mode == "build":
-        ready.build()
+    ready = Prepared(profile, is_default, watch, held=bool(held))
+    if mode in ("check", "build"):
+        ready.build(actions)
     return ready
 
 

@@ -39,6 +39,7 @@ COMMANDS = {
     "secrets": "secrets",
     "schema": "schema",
     "config": "config",
+    "trust": "trust",
     "validate": "doctor",
     "doctor": "doctor",
     "run": "run",

@@ -1,6 +1,6 @@
 """`run`: run a program under a profile, without changing its code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +9,15 @@ from typer.core import TyperCommand
 
 from dspy_profiles.cli._options import File, Profile
 from dspy_profiles.cli._output import note, use_color, warn
-from dspy_profiles.config import SETTINGS
+from dspy_profiles.config import SETTINGS, locate, vouch_for_code
+from dspy_profiles.errors import Untrusted
 from dspy_profiles.profiles import parse_assignments
 from dspy_profiles.run import (
     Launch,
     Recorded,
+    code_of,
     cut_off_by,
+    is_allowed,
     is_pythons,
     launch,
     program_words,
@@ -113,6 +116,7 @@ def run(
     if store is not None and not record:
         raise typer.BadParameter("--store needs --record")
     words, recorded = program_words(words), _recorded(cassette, cassettes)
+    vouch_for_code(code_of(words), locate(file=file).root)  # it runs in any case
 
     def start(recorded: Recorded) -> Launch:
         launched = launch(
@@ -127,11 +131,28 @@ def run(
             )
         return launched
 
-    if record:
-        from dspy_profiles.run import run_recorded
+    try:
+        code = _run(words, store, recorded, start, record=record)
+    except Untrusted as error:
+        if not is_allowed(error):
+            raise
+        code = _run(words, store, recorded, start, record=record)
+    raise typer.Exit(code)
 
-        raise typer.Exit(run_recorded(words, store, recorded, start))
-    raise typer.Exit(run_program(words, start(recorded)))
+
+def _run(
+    words: Sequence[str],
+    store: str | None,
+    recorded: Recorded,
+    start: Callable[[Recorded], Launch],
+    *,
+    record: bool,
+) -> int:
+    if not record:
+        return run_program(words, start(recorded))
+    from dspy_profiles.run import run_recorded
+
+    return run_recorded(words, store, recorded, start)
 
 
 def _recorded(cassette: Path | None, mode: str | None) -> Recorded:

@@ -7,6 +7,12 @@ from dspy_profiles._lazy import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dspy_profiles.config._acting_files import acting_files as acting_files
+    from dspy_profiles.config._acting_files import untrusted_files as untrusted_files
+    from dspy_profiles.config._acts import Action as Action
+    from dspy_profiles.config._acts import action_of as action_of
+    from dspy_profiles.config._acts import acts as acts
+    from dspy_profiles.config._acts import deeds_in as deeds_in
     from dspy_profiles.config._budgets import Budgets as Budgets
     from dspy_profiles.config._budgets import Limits as Limits
     from dspy_profiles.config._document import RACY_NS as RACY_NS
@@ -18,6 +24,10 @@ if TYPE_CHECKING:
     from dspy_profiles.config._edit import Edit as Edit
     from dspy_profiles.config._edit import change_file as change_file
     from dspy_profiles.config._edit import editing as editing
+    from dspy_profiles.config._env_files import env_files as env_files
+    from dspy_profiles.config._env_files import is_in_project as is_in_project
+    from dspy_profiles.config._env_files import is_inside as is_inside
+    from dspy_profiles.config._env_files import load_env as load_env
     from dspy_profiles.config._keys import KeyPath as KeyPath
     from dspy_profiles.config._keys import join_key as join_key
     from dspy_profiles.config._keys import split_key as split_key
@@ -34,6 +44,9 @@ if TYPE_CHECKING:
     from dspy_profiles.config._locations import pin_locations as pin_locations
     from dspy_profiles.config._locations import unpin_locations as unpin_locations
     from dspy_profiles.config._lock import locked as locked
+    from dspy_profiles.config._running import unasked as unasked
+    from dspy_profiles.config._running import vouch_for as vouch_for
+    from dspy_profiles.config._running import vouch_for_code as vouch_for_code
     from dspy_profiles.config._settings import SETTINGS_TABLE as SETTINGS_TABLE
     from dspy_profiles.config._settings import Settings as Settings
     from dspy_profiles.config._settings import SettingValue as SettingValue
@@ -50,23 +63,30 @@ if TYPE_CHECKING:
     from dspy_profiles.config._toml import statement_lines as statement_lines
     from dspy_profiles.config._toml import statements as statements
     from dspy_profiles.config._toml_edit import rename_in_text as rename_in_text
-    from dspy_profiles.config._trust import Action as Action
+    from dspy_profiles.config._trust import Want as Want
+    from dspy_profiles.config._trust import demand as demand
     from dspy_profiles.config._trust import may as may
+    from dspy_profiles.config._trust import trusts as trusts
+    from dspy_profiles.config._trusted_files import TRUSTED as TRUSTED
     from dspy_profiles.config._write import replace_file as replace_file
     from dspy_profiles.config._write import write_atomically as write_atomically
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
+            "_acting_files": "acting_files untrusted_files",
+            "_acts": "Action action_of acts deeds_in",
             "_budgets": "Budgets Limits",
             "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
             "_edit": "Edit change_file editing",
+            "_env_files": "env_files is_in_project is_inside load_env",
             "_keys": "KeyPath join_key split_key touches",
             "_locations": (
                 "LOCATION_VARIABLES Layer Locations PATH_VARIABLE PROFILES_FILE SESSION_VARIABLE "
                 "are_locations_pinned find_locations locate pin_locations unpin_locations"
             ),
             "_lock": "locked",
+            "_running": "unasked vouch_for vouch_for_code",
             "_settings": (
                 "SETTINGS_TABLE SettingValue Settings load_settings "
                 "setting_from_text settings_from_table settings_home"
@@ -74,7 +94,8 @@ else:
             "_settings_table": "SETTINGS SETTINGS_BY_NAME Setting",
             "_toml": "Statement comment_start inline_statements statement_lines statements",
             "_toml_edit": "rename_in_text",
-            "_trust": "Action may",
+            "_trust": "Want demand may trusts",
+            "_trusted_files": "TRUSTED",
             "_write": "replace_file write_atomically",
         },
     )

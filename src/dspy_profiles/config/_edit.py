@@ -23,6 +23,7 @@ from dspy_profiles.config._document import (
 )
 from dspy_profiles.config._keys import KeyPath, join_key
 from dspy_profiles.config._lock import locked
+from dspy_profiles.config._trusted_files import TRUSTED
 from dspy_profiles.config._write import replace_file
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 
@@ -67,8 +68,9 @@ def editing(path: Path, *, timeout: float = 10.0) -> Iterator["Edit"]:
         edit = Edit(document)
         yield edit
         if edit.text != document.text:
-            replace_file(document, edit.text)
-            remember(replace(edit.document, stamp=file_stamp(target), settled=False))
+            with TRUSTED.keeps(target):
+                replace_file(document, edit.text)
+                remember(replace(edit.document, stamp=file_stamp(target), settled=False))
 
 
 class Edit:

@@ -51,6 +51,7 @@ class Locations:
     pyprojects: tuple[Path, ...]  # nearest first
     env_files: tuple[Path, ...]  # the `.env` files, unless the setting env-file names others
     hidden: tuple[Path, ...] = ()  # user files that another user file replaces
+    checkout: Path = Path()  # the folder with `.git` around the root, else the root
 
     @property
     def project_file(self) -> Path | None:
@@ -99,6 +100,7 @@ def find_locations(
         pyprojects=tuple(p for p in (f / "pyproject.toml" for f in folders) if os.path.isfile(p)),  # noqa: PTH113 - as _is_there
         env_files=_distinct(cwd / ".env", root / ".env", home / ".dspy" / ".env"),
         hidden=(*hidden_file, *hidden_config),
+        checkout=git or root,
     )
 
 

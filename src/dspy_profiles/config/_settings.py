@@ -36,6 +36,8 @@ class SettingValue:
     value: Value
     origin: str  # "built-in", "pyproject.toml:4", "DSPY_PROFILES_ENV_FILE", "--env-file"
     folder: Path
+    layer: str = "given"  # "user", "project", "built-in"; "given": a variable, a flag, pytest's ini
+    file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,17 @@ def load_settings(
     `ini` and `flags` are pytest's. `DSPY_PROFILE` is not read here, since choosing a profile reads
     it.
     """
-    values = {s.name: SettingValue(s.default, "built-in", locations.cwd) for s in SETTINGS}
+    values = {
+        s.name: SettingValue(s.default, "built-in", locations.cwd, "built-in") for s in SETTINGS
+    }
     # A home that cannot be read, as root's by a service, counts as one without settings.
     if os.path.exists(locations.user_config):  # noqa: PTH110 - Path.exists would raise
         user = _document.read_toml(locations.user_config)
-        values.update(settings_from_table(user, user.data, ()))
+        values.update(settings_from_table(user, user.data, (), "user"))
     project = _project_config(locations)
     if project is not None:
-        values.update(
-            settings_from_table(project, project.data["tool"]["dspy-profiles"], SETTINGS_TABLE)
-        )
+        table = project.data["tool"]["dspy-profiles"]
+        values.update(settings_from_table(project, table, SETTINGS_TABLE, "project"))
     for setting in SETTINGS:
         in_environment = os.environ.get(setting.env) if setting.name != "default" else None
         for text, origin in (
@@ -139,7 +142,7 @@ def _project_config(locations: Locations) -> _document.Document | None:
 
 
 def settings_from_table(
-    source: _document.Document, table: Mapping[str, Any], prefix: tuple[str, ...]
+    source: _document.Document, table: Mapping[str, Any], prefix: tuple[str, ...], layer: str
 ) -> dict[str, SettingValue]:
     """Return the settings of one table. Raise InvalidFile for an unknown name or a wrong type."""
     values = {}
@@ -148,7 +151,8 @@ def settings_from_table(
         setting = SETTINGS_BY_NAME.get(key)
         if setting is None:
             raise InvalidFile(f'unknown setting "{key}"', hint=meant_by(key), where=place)
-        values[key] = SettingValue(_typed(setting, raw, place), str(place), source.path.parent)
+        value, path = _typed(setting, raw, place), source.path
+        values[key] = SettingValue(value, str(place), path.parent, layer, path)
     return values
 
 

@@ -1,21 +1,101 @@
-"""The one place that decides what a layer of configuration may make this process do unasked."""
+"""The one question: may what stands in a file make this process act?
 
-from typing import Literal
+Nobody is asked where code of the project runs already, in CI, or for files of your own. Other files
+act once you have trusted them, and as long as what acts in them stays the same.
+"""
 
-__all__ = ["Action", "may"]
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
-# "send": give a secret of the user's environment to an address. The others run code of somebody
-# else: a module, a program, a server, a file outside of the project.
-Action = Literal["import", "start", "connect", "read", "write", "send"]
+from dspy_profiles.config._acts import PYPROJECT, RESULTS, Action
+from dspy_profiles.config._locations import PROFILES_FILE, Locations, locate
+from dspy_profiles.config._running import code_runs_in
+from dspy_profiles.config._trusted_files import TRUSTED
+from dspy_profiles.errors import Place, Untrusted
 
-YOURS = frozenset({"user"})  # layers that only you write
-ASKED_ABOUT: frozenset[Action] = frozenset({"send"})
+__all__ = ["TRUST_VARIABLE", "Want", "Written", "demand", "may", "trusts"]
+
+TRUST_VARIABLE = "DSPY_PROFILES_TRUST"
+YOURS = frozenset({"user", "override", "built-in", "given"})  # layers that only you write
+
+VERBS = {
+    "import": "import",
+    "start": "start",
+    "connect": "use the address",
+    "send": "send a secret to",
+    "read": "read",
+    "write": "write",
+}
 
 
-def may(action: Action, layer: str) -> bool:
-    """Return whether a value of this layer may lead to this action without a question.
+class Written(Protocol):
+    """Where a value was written: a layer, and a file unless it is from code."""
 
-    A secret is sent only where your own file says so. A project's file may cause everything else,
-    as its code may.
-    """
-    return action not in ASKED_ABOUT or layer in YOURS
+    @property
+    def layer(self) -> str: ...
+    @property
+    def file(self) -> Path | None: ...
+
+
+class Want(NamedTuple):
+    """An action that a value leads to."""
+
+    action: Action
+    what: str  # "my_engine.Engine", "http://localhost:8000"
+    origin: Written
+    where: Place | str
+
+    def __str__(self) -> str:
+        what = self.what if self.what.isprintable() else ascii(self.what)
+        return f'{VERBS[self.action]} "{what}"'
+
+
+def may(action: Action, origin: Written) -> bool:  # noqa: ARG001 - one answer for all, so far
+    """Return whether a value may lead to this action without a question."""
+    return origin.layer in YOURS or origin.file is None or trusts(origin.file)
+
+
+def trusts(file: Path) -> bool:
+    """Return whether a configuration file may act."""
+    if os.environ.get(TRUST_VARIABLE) == "all" or os.environ.get("CI", "").lower() == "true":
+        return True
+    locations = locate()
+    if is_yours(file, locations):
+        return True
+    inside = file.is_relative_to(locations.root)
+    folders = {file.parent, locations.root} if inside else {file.parent}
+    return any(map(code_runs_in, folders)) or TRUSTED.has(file)
+
+
+def is_yours(file: Path, locations: Locations) -> bool:
+    """Return whether a file lies in your own folder, so that no project has brought it."""
+    folders = {locations.user_file.parent, locations.user_config.parent}
+    return any(file.is_relative_to(folder) for folder in folders)
+
+
+def demand(wants: Iterable[Want], subject: str) -> None:
+    """Raise Untrusted unless all of this may happen. `subject` begins the message."""
+    refused = [want for want in wants if not may(want.action, want.origin)]
+    if not refused:
+        return
+    first, *more = refused
+    others = "".join(f"\n  and to {want} at {want.where}" for want in more)
+    raise Untrusted(
+        f"{subject} wants to {first}, and its file is not trusted{others}",
+        hint=f"read the file, then run dspy-profiles trust {_target(first.origin.file)}",
+        where=first.where,
+    )
+
+
+def _target(file: Path | None) -> str:
+    """Return what to trust, as a word of a shell: the project, or a file of another name."""
+    import shlex  # only for hints
+
+    target = file or Path()
+    if target.name in (PROFILES_FILE, PYPROJECT, ".env"):
+        target = target.parent
+    elif target.name == RESULTS:
+        target = target.parent.parent
+    return shlex.quote(str(target))

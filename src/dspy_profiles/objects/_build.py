@@ -8,7 +8,6 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import dspy
@@ -191,7 +190,8 @@ def _by_class(
             hint=f'add class = "dspy.JSONAdapter" under [{profile.name}.{section}]',
             where=profile.place(section),
         )
-    cls = _imported(profile, section, str(path))
+    is_ours = "class" not in profile.values[section]
+    cls: Any = import_path(path) if is_ours else _imported(profile, (section, "class"), str(path))
     if "callbacks" in arguments:
         arguments["callbacks"] = _callbacks(profile, (section, "callbacks"), arguments["callbacks"])
 
@@ -208,12 +208,11 @@ def _wants_lm(cls: object, arguments: Mapping[str, Any]) -> bool:
     return cls is dspy.TwoStepAdapter and "extraction_model" not in arguments
 
 
-def _imported(profile: ResolvedProfile, section: str, path: str) -> Callable[..., Any]:
-    cls = _providers.placed(profile, (section, "class"), partial(import_path, path))
+def _imported(profile: ResolvedProfile, key: KeyPath, path: str) -> Callable[..., Any]:
+    cls = _providers.imported(profile, key, path)
     if not callable(cls):
         raise InvalidProfile(
-            f'profile "{profile.name}": "{path}" is not a class',
-            where=profile.place(section, "class"),
+            f'profile "{profile.name}": "{path}" is not a class', where=profile.place(*key)
         )
     return cls
 
@@ -239,7 +238,7 @@ def _settings(profile: ResolvedProfile, table: Mapping[str, Any]) -> dict[str, A
         if name == "callbacks":
             values[name] = _callbacks(profile, ("settings", name), value)
         elif name == "interpreter_factory" and isinstance(value, str):
-            values[name] = _imported(profile, "settings", value)
+            values[name] = _imported(profile, ("settings", name), value)
         elif isinstance(value, Fetched):
             values[name] = as_number(value, type(defaults[name]), profile, ("settings", name))
         else:
@@ -256,7 +255,7 @@ def _callbacks(profile: ResolvedProfile, key: KeyPath, value: Any) -> list[Any]:
     for item in value if isinstance(value, list | tuple) else [value]:
         callback = item
         if isinstance(item, str):
-            callback = _providers.placed(profile, key, partial(import_path, item))
+            callback = _providers.imported(profile, key, item)
         is_class = isinstance(callback, type)
         callbacks.append(construct(callback, {}, profile, key) if is_class else callback)
     return callbacks

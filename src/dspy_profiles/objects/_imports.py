@@ -3,20 +3,24 @@
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 
+from dspy_profiles.config import PROFILES_FILE, Locations, trusts
 from dspy_profiles.errors import ProviderError, did_you_mean
 from dspy_profiles.secrets import redacted_error
 
 __all__ = ["import_path", "make_importable"]
 
 
-def make_importable(folders: Iterable[Path]) -> None:
-    """Append these folders to Python's path, after everything installed."""
-    for folder in map(str, folders):
-        if folder not in sys.path:
-            sys.path.append(folder)
+def make_importable(locations: Locations) -> None:
+    """Append the project's folders to Python's path, after everything installed.
+
+    Not before the project is trusted: any module that is missing would be taken from there.
+    """
+    file = locations.named_file or locations.project_file or locations.root / PROFILES_FILE
+    folders = {str(locations.cwd): None, str(locations.root): None}
+    new = [folder for folder in folders if folder not in sys.path]
+    if new and trusts(file):
+        sys.path.extend(new)
 
 
 def import_path(text: str) -> object:

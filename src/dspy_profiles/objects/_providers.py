@@ -10,7 +10,7 @@ import dspy
 from dspy.clients.provider import Provider as Trainer
 
 from dspy_profiles import _dspy, plugins
-from dspy_profiles.config import KeyPath
+from dspy_profiles.config import KeyPath, Want, action_of, demand, may
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.objects._construct import construct
 from dspy_profiles.objects._content import Content, content
@@ -19,7 +19,7 @@ from dspy_profiles.objects.engines._async import AsyncSide
 from dspy_profiles.profiles import ResolvedProfile
 from dspy_profiles.secrets import redact, redacted_error
 
-__all__ = ["NONE", "ProfileProvider", "Provider", "make", "placed"]
+__all__ = ["NONE", "ProfileProvider", "Provider", "imported", "make"]
 
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
             hint='write class = "mock", or an import path',
             where=profile.place("provider"),
         )
-    found = placed(profile, ("provider", "class"), lambda: _named(name))
+    found = _named(profile, name)
     if isinstance(found, type) and issubclass(found, dspy.BaseLM):
         return Provider(name, lm=found, lm_arguments=arguments)
     if not _is_known_kind(found):
@@ -160,25 +160,30 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
     return Provider(name, whole=found)
 
 
-def placed(profile: ResolvedProfile, key: KeyPath, do: Callable[[], T]) -> T:
-    """Return the result of `do`; add this key's place to its ProfileError."""
+def imported(profile: ResolvedProfile, key: KeyPath, path: str) -> object:
+    """Import what a key of the profile names, if the key's file may."""
+    origin = profile.origin(key)
     try:
-        return do()
+        if action_of(key, path) == "import" and not may("import", origin):
+            want = Want("import", path, origin, origin.place)
+            demand([want], f'profile "{profile.name}"')
+        return import_path(path)
     except ProfileError as error:
-        if error.where is None:
-            error.where = profile.place(*key)
+        error.where = error.where or profile.place(*key)
         raise
 
 
-def _named(name: str) -> object:
+def _named(profile: ResolvedProfile, name: str) -> object:
+    key = ("provider", "class")
     if "." in name or ":" in name:
-        return import_path(name)
+        return imported(profile, key, name)
     known = plugins.providers()
     if name not in known:
         raise ProviderError(
             f'unknown provider "{name}"',
             hint=did_you_mean(name, known)
             or f"write package.module.Class, or one of {', '.join(sorted(known))}",
+            where=profile.place(*key),
         )
     found = known[name]
     return import_path(found) if isinstance(found, str) else found

@@ -49,12 +49,17 @@ if TYPE_CHECKING:
     from dspy_profiles.profiles._sections import SECTIONS as SECTIONS
     from dspy_profiles.profiles._sections import SectionShape as SectionShape
     from dspy_profiles.profiles._sections import check_shape as check_shape
+    from dspy_profiles.profiles._shadow import report_shadow as report_shadow
     from dspy_profiles.profiles._summary import PLAINTEXT as PLAINTEXT
+    from dspy_profiles.profiles._summary import UNTRUSTED as UNTRUSTED
     from dspy_profiles.profiles._summary import Row as Row
     from dspy_profiles.profiles._summary import active_choice as active_choice
     from dspy_profiles.profiles._summary import profile_rows as profile_rows
     from dspy_profiles.profiles._summary import short_reason as short_reason
     from dspy_profiles.profiles._summary import summary as summary
+    from dspy_profiles.profiles._wants import acts_in as acts_in
+    from dspy_profiles.profiles._wants import demand_trust as demand_trust
+    from dspy_profiles.profiles._wants import wants as wants
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
@@ -72,6 +77,8 @@ else:
                 "choose is_forced is_offline list_profiles override resolve resolve_choice"
             ),
             "_sections": "CLIENT_KEYS SECTIONS SectionShape check_shape",
-            "_summary": "PLAINTEXT Row active_choice profile_rows short_reason summary",
+            "_shadow": "report_shadow",
+            "_summary": "PLAINTEXT Row UNTRUSTED active_choice profile_rows short_reason summary",
+            "_wants": "acts_in demand_trust wants",
         },
     )

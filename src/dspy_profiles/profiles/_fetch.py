@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles.config import KeyPath, join_key
-from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError
+from dspy_profiles.config import Action, KeyPath, Want, demand, is_in_project, join_key, may
+from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError, Untrusted
 from dspy_profiles.profiles._profile import ResolvedProfile
 from dspy_profiles.secrets import (
     BUILT_IN_SCHEMES,
@@ -17,6 +18,7 @@ from dspy_profiles.secrets import (
     expand_references,
     from_environment,
     from_file,
+    left_out,
     remember,
     secret_file,
     set_variables_once,
@@ -68,18 +70,45 @@ def fetch(profile: ResolvedProfile, *sections: str, skip: Skip | None = None) ->
     return values
 
 
-def set_variables(profile: ResolvedProfile) -> None:
-    """Set the variables of `[x.env]` in this process, where they are unset."""
-    variables = fetch(profile, "env").get("env", {})
+def set_variables(profile: ResolvedProfile, held: list[str] | None = None) -> None:
+    """Set the variables of `[x.env]` in this process, where they are unset and may be set.
+
+    `held` gets those that another process will ask for.
+    """
+    refused = set(_left_out(profile, held))
+    fetcher = _Fetcher(profile, lambda key: key[-1] in refused, patient=held is not None)
+    variables = fetcher.follow(("env",), profile.env)
+    _refuse(profile, fetcher.missing)
     set_variables_once(
         profile.name,
-        {k: v.reveal() if isinstance(v, Secret) else v for k, v in variables.items()},
+        {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in variables.items()
+            if not isinstance(value, Reference)
+        },
     )
 
 
-def check_references(profile: ResolvedProfile, *, skip: Skip | None = None) -> None:
-    """Raise one MissingSecret for all references of the profile that have no value."""
-    _refuse(profile, missing(profile, skip=skip))
+def _left_out(profile: ResolvedProfile, held: list[str] | None) -> Iterator[str]:
+    for name in profile.env:
+        place = profile.place("env", name)
+        file = place.file if isinstance(place, Place) else Path()
+        may_set = partial(_may_set, profile, name)
+        yield from left_out(file, [name], may_set, where=str(place), held=held)
+
+
+def _may_set(profile: ResolvedProfile, name: str, _file: Path) -> bool:
+    return may("connect", profile.origin(("env", name)))
+
+
+def check_references(
+    profile: ResolvedProfile, *, skip: Skip | None = None, patient: bool = False
+) -> None:
+    """Raise one MissingSecret for all references of the profile that have no value.
+
+    `patient` passes over what a file that is not trusted would have us read.
+    """
+    _refuse(profile, missing(profile, skip=skip, patient=patient))
 
 
 def _refuse(profile: ResolvedProfile, absent: list[MissingReference]) -> None:
@@ -87,9 +116,11 @@ def _refuse(profile: ResolvedProfile, absent: list[MissingReference]) -> None:
         raise _error(profile, absent)
 
 
-def missing(profile: ResolvedProfile, *, skip: Skip | None = None) -> list[MissingReference]:
+def missing(
+    profile: ResolvedProfile, *, skip: Skip | None = None, patient: bool = False
+) -> list[MissingReference]:
     """Return every reference of a profile that has no value."""
-    fetcher = _Fetcher(profile, skip or (lambda _key: False))
+    fetcher = _Fetcher(profile, skip or (lambda _key: False), patient=patient)
     for name, value in profile.values.items():
         fetcher.follow((name,), value)
     return fetcher.missing
@@ -99,6 +130,7 @@ def missing(profile: ResolvedProfile, *, skip: Skip | None = None) -> list[Missi
 class _Fetcher:
     profile: ResolvedProfile
     skip: Skip
+    patient: bool = False
     missing: list[MissingReference] = field(default_factory=list)
 
     def follow(self, key: KeyPath, value: Any) -> Any:
@@ -120,6 +152,8 @@ class _Fetcher:
         try:
             value = self._value(key, reference)
         except ProfileError as error:
+            if self.patient and isinstance(error, Untrusted):
+                return reference
             error.where = error.where or self.profile.place(*key)
             raise
         except Exception as error:  # noqa: BLE001 - a plugin can raise anything
@@ -138,6 +172,12 @@ class _Fetcher:
         remember(value.reveal(), str(reference))
         return value
 
+    def _ask(self, action: Action, key: KeyPath, reference: Reference) -> None:
+        origin = self.profile.origin(key)
+        if not may(action, origin):
+            want = Want(action, reference, origin, origin.place)
+            demand([want], f'profile "{self.profile.name}"')
+
     def _value(self, key: KeyPath, reference: Reference) -> "Fetched | Secret | Missing":
         """Return the value, wrapped at once, so that no frame of an error holds the plaintext."""
         schemes = BUILT_IN_SCHEMES
@@ -146,8 +186,12 @@ class _Fetcher:
             from dspy_profiles import plugins  # pluggy takes time to import
 
             schemes = plugins.secret_schemes()
+            self._ask("connect", key, reference)
         elif by_scheme is not None and by_scheme[0] == "file":
             folder = _folder(self.profile, key)
+            file = self.profile.origin(key).file
+            if file is None or not is_in_project(secret_file(by_scheme[1], folder), file):
+                self._ask("read", key, reference)
             schemes = {"file": lambda rest: from_file(rest, folder)}
         is_secret = key in self.profile.secret_keys
         empty = empty_variable_in(reference) if is_secret else None

@@ -66,6 +66,10 @@ class Source(NamedTuple):
     document: Lines | None = None
     key: KeyPath = ()
 
+    @property
+    def file(self) -> Path | None:
+        return None if self.document is None else self.document.path
+
     def up(self, levels: int) -> "Source":
         """Return the source of the table that many levels up."""
         return self._replace(key=self.key[: len(self.key) - levels])

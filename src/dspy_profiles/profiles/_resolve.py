@@ -3,10 +3,20 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles.config import KeyPath, Locations, Settings, load_settings, locate
+from dspy_profiles.config import (
+    KeyPath,
+    Locations,
+    Settings,
+    env_files,
+    load_env,
+    load_settings,
+    locate,
+    untrusted_files,
+)
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles._catalog import Catalog, Leaf, Node, merge, sections
 from dspy_profiles.profiles._freeze import Freezer
@@ -51,9 +61,16 @@ class Scene:
     @property
     def env_files(self) -> tuple[Path, ...]:
         """The `.env` files; the first that has a name wins."""
-        if self.settings.is_given("env-file"):
-            return self.settings.paths("env-file")
-        return self.locations.env_files
+        return env_files(self.locations, self.settings)
+
+    def load_env(self, held: list[str] | None = None) -> None:
+        """Set the variables of the `.env` files in this process, except those it holds back."""
+        load_env(self.locations, self.settings, held)
+
+    @cached_property
+    def untrusted(self) -> frozenset[Path]:
+        """The project's files in which something acts that nobody has trusted."""
+        return frozenset(untrusted_files(self.locations))
 
     @property
     def names(self) -> Names:

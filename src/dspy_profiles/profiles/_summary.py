@@ -11,8 +11,17 @@ from dspy_profiles.profiles import _resolve
 from dspy_profiles.profiles._presence import holds_plaintext, presence
 from dspy_profiles.profiles._profile import ResolvedProfile, leaves
 from dspy_profiles.profiles._resolve import Choice, Scene
+from dspy_profiles.profiles._wants import acts_in
 
-__all__ = ["PLAINTEXT", "Row", "active_choice", "profile_rows", "short_reason", "summary"]
+__all__ = [
+    "PLAINTEXT",
+    "UNTRUSTED",
+    "Row",
+    "active_choice",
+    "profile_rows",
+    "short_reason",
+    "summary",
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ def active_choice(scene: Scene) -> Choice | None:
 
 
 PLAINTEXT = "plaintext secret"
+UNTRUSTED = "not trusted"
 
 
 def short_reason(scene: Scene, reason: str) -> str:
@@ -87,6 +97,7 @@ def summary(
         "active": is_active,
         "reason": active.reason if active is not None and is_active else None,
         "plaintext": found is not None and holds_plaintext(found),
+        "trusted": found is None or not acts_in(found, scene.untrusted),
         "error": error,
     }
 

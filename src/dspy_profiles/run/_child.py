@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dspy_profiles.activation import pin_session, prepare, set_process_stages
 from dspy_profiles.calls import FORCED, Stage
 from dspy_profiles.config import SESSION_VARIABLE
-from dspy_profiles.errors import ProfileError
+from dspy_profiles.errors import ProfileError, Untrusted
 from dspy_profiles.profiles import (
     Choice,
     ResolvedProfile,
@@ -19,9 +19,10 @@ from dspy_profiles.profiles import (
     is_forced,
     is_offline,
 )
+from dspy_profiles.run._asking import is_allowed
 from dspy_profiles.run._refusals import REFUSALS
 from dspy_profiles.run.session import Session
-from dspy_profiles.secrets import invalid_lines, redact, redacted_error
+from dspy_profiles.secrets import invalid_lines, redact, redacted_error, warn_no_more
 
 if TYPE_CHECKING:
     from dspy_profiles.calls.cassettes import Cassette
@@ -39,7 +40,13 @@ class Fault(NamedTuple):
 def activate() -> Fault | None:
     """Activate the profile of the session that this process is part of."""
     try:
-        _pin(Session.from_text(os.environ[SESSION_VARIABLE]))
+        session = Session.from_text(os.environ[SESSION_VARIABLE])
+        try:
+            _pin(session)
+        except Untrusted as error:
+            if not is_allowed(error):
+                raise
+            _pin(session)
     except ProfileError as error:
         return Fault(redact(str(error)), error.exit_code)
     except Exception as error:  # noqa: BLE001 - to go on without the profile is worse
@@ -57,6 +64,7 @@ def _pin(session: Session) -> None:
     scene = Scene.now()
     choice = Choice(session.profile, session.reason)
     invalid_lines(scene.env_files)  # the parent has reported them
+    warn_no_more()
     ready = prepare(scene, choice, session.overrides)
     pin_session(ready)
     if stages := _stages(session, ready.profile):

@@ -13,6 +13,7 @@ from dspy_profiles.errors import ProfileError
 __all__ = [
     "CommandNotFound",
     "NotExecutable",
+    "code_of",
     "cut_off_by",
     "find_program",
     "is_pythons",
@@ -45,6 +46,22 @@ def is_pythons(word: str) -> bool:
 def program_words(words: Sequence[str]) -> list[str]:
     """Return the words to run; scripts, `-m` and `-c` get the current Python in front."""
     return [sys.executable, *words] if is_pythons(words[0]) else list(words)
+
+
+def code_of(words: Sequence[str]) -> list[Path]:
+    """Return the files that a command runs as code, existing or not: a script, or a module."""
+    if not _is_python(words):
+        return [Path(words[0])] if Path(words[0]).name != words[0] else []
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("-X", "-W"):
+            next(rest, None)
+        elif word == "-m":
+            module = Path(*next(rest, "").split("."))
+            return [module.with_suffix(".py"), module / "__main__.py"] if module.name else []
+        elif not word.startswith("-"):
+            return [Path(word)]
+    return []
 
 
 def find_program(command: str, environ: Mapping[str, str]) -> str:

@@ -60,7 +60,7 @@ def launch(
     """Resolve the active profile, refuse a bad one, and write it into an environment."""
     scene = Scene.now(file)
     environ = {k: v for k, v in os.environ.items() if k != SESSION_VARIABLE}
-    profile, reason, report = None, "", None
+    profile, reason, report, held = None, "", None, False
     try:
         choice = _choice(scene, name)
     except ProfileNotFound:
@@ -69,7 +69,9 @@ def launch(
         if recorded.experiment is None:
             return Launch(None, environ)
     else:
-        profile, reason = _sound(scene, choice, overrides), choice.reason
+        ready = prepare(scene, choice, overrides, mode="launch")
+        profile, reason, held = ready.profile, choice.reason, ready.held
+        _refuse_plaintext(profile)
         # Read again: `.env` files and the profile's [env] have added to it by now.
         environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
         if _may_refuse(profile, recorded, force=force or is_forced()):
@@ -88,6 +90,7 @@ def launch(
         experiment=recorded.experiment,
         folder=_text(recorded.folder),
         report=_text(report),
+        held=held,
     ).to_text()
     environ["PYTHONPATH"] = _with_our_site(environ.get("PYTHONPATH", ""))
     return Launch(profile, environ, report)
@@ -101,12 +104,6 @@ def _may_refuse(profile: ResolvedProfile, recorded: Recorded, *, force: bool) ->
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _sound(scene: Scene, choice: Choice, overrides: Mapping[str, Any]) -> ResolvedProfile:
-    profile = prepare(scene, choice, overrides, mode="launch").profile
-    _refuse_plaintext(profile)
-    return profile
 
 
 def _refuse_plaintext(profile: ResolvedProfile) -> None:

@@ -11,7 +11,7 @@ from dspy_profiles.errors import InvalidProfile
 
 __all__ = ["Session"]
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Session:
     experiment: str | None = None  # what is recorded, and the folder of its journals
     folder: str | None = None
     report: str | None = None  # the file in which refused calls are reported
+    held: bool = False  # variables wait for a program that may set them
 
     def to_text(self) -> str:
         return json.dumps(
@@ -45,6 +46,7 @@ class Session:
                 "experiment": self.experiment,
                 "folder": self.folder,
                 "report": self.report,
+                "held": self.held,
             }
         )
 
@@ -69,6 +71,7 @@ class Session:
                 found["experiment"],
                 found["folder"],
                 found["report"],
+                bool(found["held"]),
             )
         except (ValueError, TypeError, KeyError):
             raise InvalidProfile(

@@ -9,7 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.secrets._dotenv import INVALID_LINE as INVALID_LINE
     from dspy_profiles.secrets._dotenv import SHORTEST_MASKED as SHORTEST_MASKED
+    from dspy_profiles.secrets._dotenv import Trusts as Trusts
+    from dspy_profiles.secrets._dotenv import file_of_variable as file_of_variable
     from dspy_profiles.secrets._dotenv import invalid_lines as invalid_lines
+    from dspy_profiles.secrets._dotenv import left_out as left_out
     from dspy_profiles.secrets._dotenv import load_env_files as load_env_files
     from dspy_profiles.secrets._dotenv import names_in_files as names_in_files
     from dspy_profiles.secrets._dotenv import parse_dotenv as parse_dotenv
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from dspy_profiles.secrets._dotenv import set_variables_once as set_variables_once
     from dspy_profiles.secrets._dotenv import value_in_files as value_in_files
     from dspy_profiles.secrets._dotenv import warn_about_lines as warn_about_lines
+    from dspy_profiles.secrets._dotenv import warn_no_more as warn_no_more
     from dspy_profiles.secrets._names import Names as Names
     from dspy_profiles.secrets._paths import expand_user as expand_user
     from dspy_profiles.secrets._redaction import AUTH_SCHEME as AUTH_SCHEME
@@ -48,14 +52,17 @@ if TYPE_CHECKING:
     from dspy_profiles.secrets._references import secret_file as secret_file
     from dspy_profiles.secrets._references import split_scheme as split_scheme
     from dspy_profiles.secrets._references import variables_in as variables_in
+    from dspy_profiles.secrets._steering import is_never_set as is_never_set
+    from dspy_profiles.secrets._steering import needs_trust as needs_trust
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
             "_dotenv": (
-                "INVALID_LINE SHORTEST_MASKED invalid_lines load_env_files names_in_files "
+                "INVALID_LINE SHORTEST_MASKED Trusts file_of_variable invalid_lines left_out "
+                "load_env_files names_in_files "
                 "parse_dotenv remember_environment set_variables_once value_in_files "
-                "warn_about_lines"
+                "warn_about_lines warn_no_more"
             ),
             "_names": "Names",
             "_paths": "expand_user",
@@ -68,5 +75,6 @@ else:
                 "empty_variable_in expand_references from_environment from_file has_reference "
                 "names_secret plaintext_in secret_file split_scheme variables_in"
             ),
+            "_steering": "is_never_set needs_trust",
         },
     )

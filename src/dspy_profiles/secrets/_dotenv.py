@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 
@@ -10,10 +10,14 @@ from dspy_profiles._locks import ProcessLock
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 from dspy_profiles.secrets._names import Names
 from dspy_profiles.secrets._redaction import remember
+from dspy_profiles.secrets._steering import is_never_set, needs_trust, steers_profiles
 
 __all__ = [
     "INVALID_LINE",
+    "Trusts",
+    "file_of_variable",
     "invalid_lines",
+    "left_out",
     "load_env_files",
     "names_in_files",
     "parse_dotenv",
@@ -21,40 +25,107 @@ __all__ = [
     "set_variables_once",
     "value_in_files",
     "warn_about_lines",
+    "warn_no_more",
 ]
 
 INVALID_LINE = "not NAME=VALUE; ignored"
 
 SHORTEST_MASKED = 12  # characters: shorter values may be ordinary words
-STEERING = "DSPY_PROFILE"  # DSPY_PROFILE itself is read by name when a profile is chosen
+
+Trusts = Callable[[Path], bool]  # whether a file may set the variables that need trust
 
 _lock = ProcessLock()
-_from_files: dict[str, str] = {}
+_from_files: dict[str, tuple[str, Path]] = {}
 _from_profiles: dict[str, tuple[str, str]] = {}
 _reported: set[Place] = set()  # broken lines, each reported once per process
+_left_out: set[tuple[str, str]] = set()  # variables of a file, each reported once
+EVERYTHING = ("", "")
 
 
-def load_env_files(files: Iterable[Path]) -> None:
+def load_env_files(files: Iterable[Path], trusts: Trusts, held: list[str] | None = None) -> None:
     """Set the variables of these files; the first file that has a name wins.
 
     Variables that were set before stay. Those of an earlier call follow the files, unless other
-    code has changed them since. DSPY_PROFILE… variables are ignored: they would change which files
-    are read.
+    code has changed them since. Variables that steer programs are left out, see `left_out`.
     """
     # Read all files before keeping a value: an error's frames must hold no secret.
-    read = [_read(file) for file in files]
-    wanted = {name: value for table in reversed(read) for name, value in table.items()}
-    for name in [name for name in wanted if name.startswith(STEERING)]:
-        del wanted[name]
+    read = [(file, _read(file)) for file in files]
+    for file, table in read:
+        for name in left_out(file, table, trusts, held=held):
+            del table[name]
+    wanted = {
+        name: (value, file) for file, table in reversed(read) for name, value in table.items()
+    }
     with _lock:
-        for name, value in list(_from_files.items()):
+        for name, (value, _) in list(_from_files.items()):
             if os.environ.get(name) != value:
                 del _from_files[name]  # other code has changed it
             elif name not in wanted:
                 del _from_files[name], os.environ[name]
-        for name, value in wanted.items():
+        for name, (value, file) in wanted.items():
             if name in _from_files or name not in os.environ:
-                os.environ[name] = _from_files[name] = value
+                os.environ[name] = value
+                _from_files[name] = value, file
+
+
+def file_of_variable(name: str) -> Path | None:
+    """Return the `.env` file that has set a variable of this process, if one has."""
+    value, file = _from_files.get(name, (None, None))
+    return file if value is not None and os.environ.get(name) == value else None
+
+
+def left_out(
+    file: Path,
+    names: Iterable[str],
+    trusts: Trusts,
+    *,
+    where: str = "",
+    held: list[str] | None = None,
+) -> list[str]:
+    """Return which of these variables the file may not set. Warn about them, once per process.
+
+    Some would start or import what they name, in every program: no file sets them. Others decide
+    where requests go: only the user's own file or a trusted one sets them. `held` gets those
+    instead of a warning, if another process will ask again. DSPY_PROFILE… variables are left out
+    without a word, since they would change which files are read.
+    """
+    names = list(names)
+    never = [name for name in names if is_never_set(name)]
+    waiting = [name for name in names if name not in never and needs_trust(name)]
+    if waiting and trusts(file):
+        waiting = []
+    source = where or str(file)
+    _warn(source, [name for name in never if not steers_profiles(name)], "no file may set")
+    if held is not None:
+        held += waiting
+    else:
+        hint = f"run dspy-profiles trust {file.parent}"
+        _warn(source, waiting, "only a trusted file may set", hint)
+    return never + waiting
+
+
+def warn_no_more() -> None:
+    """Say nothing of variables that no file may set: the parent of this process has."""
+    _left_out.add(EVERYTHING)
+
+
+def _warn(source: str, names: Iterable[str], why: str, hint: str | None = None) -> None:
+    new = [name for name in names if (source, name) not in _left_out]
+    if new and not (hint is None and EVERYTHING in _left_out):
+        import logging  # rarely needed, and slow to import
+
+        _left_out.update((source, name) for name in new)
+        logging.getLogger("dspy_profiles").warning(
+            "dspy-profiles: %s: left out %s, which %s%s",
+            _printable(source),
+            ", ".join(map(_printable, new)),
+            why,
+            f"\n  hint: {_printable(hint)}" if hint else "",
+        )
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)
 
 
 def remember_environment(names: Names) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # each command imports what it needs, so that all start fast
 __all__ = ["add_to"]
 
 FAILED = 1
+UNTRUSTED = 7
 INVALID = 4
 
 
@@ -102,6 +103,8 @@ def doctor(
     from dspy_profiles.cli.doctor._walk import examine
 
     examination = examine(names or (), file=file, every=every)
+    if _was_allowed(examination):
+        examination = examine(names or (), file=file, every=every)
     results = (
         _live(examination, timeout, yes=yes)
         if live
@@ -124,8 +127,22 @@ def doctor(
             out(f"{ready} of {counted(of, 'profile')} ready")
         else:
             out("no valid profiles file")
+    if any(problem.code == UNTRUSTED for one in examination.profiles for problem in one.problems):
+        raise typer.Exit(UNTRUSTED)
     if ready < of or not results:
         raise typer.Exit(FAILED)
+
+
+def _was_allowed(examination: "Examination") -> bool:
+    """Ask on a terminal whether to trust the files that profiles need."""
+    from dspy_profiles.errors import Untrusted
+    from dspy_profiles.run import is_allowed
+
+    for one in examination.profiles:
+        for each in one.problems:
+            if each.code == UNTRUSTED:
+                return is_allowed(Untrusted(each.message, each.hint, each.where))
+    return False
 
 
 def _live(examination: "Examination", timeout: float, *, yes: bool) -> list[Diagnosis]:

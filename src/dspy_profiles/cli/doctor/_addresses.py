@@ -116,7 +116,7 @@ def _of_profile(profile: ResolvedProfile, lm: object) -> Address | None:
             if section == "lm" and isinstance(built, Mapping):
                 text = built.get(name, text)  # with references resolved
             origin = profile.origin((section, name))
-            return str(text), origin.place, not may("send", origin.layer)
+            return str(text), origin.place, not may("send", origin)
     return None
 
 
@@ -131,7 +131,7 @@ def _of_environment(
             continue
         if name in profile.env and name not in environment.variables:
             origin = profile.origin(("env", name))
-            return text, origin.place, not may("send", origin.layer)
+            return text, origin.place, not may("send", origin)
         return text, name, environment.is_projects(name)
     return None
 

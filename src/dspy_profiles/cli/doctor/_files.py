@@ -81,6 +81,9 @@ def _near(path: Path) -> str | None:
     return did_you_mean(path.name, beside)
 
 
+LAYERS = {"config": "user", "pyproject": "project"}
+
+
 def _settings(where: Locations, problems: list[Problem], files: list[tuple[str, Path]]) -> Settings:
     """Return the valid settings; add a problem for each other one."""
     # Without files: defaults, and the environment, which overrides every file.
@@ -90,7 +93,7 @@ def _settings(where: Locations, problems: list[Problem], files: list[tuple[str, 
         files.append((kind, source.path))
         for key, raw in table.items():
             try:
-                values.update(settings_from_table(source, {key: raw}, prefix))
+                values.update(settings_from_table(source, {key: raw}, prefix, LAYERS[kind]))
             except InvalidFile as error:
                 problems.append(Problem.from_error(error, key=(key,)))
     values.update({name: value for name, value in bare.values.items() if bare.is_given(name)})

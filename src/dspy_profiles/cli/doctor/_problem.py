@@ -21,10 +21,11 @@ class Problem:
     where: Place | str | None = None
     profile: str | None = None
     key: KeyPath = ()
+    code: int = 4  # the exit code of the error it comes from
 
     @classmethod
     def from_error(
         cls, error: ProfileError, profile: str | None = None, key: KeyPath = ()
     ) -> "Problem":
         """Return an error as a problem."""
-        return cls("error", error.message, error.hint, error.where, profile, key)
+        return cls("error", error.message, error.hint, error.where, profile, key, error.exit_code)

@@ -6,20 +6,27 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dspy_profiles.activation import prepare
+from dspy_profiles.activation import NO_CALLS, prepare
 from dspy_profiles.cli.doctor import _packages
 from dspy_profiles.cli.doctor._problem import Problem
 from dspy_profiles.config import KeyPath
 from dspy_profiles.display import word
-from dspy_profiles.errors import ProfileError
-from dspy_profiles.profiles import UNSET_REASONS, Choice, ResolvedProfile, Scene, missing
+from dspy_profiles.errors import ProfileError, Untrusted
+from dspy_profiles.profiles import (
+    UNSET_REASONS,
+    Choice,
+    ResolvedProfile,
+    Scene,
+    demand_trust,
+    missing,
+)
 from dspy_profiles.schema import cache_folder
 from dspy_profiles.secrets import expand_user, redacted_error
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
 
-__all__ = ["built", "failed_imports", "missing_secrets", "unwritable"]
+__all__ = ["built", "failed_imports", "missing_secrets", "untrusted", "unwritable"]
 
 CACHE_VARIABLE = "DSPY_CACHEDIR"
 
@@ -43,6 +50,15 @@ def missing_secrets(profile: ResolvedProfile, *, can_import: bool) -> list[Probl
             message, Problem("error", message, hint, one.where, profile.name, one.key)
         )
     return list(problems.values())
+
+
+def untrusted(profile: ResolvedProfile) -> list[Problem]:
+    """Return what a file that is not trusted would have us import or read."""
+    try:
+        demand_trust(profile, NO_CALLS)
+    except Untrusted as error:
+        return [Problem.from_error(error, profile.name)]
+    return []
 
 
 def failed_imports(profile: ResolvedProfile, known: Sequence[Problem]) -> list[Problem]:
@@ -76,7 +92,7 @@ def _build(profile: ResolvedProfile, scene: Scene) -> "Built | None":
     from dspy_profiles.objects import build_embedder, build_lm
 
     choice = Choice(profile.name, "from the command line")
-    objects = prepare(scene, choice, {}).built
+    objects = prepare(scene, choice, {}, mode="check").built
     for role in profile.lms:
         build_lm(profile, role)
     if profile.embedder:

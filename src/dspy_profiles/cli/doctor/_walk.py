@@ -22,7 +22,6 @@ from dspy_profiles.profiles import (
     choose,
     resolve_choice,
 )
-from dspy_profiles.secrets import load_env_files
 
 if TYPE_CHECKING:
     from dspy_profiles.objects import Built
@@ -120,11 +119,10 @@ class _Walk:
     def env_problems(self) -> tuple[Problem, ...]:
         """Load the `.env` files, once. Return their problems."""
         try:
-            load_env_files(self.files.scene.env_files)
+            self.files.scene.load_env()
         except ProfileError as error:
             return (Problem.from_error(error),)
-        where = self.files.scene.locations
-        make_importable((where.cwd, where.root))
+        make_importable(self.files.scene.locations)
         return ()
 
     @cached_property
@@ -204,7 +202,10 @@ class _Walk:
     def _check(self, one: Examined) -> None:
         checks = {check.name: check for check in one.checks}
         problems = self._profile(one)
-        if one.profile is not None:
+        wary = _steps.untrusted(one.profile) if one.profile is not None else []
+        if wary:
+            checks["packages"] = Check("packages", tuple(wary))
+        elif one.profile is not None:
             problem = self.dspy_problem
             imports = [problem] if problem else _steps.failed_imports(one.profile, problems)
             # A class that was not found by reading, and cannot be imported, is reported once.

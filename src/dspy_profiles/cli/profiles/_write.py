@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dspy_profiles.config import Document, locked, read_unparsed, replace_file, write_atomically
+from dspy_profiles.config import (
+    TRUSTED,
+    Document,
+    locked,
+    read_unparsed,
+    replace_file,
+    write_atomically,
+)
 from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["TextEdit", "new_file", "rewriting", "write_new"]
@@ -33,7 +40,8 @@ def rewriting(path: Path) -> Iterator[TextEdit]:
         edit = TextEdit(document)
         yield edit
         if edit.text != document.text or not edit.exists:
-            replace_file(document, edit.text)
+            with TRUSTED.keeps(target):
+                replace_file(document, edit.text)
 
 
 def write_new(path: Path, text: str, *, overwrite: bool) -> None:

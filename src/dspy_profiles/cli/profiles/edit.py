@@ -20,6 +20,7 @@ from dspy_profiles.cli.profiles._write import LOCK_TIMEOUT
 from dspy_profiles.cli.secrets._plaintext import definitions, plaintext_keys
 from dspy_profiles.config import (
     PROFILES_FILE,
+    TRUSTED,
     Document,
     Edit,
     KeyPath,
@@ -252,4 +253,5 @@ def _write(where: Target, before: bytes, after: Document) -> None:
                 "nothing was saved; merge both versions",
                 Place(where.path),
             )
-        replace_file(Document(target, stamp=stamp, encoding=after.encoding), after.text)
+        with TRUSTED.keeps(target):
+            replace_file(Document(target, stamp=stamp, encoding=after.encoding), after.text)

@@ -1,7 +1,7 @@
 """`list`, `show`, `get`, `which`: import no user code, and resolve no reference."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +26,7 @@ from dspy_profiles.display import on_path, show_value, word
 from dspy_profiles.errors import ProfileNotFound, did_you_mean
 from dspy_profiles.profiles import (
     PLAINTEXT,
+    UNTRUSTED,
     Choice,
     Origin,
     ResolvedProfile,
@@ -67,7 +68,9 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     for one in profiles:
         name, model = one["name"], one["model"] or one["description"] or one["provider"] or ""
         reasons = [short_reason(scene, one["reason"])] if one["active"] else []
-        remarks = " · ".join([*reasons, *[PLAINTEXT] * one["plaintext"]])
+        remarks = " · ".join(
+            [*reasons, *[PLAINTEXT] * one["plaintext"], *[UNTRUSTED] * (not one["trusted"])]
+        )
         style = "red" if one["plaintext"] and not one["active"] else MUTED
         rows.append(
             (
@@ -82,6 +85,17 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
     for one in profiles:
         if one["error"]:
             note(Text(f"{one['name']}: {one['error']}", style="red"))
+    _say_untrusted(scene)
+
+
+def _say_untrusted(scene: Scene) -> None:
+    """Say which files wait for trust, and how they get it."""
+    if scene.untrusted:
+        files = ", ".join(on_path(path) for path in sorted(scene.untrusted))
+        named = scene.locations.named_file
+        what = f" {word(on_path(named))}" if named in scene.untrusted else ""
+        note(Text(f"not trusted: {files}", style="yellow"))
+        note(Text(f"  hint: read what it does, then run dspy-profiles trust{what}", style=MUTED))
 
 
 def show(
@@ -184,24 +198,35 @@ def which(*, file: File = None, json: AsJson = False) -> None:
             reason=active.reason if active else None,
             exists=active is not None and scene.catalog.find(active.name) is not None,
             root=str(where.root),
-            files=[{"kind": k, "path": str(p), "exists": os.path.exists(p)} for k, p in files],  # noqa: PTH110
+            files=[
+                {
+                    "kind": k,
+                    "path": str(p),
+                    "exists": os.path.exists(p),  # noqa: PTH110
+                    "trusted": p not in scene.untrusted,
+                }
+                for k, p in files
+            ],
         )
     else:
         if active is None:
             out(Text("no active profile", style="bold"))
         else:
             out(Text.assemble((active.name, "bold"), (f"   {active.reason}", ACCENT)))
-        out("", _files(files))
+        out("", _files(files, scene.untrusted))
+        _say_untrusted(scene)
     if active is not None:
         scene.catalog.get(active.name, active.reason)  # raises if it does not exist
 
 
-def _files(files: list[tuple[str, Path]]) -> Columns:
+def _files(files: list[tuple[str, Path]], untrusted: Collection[Path]) -> Columns:
     rows = []
     for kind, path in files:
         exists = os.path.exists(path)  # noqa: PTH110 - Path.exists raises in a closed folder
         style = "" if exists else MUTED
         remark = Text("" if exists else "not found", style=MUTED)
+        if path in untrusted:
+            remark = Text(UNTRUSTED, style="yellow")
         rows.append((Text(kind, style=MUTED), Text(on_path(path), style=style), remark))
     return columns(rows)
 

@@ -38,10 +38,10 @@ TIMES = "use 2026-01-31, 2026-01-31T12:00:00Z, or an age: 12h, 7d"
 
 def experiments(ctx: typer.Context) -> list[tuple[str, str]]:
     """Return ids and names of experiments, latest first; none if the store cannot be read."""
-    from dspy_profiles.results import open_store
+    from dspy_profiles.results.store import open_inside
 
     words: dict[str, str] = {"latest": "the latest experiment"}
-    with suppress(ProfileError), open_store(ctx.params.get("store")) as store:
+    with suppress(ProfileError), open_inside(ctx.params.get("store")) as store:
         for each in store.query_experiments(limit=MOST):
             description = f"{each.name}, {each.started:%Y-%m-%d %H:%M}"
             words[each.id] = description

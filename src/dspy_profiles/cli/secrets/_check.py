@@ -22,7 +22,7 @@ from dspy_profiles.profiles import (
     references,
     resolve_choice,
 )
-from dspy_profiles.secrets import Secret, load_env_files, names_in_files, variables_in
+from dspy_profiles.secrets import Secret, names_in_files, variables_in
 
 __all__ = ["SecretUse", "Status", "find_uses"]
 
@@ -64,7 +64,7 @@ def find_uses(
     errors: list[tuple[str, ProfileError]] = []
     sources = _variable_sources(scene) if follow else {}
     if follow:
-        load_env_files(scene.env_files)
+        scene.load_env()
     for name in dict.fromkeys(names or scene.catalog.names()):
         choice = Choice(name, "from the command line")
         if names:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from dspy_profiles.results.store._find import find_experiment as find_experiment
     from dspy_profiles.results.store._find import find_trial as find_trial
     from dspy_profiles.results.store._open import masked as masked
+    from dspy_profiles.results.store._open import open_inside as open_inside
     from dspy_profiles.results.store._open import open_store as open_store
     from dspy_profiles.results.store._protocol import Store as Store
 else:
@@ -16,7 +17,7 @@ else:
         {
             "/dspy_profiles.results._model": "STATUSES",
             "_find": "find_experiment find_trial",
-            "_open": "masked open_store",
+            "_open": "masked open_inside open_store",
             "_protocol": "Store",
         },
     )

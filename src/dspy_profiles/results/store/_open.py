@@ -1,12 +1,23 @@
 """Open a store by its URL; show a URL without its password."""
 
+import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from dspy_profiles import plugins
-from dspy_profiles.config import load_settings, locate
-from dspy_profiles.errors import MissingSecret, ProfileError, StoreError, did_you_mean
+from dspy_profiles.config import (
+    Locations,
+    SettingValue,
+    Want,
+    demand,
+    is_inside,
+    load_env,
+    load_settings,
+    locate,
+)
+from dspy_profiles.errors import MissingSecret, Place, ProfileError, StoreError, did_you_mean
 from dspy_profiles.objects import import_path
 from dspy_profiles.results.store._protocol import Store
 from dspy_profiles.secrets import (
@@ -15,13 +26,15 @@ from dspy_profiles.secrets import (
     Names,
     expand_references,
     expand_user,
-    load_env_files,
+    file_of_variable,
     redacted_error,
     remember,
+    variables_in,
 )
 
-__all__ = ["expanded", "is_secret", "is_usual", "masked", "open_store", "unmasked"]
+__all__ = ["expanded", "is_secret", "is_usual", "masked", "open_inside", "open_store", "unmasked"]
 
+FILES = ("file", "sqlite")
 DEFAULT = Path(".dspy") / "results"  # in the project root
 
 # Greedy: a password may contain characters that should have been escaped.
@@ -43,10 +56,28 @@ def open_store(url: str | None = None) -> Store:
     >>> open_store("memory:").query_experiments(status="done")
     []
     """
+    location = locate()
+    folder = location.cwd
     if url is None:
-        url, folder = _usual()
-    else:
-        folder = locate().cwd
+        setting = _usual(location)
+        demand(_wants(setting, location), "the result store")
+        url, folder = str(setting.value), setting.folder
+    return _open(url, folder)
+
+
+def open_inside(url: str | None = None) -> Store:
+    """Open a store that is a file of the project, as completion may: it asks nobody."""
+    location = locate()
+    setting = _usual(location)
+    folder = location.cwd if url is not None else setting.folder
+    address = url if url is not None else str(setting.value)
+    path = _path(address, folder)
+    if path is None or not is_inside(path, location.checkout):
+        raise StoreError(f'"{masked(address)}" is not a file of the project')
+    return _open(address, folder)
+
+
+def _open(url: str, folder: Path) -> Store:
     untyped: Any = url  # callers may be untyped
     if not isinstance(untyped, str):
         raise StoreError(
@@ -67,9 +98,10 @@ def open_store(url: str | None = None) -> Store:
 
 def is_usual(store: Store) -> bool:
     """Return whether a store is the default one."""
-    url, folder = _usual()
+    setting = _usual(locate())
+    url = str(setting.value)
     scheme, _, rest = url.partition(":")
-    return store.url in (masked(url), f"{scheme}:{folder / expand_user(rest)}")
+    return store.url in (masked(url), f"{scheme}:{setting.folder / expand_user(rest)}")
 
 
 def masked(address: str) -> str:
@@ -98,8 +130,8 @@ def expanded(text: str, *, is_secret: bool = False) -> str:
     if "${" in text:
         location = locate()
         settings = load_settings(location)
-        is_set = settings.is_given("env-file")
-        load_env_files(settings.paths("env-file") if is_set else location.env_files)
+        load_env(location, settings)
+        demand(_foreign(variables_in(text)), "the address of the result store")
         result = expand_references(text, {})
         if isinstance(result, Missing):
             raise MissingSecret(
@@ -117,13 +149,39 @@ def expanded(text: str, *, is_secret: bool = False) -> str:
     return value
 
 
-def _usual() -> tuple[str, Path]:
-    """Return the URL of the setting `store`, and the folder where its path starts."""
-    location = locate()
+def _usual(location: Locations) -> SettingValue:
+    """Return the setting `store`, or the default, whose path may be a link out of the project."""
     setting = load_settings(location).values["store"]
     if isinstance(setting.value, str):
-        return setting.value, setting.folder
-    return f"file:{location.root / DEFAULT}", location.cwd
+        return setting
+    path = location.root / DEFAULT
+    return SettingValue(f"file:{path}", str(path), location.cwd, "project", path)
+
+
+def _wants(setting: SettingValue, location: Locations) -> Iterator[Want]:
+    """Yield what opening this store means, unless it is a file of the project."""
+    url = str(setting.value)
+    path = _path(url, setting.folder)
+    if path is None:
+        yield Want("connect", masked(url), setting, setting.origin)
+    elif not is_inside(path, location.checkout):
+        yield Want("write", os.path.realpath(path), setting, setting.origin)
+
+
+def _foreign(names: Iterable[str]) -> Iterator[Want]:
+    """Yield a want for each variable that a `.env` file has set."""
+    for name in names:
+        if (file := file_of_variable(name)) is not None:
+            origin = SettingValue(None, str(file), file.parent, "project", file)
+            yield Want("read", f"${{{name}}}", origin, Place(file))
+
+
+def _path(url: str, folder: Path) -> Path | None:
+    """Return the file or folder of a store; None if it is on a server or of a plugin."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "memory":
+        return folder
+    return folder / expand_user(rest.removeprefix("//")) if scheme in FILES else None
 
 
 def _opened(scheme: str, opener: Any, rest: str, folder: Path) -> Store:

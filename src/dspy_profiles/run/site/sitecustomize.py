@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DSPY = "dspy"
 OURS = "dspy_profiles"
+SESSION = "DSPY_PROFILES_SESSION"
+HELD = '"held": true'
 
 
 class Finder:
@@ -42,6 +44,7 @@ class Finder:
         if spec is None or spec.loader is None:  # no DSPy, or a folder that has its name
             return spec
         if is_dspy:
+            _before_dspy()
             _follow(spec.loader, self.dspy_was_executed)
         else:
             _follow(spec.loader, self.ours_was_executed, or_failed=True)
@@ -83,6 +86,16 @@ class Finder:
             if spec is not None:
                 return spec
         return None
+
+
+def _before_dspy() -> None:
+    """Set variables that DSPy reads as it is imported, and that the parent has held back."""
+    if HELD in os.environ.get(SESSION, ""):
+        try:
+            from dspy_profiles.run._early import set_held_variables
+        except Exception:  # noqa: BLE001 - it is told once DSPy is imported
+            return
+        set_held_variables()
 
 
 def _follow(
@@ -155,7 +168,7 @@ def _run_the_users_own() -> None:
         sys.modules[__name__] = ours
 
 
-if os.environ.get("DSPY_PROFILES_SESSION"):
+if os.environ.get(SESSION):
     # Before the user's own, which may import DSPy, or fail.
     sys.meta_path.insert(0, Finder())
 _run_the_users_own()

@@ -1,0 +1,124 @@
+"""What a profile wants this process to do, with the place that wants it."""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dspy_profiles.config import Action, KeyPath, Want, action_of, demand, is_in_project, join_key
+from dspy_profiles.errors import Place
+from dspy_profiles.profiles._profile import ResolvedProfile
+from dspy_profiles.secrets import (
+    MASK,
+    Reference,
+    file_of_variable,
+    secret_file,
+    split_scheme,
+    variables_in,
+)
+
+__all__ = ["acts_in", "demand_trust", "wants"]
+
+USERINFO = re.compile(r"(//)[^/@\s]*@")
+
+
+class Author(NamedTuple):
+    """The file that has set a variable."""
+
+    layer: str
+    file: Path | None
+
+
+def demand_trust(profile: ResolvedProfile, actions: Sequence[Action] | None = None) -> None:
+    """Raise Untrusted if a file that is not trusted makes the profile do one of these, or any."""
+    found = [want for want in wants(profile) if actions is None or want.action in actions]
+    if found:
+        demand(found, f'profile "{profile.name}"')
+
+
+def acts_in(profile: ResolvedProfile, files: Collection[Path]) -> bool:
+    """Return whether something acts that the profile has from one of these files."""
+    for key, value in _texts((), profile.values) if files else ():
+        source = profile.sources.get(_written(profile, key))
+        if source is not None and source.file in files and action_of(key, value) is not None:
+            return True
+    return False
+
+
+def wants(profile: ResolvedProfile) -> list[Want]:
+    """Return what the profile makes us do, except by files of your own."""
+    found: list[Want] = []
+    for key, value in _texts((), profile.values):
+        source = profile.sources.get(_written(profile, key))
+        if source is None:
+            continue
+        if source.layer not in ("user", "override", "built-in"):
+            found += _own(profile, key, value)
+        if isinstance(value, Reference) and key[0] != "env":
+            found += _through_variables(profile, key, value)
+    return found
+
+
+def _own(profile: ResolvedProfile, key: KeyPath, value: str) -> Iterator[Want]:
+    action = action_of(key, value)
+    if action is None:
+        return
+    origin = profile.origin(_written(profile, key))
+    if action == "read" and _is_in_project(value, origin.file):
+        return
+    if action == "connect" and _sends(profile, key):
+        action = "send"
+    yield Want(action, USERINFO.sub(rf"\1{MASK}@", value), origin, origin.place)
+
+
+def _through_variables(profile: ResolvedProfile, key: KeyPath, value: str) -> Iterator[Want]:
+    """Yield what comes of variables that a file of the project has set: an address, mostly."""
+    leads_to = action_of(key, value)
+    for name in variables_in(value):
+        if leads_to is None and "://" not in os.environ.get(name, ""):
+            continue
+        if (file := file_of_variable(name)) is not None:
+            where: Place | str = Place(file)
+            author = Author("project", file)
+        elif name in profile.env:
+            origin = profile.origin(("env", name))
+            where, author = origin.place, Author(origin.layer, origin.file)
+        else:
+            continue
+        action: Action = leads_to or "connect"
+        if action == "connect" and _sends(profile, key):
+            action = "send"
+        yield Want(action, f"${{{name}}}, for {join_key(key)}", author, where)
+
+
+def _sends(profile: ResolvedProfile, key: KeyPath) -> bool:
+    """Return whether a secret goes to the address: its section holds one, or DSPy finds a key."""
+    if any(secret[0] == key[0] for secret in profile.secret_keys):
+        return True
+    return key[0] in ("lm", "lms") and "api_key" not in profile.lm
+
+
+def _is_in_project(value: str, file: Path | None) -> bool:
+    if file is None:
+        return False
+    by_scheme = split_scheme(value, ("file",))
+    path = secret_file(value if by_scheme is None else by_scheme[1], file.parent)
+    return is_in_project(path, file)
+
+
+def _written(profile: ResolvedProfile, key: KeyPath) -> KeyPath:
+    """Return the part of a key whose origin is known: tables in lists have that of the list."""
+    lengths = range(len(key), 0, -1)
+    return next((key[:n] for n in lengths if key[:n] in profile.sources), key)
+
+
+def _texts(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _texts((*key, name), item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(key, item)
+    elif isinstance(value, str):
+        yield key, value
