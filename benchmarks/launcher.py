@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from benchmarks.measuring import Row, interleaved
+from benchmarks.measuring import Row, interleaved, process_seconds
 from dspy_profiles.run import launch
 
 
@@ -18,7 +18,12 @@ def rows() -> list[Row]:
     with_hook, without = interleaved(
         [lambda: run(dict(below)), lambda: run(plain)], rounds=41, loops=1
     )
+    child = [sys.executable, "-c", "pass"]
+    whole, alone = process_seconds(
+        [["-m", "dspy_profiles", "run", "--profile", "mock", "--", *child], child[1:]]
+    )
     return [
+        Row("what run adds", whole - alone, "python -c pass", alone, 0.05, "seconds"),
         Row("python -c pass below run", with_hook, "python -c pass", without, 1.5),
         Row("what the hook adds", with_hook - without, "python -c pass", without, 0.015, "seconds"),
     ]

@@ -19,7 +19,7 @@ def rows() -> list[Row]:
             f"peak memory: list {_peak(ours):.0f} MB, imports {_peak(theirs):.0f} MB\n"
         )
     return [
-        Row("dspy-profiles list, 50 profiles", listing, "import typer, rich.console", imports, 1.5)
+        Row("dspy-profiles list, 50 profiles", listing, "import typer, rich.console", imports, 1.25)
     ]
 
 

@@ -1,6 +1,7 @@
 """Medians over interleaved runs: what disturbs one side disturbs the other as well."""
 
 import gc
+import os
 import statistics
 import subprocess
 import sys
@@ -75,8 +76,12 @@ def interleaved(
 
 def process_seconds(commands: Sequence[Sequence[str]], *, rounds: int = 15) -> list[float]:
     """The median seconds of a process that runs each of these arguments of Python."""
+    # As users have it: modules are compiled once, not by every process.
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
     def run(words: Sequence[str]) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        return lambda: subprocess.run(
+            [sys.executable, *words], check=True, capture_output=True, env=environ
+        )
 
     return interleaved([run(words) for words in commands], rounds=rounds, loops=1)

@@ -14,7 +14,7 @@ import pytest
 WRITERS = {
     "set": ["set", "p", "lm.temperature", "1"],
     "unset": ["unset", "p", "lm.model"],
-    "copy": ["copy", "p", "r"],
+    "copy": ["copy", "q", "r"],
     "rename": ["rename", "p", "r"],
     "delete": ["delete", "p", "--yes"],
     "init": ["init", "--yes", "--profile", "r"],
@@ -158,9 +158,9 @@ sys.exit(code)
 
 IMPATIENT = """
 import sys
-from dspy_profiles.config import _edit as editing, _write as replacing
+from dspy_profiles.config import _edit as editing, _lock as locking
 from dspy_profiles.cli.profiles import _write as writing
-waits = replacing.locked
+waits = locking.locked
 editing.locked = writing.locked = lambda target, timeout: waits(target, 0.05)
 from dspy_profiles.cli import app
 app(sys.argv[1:], prog_name="dspy-profiles")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from dspy_profiles import plugins, schema
+from dspy_profiles import schema
 from dspy_profiles.activation._watch import Watch
 from dspy_profiles.config import LOCATION_VARIABLES, SETTINGS, Action, KeyPath
 from dspy_profiles.errors import InvalidProfile, ProfileError
@@ -76,6 +76,8 @@ class Prepared:
         from dspy_profiles.objects import build
 
         built = build(self.profile)
+        from dspy_profiles import plugins
+
         plugins.manager().hook.dspy_profiles_loaded(profile=self.profile)
         ours = {k: v for k, v in built.values.items() if k != "callbacks"}
         self.callbacks = tuple(built.values.get("callbacks", ()))
@@ -132,6 +134,8 @@ def findings(profile: ResolvedProfile, scene: Scene) -> list[Finding]:
     found = schema.check(profile, schema.descriptor(), search=search)
     if any(finding.severity == "error" for finding in found):
         # Plugins may bring the scheme that a reference uses; loading them is only worth it here.
+        from dspy_profiles import plugins
+
         schemes = plugins.secret_schemes()
         found = schema.check(profile, schema.descriptor(), search=search, schemes=schemes)
     return found

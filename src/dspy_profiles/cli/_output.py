@@ -12,15 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
-from rich.text import Text
-
-from dspy_profiles.display import as_text, folded_columns, show_place
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `run` prints nothing where all is well, and rich costs as much as Typer
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 __all__ = [
     "ACCENT",
@@ -59,8 +57,15 @@ def use_color(*, wanted: bool) -> None:
 
 def out(*lines: object) -> None:
     """Print a result."""
+    from rich.text import Text
+
+    from dspy_profiles.display import as_text
+
     console = console_for(to_stderr=False)
     for line in lines:
+        if isinstance(line, Columns) and _is_for_programs(console):
+            console.file.write("".join(f"{row}\n" for row in line.plain()))
+            continue
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
             if isinstance(part, str | Text):
                 console.print(as_text(part), soft_wrap=True)
@@ -80,13 +85,17 @@ def out_raw(text: str) -> None:
 def out_value(text: str) -> None:
     """Print one value: unchanged to a program, without control characters to a terminal."""
     if _stream(to_stderr=False).isatty():
-        out(Text(text))
+        out(text)
     else:
         out_raw(f"{text}\n")
 
 
 def note(*lines: object) -> None:
     """Print hints, warnings and progress."""
+    from rich.text import Text
+
+    from dspy_profiles.display import as_text
+
     console = console_for(to_stderr=True)
     for line in lines:
         for part in line.lines(console.width) if isinstance(line, Columns) else [line]:
@@ -119,6 +128,10 @@ def lost(error: OSError) -> None:
 
 def fail(error: ProfileError) -> None:
     """Print an error: message, place, hint."""
+    from rich.text import Text
+
+    from dspy_profiles.display import show_place
+
     first, *rest = redact(error.message).splitlines()
     note(Text.assemble(("error: ", "bold red"), first), *(Text(line) for line in rest))
     if error.where is not None:
@@ -129,6 +142,8 @@ def fail(error: ProfileError) -> None:
 
 def warn(message: str, hint: str | None = None) -> None:
     """Print a warning."""
+    from rich.text import Text
+
     note(Text.assemble(("warning: ", "bold yellow"), redact(message)))
     if hint is not None:
         note(Text(f"  hint: {redact(hint)}"))
@@ -138,21 +153,31 @@ def warn(message: str, hint: str | None = None) -> None:
 class Columns:
     """Rows of cells, to be printed as aligned columns."""
 
-    rows: list[list[Text]]
+    rows: "list[Sequence[str | Text]]"
     gap: int
+
+    def plain(self) -> Iterable[str]:
+        """Return each row as a line without styles."""
+        from dspy_profiles.display import plain_rows
+
+        return plain_rows(self.rows, self.gap)
 
     def lines(self, width: int) -> "Iterable[Text | Table]":
         """Return each row as a line if all fit; else one table that folds its cells."""
-        return folded_columns(self.rows, width, self.gap)
+        from dspy_profiles.display import as_text, folded_columns
+
+        return folded_columns([[as_text(c) for c in row] for row in self.rows], width, self.gap)
 
 
 def columns(
-    rows: Iterable[Sequence[str | Text]], header: Sequence[str] = (), *, gap: int = 3
+    rows: "Iterable[Sequence[str | Text]]", header: Sequence[str] = (), *, gap: int = 3
 ) -> Columns:
     """Return rows and a header as columns without borders."""
+    from rich.text import Text
+
     titled = [[Text(title, style=MUTED) for title in header], *rows] if header else list(rows)
     most = max(map(len, titled), default=0)
-    return Columns([[as_text(c) for c in (*r, *[""] * (most - len(r)))] for r in titled], gap)
+    return Columns([(*row, *[""] * (most - len(row))) for row in titled], gap)
 
 
 def as_json(value: Any) -> Any:
@@ -207,8 +232,15 @@ def _stream(*, to_stderr: bool) -> TextIO:
     return stream if stream is not None else Path(os.devnull).open("w", encoding="utf-8")
 
 
+def _is_for_programs(console: "Console") -> bool:
+    """Return whether the output is a pipe or a file without a width that somebody has set."""
+    return not (console.is_terminal or os.environ.get("COLUMNS"))
+
+
 @cache
-def console_for(*, to_stderr: bool) -> Console:
+def console_for(*, to_stderr: bool) -> "Console":
+    from rich.console import Console
+
     stream = _stream(to_stderr=to_stderr)
     wide = None if stream.isatty() or os.environ.get("COLUMNS") else 10_000  # a pipe has no width
     return Console(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._document import read_toml as read_toml
     from dspy_profiles.config._document import read_unparsed as read_unparsed
     from dspy_profiles.config._edit import Edit as Edit
+    from dspy_profiles.config._edit import change_file as change_file
     from dspy_profiles.config._edit import editing as editing
     from dspy_profiles.config._env_files import env_files as env_files
     from dspy_profiles.config._env_files import is_in_project as is_in_project
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._keys import KeyPath as KeyPath
     from dspy_profiles.config._keys import join_key as join_key
     from dspy_profiles.config._keys import split_key as split_key
+    from dspy_profiles.config._keys import touches as touches
     from dspy_profiles.config._locations import LOCATION_VARIABLES as LOCATION_VARIABLES
     from dspy_profiles.config._locations import PATH_VARIABLE as PATH_VARIABLE
     from dspy_profiles.config._locations import PROFILES_FILE as PROFILES_FILE
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._locations import locate as locate
     from dspy_profiles.config._locations import pin_locations as pin_locations
     from dspy_profiles.config._locations import unpin_locations as unpin_locations
+    from dspy_profiles.config._lock import locked as locked
     from dspy_profiles.config._running import unasked as unasked
     from dspy_profiles.config._running import vouch_for as vouch_for
     from dspy_profiles.config._running import vouch_for_code as vouch_for_code
@@ -65,7 +68,6 @@ if TYPE_CHECKING:
     from dspy_profiles.config._trust import may as may
     from dspy_profiles.config._trust import trusts as trusts
     from dspy_profiles.config._trusted_files import TRUSTED as TRUSTED
-    from dspy_profiles.config._write import locked as locked
     from dspy_profiles.config._write import replace_file as replace_file
     from dspy_profiles.config._write import write_atomically as write_atomically
 else:
@@ -76,13 +78,14 @@ else:
             "_acts": "Action action_of acts deeds_in",
             "_budgets": "Budgets Limits",
             "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
-            "_edit": "Edit editing",
+            "_edit": "Edit change_file editing",
             "_env_files": "env_files is_in_project is_inside load_env",
-            "_keys": "KeyPath join_key split_key",
+            "_keys": "KeyPath join_key split_key touches",
             "_locations": (
                 "LOCATION_VARIABLES Layer Locations PATH_VARIABLE PROFILES_FILE SESSION_VARIABLE "
                 "are_locations_pinned find_locations locate pin_locations unpin_locations"
             ),
+            "_lock": "locked",
             "_running": "unasked vouch_for vouch_for_code",
             "_settings": (
                 "SETTINGS_TABLE SettingValue Settings load_settings "
@@ -93,6 +96,6 @@ else:
             "_toml_edit": "rename_in_text",
             "_trust": "Want demand may trusts",
             "_trusted_files": "TRUSTED",
-            "_write": "locked replace_file write_atomically",
+            "_write": "replace_file write_atomically",
         },
     )

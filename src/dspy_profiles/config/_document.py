@@ -54,13 +54,13 @@ class Document:
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:
         from dspy_profiles.config._toml import (
-            statements,  # its regular expressions take time to compile
+            all_statements,  # its regular expressions take time to compile
         )
 
         own: dict[KeyPath, int] = {}
         implied: dict[KeyPath, int] = {}
         arrays: set[KeyPath] = set()
-        for row in statements(self.text):
+        for row in all_statements(self.text):
             path = row.path
             if row.array:
                 arrays.add(path)
@@ -99,12 +99,27 @@ def read_toml(path: Path) -> Document:
             return known
         else:
             document = replace(document, data=known.data)
-        _documents.pop(path, None)
-        if document.stamp is not None:
-            _documents[path] = document
-            if len(_documents) > _KEPT:
-                del _documents[next(iter(_documents))]
+        _keep(document)
         return document
+
+
+def remember(document: Document) -> None:
+    """Keep what was written, so that reading it again parses nothing."""
+    with _lock:
+        _keep(document)
+
+
+def _keep(document: Document) -> None:
+    _documents.pop(document.path, None)
+    if document.stamp is not None:
+        _documents[document.path] = document
+        if len(_documents) > _KEPT:
+            del _documents[next(iter(_documents))]
+
+
+def parsed(text: str) -> dict[str, Any]:
+    with _no_collection():
+        return tomli.loads(text)
 
 
 _LARGEST = 256 * MEGABYTE
@@ -152,8 +167,7 @@ def _decode(path: Path, raw: bytes, encoding: str) -> str:
 
 def _parse(document: Document) -> dict[str, Any]:
     try:
-        with _no_collection():
-            return tomli.loads(document.text)
+        return parsed(document.text)
     except tomli.TOMLDecodeError as error:
         place = Place(document.path, error.lineno)
         hint = "check the quotes, commas and brackets of this line; strings need quotes"

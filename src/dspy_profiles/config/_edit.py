@@ -8,27 +8,50 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-import tomli
-
 from dspy_profiles.config import _toml_edit
-from dspy_profiles.config._document import Document, read_toml
+from dspy_profiles.config._document import (
+    Document,
+    file_stamp,
+    parsed,
+    read_toml,
+    remember,
+)
 from dspy_profiles.config._keys import KeyPath, join_key
+from dspy_profiles.config._lock import locked
 from dspy_profiles.config._trusted_files import TRUSTED
-from dspy_profiles.config._write import locked, replace_file
+from dspy_profiles.config._write import replace_file
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
 
 if TYPE_CHECKING:
     from tomlkit.items import Item
 
-__all__ = ["Edit", "TomlValue", "editing"]
+__all__ = ["Edit", "TomlValue", "change_file", "editing"]
 
 TomlValue: TypeAlias = Union[  # noqa: UP007  # `|` does not accept a name in quotes
     str, bool, int, float, datetime, date, time, Sequence["TomlValue"], Mapping[str, "TomlValue"]
 ]
+
+
+def change_file(path: Path, change: Callable[["Edit"], None], *, timeout: float = 10.0) -> None:
+    """Let `change` edit a file and check the result, without keeping others waiting.
+
+    It runs before the lock is taken; and once more, under the lock, if another process has changed
+    the file in between. An error that it raises leaves the file unchanged.
+    """
+    target = Path(os.path.realpath(path))
+    document = read_toml(target)
+    tried = Edit(document)
+    change(tried)
+    with editing(target, timeout=timeout) as edit:
+        if edit.text == document.text:
+            edit.become(tried.document)
+        else:
+            change(edit)
 
 
 @contextmanager
@@ -47,21 +70,38 @@ def editing(path: Path, *, timeout: float = 10.0) -> Iterator["Edit"]:
         if edit.text != document.text:
             with TRUSTED.keeps(target):
                 replace_file(document, edit.text)
+                remember(replace(edit.document, stamp=file_stamp(target), settled=False))
 
 
 class Edit:
     """A file's text and data as they will be at the end of the block."""
 
     def __init__(self, document: Document) -> None:
-        self.text: str = document.text
-        self.data: dict[str, Any] = deepcopy(document.data)
+        self._before = document
         self._document = document
+
+    @property
+    def text(self) -> str:
+        return self._document.text
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """A copy of the data."""
+        return deepcopy(self._document.data)
+
+    @property
+    def document(self) -> Document:
+        """The file as it will be."""
+        return self._document
+
+    def become(self, document: Document) -> None:
+        """Take the text and the data of another version of the file."""
+        self._document = replace(self._document, text=document.text, data=document.data)
 
     def set(self, key: KeyPath, value: TomlValue) -> None:
         """Set the key to this value, and create the tables that it needs."""
         new = self._plain(key, value)
-        data = tomli.loads(self.text)
-        table = self._table(key, data)
+        data, table = self._with_table(key)
         old = table.get(key[-1], _ABSENT)
         if not _same(old, new):
             table[key[-1]] = new
@@ -69,14 +109,13 @@ class Edit:
 
     def unset(self, key: KeyPath) -> None:
         """Remove the key and everything under it. Raise KeyError if it does not exist."""
-        data = tomli.loads(self.text)
-        del self._holder(key, data)[key[-1]]
+        data, holder = self._with_holder(key)
+        del holder[key[-1]]
         self._change(key, data, lambda text: _toml_edit.removed(text, key))
 
     def rename(self, old: KeyPath, new: KeyPath) -> None:
         """Rename a table or a value in place."""
-        data = tomli.loads(self.text)
-        holder = self._holder(old, data)
+        data, holder = self._with_holder(old)
         if old == new:
             return
         if old[:-1] != new[:-1] or not new:
@@ -88,9 +127,8 @@ class Edit:
 
     def copy(self, old: KeyPath, new: KeyPath) -> None:
         """Copy a table to another name, with its comments."""
-        data = tomli.loads(self.text)
-        value = deepcopy(self._holder(old, data)[old[-1]])
-        table = self._table(new, data)
+        value = self._with_holder(old)[1][old[-1]]
+        data, table = self._with_table(new)
         self._refuse_taken(new, table)
         table[new[-1]] = value
         self._change(new, data, lambda text: _toml_edit.copied(text, old, new))
@@ -99,47 +137,56 @@ class Edit:
         """Set the first line, which tells editors the schema: `#:schema ./schema.json`."""
         if not text.startswith(_SCHEMA) or any(sign < " " for sign in text) or "\x7f" in text:
             raise InvalidProfile(f"{text!r} is not a schema comment", f"write {_SCHEMA} PATH")
-        data = tomli.loads(self.text)
-        self._change((), data, lambda whole: _toml_edit.with_first_line(whole, text, _SCHEMA))
+        self._change(
+            (), self._document.data, lambda whole: _toml_edit.with_first_line(whole, text, _SCHEMA)
+        )
 
     def _change(self, key: KeyPath, data: dict[str, Any], splice: Callable[[str], str]) -> None:
-        message = f"cannot change {join_key(key)} without changing other keys"
-        refusal = InvalidFile(message, "edit the file by hand", self._place(key))
         try:
             text = splice(self.text)
-            result = tomli.loads(text)
+            result = parsed(text)
             text.encode()  # raise for a lone surrogate, which cannot be written
             faithful = _same(result, data)
         except (ValueError, RecursionError) as error:
-            raise refusal from error
+            raise self._refusal(key) from error
         if not faithful:
-            raise refusal
-        self.text, self.data = text, result
+            raise self._refusal(key)
+        self.become(Document(self._document.path, text, result))
+
+    def _refusal(self, key: KeyPath) -> InvalidFile:
+        message = f"cannot change {join_key(key)} without changing other keys"
+        return InvalidFile(message, "edit the file by hand", self._place(key))
 
     def _place(self, key: KeyPath) -> Place:
-        return Place(self._document.path, self._document.line(key))
+        return Place(self._before.path, self._before.line(key))
 
-    def _holder(self, key: KeyPath, data: dict[str, Any]) -> dict[str, Any]:
-        """Return the table that holds the key. Raise KeyError if there is none."""
-        node: Any = data
+    def _with_holder(self, key: KeyPath) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a copy of the data, and the table in it that holds the key.
+
+        Raise KeyError if there is none. Tables that are not around the key are not copied.
+        """
+        node: Any = self._document.data
         for part in key[:-1]:
             node = node.get(part) if isinstance(node, dict) else None
         if not key or not isinstance(node, dict) or key[-1] not in node:
             raise KeyError(join_key(key))
-        return node
+        return self._with_table(key)
 
-    def _table(self, key: KeyPath, data: dict[str, Any]) -> dict[str, Any]:
-        """Return the table for the key, created if it does not exist."""
+    def _with_table(self, key: KeyPath) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the same for a key that may be new: its table is created if it does not exist."""
         if not key:
             raise InvalidProfile("the key is empty", "write section.key, as in lm.model")
-        node = data
+        data = node = dict(self._document.data)
         for depth, part in enumerate(key[:-1], start=1):
-            node = node.setdefault(part, {})
-            if not isinstance(node, dict):
+            inner = node.get(part, {})
+            if not isinstance(inner, dict):
                 message = f"cannot set {join_key(key)}: {join_key(key[:depth])} is not a table"
                 hint = f"unset {join_key(key[:depth])} first"
                 raise InvalidProfile(message, hint, self._place(key[:depth]))
-        return node
+            inner = dict(inner)
+            node[part] = inner
+            node = inner
+        return data, node
 
     def _refuse_taken(self, key: KeyPath, table: dict[str, Any]) -> None:
         if key[-1] in table:

@@ -7,7 +7,7 @@ import tomli
 
 from dspy_profiles.errors import InvalidProfile
 
-__all__ = ["KeyPath", "join_key", "split_key"]
+__all__ = ["KeyPath", "join_key", "split_key", "touches"]
 
 KeyPath = tuple[str, ...]
 
@@ -47,3 +47,9 @@ def _is_bare(part: str) -> bool:
 def _quoted(part: str) -> str:
     # A JSON string is a TOML string, except for one control character that JSON does not escape.
     return json.dumps(part, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def touches(one: KeyPath, other: KeyPath) -> bool:
+    """Return whether one of the keys is the other, or a table around it."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

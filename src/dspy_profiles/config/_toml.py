@@ -1,7 +1,8 @@
 """The text of a TOML file: its statements, their lines and their quotes, which tomli omits."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import tomli
@@ -10,6 +11,7 @@ from dspy_profiles.config._keys import KeyPath, join_key
 
 __all__ = [
     "Statement",
+    "all_statements",
     "comment_start",
     "inline_statements",
     "is_blank_before",
@@ -52,6 +54,12 @@ def statements(text: str) -> Iterator[Statement]:
         line += text.count("\n", begin, at)
     if begin < len(text):
         raise ValueError(f"no statement at {begin}")
+
+
+@lru_cache(maxsize=2)  # an edit looks several times at the old text, and at the new one
+def all_statements(text: str) -> Sequence[Statement]:
+    """Return every statement of a text, in order."""
+    return tuple(statements(text))
 
 
 def inline_statements(text: str, row: Statement) -> Iterator[Statement]:

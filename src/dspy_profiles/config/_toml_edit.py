@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dspy_profiles.config._keys import KeyPath, join_key
 from dspy_profiles.config._toml import (
     Statement,
+    all_statements,
     comment_start,
     inline_statements,
     is_blank_before,
@@ -20,7 +21,6 @@ from dspy_profiles.config._toml import (
     own_end,
     quoted_as,
     statement_lines,
-    statements,
 )
 
 __all__ = [
@@ -143,7 +143,7 @@ _COMMA = re.compile(r"\s*,[ \t]*")
 
 def _rows(text: str, key: KeyPath) -> list[Statement]:
     """Return every statement, and the entries of the inline tables around the key."""
-    rows = list(statements(text))
+    rows = list(all_statements(text))
     owner, known = _inline_owner(rows, key), None
     while owner is not None and owner is not known:
         rows += inline_statements(text, owner)
@@ -188,7 +188,7 @@ def _behind(text: str, row: Statement, line: str) -> str:
 
 def _with_section(text: str, parent: KeyPath, lines: list[str]) -> str:
     """Add a section after the last one of its parent, or at the end of the file."""
-    family = _under(list(statements(text)), parent) if parent else []
+    family = _under(list(all_statements(text)), parent) if parent else []
     at = own_end(text, max(row.end for row in family)) if family else len(text)
     return _insert(text, at, lines if is_blank_before(text, at) else ["", *lines])
 

@@ -11,7 +11,8 @@ from typing import Any
 from dspy_profiles.config._acts import acts, deeds_in, deeds_or_none, digest_of
 from dspy_profiles.config._document import read_unparsed
 from dspy_profiles.config._locations import locate
-from dspy_profiles.config._write import locked, write_atomically
+from dspy_profiles.config._lock import locked
+from dspy_profiles.config._write import write_atomically
 from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["TRUSTED", "TrustedFiles"]

@@ -1,4 +1,4 @@
-"""Lock a file, and replace it in one step: readers see the old content or the new, never half."""
+"""Replace a file in one step: readers see the old content or the new, never half."""
 
 import errno
 import os
@@ -9,47 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from dspy_profiles.config._document import Document
-from dspy_profiles.errors import LockTimeout, Place, WriteFailed
+from dspy_profiles.errors import Place, WriteFailed
 
-__all__ = ["locked", "replace_file", "write_atomically"]
-
-
-@contextmanager
-def locked(target: Path, timeout: float) -> Iterator[None]:
-    """Lock the file against all other writers; make its folders, and remove them if unused.
-
-    The lock file lies beside the file, the one place that all users, containers and machines that
-    can replace it share. It is removed with the lock, so git never sees it.
-    """
-    from filelock import FileLock, SoftFileLock, Timeout
-
-    beside = target.with_name(f".{target.name}.lock")
-    made = list[Path]()
-    # Writable by all: a lock file that another user's killed process left must not block us.
-    lock = FileLock(beside, mode=0o666)
-    try:
-        try:
-            _make_folders(target.parent, made)
-            lock.acquire(timeout=timeout, poll_interval=0.01)
-        except Timeout as error:
-            hint = f"wait until it has finished, then run the command again (lock file: {beside})"
-            message = f"{target.name} is locked by another process"
-            raise LockTimeout(message, hint, Place(target)) from error
-        except OSError as error:
-            raise _failed(target, error) from error
-        try:
-            yield
-        finally:
-            # Remove it while the lock is held: a waiting process sees by the link count that the
-            # file is gone, and makes a new one. (A soft lock is the file itself.) Windows refuses.
-            if not isinstance(lock, SoftFileLock):
-                with suppress(OSError):
-                    beside.unlink()
-            lock.release()
-    finally:
-        for folder in reversed(made):
-            with suppress(OSError):  # it may be in use by now
-                folder.rmdir()
+__all__ = ["replace_file", "write_atomically", "write_failed"]
 
 
 @contextmanager
@@ -96,7 +58,7 @@ def write_atomically(  # noqa: PLR0913 - each writer guarantees what its readers
     except OSError as error:
         if raw_errors:
             raise
-        raise _failed(target, error) from error
+        raise write_failed(target, error) from error
 
 
 def replace_file(document: Document, text: str) -> None:
@@ -108,18 +70,10 @@ def replace_file(document: Document, text: str) -> None:
     try:
         _check_writable(document)
     except OSError as error:
-        raise _failed(target, error) from error
+        raise write_failed(target, error) from error
     with write_atomically(target, accept=lambda _: _is_unchanged(document)) as file:
         file.write(text.encode(document.encoding))
     _sync_folder(target.parent)
-
-
-def _make_folders(folder: Path, made: list[Path]) -> None:
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
-        with suppress(FileExistsError):  # another process made it at the same time
-            path.mkdir(mode=0o700)
-            made.append(path)
 
 
 def _check_writable(document: Document) -> None:
@@ -175,7 +129,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _failed(target: Path, error: OSError) -> WriteFailed:
+def write_failed(target: Path, error: OSError) -> WriteFailed:
     hint = {
         errno.ENOSPC: "free some disk space",
         errno.EDQUOT: "free some disk space: your quota is used up",

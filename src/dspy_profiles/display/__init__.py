@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dspy_profiles.display._columns import cut as cut
     from dspy_profiles.display._columns import folded_columns as folded_columns
     from dspy_profiles.display._columns import joined as joined
+    from dspy_profiles.display._columns import plain_rows as plain_rows
     from dspy_profiles.display._columns import styled as styled
     from dspy_profiles.display._readable import brief as brief
     from dspy_profiles.display._readable import readable as readable
@@ -40,7 +41,8 @@ else:
         {
             "_amounts": "NOTHING clock count counted duration exact money number",
             "_columns": (
-                "ACCENT ALARM Column MUTED as_text columns cut folded_columns joined styled"
+                "ACCENT ALARM Column MUTED as_text columns cut folded_columns joined plain_rows "
+                "styled"
             ),
             "_readable": "brief readable",
             "_values": "on_path show_place show_value word",

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from dspy_profiles.display._visible import CONTROL, picture
@@ -21,6 +23,7 @@ __all__ = [
     "cut",
     "folded_columns",
     "joined",
+    "plain_rows",
     "styled",
 ]
 
@@ -28,6 +31,8 @@ ACCENT = "cyan"
 MUTED = "bright_black"
 ALARM = "red"
 GAP = 2
+TAB = 8
+WIDEST = 10_000  # columns of the widest cell that others are aligned with
 NARROW_GAP = 2  # the least between columns that would otherwise be folded
 
 
@@ -77,9 +82,48 @@ def folded_columns(
     return [_line(row, widths, gap) for row in rows]
 
 
+def plain_rows(rows: Sequence[Sequence[str | Text]], gap: int) -> Iterator[str]:
+    """Yield each row as a line without styles, for programs: nothing is folded.
+
+    A cell of several lines takes several. One that is wider than any terminal moves only its own
+    row: all others would be filled with blanks.
+    """
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    widths = [
+        max((width for cell in column if (width := _width(cell)) <= WIDEST), default=0)
+        for column in zip(*cells, strict=True)
+    ]
+    between = " " * gap
+    for row in cells:
+        for line in _lines(row) if any("\n" in cell for cell in row) else [row]:
+            filled = (cell + " " * (n - _width(cell)) for cell, n in zip(line, widths, strict=True))
+            yield between.join(filled).rstrip()
+
+
+def _lines(row: Sequence[str]) -> Iterator[Sequence[str]]:
+    return zip_longest(*(cell.split("\n") for cell in row), fillvalue="")
+
+
+def _plain(cell: str | Text) -> str:
+    text = cell if isinstance(cell, str) else cell.plain
+    if text.isascii() and text.isprintable():
+        return text
+    shown = as_text(text)
+    shown.expand_tabs(TAB)
+    return shown.plain
+
+
+def _width(cell: str) -> int:
+    if "\n" in cell:
+        return max(map(_width, cell.split("\n")))
+    return len(cell) if cell.isascii() else cell_len(cell)
+
+
 def as_text(line: str | Text) -> Text:
     """Return a line as rich text in which nothing controls the terminal."""
     text = line.copy() if isinstance(line, Text) else Text(line)
+    if text.plain.isascii() and text.plain.isprintable():
+        return text
     for match in reversed([*CONTROL.finditer(text.plain)]):
         text = text[: match.start()] + Text(picture(match)) + text[match.end() :]
     return text

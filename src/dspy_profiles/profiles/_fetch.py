@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles import plugins
 from dspy_profiles.config import Action, KeyPath, Want, demand, is_in_project, join_key, may
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError, Untrusted
 from dspy_profiles.profiles._profile import ResolvedProfile
@@ -185,6 +184,8 @@ class _Fetcher:
         schemes = BUILT_IN_SCHEMES
         by_scheme = split_scheme(reference, schemes)
         if by_scheme is None and "${" not in reference:
+            from dspy_profiles import plugins  # pluggy takes time to import
+
             schemes = plugins.secret_schemes()
             self._ask("connect", key, reference)
         elif by_scheme is not None and by_scheme[0] == "file":

@@ -188,7 +188,7 @@ def _variable_name(path: KeyPath) -> str:
 
 
 def _schemes(text: str) -> Mapping[str, object]:
-    match = SCHEME.fullmatch(text)
+    match = SCHEME.fullmatch(text) if ":" in text else None
     if match is None or match[1] in BUILT_IN_SCHEMES:
         return BUILT_IN_SCHEMES
     from dspy_profiles import plugins  # only for schemes of plugins

@@ -6,7 +6,7 @@ from typing import Any
 
 from dspy_profiles.config import KeyPath, join_key
 from dspy_profiles.display import on_path, show_place, show_value
-from dspy_profiles.errors import Place, ProfileError, ProfileNotFound
+from dspy_profiles.errors import ProfileError, ProfileNotFound
 from dspy_profiles.profiles import _resolve
 from dspy_profiles.profiles._presence import holds_plaintext, presence
 from dspy_profiles.profiles._profile import ResolvedProfile, leaves
@@ -65,8 +65,13 @@ def short_reason(scene: Scene, reason: str) -> str:
     return reason.replace(origin, f"{on_path(Path(path))}{colon}{line}") if colon else reason
 
 
-def summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
-    """Return one profile's entry of a list; an invalid one has `error`."""
+def summary(
+    scene: Scene, name: str, active: Choice | None, *, lines: bool = True
+) -> dict[str, Any]:
+    """Return one profile's entry of a list; an invalid one has `error`.
+
+    `line` is None without `lines`: then no text is searched for it.
+    """
     definition, found, error = None, None, None
     try:
         definition = scene.catalog.find(name)
@@ -75,8 +80,8 @@ def summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
         error = " ".join(str(failure).split())
     own = dict(definition.table) if definition else {}
     is_active = active is not None and active.name == name
-    place_of = definition.place() if definition else None
-    at = place_of if isinstance(place_of, Place) else None
+    document = definition.document if definition else None
+    line = document.line((name,)) if document and lines else None
     model = show_value(found.lm.get("model", "")) if found else ""
     return {
         "name": name,
@@ -87,8 +92,8 @@ def summary(scene: Scene, name: str, active: Choice | None) -> dict[str, Any]:
         "description": own.get("description") if isinstance(own.get("description"), str) else None,
         "extends": list(definition.parents) if definition and not error else [],
         "layer": definition.layer if definition else None,
-        "file": str(at.file) if at else None,
-        "line": at.line if at else None,
+        "file": str(document.path) if document else None,
+        "line": line,
         "active": is_active,
         "reason": active.reason if active is not None and is_active else None,
         "plaintext": found is not None and holds_plaintext(found),

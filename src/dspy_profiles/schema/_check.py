@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles.config import KeyPath
+from dspy_profiles.config import KeyPath, touches
 from dspy_profiles.errors import did_you_mean
 from dspy_profiles.profiles import SECTIONS, ResolvedProfile
 from dspy_profiles.schema._findings import Finding, Findings, Severity
@@ -25,14 +25,18 @@ def check(
     *,
     search: Sequence[Path] | None = None,
     schemes: Iterable[str] = ("env", "file", "keyring"),
+    only: Sequence[KeyPath] | None = None,
 ) -> list[Finding]:
     """Return all errors and warnings, by section, in the profile's order.
+
+    With `only`, return those of these keys, and of what is above and under them.
 
     Finds the classes that the profile names in `search` (default: the working directory) and on
     Python's path. Imports nothing and fetches no secret; messages contain no secret.
     """
     folders = [Path.cwd()] if search is None else search
-    return _Check(profile, descriptor, folders, tuple(f"{s}:" for s in schemes)).run()
+    found = _Check(profile, descriptor, folders, tuple(f"{s}:" for s in schemes), only).run()
+    return found if only is None else [f for f in found if any(touches(f.key, k) for k in only)]
 
 
 BUILT_IN = {
@@ -48,13 +52,14 @@ class _Check:
         descriptor: Descriptor,
         search: Sequence[Path],
         prefixes: tuple[str, ...],
+        only: Sequence[KeyPath] | None,
     ) -> None:
         self.profile = profile
         self.descriptor = descriptor
         self.search = search
         self.prefixes = prefixes
         self.findings = Findings(profile)
-        self.keys = Keys(profile, prefixes, self.findings)
+        self.keys = Keys(profile, prefixes, self.findings, only)
         self.provider: Descriptor | None = None
 
     def run(self) -> list[Finding]:

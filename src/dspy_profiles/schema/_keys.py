@@ -1,9 +1,9 @@
 """Check the keys of a table and their values against the parameters of a class."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dspy_profiles.config import KeyPath
+from dspy_profiles.config import KeyPath, touches
 from dspy_profiles.errors import did_you_mean
 from dspy_profiles.profiles import ResolvedProfile
 from dspy_profiles.schema._findings import Findings
@@ -23,11 +23,16 @@ class Keys:
     """Checker that adds errors and warnings to the findings."""
 
     def __init__(
-        self, profile: ResolvedProfile, prefixes: tuple[str, ...], findings: Findings
+        self,
+        profile: ResolvedProfile,
+        prefixes: tuple[str, ...],
+        findings: Findings,
+        only: Sequence[KeyPath] | None = None,
     ) -> None:
         self.profile = profile
         self.prefixes = prefixes
         self.findings = findings
+        self.only = only
 
     def table(
         self,
@@ -39,12 +44,20 @@ class Keys:
         skip: Iterable[str] = (),
     ) -> None:
         skipped = {*skip}
-        for key, value in table.items():
+        for key in self._wanted(path, table):
             if key not in skipped:
-                self.key(path, shape, key, value)
+                self.key(path, shape, key, table[key])
         for name, parameter in shape.known.items() if required else ():
             if parameter["required"] and name not in table and not self._filled(shape, name):
                 self.findings.fail((*path, name), f"is missing: {shape.title} needs it")
+
+    def _wanted(self, path: KeyPath, table: Mapping[str, Any]) -> Iterable[str]:
+        """Return the keys of this table that `only` names: a large table is checked in vain."""
+        near = [key for key in self.only or () if touches(key, path)]
+        if self.only is None or any(len(key) <= len(path) for key in near):
+            return table
+        names = {key[len(path)] for key in near}
+        return [key for key in table if key in names]
 
     def _filled(self, shape: Shape, name: str) -> bool:
         """Return whether a missing parameter gets the profile's own LM."""

@@ -124,7 +124,7 @@ Schemes = Mapping[str, Fetch]
 
 def split_scheme(text: str, schemes: Iterable[str]) -> tuple[str, str] | None:
     """Return ("file", "/run/secrets/x") if the text is a reference of one of these schemes."""
-    match = SCHEME.fullmatch(text)
+    match = SCHEME.fullmatch(text) if ":" in text else None
     if match is None or match[1] not in schemes:
         return None
     if match[1] == "env" and not VARIABLE.fullmatch(match[2]):

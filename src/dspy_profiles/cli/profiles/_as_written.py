@@ -86,8 +86,8 @@ def _append_lines(edit: Edit, name: str, lines: str, table: Mapping[str, Any]) -
         data = tomli.loads(text)
     except tomli.TOMLDecodeError:
         return
-    if data == {**edit.data, name: table}:
-        edit.text, edit.data = text, data
+    if data == {**edit.document.data, name: table}:
+        edit.become(Document(edit.document.path, text, data))
 
 
 def anchored(profile: ResolvedProfile) -> dict[str, Any]:

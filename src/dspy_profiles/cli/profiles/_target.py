@@ -1,23 +1,43 @@
 """Which file a command writes to, and whether the result would be valid."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import typer
 
 from dspy_profiles import schema
 from dspy_profiles.cli._output import warn
 from dspy_profiles.cli.secrets._plaintext import plaintext_keys
-from dspy_profiles.config import Document, Edit, KeyPath, Layer, Stamp, editing, join_key, read_toml
+from dspy_profiles.config import (
+    Document,
+    Edit,
+    KeyPath,
+    Layer,
+    Stamp,
+    change_file,
+    join_key,
+    read_toml,
+    touches,
+)
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError
 from dspy_profiles.profiles import Catalog, Choice, Scene, resolve_choice
 from dspy_profiles.schema import Finding
 
-__all__ = ["Target", "changing", "check_name", "check_sound", "refuse_taken", "target"]
+__all__ = [
+    "Target",
+    "Warnings",
+    "change",
+    "change_with_warnings",
+    "check_name",
+    "check_sound",
+    "refuse_taken",
+    "target",
+]
+
+Warnings: TypeAlias = list[tuple[str, str | None]]  # messages and hints
 
 
 @dataclass(frozen=True)
@@ -30,7 +50,7 @@ class Target:
 
     def after(self, edit: Edit) -> Scene:
         """Return the scene as it will be after the edit is written."""
-        new = Document(self.path, edit.text, edit.data, _EXISTS)
+        new = Document(self.path, edit.text, edit.document.data, _EXISTS)
         others = [(la, doc) for la, doc in self.scene.catalog.documents if doc.path != self.path]
         at = next(
             (n for n, (la, _) in enumerate(others) if _RANK[la] > _RANK[self.layer]), len(others)
@@ -71,40 +91,60 @@ def target(
     return Target(scene, where.user_file, "user")
 
 
-@contextmanager
-def changing(
+def change(
     where: Target,
     name: str,
+    edit_it: Callable[[Edit, Warnings], None],
     keys: Sequence[KeyPath] = (),
     *,
     force: bool = False,
     was: str | None = None,
-) -> Iterator[Edit]:
+) -> None:
     """Edit a file. Write nothing if the change makes the profile invalid.
 
     `keys` are those that change: only their errors count, so that a profile can be fixed key by
     key. With `force`, errors become warnings; a plaintext secret is always an error. `was` is the
-    former name of a renamed profile.
+    former name of a renamed profile. `edit_it` runs again if another process changes the file at
+    the same time.
     """
     check_name(name)
-    with editing(where.path) as edit:
-        yield edit
-        check_sound(where, edit, name, keys, force=force, was=was)
+
+    def checked(edit: Edit, warnings: Warnings) -> None:
+        edit_it(edit, warnings)
+        check_sound(where, edit, warnings, name, keys, force=force, was=was)
+
+    change_with_warnings(where.path, checked)
+
+
+def change_with_warnings(path: Path, edit_it: Callable[[Edit, Warnings], None]) -> None:
+    """Edit a file, and print the warnings once, though `edit_it` may run again."""
+    warnings: Warnings = []
+
+    def once(edit: Edit) -> None:
+        warnings.clear()
+        edit_it(edit, warnings)
+
+    try:
+        change_file(path, once)
+    finally:
+        for message, hint in warnings:
+            warn(message, hint)
 
 
 def check_sound(
     where: Target,
     edit: Edit,
+    warnings: Warnings,
     name: str,
     keys: Sequence[KeyPath] = (),
     *,
     force: bool = False,
     was: str | None = None,
 ) -> None:
-    """Raise the errors of `changing` for one profile of an edit."""
+    """Raise the errors of `change` for one profile of an edit, and add its warnings."""
     for finding in _findings(where, edit, name, keys, was or name):
         if finding.severity == "warning" or force:
-            warn(finding.message, finding.hint)
+            warnings.append((finding.message, finding.hint))
             continue
         force_hint = " · --force writes it anyway" if finding.near_miss else ""
         raise InvalidProfile(
@@ -135,7 +175,7 @@ def _findings(
         definition = scene.catalog.get(name, choice.reason)
         plaintext = plaintext_keys(definition, scene.names)
         is_new = was not in read_toml(where.path).data
-        touched = [k for k in plaintext if is_new or any(_touches(k, key) for key in keys)]
+        touched = [k for k in plaintext if is_new or any(touches(k, key) for key in keys)]
         if touched:
             # Without a place: the line is not in the file.
             hint = f"put it in .env, then set {join_key(touched[0])}='${{NAME}}'"
@@ -145,10 +185,8 @@ def _findings(
     except ProfileError as error:
         if not _was_broken(where.scene, was):
             raise
-        warn(f"{name} is still invalid: {error.message}", error.hint)
-        return []
-    findings = schema.check(profile, schema.descriptor())
-    return [f for f in findings if any(_touches(f.key, key) for key in keys)]
+        return [Finding("warning", (), f"{name} is still invalid: {error.message}", error.hint)]
+    return schema.check(profile, schema.descriptor(), only=keys) if keys else []
 
 
 def _was_broken(scene: Scene, name: str) -> bool:
@@ -159,8 +197,3 @@ def _was_broken(scene: Scene, name: str) -> bool:
     except ProfileError:
         return True
     return False
-
-
-def _touches(one: KeyPath, other: KeyPath) -> bool:
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]

@@ -10,7 +10,7 @@ from rich.text import Text
 from dspy_profiles.cli._options import File, Name, ToProject, ToUser, Yes, need_a_person
 from dspy_profiles.cli._output import MUTED, note, out, warn
 from dspy_profiles.cli.profiles._as_written import copy_between
-from dspy_profiles.cli.profiles._target import Target, changing, refuse_taken, target
+from dspy_profiles.cli.profiles._target import Target, Warnings, change, refuse_taken, target
 from dspy_profiles.cli.profiles.set import set_, unset
 from dspy_profiles.config import Edit, editing, read_toml, settings_home
 from dspy_profiles.display import on_path, word
@@ -46,13 +46,16 @@ def copy(
     """Copy a profile, including its comments."""
     where = _defined(name, file)
     destination = target(None, file=file, project=project, user=user) if project or user else where
-    with changing(destination, new) as edit:
+
+    def add(edit: Edit, _: Warnings) -> None:
         refuse_taken(edit.data, new)
         if destination.path == where.path:
             edit.copy((name,), (new,))
         else:
             names = where.scene.names
             copy_between(edit, name, read_toml(where.path), destination.path.parent, new, names)
+
+    change(destination, new, add)
     out(
         Text.assemble((new, "bold"), f" is a copy of {name}   ", (on_path(destination.path), MUTED))
     )
@@ -64,6 +67,13 @@ def rename(
     """Rename a profile and update every `extends` that names it."""
     where = _defined(name, file)
     updated = []
+    own: list[str] = []
+
+    def renamed(edit: Edit, _: Warnings) -> None:
+        refuse_taken(edit.data, new)
+        edit.rename((name,), (new,))
+        own[:] = [] if is_elsewhere else _update_extends(edit, name, new)
+
     others = [doc.path for _, doc in where.scene.catalog.documents if doc.path != where.path]
     is_elsewhere = _is_defined_elsewhere(where, name)
     with ExitStack() as stack:  # the innermost is checked and written first
@@ -71,11 +81,8 @@ def rename(
             if _extending(read_toml(path).data, name):
                 edit = stack.enter_context(editing(path))
                 updated += [(user, path) for user in _update_extends(edit, name, new)]
-        edit = stack.enter_context(changing(where, new, was=name))
-        refuse_taken(edit.data, new)
-        edit.rename((name,), (new,))
-        if not is_elsewhere:
-            updated += [(user, where.path) for user in _update_extends(edit, name, new)]
+        change(where, new, renamed, was=name)
+    updated += [(user, where.path) for user in own]
     out(Text.assemble(name, " → ", (new, "bold"), "   ", (on_path(where.path), MUTED)))
     for user, path in updated:
         out(Text.assemble("  ", user, f" now extends {new}   ", (on_path(path), MUTED)))

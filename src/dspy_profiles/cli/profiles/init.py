@@ -13,8 +13,15 @@ from rich.text import Text
 from dspy_profiles.cli._options import File, ToProject, ToUser, need_a_person
 from dspy_profiles.cli._output import ACCENT, MUTED, columns, note, out
 from dspy_profiles.cli.profiles._known_models import PROVIDERS, Provider, provider_of
-from dspy_profiles.cli.profiles._target import Target, changing, check_name, refuse_taken, target
-from dspy_profiles.config import join_key
+from dspy_profiles.cli.profiles._target import (
+    Target,
+    Warnings,
+    change,
+    check_name,
+    refuse_taken,
+    target,
+)
+from dspy_profiles.config import Edit, join_key
 from dspy_profiles.display import on_path, show_place, word
 from dspy_profiles.errors import InvalidProfile, PlaintextSecret, ProfileError, did_you_mean
 from dspy_profiles.profiles import Scene, choose, leaves
@@ -79,9 +86,12 @@ def init(
     table: dict[str, Any] = chosen.table(*values)
     if description:
         table["description"] = _no_key(description)
-    with changing(where, name, [key for key, _ in leaves(table)]) as edit:
+
+    def add(edit: Edit, _: Warnings) -> None:
         refuse_taken(edit.data, name)
         edit.set((name,), table)
+
+    change(where, name, add, [key for key, _ in leaves(table)])
     _print_result(where, name, table)
 
 

@@ -1,7 +1,6 @@
 """`set` and `unset`: change values of a profile, and print each change."""
 
 from collections.abc import Mapping
-from copy import copy as duplicate
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +15,8 @@ from dspy_profiles.cli._options import (
     words_of_set,
     words_of_unset,
 )
-from dspy_profiles.cli._output import ACCENT, MUTED, columns, out, warn
-from dspy_profiles.cli.profiles._target import Target, changing, target
+from dspy_profiles.cli._output import ACCENT, MUTED, columns, out
+from dspy_profiles.cli.profiles._target import Target, Warnings, change, target
 from dspy_profiles.cli.secrets._plaintext import frozen
 from dspy_profiles.config import Edit, KeyPath, join_key, read_toml, split_key
 from dspy_profiles.display import on_path, show_value, word
@@ -50,11 +49,15 @@ def set_(
     name, pairs = _assignments(words, profile)
     where = target(name, file=file, project=project, user=user)
     before = _masked(where, name)
-    with changing(where, name, list(pairs), force=force) as edit:
-        pairs = _usable(where, edit, name, pairs, force=force)
-        for key, value in pairs.items():
-            edit.set((name, *key), value)
-    _print_changes(where, name, {key: (_value(before, key), value) for key, value in pairs.items()})
+    written: Pairs = {}
+
+    def edit_it(edit: Edit, warnings: Warnings) -> None:
+        written.clear()
+        written.update(_set_usable(where, edit, warnings, name, pairs, force=force))
+
+    change(where, name, edit_it, list(pairs), force=force)
+    changes = {key: (_value(before, key), value) for key, value in written.items()}
+    _print_changes(where, name, changes)
 
 
 def unset(
@@ -77,7 +80,8 @@ def unset(
         raise typer.BadParameter("missing key: unset PROFILE KEY")
     where = target(name, file=file, project=project, user=user)
     before = _masked(where, name)
-    with changing(where, name, paths, force=True) as edit:  # warns about keys missing now
+
+    def edit_it(edit: Edit, _: Warnings) -> None:
         for path in dict.fromkeys(paths):
             try:
                 edit.unset((name, *path))
@@ -86,6 +90,8 @@ def unset(
                     f'"{name}" does not set {join_key(path)} in {on_path(where.path)}',
                     hint=f"dspy-profiles show {word(name)} prints where each value is set",
                 ) from None
+
+    change(where, name, edit_it, paths, force=True)  # warns about keys missing now
     _print_changes(where, name, {path: (_value(before, path), _ABSENT) for path in paths})
 
 
@@ -109,17 +115,23 @@ def _assignments(words: list[str], profile: str | None) -> tuple[str, Pairs]:
     return profile, dict(map(parse_assignment, words))
 
 
-def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) -> Pairs:
-    """Return the pairs to write; a provider without a class gets that of the built-in profile."""
-    if _class_after(where, edit, name, pairs) is not None:
+def _set_usable(
+    where: Target, edit: Edit, warnings: Warnings, name: str, pairs: Pairs, *, force: bool
+) -> Pairs:
+    """Set the pairs, and return them; a provider without a class gets the built-in profile's."""
+    before = edit.document
+    _set_all(edit, name, pairs)
+    if _provider_class(where.after(edit), name) is not None:
         return pairs
     keys = [key for key in pairs if key[0] == "provider" and len(key) > 1]
     built_in = Catalog(()).find(name)
     own = built_in.table["provider"]["class"] if built_in is not None else None
-    before = _provider_class(where.scene, name)
-    if own is not None and (before == own or (keys and before is None)):
-        return {("provider", "class"): own, **pairs}  # else `mock` would call a real model
-    if keys:
+    class_before = _provider_class(where.scene, name)
+    if own is not None and (class_before == own or (keys and class_before is None)):
+        pairs = {("provider", "class"): own, **pairs}  # else `mock` would call a real model
+        edit.become(before)  # the class comes first
+        _set_all(edit, name, pairs)
+    elif keys:
         message = "provider.class is missing"
         example = f"provider.class=mock {join_key(keys[0])}=…"
         hint = f"as in dspy-profiles set {word(name)} {example} · "
@@ -127,15 +139,13 @@ def _usable(where: Target, edit: Edit, name: str, pairs: Pairs, *, force: bool) 
         if not force:
             unchanged = f"{name}, {on_path(where.path)} was not changed"
             raise InvalidProfile(f"{message}\n{unchanged}", hint)
-        warn(message, hint)
+        warnings.append((message, hint))
     return pairs
 
 
-def _class_after(where: Target, edit: Edit, name: str, pairs: Pairs) -> object:
-    trial = duplicate(edit)
+def _set_all(edit: Edit, name: str, pairs: Pairs) -> None:
     for key, value in pairs.items():
-        trial.set((name, *key), value)
-    return _provider_class(where.after(trial), name)
+        edit.set((name, *key), value)
 
 
 def _provider_class(scene: Scene, name: str) -> object:
@@ -144,7 +154,7 @@ def _provider_class(scene: Scene, name: str) -> object:
         definition = scene.catalog.find(name)
         tree = scene.catalog.effective(definition)[0] if definition is not None else {}
     except ProfileError:
-        return _UNRESOLVED  # `changing` raises the error
+        return _UNRESOLVED  # `change` raises the error
     provider = tree.get("provider")
     leaf = provider.get("class") if isinstance(provider, dict) else None
     return leaf.value if isinstance(leaf, Leaf) else leaf

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,30 +58,27 @@ def list_profiles(*, file: File = None, json: AsJson = False) -> None:
         if doc.stamp is None:
             note(Text(f"{on_path(doc.path)} does not exist"))
     active = active_choice(scene)
-    profiles = [summary(scene, name, active) for name in scene.catalog.names()]
+    profiles = [summary(scene, name, active, lines=json) for name in scene.catalog.names()]
     if json:
         emit(profiles=profiles)
         return
-    rows = []
+    rows: list[tuple[str | Text, ...]] = []
+    # Rich's texts cost more than all the rest: many profiles have few styles.
+    shown = cache(lambda file: Text(on_path(Path(file)), style=MUTED))
     for one in profiles:
-        marker = Text("* ", style=ACCENT) if one["active"] else Text("  ")
-        model = (
-            "invalid"
-            if one["error"]
-            else one["model"] or one["description"] or one["provider"] or ""
-        )
-        source = "" if one["file"] is None else on_path(Path(one["file"]))
+        name, model = one["name"], one["model"] or one["description"] or one["provider"] or ""
         reasons = [short_reason(scene, one["reason"])] if one["active"] else []
         remarks = " · ".join(
             [*reasons, *[PLAINTEXT] * one["plaintext"], *[UNTRUSTED] * (not one["trusted"])]
         )
+        style = "red" if one["plaintext"] and not one["active"] else MUTED
         rows.append(
             (
-                marker + Text(one["name"], style="bold" if one["active"] else ""),
-                Text(model, style="red" if one["error"] else ""),
+                Text.assemble(("* ", ACCENT), (name, "bold")) if one["active"] else f"  {name}",
+                Text("invalid", style="red") if one["error"] else model,
                 ", ".join(one["extends"]),
-                Text(source, style=MUTED),
-                Text(remarks, style="red" if one["plaintext"] and not one["active"] else MUTED),
+                "" if one["file"] is None else shown(one["file"]),
+                Text(remarks, style=style) if remarks else "",
             )
         )
     out(columns(rows, ("  PROFILE", "MODEL", "EXTENDS", "FROM", "")))

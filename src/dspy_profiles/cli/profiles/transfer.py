@@ -20,9 +20,17 @@ from dspy_profiles.cli._output import (
     warn,
 )
 from dspy_profiles.cli.profiles._as_written import anchored, copy_between
-from dspy_profiles.cli.profiles._target import Target, changing, check_sound, refuse_taken, target
+from dspy_profiles.cli.profiles._target import (
+    Target,
+    Warnings,
+    change,
+    change_with_warnings,
+    check_sound,
+    refuse_taken,
+    target,
+)
 from dspy_profiles.cli.secrets._plaintext import refuse_plaintext
-from dspy_profiles.config import Document, Edit, editing, file_stamp, read_toml
+from dspy_profiles.config import Document, Edit, file_stamp, read_toml
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles import Choice, Definition, ResolvedProfile, Scene, resolve_choice
@@ -108,10 +116,13 @@ def _from_variables(
             "pass --prefix if your variables start with another word",
             Place(path),
         )
-    with changing(where, name, list(values), force=force) as edit:
+
+    def add(edit: Edit, _: Warnings) -> None:
         _remove_old(edit, where, name, overwrite=overwrite)
         for key, value in values.items():
             edit.set((name, *key), value)
+
+    change(where, name, add, list(values), force=force)
     is_loaded = any(env.exists() and env.samefile(path) for env in where.scene.env_files)
     references = [v[2:-1] for v in values.values() if isinstance(v, str) and v[2:-1] in variables]
     return where, ignored, [] if is_loaded else references
@@ -139,12 +150,15 @@ def _from_profiles(
             place = Place(path, source.line((each,)))
             raise InvalidProfile(f'"{each}" is not a profile: it must be a table', None, place)
         refuse_plaintext(Definition(each, "file", 0, table, source), where.scene.names, hint)
-    with editing(where.path) as edit:
+
+    def add(edit: Edit, warnings: Warnings) -> None:
         for each in names:
             _remove_old(edit, where, each, overwrite=overwrite)
             copy_between(edit, each, source, where.path.parent)
         for each in names:
-            check_sound(where, edit, each)
+            check_sound(where, edit, warnings, each)
+
+    change_with_warnings(where.path, add)
     return names, where
 
 
