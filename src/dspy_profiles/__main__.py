@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import sys
 
 __all__ = ["main"]
 
@@ -22,4 +23,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        # `python -m` puts the working directory first: no module of ours is taken from there.
+        del sys.path[0]
     main()

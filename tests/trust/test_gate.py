@@ -330,3 +330,84 @@ def test_a_profile_that_replaces_yours_is_told_once_with_both_addresses(
     assert (done.returncode, done.stderr.count(told)) == (0, 1), done.stderr
     write("profiles.toml", '[prod]\nextends = "prod"\nlm.temperature = 0\n')
     assert "replaces yours" not in outside(code, KEY="canary-7f3a9c1e").stderr
+
+
+def test_python_m_takes_no_module_from_the_folder(
+    stranger: None, mark: Path, project: Path, write: Write
+) -> None:
+    """Before: `python -m dspy_profiles list` imported a json.py of the folder."""
+    import subprocess
+
+    for name in ("json", "rich", "typer", "tomli"):
+        write(f"{name}.py", f"open({str(mark)!r}, 'w')")
+    words = [sys.executable, "-m", "dspy_profiles", "list"]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, mark.exists()) == (0, False), done.stderr
+
+
+def test_a_folder_of_cassettes_outside_is_not_read(
+    stranger: None, tmp_path: Path, project: Path, write: Write, command: Callable[..., Done]
+) -> None:
+    """Before: `cassettes list` and `check` read whichever folder a cloned file named."""
+    (tmp_path / "secret.jsonl").write_text("{}\n")
+    file = write("pyproject.toml", f'[tool.dspy-profiles]\ncassette-dir = "{tmp_path}"\n')
+    for words in ("cassettes list", "cassettes check"):
+        done = command(*words.split())
+        assert (done.returncode, "secret" in done.stdout) == (7, False), words
+        assert f"at {file}:2" in done.stderr
+    file.unlink()
+    (project / "cassettes").symlink_to(tmp_path)
+    assert command("cassettes", "list").returncode == 4
+
+
+def test_secrets_check_follows_nothing_out_of_the_project(
+    stranger: None, tmp_path: Path, write: Write, command: Callable[..., Done]
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("canary-7f3a9c1e")
+    write("profiles.toml", f'[x]\nlm.model = "openai/gpt-4o"\nlm.api_key = "file:{secret}"\n')
+    done = command("secrets", "check")
+    assert done.returncode == 7
+    assert "wants to" in done.stdout
+    assert "dspy-profiles trust" in done.stderr
+
+
+BACKEND = """
+import pathlib
+pathlib.Path({mark!r}).write_text("sprung")
+from keyring.backends.null import Keyring
+"""
+
+
+def test_the_keyring_is_not_a_module_of_the_project(
+    stranger: None, mark: Path, write: Write, command: Callable[..., Done], project: Path
+) -> None:
+    """Before: `secrets check` imported the keyring's backend that a profile's env named."""
+    write("trap_backend.py", BACKEND.format(mark=str(mark)))
+    write(
+        "profiles.toml",
+        '[x]\nlm.model = "openai/gpt-4o"\nlm.api_key = "keyring:service/user"\n'
+        'env.PYTHON_KEYRING_BACKEND = "trap_backend.Keyring"\n',
+    )
+    write(".env", "PYTHON_KEYRING_BACKEND=trap_backend.Keyring\n")
+    command("secrets", "check", PYTHONPATH=str(project))
+    command("doctor", "x", PYTHONPATH=str(project))
+    assert not mark.exists()
+
+
+def test_a_profile_that_was_sent_is_not_asked_for_again(
+    trap: Path, mark: Path, write: Write, outside: Outside, project: Path, tmp_path: Path
+) -> None:
+    """Whoever sends a pickle could have sent code: a worker asks nobody."""
+    write("profiles.toml", IMPORTS["provider"])
+    pickled = tmp_path / "profile"
+    code = f"import pickle, dspy_profiles\nfile = open({str(pickled)!r}, 'wb')\n"
+    outside(code + "pickle.dump(dspy_profiles.resolve('x'), file)")
+    code = f"""
+        import pickle, sys, dspy_profiles
+        sys.path.insert(0, {str(project)!r})
+        with dspy_profiles.profile(pickle.load(open({str(pickled)!r}, "rb"))) as p:
+            print(p.name)
+        """
+    assert outside(code).stdout == "x\n"
+    assert mark.exists()

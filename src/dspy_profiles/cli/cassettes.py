@@ -12,6 +12,7 @@ from rich.text import Text
 
 from dspy_profiles.cli._options import AsJson, Yes, need_a_person
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out
+from dspy_profiles.config import Want, demand, is_inside
 from dspy_profiles.display import counted, on_path, show_place
 from dspy_profiles.errors import InvalidFile, Place, ProfileNotFound
 from dspy_profiles.profiles import Scene
@@ -226,8 +227,18 @@ def _check_link(file: Path, start: Path | None) -> None:
 
 def _own_folder() -> Path:
     scene = Scene.now()
-    folder = scene.settings.path("cassette-dir")
-    return folder if folder is not None else scene.locations.root / "cassettes"
+    folder = scene.settings.path("cassette-dir") or scene.locations.root / "cassettes"
+    if not is_inside(folder, scene.locations.checkout):
+        setting = scene.settings.values["cassette-dir"]
+        if setting.layer == "built-in":
+            raise InvalidFile(
+                "the folder of cassettes is a link out of the project",
+                f"name it: dspy-profiles cassettes list {shlex.quote(str(folder))}",
+                Place(folder),
+            )
+        want = Want("read", os.path.realpath(folder), setting, setting.origin)
+        demand([want], "the setting cassette-dir")
+    return folder
 
 
 def _size(size: float) -> str:

@@ -17,7 +17,6 @@ from dspy_profiles.run import (
     Recorded,
     code_of,
     cut_off_by,
-    is_allowed,
     is_pythons,
     launch,
     program_words,
@@ -134,6 +133,8 @@ def run(
     try:
         code = _run(words, store, recorded, start, record=record)
     except Untrusted as error:
+        from dspy_profiles.run import is_allowed  # most programs start without a question
+
         if not is_allowed(error):
             raise
         code = _run(words, store, recorded, start, record=record)

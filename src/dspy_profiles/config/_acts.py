@@ -4,7 +4,6 @@ The digest of it says whether a file still does what you have trusted it with. O
 another model or temperature, leave it as it is.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -56,19 +55,22 @@ HARMLESS = frozenset(
 ADDRESS_ENDINGS = ("api_base", "base_url", "endpoint", "host", "proxy", "uri", "url")
 CLIENT_SECTIONS = frozenset({"lm", "lms", "rm", "embedder", "provider"})
 NOT_ADDRESSES = frozenset({"headers", "extra_headers", "default_headers", "metadata"})
-FILE_KEYS = frozenset({"cassette"})
+CHECKS_OF_SERVERS = frozenset({"ssl_verify", "verify", "ssl_certificate", "cert"})
+FILE_ENDINGS = ("cassette", "_file", "_path", "credentials")
 SCHEMES = ("env:", "file:", "keyring:")
 
 
 def action_of(key: KeyPath, value: object) -> Action | None:
     """Return what a value of a profile makes us do; the key starts with its section."""
+    if key[-1] in CHECKS_OF_SERVERS and key[0] in CLIENT_SECTIONS:
+        return "connect"
     if not isinstance(value, str) or not value:
         return None
     if key[-1] in CLASS_KEYS:
         return "import" if _is_import(value) else None
     if _is_address(key, value):
         return "connect"
-    if key[0] == "provider" and key[-1] in FILE_KEYS:
+    if key[0] in CLIENT_SECTIONS and key[-1].endswith(FILE_ENDINGS) and "{" not in value:
         return "read"
     return "read" if value.startswith("file:") else None
 
@@ -93,6 +95,8 @@ def acts(deeds: list[Deed] | None) -> bool:
 
 def digest_of(deeds: list[Deed]) -> str:
     """Return a hash of what acts, so that no value of it is kept."""
+    import hashlib  # only where something acts, and slow to import
+
     return hashlib.sha256(json.dumps(deeds).encode()).hexdigest()
 
 

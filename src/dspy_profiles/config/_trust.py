@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol
 from dspy_profiles.config._acts import PYPROJECT, RESULTS, Action
 from dspy_profiles.config._locations import PROFILES_FILE, Locations, locate
 from dspy_profiles.config._running import code_runs_in
-from dspy_profiles.config._trusted_files import TRUSTED
 from dspy_profiles.errors import Place, Untrusted
 
 __all__ = ["TRUST_VARIABLE", "Want", "Written", "demand", "may", "trusts"]
@@ -66,7 +65,11 @@ def trusts(file: Path) -> bool:
         return True
     inside = file.is_relative_to(locations.root)
     folders = {file.parent, locations.root} if inside else {file.parent}
-    return any(map(code_runs_in, folders)) or TRUSTED.has(file)
+    if any(map(code_runs_in, folders)):
+        return True
+    from dspy_profiles.config._trusted_files import TRUSTED  # not where code of the project runs
+
+    return TRUSTED.has(file)
 
 
 def is_yours(file: Path, locations: Locations) -> bool:

@@ -10,13 +10,13 @@ import dspy
 from dspy.clients.provider import Provider as Trainer
 
 from dspy_profiles import _dspy, plugins
-from dspy_profiles.config import KeyPath, Want, action_of, demand, may
+from dspy_profiles.config import KeyPath, action_of
 from dspy_profiles.errors import InvalidProfile, ProfileError, ProviderError, did_you_mean
 from dspy_profiles.objects._construct import construct
 from dspy_profiles.objects._content import Content, content
 from dspy_profiles.objects._imports import import_path
 from dspy_profiles.objects.engines._async import AsyncSide
-from dspy_profiles.profiles import ResolvedProfile
+from dspy_profiles.profiles import ResolvedProfile, demand_for
 from dspy_profiles.secrets import redact, redacted_error
 
 __all__ = ["NONE", "ProfileProvider", "Provider", "imported", "make"]
@@ -162,11 +162,9 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
 
 def imported(profile: ResolvedProfile, key: KeyPath, path: str) -> object:
     """Import what a key of the profile names, if the key's file may."""
-    origin = profile.origin(key)
     try:
-        if action_of(key, path) == "import" and not may("import", origin):
-            want = Want("import", path, origin, origin.place)
-            demand([want], f'profile "{profile.name}"')
+        if action_of(key, path) == "import":
+            demand_for(profile, "import", key, path)
         return import_path(path)
     except ProfileError as error:
         error.where = error.where or profile.place(*key)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dspy_profiles.profiles._fetch import check_references as check_references
     from dspy_profiles.profiles._fetch import fetch as fetch
     from dspy_profiles.profiles._fetch import missing as missing
+    from dspy_profiles.profiles._fetch import own_variables as own_variables
     from dspy_profiles.profiles._fetch import references as references
     from dspy_profiles.profiles._fetch import secret_files as secret_files
     from dspy_profiles.profiles._fetch import set_variables as set_variables
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from dspy_profiles.profiles._summary import short_reason as short_reason
     from dspy_profiles.profiles._summary import summary as summary
     from dspy_profiles.profiles._wants import acts_in as acts_in
+    from dspy_profiles.profiles._wants import demand_for as demand_for
     from dspy_profiles.profiles._wants import demand_trust as demand_trust
     from dspy_profiles.profiles._wants import wants as wants
 else:
@@ -69,8 +71,8 @@ else:
             "_assignments": "parse_assignment parse_assignments parse_value",
             "_catalog": "BUILT_IN_PROFILES Catalog Definition Leaf MAX_DEPTH Node merge sections",
             "_fetch": (
-                "Fetched UNSET_REASONS check_references fetch missing references secret_files "
-                "set_variables"
+                "Fetched UNSET_REASONS check_references fetch missing own_variables references "
+                "secret_files set_variables"
             ),
             "_freeze": "NEXT_RELEASE Freezer tolerated_plaintext",
             "_profile": "ACTIVE OVERRIDE_LAYER Origin ResolvedProfile Source Table leaves",
@@ -81,6 +83,6 @@ else:
             "_sections": "CLIENT_KEYS SECTIONS SectionShape check_shape",
             "_shadow": "report_shadow",
             "_summary": "PLAINTEXT Row UNTRUSTED active_choice profile_rows short_reason summary",
-            "_wants": "acts_in demand_trust wants",
+            "_wants": "acts_in demand_for demand_trust wants",
         },
     )

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dspy_profiles.config import Action, KeyPath, Want, demand, is_in_project, join_key, may
+from dspy_profiles.config import KeyPath, is_in_project, join_key, may
 from dspy_profiles.errors import MissingSecret, Place, ProfileError, ProviderError, Untrusted
 from dspy_profiles.profiles._profile import ResolvedProfile
+from dspy_profiles.profiles._wants import demand_for
 from dspy_profiles.secrets import (
     BUILT_IN_SCHEMES,
     Missing,
@@ -34,6 +35,7 @@ __all__ = [
     "check_references",
     "fetch",
     "missing",
+    "own_variables",
     "references",
     "secret_files",
     "set_variables",
@@ -76,18 +78,22 @@ def set_variables(profile: ResolvedProfile, held: list[str] | None = None) -> No
 
     `held` gets those that another process will ask for.
     """
+    variables, absent = own_variables(profile, held)
+    _refuse(profile, absent)
+    set_variables_once(
+        profile.name,
+        {n: v.reveal() if isinstance(v, Secret) else v for n, v in variables.items()},
+    )
+
+
+def own_variables(
+    profile: ResolvedProfile, held: list[str] | None = None
+) -> tuple[dict[str, Any], list[MissingReference]]:
+    """Return the variables of `[x.env]` that may be set, and the references without a value."""
     refused = set(_left_out(profile, held))
     fetcher = _Fetcher(profile, lambda key: key[-1] in refused, patient=held is not None)
     variables = fetcher.follow(("env",), profile.env)
-    _refuse(profile, fetcher.missing)
-    set_variables_once(
-        profile.name,
-        {
-            name: value.reveal() if isinstance(value, Secret) else value
-            for name, value in variables.items()
-            if not isinstance(value, Reference)
-        },
-    )
+    return {n: v for n, v in variables.items() if not isinstance(v, Reference)}, fetcher.missing
 
 
 def _left_out(profile: ResolvedProfile, held: list[str] | None) -> Iterator[str]:
@@ -99,7 +105,7 @@ def _left_out(profile: ResolvedProfile, held: list[str] | None) -> Iterator[str]
 
 
 def _may_set(profile: ResolvedProfile, name: str, _file: Path) -> bool:
-    return may("connect", profile.origin(("env", name)))
+    return profile.travelled or may("connect", profile.origin(("env", name)))
 
 
 def check_references(
@@ -173,12 +179,6 @@ class _Fetcher:
         remember(value.reveal(), str(reference))
         return value
 
-    def _ask(self, action: Action, key: KeyPath, reference: Reference) -> None:
-        origin = self.profile.origin(key)
-        if not may(action, origin):
-            want = Want(action, reference, origin, origin.place)
-            demand([want], f'profile "{self.profile.name}"')
-
     def _value(self, key: KeyPath, reference: Reference) -> "Fetched | Secret | Missing":
         """Return the value, wrapped at once, so that no frame of an error holds the plaintext."""
         schemes = BUILT_IN_SCHEMES
@@ -187,12 +187,12 @@ class _Fetcher:
             from dspy_profiles import plugins  # pluggy takes time to import
 
             schemes = plugins.secret_schemes()
-            self._ask("connect", key, reference)
+            demand_for(self.profile, "connect", key, reference)
         elif by_scheme is not None and by_scheme[0] == "file":
             folder = _folder(self.profile, key)
             file = self.profile.origin(key).file
             if file is None or not is_in_project(secret_file(by_scheme[1], folder), file):
-                self._ask("read", key, reference)
+                demand_for(self.profile, "read", key, reference)
             schemes = {"file": lambda rest: from_file(rest, folder)}
         is_secret = key in self.profile.secret_keys
         empty = empty_variable_in(reference) if is_secret else None

@@ -141,6 +141,8 @@ class ResolvedProfile:
     sources: Mapping[KeyPath, Source | Origin] = field(
         default_factory=dict, repr=False, compare=False
     )
+    # Set in a pickle: whoever sent it was asked, and could have sent code instead.
+    travelled: bool = field(default=False, repr=False, compare=False)
 
     @property
     def description(self) -> str | None:
@@ -224,7 +226,7 @@ class ResolvedProfile:
 
     def __getstate__(self) -> dict[str, Any]:
         # Sources hold the text of whole files, with other profiles.
-        return {**self.__dict__, "sources": self.origins()}
+        return {**self.__dict__, "sources": self.origins(), "travelled": True}
 
     def _section(self, name: str) -> Table:
         section: Table = self.values.get(name, EMPTY)

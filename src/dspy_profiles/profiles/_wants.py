@@ -18,7 +18,7 @@ from dspy_profiles.secrets import (
     variables_in,
 )
 
-__all__ = ["acts_in", "demand_trust", "wants"]
+__all__ = ["acts_in", "demand_for", "demand_trust", "wants"]
 
 USERINFO = re.compile(r"(//)[^/@\s]*@")
 
@@ -49,6 +49,8 @@ def acts_in(profile: ResolvedProfile, files: Collection[Path]) -> bool:
 def wants(profile: ResolvedProfile) -> list[Want]:
     """Return what the profile makes us do, except by files of your own."""
     found: list[Want] = []
+    if profile.travelled:
+        return found
     for key, value in _texts((), profile.values):
         source = profile.sources.get(_written(profile, key))
         if source is None:
@@ -58,6 +60,13 @@ def wants(profile: ResolvedProfile) -> list[Want]:
         if isinstance(value, Reference) and key[0] != "env":
             found += _through_variables(profile, key, value)
     return found
+
+
+def demand_for(profile: ResolvedProfile, action: Action, key: KeyPath, what: str) -> None:
+    """Raise Untrusted if the file of a key may not lead to this."""
+    if not profile.travelled:
+        origin = profile.origin(key)
+        demand([Want(action, what, origin, origin.place)], f'profile "{profile.name}"')
 
 
 def _own(profile: ResolvedProfile, key: KeyPath, value: str) -> Iterator[Want]:

@@ -19,7 +19,6 @@ from dspy_profiles.profiles import (
     is_forced,
     is_offline,
 )
-from dspy_profiles.run._asking import is_allowed
 from dspy_profiles.run._refusals import REFUSALS
 from dspy_profiles.run.session import Session
 from dspy_profiles.secrets import invalid_lines, redact, redacted_error, warn_no_more
@@ -44,6 +43,8 @@ def activate() -> Fault | None:
         try:
             _pin(session)
         except Untrusted as error:
+            from dspy_profiles.run._asking import is_allowed  # rarely needed
+
             if not is_allowed(error):
                 raise
             _pin(session)

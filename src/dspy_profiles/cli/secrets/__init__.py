@@ -25,6 +25,8 @@ Profiles = Annotated[
     ),
 ]
 
+FAILED = (Status.MISSING, Status.PLAINTEXT, Status.ERROR, Status.UNTRUSTED)
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group of commands to an app."""
@@ -61,9 +63,7 @@ def list_references(names: Profiles = None, *, file: File = None, json: AsJson =
 def check(names: Profiles = None, *, file: File = None, json: AsJson = False) -> None:
     """Check that every reference resolves. Shows no value."""
     uses, errors = find_uses(Scene.now(file), names or (), follow=True)
-    missing = [
-        one for one in uses if one.status in (Status.MISSING, Status.PLAINTEXT, Status.ERROR)
-    ]
+    missing = [one for one in uses if one.status in FAILED]
     if json:
         emit(
             ok=not missing and not errors,
@@ -91,6 +91,8 @@ def check(names: Profiles = None, *, file: File = None, json: AsJson = False) ->
         for hint in dict.fromkeys(one.hint for one in missing if one.hint):
             note(Text(f"  hint: {redact(hint)}"))
         _note_errors(errors)
+    if any(one.status is Status.UNTRUSTED for one in missing):
+        raise typer.Exit(7)
     if missing:
         raise typer.Exit(5)
     if errors:

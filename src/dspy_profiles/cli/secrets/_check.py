@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dspy_profiles.config import KeyPath
 from dspy_profiles.display import on_path
-from dspy_profiles.errors import MissingSecret, ProfileError
+from dspy_profiles.errors import ProfileError, Untrusted
 from dspy_profiles.profiles import (
     CLIENT_KEYS,
     UNSET_REASONS,
@@ -17,8 +17,8 @@ from dspy_profiles.profiles import (
     Origin,
     ResolvedProfile,
     Scene,
-    fetch,
     missing,
+    own_variables,
     references,
     resolve_choice,
 )
@@ -36,6 +36,7 @@ class Status(Enum):
     MISSING = "missing"
     PLAINTEXT = "in clear"
     ERROR = "error"
+    UNTRUSTED = "untrusted"
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,9 @@ def _one(
     try:
         unresolved = [m for m in missing(profile, skip=others) if m.key == use.key]
     except ProfileError as error:
-        return replace(use, status=Status.ERROR, message=error.message, hint=error.hint)
+        is_refused = isinstance(error, Untrusted)
+        status = Status.UNTRUSTED if is_refused else Status.ERROR
+        return replace(use, status=status, message=error.message, hint=error.hint)
     names = variables_in(reference) or [reference.partition(":")[2]]
     for each in unresolved:
         if each.name in names:
@@ -180,11 +183,7 @@ def _variables_of(profile: ResolvedProfile) -> Iterator[None]:
     """Set the unset variables of the profile's [env] for the block, as an activation would."""
     added: list[str] = []
     try:
-        try:
-            wanted = fetch(profile, "env").get("env", {})
-        except MissingSecret:
-            wanted = {}
-        for name, value in wanted.items():
+        for name, value in own_variables(profile, [])[0].items():
             if name not in os.environ:
                 is_secret = isinstance(value, Secret)
                 os.environ[name] = value.reveal() if is_secret else str(value)
