@@ -16,14 +16,14 @@ from dspy_profiles.cli._output import (
     emit,
     note,
     out,
-    out_raw,
+    out_text,
     warn,
 )
 from dspy_profiles.cli.profiles._as_written import anchored, copy_between
 from dspy_profiles.cli.profiles._target import Target, changing, check_sound, refuse_taken, target
 from dspy_profiles.cli.secrets._plaintext import refuse_plaintext
 from dspy_profiles.config import Document, Edit, editing, file_stamp, read_toml
-from dspy_profiles.display import on_path
+from dspy_profiles.display import on_path, visible_json
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles import Choice, Definition, ResolvedProfile, Scene, resolve_choice
 
@@ -187,7 +187,7 @@ def export(
         return
     text = _text(profile, form)
     if to is None:
-        out_raw(text)
+        out_text(text)
         return
     _refuse_own_files(scene, to)
     from dspy_profiles.cli.profiles._write import write_new
@@ -216,7 +216,7 @@ def _refuse_own_files(scene: Scene, path: Path) -> None:
 def _text(profile: ResolvedProfile, form: str) -> str:
     if form == "json":
         payload = {"version": JSON_VERSION, **_payload(profile)}
-        return json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
+        return visible_json(json.dumps(payload, indent=2, ensure_ascii=False)) + "\n"
     if form == "python":
         from dspy_profiles.cli.profiles._as_python import program
 
