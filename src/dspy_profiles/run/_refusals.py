@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from dspy_profiles.calls import refusal_in
+from dspy_profiles.display import visible
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.secrets import redact
 
@@ -64,7 +65,7 @@ class Refusals:
         refusal = refusal_in(error)
         if refusal is None:
             return False
-        _print(redact(str(refusal.error)))
+        _print(str(refusal.error))
         self._write(refusal.error, shown=True)
         return True
 
@@ -114,4 +115,4 @@ def exit_code(report: Path | None, code: int) -> int:
 
 def _print(text: str) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(f"dspy-profiles: error: {text}\n")
+        sys.stderr.write(visible(f"dspy-profiles: error: {text}\n"))
