@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["CONTROL", "picture", "without_control"]
+__all__ = ["CONTROL", "escaped", "picture", "without_control"]
 
 # Escapes and other control characters, changes of the reading direction, halves of characters.
 CONTROL = re.compile(
@@ -15,6 +15,11 @@ def without_control(text: str) -> str:
     if CONTROL.search(text) is None:
         return text
     return CONTROL.sub(picture, text.replace("\r\n", "\n"))
+
+
+def escaped(text: str) -> str:
+    """Return JSON or TOML in which each control character is an escape."""
+    return CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def picture(match: re.Match[str]) -> str:

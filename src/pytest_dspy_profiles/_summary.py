@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles._control import escaped
 from dspy_profiles.calls import Usage, total
 from dspy_profiles.calls.cassettes import LastRun
 from dspy_profiles.config import Budgets
-from dspy_profiles.display import counted, exact, money, visible, visible_json
+from dspy_profiles.display import counted, exact, money, visible
 from dspy_profiles.errors import WriteFailed
 from dspy_profiles.secrets import redact
 from pytest_dspy_profiles._cassettes import CassetteUsage
@@ -116,7 +117,7 @@ class Summary:
         return sum((test.profile or "") == profile for test in self.tests.values())
 
     def write(self, path: Path, config: pytest.Config) -> None:
-        text = visible_json(json.dumps(self.as_json(config), indent=2, ensure_ascii=False))
+        text = escaped(json.dumps(self.as_json(config), indent=2, ensure_ascii=False))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(redact(text) + "\n", encoding="utf-8")

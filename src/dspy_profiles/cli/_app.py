@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import dspy_profiles
+from dspy_profiles._control import without_control
 from dspy_profiles.cli import _output
 from dspy_profiles.cli._typer_without_pydantic import read_without_pydantic, without_pydantic
 from dspy_profiles.errors import ProfileError, did_you_mean
@@ -120,6 +121,11 @@ def _errors_end(ctx: Any) -> Iterator[None]:
     except (KeyboardInterrupt, typer.Abort):
         _output.note("interrupted; nothing was changed")
         raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        # Typer prints usage errors itself, and a hint in one may name what a file names.
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = without_control(message)  # type: ignore[attr-defined]
+        raise
 
 
 def _split(args: list[str]) -> tuple[list[str], list[str]]:

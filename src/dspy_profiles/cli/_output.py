@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dspy_profiles._control import without_control
-from dspy_profiles.display import as_text, folded_columns, show_place, visible_json
+from dspy_profiles._control import escaped, without_control
+from dspy_profiles.display import as_text, folded_columns, show_place
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
@@ -106,9 +106,9 @@ def note(*lines: object) -> None:
 def emit(**payload: Any) -> None:
     """Print a result as one JSON object with the version of its shape."""
     # JSON uses escapes if the output is not UTF-8.
-    escaped = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
-    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=escaped)
-    out_styled(visible_json(f"{text}\n"))
+    only_ascii = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=only_ascii)
+    out_styled(escaped(f"{text}\n"))
 
 
 def finish() -> None:
@@ -128,7 +128,7 @@ def lost(error: OSError) -> None:
 
 def fail(error: ProfileError) -> None:
     """Print an error: message, place, hint."""
-    first, *rest = redact(error.message).splitlines()
+    first, *rest = without_control(redact(error.message)).split("\n")
     note(Text.assemble(("error: ", "bold red"), first), *(Text(line) for line in rest))
     if error.where is not None:
         note(Text(f"  at {show_place(error.where)}", style=MUTED))

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from dspy_profiles.display._visible import on_one_line as on_one_line
     from dspy_profiles.display._visible import plain_words as plain_words
     from dspy_profiles.display._visible import visible as visible
-    from dspy_profiles.display._visible import visible_json as visible_json
     from dspy_profiles.display._word_diff import SPACELESS as SPACELESS
     from dspy_profiles.display._word_diff import Piece as Piece
     from dspy_profiles.display._word_diff import word_diff as word_diff
@@ -47,7 +46,7 @@ else:
             ),
             "_readable": "brief readable",
             "_values": "on_path show_place show_value word",
-            "_visible": "CUT is_plain_word on_one_line plain_words visible visible_json",
+            "_visible": "CUT is_plain_word on_one_line plain_words visible",
             "_word_diff": "Piece SPACELESS word_diff",
         },
     )

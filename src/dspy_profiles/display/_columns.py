@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from dspy_profiles.display._visible import CONTROL, picture
+from dspy_profiles._control import CONTROL, picture, without_control
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -79,7 +79,7 @@ def folded_columns(
 
 def as_text(line: str | Text) -> Text:
     """Return a line as rich text in which nothing controls the terminal."""
-    text = line.copy() if isinstance(line, Text) else Text(line)
+    text = line.copy() if isinstance(line, Text) else Text(without_control(line))
     for match in reversed([*CONTROL.finditer(text.plain)]):
         text = text[: match.start()] + Text(picture(match)) + text[match.end() :]
     return text

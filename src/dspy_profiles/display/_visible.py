@@ -2,18 +2,15 @@
 
 import re
 
-from dspy_profiles._control import CONTROL, picture, without_control
+from dspy_profiles._control import without_control
 from dspy_profiles.secrets import redact
 
 __all__ = [
-    "CONTROL",
     "CUT",
     "is_plain_word",
     "on_one_line",
-    "picture",
     "plain_words",
     "visible",
-    "visible_json",
 ]
 
 CUT = "…"
@@ -27,11 +24,6 @@ LONGEST_LABEL = 60
 def visible(text: str) -> str:
     """Return the text, redacted, with a picture for each control character but newline and tab."""
     return without_control(redact(text))
-
-
-def visible_json(text: str) -> str:
-    """Return JSON in which each control character is an escape."""
-    return CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def is_plain_word(text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from dspy_profiles._control import escaped
 from dspy_profiles.cli._options import File, Force, Name, Out, Overwrite, Profile, ToProject, ToUser
 from dspy_profiles.cli._output import (
     JSON_VERSION,
@@ -23,7 +24,7 @@ from dspy_profiles.cli.profiles._as_written import anchored, copy_between
 from dspy_profiles.cli.profiles._target import Target, changing, check_sound, refuse_taken, target
 from dspy_profiles.cli.secrets._plaintext import refuse_plaintext
 from dspy_profiles.config import Document, Edit, editing, file_stamp, read_toml
-from dspy_profiles.display import on_path, visible_json
+from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles import Choice, Definition, ResolvedProfile, Scene, resolve_choice
 
@@ -216,7 +217,7 @@ def _refuse_own_files(scene: Scene, path: Path) -> None:
 def _text(profile: ResolvedProfile, form: str) -> str:
     if form == "json":
         payload = {"version": JSON_VERSION, **_payload(profile)}
-        return visible_json(json.dumps(payload, indent=2, ensure_ascii=False)) + "\n"
+        return escaped(json.dumps(payload, indent=2, ensure_ascii=False)) + "\n"
     if form == "python":
         from dspy_profiles.cli.profiles._as_python import program
 

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from dspy_profiles._control import escaped
 from dspy_profiles.cli._options import Out, Overwrite
 from dspy_profiles.cli._output import MUTED, note, out, out_text
 from dspy_profiles.cli.results._options import Named, StoreUrl
-from dspy_profiles.display import counted, on_path, visible_json
+from dspy_profiles.display import counted, on_path
 from dspy_profiles.errors import Place, ProfileError, ProfileNotFound
 
 __all__ = ["add_to"]
@@ -121,7 +122,7 @@ def examples(
         source = find_experiment(opened, experiment)
         extracted = extract(source, opened, bars, drop or ())
     if to is None:
-        out_text(visible_json(extracted.text.decode()))
+        out_text(escaped(extracted.text.decode()))
     else:
         from dspy_profiles.cli.profiles._write import new_file
 
