@@ -338,7 +338,8 @@ def test_errors_and_warnings_hold_none() -> None:
 CELL = f"""
 get_ipython().run_line_magic("load_ext", "dspy_profiles_ipython")
 for line in [
-    "--list", "--show base", '--show "' + {NASTY!a} + '"', '"' + {NASTY!a} + '"', "nope" + {NASTY!a},
+    "--list", "--show base", '--show "' + {NASTY!a} + '"', '"' + {NASTY!a} + '"',
+    "nope" + {NASTY!a},
     "wrong", "orphan", "imports", "mock --set lm.model=" + {NASTY!a}, "", "--off",
 ]:
     print("==", ascii(line), flush=True)
