@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from dspy_profiles._control import without_control
+
 __all__ = [
     "BudgetExceeded",
     "CassetteMiss",
@@ -39,7 +41,8 @@ class Place(NamedTuple):
 class ProfileError(Exception):
     """The base class of all errors of dspy-profiles.
 
-    `str(error)` is the message, the place and the hint; each is an attribute as well.
+    `str(error)` is the message, the place and the hint, without control characters; each is an
+    attribute as well, as it is.
     `exit_code` is the exit code of the command line.
     """
 
@@ -59,11 +62,14 @@ class ProfileError(Exception):
             lines.append(f"  at {self.where}")
         if self.hint is not None:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return without_control("\n".join(lines))
 
 
 class ProfileWarning(UserWarning):
     """A warning about a profile."""
+
+    def __str__(self) -> str:
+        return without_control(super().__str__())
 
 
 class ProfileNotFound(ProfileError):

@@ -7,7 +7,7 @@ describes its options, for `?`.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,6 +18,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.utils.text import DollarFormatter
 
 from dspy_profiles.config import join_key
+from dspy_profiles.display import visible
 from dspy_profiles.errors import InvalidProfile, did_you_mean
 from dspy_profiles.profiles import SECTIONS, parse_assignment, parse_assignments
 from dspy_profiles_ipython._errors import CELL
@@ -32,6 +33,7 @@ __all__ = [
     "results_parser",
     "tokenize",
     "trace_parser",
+    "typed",
 ]
 
 SHOWN = 20  # experiments without --limit
@@ -45,6 +47,7 @@ QUOTED = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')(?=\s|$)""")
 NAME = re.compile(r"[^\s=]*=?")
 IN_QUOTES = re.compile(r"'([^']*)'(?=\s|$)")
 BARE = re.compile(r"\{[^{}]*\}\S*|\S*")  # an expression in braces, or text up to the next space
+EXPANDED = re.compile(r"[${}]")  # begins a value of Python, in quotes, too
 REFERENCE = re.compile(r"(\$+\{[^}]*\})")  # a reference to a secret, not a value of Python
 
 
@@ -240,9 +243,21 @@ def _expand_piece(piece: str, names: Mapping[str, Any]) -> str:
         return piece
 
 
+def typed(names: Iterable[str]) -> list[str]:
+    """Return names as they must be typed; without those that a magic would not read as a name."""
+    return [quote(name) for name in names if _is_typable(name)]
+
+
+def _is_typable(name: str) -> bool:
+    """Return whether a magic reads a quoted name as it is: neither an option nor an expression."""
+    is_visible = name.isprintable() and visible(name) == name
+    is_text = not name.startswith("-") and not EXPANDED.search(name)
+    return is_visible and is_text and tokenize(quote(name)) == [name]
+
+
 def quote(name: str) -> str:
     """Return a name as it must be typed."""
-    if name and tokenize(name) == [name] and expand([name], {}) == [name]:
+    if name and tokenize(name) == [name] and not EXPANDED.search(name):
         return name
     text = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'

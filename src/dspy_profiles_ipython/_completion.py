@@ -105,7 +105,6 @@ class Completions(NamedTuple):
 
 def complete(magic: str, words: str, *, is_cell: bool) -> Completions:
     """Return the completions at the end of these words."""
-    from dspy_profiles.errors import ProfileError
     from dspy_profiles_ipython._arguments import WITH_VALUE, tokenize
 
     last = LAST_WORD.search(words)
@@ -122,21 +121,21 @@ def complete(magic: str, words: str, *, is_cell: bool) -> Completions:
         else:
             kind, texts = _record_texts(magic, tokenize(earlier), word)
         matching = [t for t in texts if t.lstrip('"').startswith(begun) and t != word]
-    except ProfileError:  # the magic itself reports a broken file
+    except Exception:  # noqa: BLE001 - the magic itself reports a broken file
         kind, matching = "", []
     return Completions(word, kind, matching)
 
 
 def _profile_texts(earlier: list[str], word: str, *, is_cell: bool) -> tuple[str, Iterable[str]]:
     """Return kind and texts for `dspy_profile`."""
-    from dspy_profiles_ipython._arguments import quote
+    from dspy_profiles_ipython._arguments import typed
 
     if earlier[-1:] == ["--set"]:
         from dspy_profiles import schema
 
         return "key", (f"{key}=" for key in schema.every_key() if key not in NOT_SET)
     if earlier[-1:] == ["--cassette"]:
-        return "path", map(quote, _cassettes(word.lstrip("\"'")))
+        return "path", typed(_cassettes(word.lstrip("\"'")))
     if earlier[-1:] == ["--cassettes"]:
         from dspy_profiles.calls.cassettes import MODES
 
@@ -147,7 +146,7 @@ def _profile_texts(earlier: list[str], word: str, *, is_cell: bool) -> tuple[str
         return "", ()
     from dspy_profiles.profiles import list_profiles
 
-    return "profile", map(quote, list_profiles())
+    return "profile", typed(list_profiles())
 
 
 def _cassettes(begun: str) -> list[str]:
@@ -177,7 +176,7 @@ def _has_name(words: list[str]) -> bool:
 
 def _record_texts(magic: str, earlier: list[str], word: str) -> tuple[str, Iterable[str]]:
     """Return kind and texts for the magics about results."""
-    from dspy_profiles_ipython._arguments import WITH_VALUE, quote
+    from dspy_profiles_ipython._arguments import WITH_VALUE, typed
 
     before = earlier[-1] if earlier else ""
     if before == "--status":
@@ -187,7 +186,7 @@ def _record_texts(magic: str, earlier: list[str], word: str) -> tuple[str, Itera
     if before == "--profile":
         from dspy_profiles.profiles import list_profiles
 
-        return "profile", map(quote, list_profiles())
+        return "profile", typed(list_profiles())
     if before in WITH_VALUE:
         return "", ()
     if word.startswith("-"):
@@ -219,12 +218,12 @@ def _store_and_names(words: list[str]) -> tuple[str | None, list[str]]:
 
 def _experiments(url: str | None) -> list[str]:
     from dspy_profiles.results.store import open_inside
-    from dspy_profiles_ipython._arguments import quote
+    from dspy_profiles_ipython._arguments import typed
 
     with open_inside(url) as store:
         experiments = store.query_experiments(limit=MOST)
     count = Counter(one.name for one in experiments)
-    names = [quote(one.name) for one in experiments if count[one.name] == 1]
+    names = typed(one.name for one in experiments if count[one.name] == 1)
     return [*(["latest"] if experiments else []), *names, *(one.id for one in experiments)]
 
 

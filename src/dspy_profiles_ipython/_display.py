@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dspy_profiles.config import load_settings, locate
-from dspy_profiles.display import on_one_line, on_path
+from dspy_profiles.display import on_one_line, on_path, visible
 from dspy_profiles.profiles import (
     PLAINTEXT,
     Catalog,
@@ -72,9 +72,9 @@ class Card:
     def _repr_html_(self) -> str:
         style = MUTED if self.state == "not active" else ACCENT
         head = (
-            f'<div style="line-height:1.5"><b>{escape(self.name)}</b>'
-            f' &ensp;<span style="{style}">{escape(self.state)}</span>'
-            f' &ensp;<span style="{MUTED}">{escape(self.description)}</span></div>'
+            f'<div style="line-height:1.5"><b>{escape(visible(self.name))}</b>'
+            f' &ensp;<span style="{style}">{escape(visible(self.state))}</span>'
+            f' &ensp;<span style="{MUTED}">{escape(visible(self.description))}</span></div>'
         )
         return redact(
             f'<div style="{FRAME}">{head}{_table(self.rows or [[NOTHING]])}</div>',
@@ -107,7 +107,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         heads = [Cell(head, MUTED) for head in HEADS]
-        errors = "".join(f'<div style="{ALARM}">{escape(error)}</div>' for error in self.errors)
+        errors = "".join(
+            f'<div style="{ALARM}">{escape(visible(error))}</div>' for error in self.errors
+        )
         return redact(f"<div>{_table([heads, *(row[1:] for row in self.rows)])}{errors}</div>")
 
 
@@ -150,7 +152,7 @@ def _table(rows: Sequence[Sequence[Cell]]) -> str:
         f'<tr style="{ROW}">'
         + "".join(
             # The width of a table's cell is a suggestion; that of a block in it is fixed.
-            f'<td style="{CELL}"><div style="{cell.style}">{escape(cell.text)}</div></td>'
+            f'<td style="{CELL}"><div style="{cell.style}">{escape(visible(cell.text))}</div></td>'
             for cell in row
         )
         + "</tr>"

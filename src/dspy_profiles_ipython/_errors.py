@@ -44,9 +44,9 @@ def warned_in_one_line() -> Iterator[None]:
         message: Warning | str, category: type[Warning], *more: Any, **named: Any
     ) -> None:
         if issubclass(category, ProfileWarning):
-            from dspy_profiles.secrets import redact
+            from dspy_profiles.display import visible
 
-            sys.stderr.write(f"dspy: {as_magics(redact(str(message)))}\n")
+            sys.stderr.write(f"dspy: {as_magics(visible(str(message)))}\n")
         else:
             show(message, category, *more, **named)
 
@@ -59,11 +59,11 @@ def warned_in_one_line() -> Iterator[None]:
 
 
 def error_text(error: Exception) -> str:
-    """Return the text of an error, without secrets."""
-    from dspy_profiles.secrets import redact
+    """Return the text of an error, without secrets and control characters."""
+    from dspy_profiles.display import visible
 
     is_plain = isinstance(error, (ProfileError, UsageError))
-    return as_magics(redact(str(error) if is_plain else f"{type(error).__name__}: {error}"))
+    return as_magics(visible(str(error) if is_plain else f"{type(error).__name__}: {error}"))
 
 
 def as_magics(text: str) -> str:

@@ -55,7 +55,9 @@ class Loaded:
         applied = self.state.profile
         self.state.leave()
         if applied is not None:
-            sys.stdout.write(f"dspy: profile {applied.name} is off\n")
+            from dspy_profiles.display import visible
+
+            sys.stdout.write(visible(f"dspy: profile {applied.name} is off\n"))
 
 
 _loaded: dict[int, Loaded] = {}

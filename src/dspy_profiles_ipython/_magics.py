@@ -115,7 +115,7 @@ class DspyProfileMagics(Magics):
         name = choice.name
         if choice.is_default and not auto:
             command = _command(name)
-            sys.stdout.write(f"dspy: the default profile is {name}; to apply it: {command}\n")
+            _print(f"dspy: the default profile is {name}; to apply it: {command}")
             return
         reason = "the default, auto" if choice.is_default else choice.reason.removeprefix("from ")
         if _is_of_run(name):
@@ -125,7 +125,7 @@ class DspyProfileMagics(Magics):
         else:  # a file of the project names it, and a cell has only loaded the extension
             with unasked():
                 self._state.switch(name, {})
-        sys.stdout.write(f"dspy: profile {name} ({reason})\n")
+        _print(f"dspy: profile {name} ({reason})")
 
     def _choice(self) -> "Choice | None":
         """Return the profile that is active without a name, or None."""
@@ -238,9 +238,9 @@ def _command(name: str) -> str:
 
 
 def _print(text: str) -> None:
-    from dspy_profiles.secrets import redact
+    from dspy_profiles.display import visible
 
-    sys.stdout.write(redact(f"{text}\n"))
+    sys.stdout.write(visible(f"{text}\n"))
 
 
 def _why(active: "ResolvedProfile") -> str:

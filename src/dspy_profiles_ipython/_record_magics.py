@@ -130,7 +130,9 @@ class DspyRecordMagics(Magics):
                 raise InvalidFile(
                     f"{path.name} already exists", "add --yes to overwrite it", Place(path)
                 )
-            sys.stdout.write(f"written: {view.save(path)}\n")
+            from dspy_profiles.display import visible
+
+            sys.stdout.write(visible(f"written: {view.save(path)}\n"))
 
     def _words(self, line: str, local_ns: Names | None) -> list[str]:
         from dspy_profiles_ipython._arguments import parse_words

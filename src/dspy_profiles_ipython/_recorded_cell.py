@@ -8,6 +8,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from dspy_profiles.display import visible
 from dspy_profiles.results import record
 from dspy_profiles_ipython import _arguments
 from dspy_profiles_ipython._errors import RECORD, as_magics
@@ -45,4 +46,4 @@ def _parse(line: str, names: Mapping[str, Any]) -> Any:
 
 
 def _tell(line: str) -> None:
-    sys.stdout.write(f"dspy: {as_magics(line)}\n")
+    sys.stdout.write(visible(f"dspy: {as_magics(line)}\n"))

@@ -1,6 +1,6 @@
 """How a test ended, and why: outcomes, refused calls, and short reports without secrets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import SkipTest
@@ -8,8 +8,9 @@ from unittest import SkipTest
 import pytest
 
 from dspy_profiles.calls import is_own, refusal_in
+from dspy_profiles.display import visible
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.secrets import redact, redact_shortened
+from dspy_profiles.secrets import redact_shortened
 
 if TYPE_CHECKING:
     from pytest_dspy_profiles._scopes import Scope
@@ -119,7 +120,7 @@ def explain(report: Any, call: Any, profile: str | None) -> None:
             if kind is not None:
                 report.longrepr = _short(error, kind, profile)
                 for example in examples:
-                    report.longrepr.addsection("doctest", _example_text(example))
+                    report.longrepr.addsection("doctest", visible(_example_text(example)))
                 break
     hide_secrets(report)
 
@@ -189,11 +190,11 @@ def _short(error: BaseException, kind: str, profile: str | None) -> Any:
     shown = excinfo.getrepr(style="short" if own else "value", chain=False)
     first = error.message if isinstance(error, ProfileError) else str(error)
     if shown.reprcrash is not None:
-        shown.reprcrash.message = redact(f"dspy: {kind}: {first.partition(chr(10))[0]}")
+        shown.reprcrash.message = f"dspy: {kind}: {first.partition(chr(10))[0]}"
     if not isinstance(error, ProfileError):  # ours have a hint
         under = f'profile "{profile}": ' if profile else ""
         shown.addsection(f"dspy: {kind}", f"{under}{_hint(error, kind)}")
-    return shown
+    return _changed(shown, visible)
 
 
 def _hint(error: BaseException, kind: str) -> str:
@@ -209,20 +210,20 @@ def _hint(error: BaseException, kind: str) -> str:
 def hide_secrets(report: Any) -> None:
     """Redact every resolved secret in what pytest shows and writes of a report."""
     if report.longrepr is not None and redact_shortened(text := str(report.longrepr)) != text:
-        report.longrepr = _redacted(report.longrepr)
+        report.longrepr = _changed(report.longrepr, redact_shortened)
         if redact_shortened(left := str(report.longrepr)) != left:
             report.longrepr = redact_shortened(left)
     for name in ("sections", "user_properties", "wasxfail"):
         if value := getattr(report, name, None):
-            setattr(report, name, _redacted(value))
+            setattr(report, name, _changed(value, redact_shortened))
 
 
-def _redacted(value: Any) -> Any:
-    """Return a value with every string in it redacted; parts that pytest shows are changed."""
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a value with every string in it changed; parts that pytest shows are changed."""
     if isinstance(value, str):
-        return redact_shortened(value)
+        return change(value)
     if isinstance(value, list | tuple):
-        return type(value)(_redacted(each) for each in value)
+        return type(value)(_changed(each, change) for each in value)
     if hasattr(value, "toterminal"):
-        vars(value).update({name: _redacted(each) for name, each in vars(value).items()})
+        vars(value).update({name: _changed(each, change) for name, each in vars(value).items()})
     return value

@@ -117,5 +117,8 @@ class Reporter:
             budgets = None if plugin is None else plugin.session_config.budgets
             self._summary.print(terminalreporter, self._config, budgets)
         experiment = None if plugin is None else plugin.experiment
-        for line in () if experiment is None else experiment.lines:
-            terminalreporter.write_line(f"dspy: {line}")
+        if experiment is not None:
+            from dspy_profiles.display import visible
+
+            for line in experiment.lines:
+                terminalreporter.write_line(visible(f"dspy: {line}"))

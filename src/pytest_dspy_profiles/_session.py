@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from dspy_profiles.calls import Usage
+from dspy_profiles.display import visible
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.secrets import redact
 from pytest_dspy_profiles import _failures, _select
@@ -128,7 +129,8 @@ class SessionPlugin:
         if not self.session_config.is_worth_a_header:
             return None
         recorded = [] if self.experiment is None else [f"recorded in {self.experiment.place}"]
-        return f"dspy: {' · '.join(filter(None, [self.session_config.header, *recorded]))}"
+        header = " · ".join(filter(None, [self.session_config.header, *recorded]))
+        return visible(f"dspy: {header}")
 
     def pytest_sessionstart(self) -> None:
         has_workers = is_controller(self.config)

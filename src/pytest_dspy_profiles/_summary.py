@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from dspy_profiles._control import escaped
 from dspy_profiles.calls import Usage, total
 from dspy_profiles.calls.cassettes import LastRun
 from dspy_profiles.config import Budgets
-from dspy_profiles.display import counted, exact, money
+from dspy_profiles.display import counted, exact, money, visible
 from dspy_profiles.errors import WriteFailed
 from dspy_profiles.secrets import redact
 from pytest_dspy_profiles._cassettes import CassetteUsage
@@ -116,7 +117,7 @@ class Summary:
         return sum((test.profile or "") == profile for test in self.tests.values())
 
     def write(self, path: Path, config: pytest.Config) -> None:
-        text = json.dumps(self.as_json(config), indent=2, ensure_ascii=False)
+        text = escaped(json.dumps(self.as_json(config), indent=2, ensure_ascii=False))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(redact(text) + "\n", encoding="utf-8")
@@ -133,12 +134,13 @@ class Summary:
         }
         if not used:
             return
-        reporter.write_sep("-", f"dspy: {', '.join(name or 'no profile' for name in used)}")
+        names = ", ".join(name or "no profile" for name in used)
+        reporter.write_sep("-", visible(f"dspy: {names}"))
         for line in self._lines(used, budgets or Budgets()):
-            reporter.write_line(redact(line))
+            reporter.write_line(visible(line))
         for more in config.hook.pytest_dspy_summary(usage=self.as_json(config)):
             for line in [more] if isinstance(more, str) else more or ():
-                reporter.write_line(redact(line))
+                reporter.write_line(visible(line))
 
     def _lines(self, used: Mapping[str, Usage], budgets: Budgets) -> Iterator[str]:
         width = max(len(name or "no profile") for name in used)

@@ -14,6 +14,7 @@ from dspy_profiles._locks import ProcessLock
 from dspy_profiles.activation._cache import CACHE
 from dspy_profiles.activation._overlay import combined
 from dspy_profiles.activation._prepare import Prepared
+from dspy_profiles.display import visible
 from dspy_profiles.profiles import ResolvedProfile
 
 __all__ = [
@@ -82,10 +83,11 @@ class Pin:
 
 def warn_on_stderr(profile: ResolvedProfile, key: str, file: str, line: int) -> None:
     """Print one line for the reader of the terminal."""
-    sys.stderr.write(
+    text = (
         f"dspy-profiles: warning: {file}:{line} sets {key}, but profile "
         f'"{profile.name}" ({profile.reason}) overrides it\n'
     )
+    sys.stderr.write(visible(text))
 
 
 class Session:

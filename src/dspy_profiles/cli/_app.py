@@ -1,7 +1,7 @@
 """The app: options and errors of every command. A command's module is imported when it runs."""
 
+import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import dspy_profiles
+from dspy_profiles._control import without_control
 from dspy_profiles.cli import _output
 from dspy_profiles.cli._typer_without_pydantic import read_without_pydantic, without_pydantic
 from dspy_profiles.errors import ProfileError, did_you_mean
@@ -83,6 +84,18 @@ class Commands(TyperGroup):
         with _errors_end(ctx):  # `--help` and `--version` end here
             return super().parse_args(ctx, [*own, *others])
 
+    def _main_shell_completion(self, *args: Any, **named: Any) -> None:
+        if not any(name.endswith("_COMPLETE") for name in os.environ):
+            return
+        from dspy_profiles.cli._completion import in_silence
+
+        os.environ["TERMINAL_WIDTH"] = "1000"  # fish would offer each line of a folded help text
+        try:
+            with in_silence():
+                super()._main_shell_completion(*args, **named)
+        except Exception:  # noqa: BLE001 - a wrong line is reported when it runs
+            sys.exit(1)
+
     def invoke(self, ctx: Any) -> Any:
         with _errors_end(ctx):
             return super().invoke(ctx)
@@ -101,13 +114,18 @@ def _errors_end(ctx: Any) -> Iterator[None]:
             _output.finish()
     except ProfileError as error:
         if ctx.obj["debug"]:
-            traceback.print_exception(error)
+            _output.print_traceback(error)
         else:
             _output.fail(error)
         raise typer.Exit(error.exit_code) from None
     except (KeyboardInterrupt, typer.Abort):
         _output.note("interrupted; nothing was changed")
         raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        # Typer prints usage errors itself, and a hint in one may name what a file names.
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = without_control(message)  # type: ignore[attr-defined]
+        raise
 
 
 def _split(args: list[str]) -> tuple[list[str], list[str]]:

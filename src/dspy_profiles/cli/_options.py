@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dspy_profiles.cli._completion import completing
+from dspy_profiles.display import visible
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.profiles import Choice, Scene, resolve_choice
 
@@ -22,6 +24,7 @@ __all__ = [
     "ToUser",
     "Yes",
     "can_ask",
+    "confirm",
     "keys_of",
     "need_a_person",
     "profile_names",
@@ -33,6 +36,11 @@ __all__ = [
 def can_ask() -> bool:
     """Return whether standard input is a terminal: only a person may allow to send a secret."""
     return sys.stdin is not None and sys.stdin.isatty()  # None if it is closed
+
+
+def confirm(question: str, *, default: bool = False) -> bool:
+    """Ask a question on stderr, and return whether the answer is yes."""
+    return bool(typer.confirm(visible(question), default=default, err=True))
 
 
 def need_a_person(instead: str) -> None:
@@ -60,24 +68,24 @@ def _has_answers() -> bool:
 # Completions return every word that fits the position: Typer filters by the typed start.
 
 
+@completing
 def profile_names() -> list[str]:
     """Return all profiles; none if a file is invalid."""
-    try:
-        return Scene.now().catalog.names()
-    except ProfileError:
-        return []
+    return _names()
 
 
+@completing
 def keys_of(ctx: typer.Context) -> list[str]:
     """Return the keys of the profile on the command line."""
     return _keys(ctx.params.get("name"))
 
 
+@completing
 def words_of_set(ctx: typer.Context) -> list[str]:
     """Return profiles for the first word, then keys of the profile and of DSPy."""
     profile, before = _profile_and_words(ctx)
     if profile is None:
-        return profile_names()
+        return _names()
     if before and "=" not in before[-1] and len(before) % 2:
         return []  # the next word is a value
     from dspy_profiles.schema import every_key
@@ -85,12 +93,17 @@ def words_of_set(ctx: typer.Context) -> list[str]:
     return sorted({*_keys(profile), *every_key()})
 
 
+@completing
 def words_of_unset(ctx: typer.Context) -> list[str]:
     """Return profiles for the first word, then keys of the profile."""
     profile, before = _profile_and_words(ctx)
     if profile is None:
-        return profile_names()
+        return _names()
     return [key for key in _keys(profile) if key not in before]
+
+
+def _names() -> list[str]:
+    return Scene.now().catalog.names()
 
 
 def _profile_and_words(ctx: typer.Context) -> tuple[str | None, list[str]]:
@@ -107,7 +120,7 @@ def _keys(profile: Any) -> list[str]:
 
     try:
         resolved = resolve_choice(Scene.now(), Choice(str(profile), ""), allow_plaintext=True)
-    except ProfileError:
+    except ProfileError:  # `set` still offers the keys of DSPy
         return []
     return [join_key(key) for key, _ in leaves(resolved.values)]
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dspy_profiles._control import escaped, without_control
 from dspy_profiles.errors import ProfileError, WriteFailed
 from dspy_profiles.secrets import MASK, Secret, redact
 
@@ -33,8 +35,10 @@ __all__ = [
     "lost",
     "note",
     "out",
-    "out_raw",
+    "out_styled",
+    "out_text",
     "out_value",
+    "print_traceback",
     "use_color",
     "warn",
 ]
@@ -77,8 +81,13 @@ def out(*lines: object) -> None:
                 console.file.write(text.rstrip() + "\n")
 
 
-def out_raw(text: str) -> None:
-    """Print a result unchanged, except for secrets."""
+def out_text(text: str) -> None:
+    """Print a text as it is, except for secrets and control characters."""
+    out_styled(without_control(text))
+
+
+def out_styled(text: str) -> None:
+    """Print a text that has been rendered already: its escapes are ours."""
     _Redacting(_stream(to_stderr=False)).write(text)
 
 
@@ -87,7 +96,7 @@ def out_value(text: str) -> None:
     if _stream(to_stderr=False).isatty():
         out(text)
     else:
-        out_raw(f"{text}\n")
+        out_styled(f"{text}\n")
 
 
 def note(*lines: object) -> None:
@@ -106,9 +115,9 @@ def note(*lines: object) -> None:
 def emit(**payload: Any) -> None:
     """Print a result as one JSON object with the version of its shape."""
     # JSON uses escapes if the output is not UTF-8.
-    escaped = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
-    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=escaped)
-    out_raw(f"{text}\n")
+    only_ascii = (_stream(to_stderr=False).encoding or "utf-8").lower().replace("-", "") != "utf8"
+    text = json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=only_ascii)
+    out_styled(escaped(f"{text}\n"))
 
 
 def finish() -> None:
@@ -132,12 +141,17 @@ def fail(error: ProfileError) -> None:
 
     from dspy_profiles.display import show_place
 
-    first, *rest = redact(error.message).splitlines()
+    first, *rest = without_control(redact(error.message)).split("\n")
     note(Text.assemble(("error: ", "bold red"), first), *(Text(line) for line in rest))
     if error.where is not None:
         note(Text(f"  at {show_place(error.where)}", style=MUTED))
     if error.hint is not None:
         note(Text(f"  hint: {redact(error.hint)}"))
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print an error with its traceback."""
+    note("".join(traceback.format_exception(error)).rstrip())
 
 
 def warn(message: str, hint: str | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from dspy_profiles.cli._options import AsJson, Yes, need_a_person
+from dspy_profiles.cli._options import AsJson, Yes, confirm, need_a_person
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out
 from dspy_profiles.config import Want, demand, is_inside
 from dspy_profiles.display import counted, on_path, show_place
@@ -172,7 +172,7 @@ def prune(path: Folder = None, *, yes: Yes = False) -> None:
     out(columns(rows))
     if not yes:
         need_a_person("--yes removes without asking")
-        if not typer.confirm("Remove these?", err=True):
+        if not confirm("Remove these?"):
             note("nothing was removed")
             raise typer.Exit(1)
     for file in files:

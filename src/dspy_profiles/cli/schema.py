@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from dspy_profiles.cli._options import File, ToProject, ToUser
-from dspy_profiles.cli._output import MUTED, out, out_raw
+from dspy_profiles.cli._output import MUTED, out, out_text
 from dspy_profiles.cli.profiles._target import target
 from dspy_profiles.cli.profiles._write import rewriting
 from dspy_profiles.config import editing, read_toml
@@ -44,7 +44,7 @@ def schema(
     """
     text = json.dumps(profiles_schema(descriptor()), indent=2, ensure_ascii=False) + "\n"
     if not write:
-        out_raw(text)
+        out_text(text)
         return
     where = target(None, file=file, project=project, user=user)
     if read_toml(where.path).stamp is None:

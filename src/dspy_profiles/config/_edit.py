@@ -13,6 +13,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from dspy_profiles._control import escaped
 from dspy_profiles.config import _toml_edit
 from dspy_profiles.config._document import (
     Document,
@@ -252,7 +253,7 @@ def _written(text: str, key: KeyPath, old: Any, new: Any) -> str:
         text = _toml_edit.removed(text, key)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return _toml_edit.with_items(text, key, lambda n, item: _item_written(item, old[n], new[n]))
-    return _toml_edit.with_value(text, key, _item(new).as_string())
+    return _toml_edit.with_value(text, key, _text(new))
 
 
 def _item_written(text: str, old: Any, new: Any) -> str:
@@ -269,10 +270,14 @@ def _with_sections(text: str, key: KeyPath, table: dict[str, Any]) -> str:
     for name, value in sorted(table.items(), key=lambda item: isinstance(item[1], dict)):
         inner = value if isinstance(value, dict) and value else {}
         for part, leaf in inner.items():
-            text = _toml_edit.with_value(text, (*key, name, part), _item(leaf).as_string())
+            text = _toml_edit.with_value(text, (*key, name, part), _text(leaf))
         if not inner:
-            text = _toml_edit.with_value(text, (*key, name), _item(value).as_string())
+            text = _toml_edit.with_value(text, (*key, name), _text(value))
     return text
+
+
+def _text(value: Any) -> str:
+    return escaped(_item(value).as_string())
 
 
 def _item(value: Any) -> "Item":

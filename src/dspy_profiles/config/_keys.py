@@ -5,6 +5,7 @@ from typing import Any
 
 import tomli
 
+from dspy_profiles._control import escaped
 from dspy_profiles.errors import InvalidProfile
 
 __all__ = ["KeyPath", "join_key", "split_key", "touches"]
@@ -45,8 +46,8 @@ def _is_bare(part: str) -> bool:
 
 
 def _quoted(part: str) -> str:
-    # A JSON string is a TOML string, except for one control character that JSON does not escape.
-    return json.dumps(part, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A JSON string is a TOML string, but for control characters that JSON does not escape.
+    return escaped(json.dumps(part, ensure_ascii=False))
 
 
 def touches(one: KeyPath, other: KeyPath) -> bool:

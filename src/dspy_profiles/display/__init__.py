@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from dspy_profiles.display._values import show_value as show_value
     from dspy_profiles.display._values import word as word
     from dspy_profiles.display._visible import CUT as CUT
+    from dspy_profiles.display._visible import is_plain_word as is_plain_word
     from dspy_profiles.display._visible import on_one_line as on_one_line
+    from dspy_profiles.display._visible import plain_words as plain_words
     from dspy_profiles.display._visible import visible as visible
     from dspy_profiles.display._word_diff import SPACELESS as SPACELESS
     from dspy_profiles.display._word_diff import Piece as Piece
@@ -46,7 +48,7 @@ else:
             ),
             "_readable": "brief readable",
             "_values": "on_path show_place show_value word",
-            "_visible": "CUT on_one_line visible",
+            "_visible": "CUT is_plain_word on_one_line plain_words visible",
             "_word_diff": "Piece SPACELESS word_diff",
         },
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from dspy_profiles.display._visible import CONTROL, picture
+from dspy_profiles._control import CONTROL, picture, without_control
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -121,7 +121,7 @@ def _width(cell: str) -> int:
 
 def as_text(line: str | Text) -> Text:
     """Return a line as rich text in which nothing controls the terminal."""
-    text = line.copy() if isinstance(line, Text) else Text(line)
+    text = line.copy() if isinstance(line, Text) else Text(without_control(line))
     if text.plain.isascii() and text.plain.isprintable():
         return text
     for match in reversed([*CONTROL.finditer(text.plain)]):

@@ -2,21 +2,38 @@
 
 import re
 
+from dspy_profiles._control import without_control
 from dspy_profiles.secrets import redact
 
-__all__ = ["CONTROL", "CUT", "on_one_line", "picture", "visible"]
+__all__ = [
+    "CUT",
+    "is_plain_word",
+    "on_one_line",
+    "plain_words",
+    "visible",
+]
 
 CUT = "…"
-# Escapes and other control characters, changes of the reading direction, halves of characters.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# No shell gives these characters a meaning, expands them, or ends a word at them: at `:`, `=` and
+# `@`, the completion of bash does.
+PLAIN_WORD = re.compile(r"[\w./+][\w./+%-]*")
+NOT_PLAIN = re.compile(r"[^\w ./+,:-]+")
+LONGEST_LABEL = 60
 
 
 def visible(text: str) -> str:
     """Return the text, redacted, with a picture for each control character but newline and tab."""
-    text = redact(text)
-    if CONTROL.search(text) is None:
-        return text
-    return CONTROL.sub(picture, text.replace("\r\n", "\n"))
+    return without_control(redact(text))
+
+
+def is_plain_word(text: str) -> bool:
+    """Return whether every shell reads a text as one word that is neither option nor pattern."""
+    return PLAIN_WORD.fullmatch(text) is not None
+
+
+def plain_words(text: str) -> str:
+    """Return the beginning of a text, without a character that means something to a shell."""
+    return on_one_line(NOT_PLAIN.sub("_", visible(text)), LONGEST_LABEL).removesuffix(CUT)
 
 
 def on_one_line(text: str, most: int = 300) -> str:
@@ -25,13 +42,3 @@ def on_one_line(text: str, most: int = 300) -> str:
     begun = text if len(text) <= 8 * most else text[: 8 * most] + CUT
     line = " ".join(visible(begun).split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}{CUT}"
-
-
-def picture(match: re.Match[str]) -> str:
-    """Return visible characters for a control character."""
-    code = ord(match[0])
-    if code < 0x20:  # noqa: PLR2004 - Unicode has a picture of each of these
-        return chr(0x2400 + code)
-    if code == 0x7F:  # noqa: PLR2004
-        return "\u2421"
-    return "\ufffd" if 0xD800 <= code <= 0xDFFF else f"⟨U+{code:04X}⟩"  # noqa: PLR2004

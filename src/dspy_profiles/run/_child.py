@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dspy_profiles.activation import pin_session, prepare, set_process_stages
 from dspy_profiles.calls import FORCED, Stage
 from dspy_profiles.config import SESSION_VARIABLE
+from dspy_profiles.display import visible
 from dspy_profiles.errors import ProfileError, Untrusted
 from dspy_profiles.profiles import (
     Choice,
@@ -21,7 +22,7 @@ from dspy_profiles.profiles import (
 )
 from dspy_profiles.run._refusals import REFUSALS
 from dspy_profiles.run.session import Session
-from dspy_profiles.secrets import invalid_lines, redact, redacted_error, warn_no_more
+from dspy_profiles.secrets import invalid_lines, redacted_error, warn_no_more
 
 if TYPE_CHECKING:
     from dspy_profiles.calls.cassettes import Cassette
@@ -49,10 +50,10 @@ def activate() -> Fault | None:
                 raise
             _pin(session)
     except ProfileError as error:
-        return Fault(redact(str(error)), error.exit_code)
+        return Fault(visible(str(error)), error.exit_code)
     except Exception as error:  # noqa: BLE001 - to go on without the profile is worse
         message, _ = redacted_error(error)
-        return Fault(f"the profile cannot be activated: {message}", ProfileError.exit_code)
+        return Fault(visible(f"the profile cannot be activated: {message}"), ProfileError.exit_code)
     return None
 
 
@@ -128,4 +129,4 @@ def _save(cassette: "Cassette") -> None:
         else:
             cassette.save()
     except ProfileError as error:
-        sys.stderr.write(f"dspy-profiles: error: {redact(str(error))}\n")
+        sys.stderr.write(visible(f"dspy-profiles: error: {error}\n"))

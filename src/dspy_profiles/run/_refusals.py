@@ -16,6 +16,7 @@ from typing import Any
 
 from dspy_profiles._reading import MEGABYTE, read_regular
 from dspy_profiles.calls import refusal_in
+from dspy_profiles.display import visible
 from dspy_profiles.errors import ProfileError
 from dspy_profiles.secrets import redact
 
@@ -68,7 +69,7 @@ class Refusals:
         refusal = refusal_in(error)
         if refusal is None:
             return False
-        _print(redact(str(refusal.error)))
+        _print(str(refusal.error))
         self._write(refusal.error, shown=True)
         return True
 
@@ -133,4 +134,4 @@ def _refusals(report: Path) -> Iterator[dict[str, Any]]:
 
 def _print(text: str) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(f"dspy-profiles: error: {text}\n")
+        sys.stderr.write(visible(f"dspy-profiles: error: {text}\n"))

@@ -216,7 +216,9 @@ def warn_about_lines(file: Path, lines: Iterable[int]) -> None:
             import logging  # rarely needed, and slow to import
 
             _reported.add(place)
-            logging.getLogger("dspy_profiles").warning("dspy-profiles: %s: %s", place, INVALID_LINE)
+            logging.getLogger("dspy_profiles").warning(
+                "dspy-profiles: %s: %s", _printable(str(place)), INVALID_LINE
+            )
 
 
 def _read(file: Path) -> dict[str, str]:

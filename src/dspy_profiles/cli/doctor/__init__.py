@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from dspy_profiles.cli._options import AsJson, File, can_ask, profile_names
+from dspy_profiles.cli._options import AsJson, File, can_ask, confirm, profile_names
 from dspy_profiles.cli._output import ACCENT, MUTED, console_for, emit, note, out
 from dspy_profiles.cli.doctor._report import (
     Diagnosis,
@@ -17,7 +17,7 @@ from dspy_profiles.cli.doctor._report import (
     problem_lines,
     route_lines,
 )
-from dspy_profiles.display import counted, show_place
+from dspy_profiles.display import counted, on_one_line, show_place
 
 if TYPE_CHECKING:  # each command imports what it needs, so that all start fast
     from dspy_profiles.cli.doctor._live import Call
@@ -175,7 +175,7 @@ def _refused(call: "Call") -> "Answer | None":
     if not can_ask():
         message = f"not called: {source} sends {sends} to {route.host}"
         return Answer("skipped", message, "pass --yes to allow it")
-    if typer.confirm(f"{call.name}: send {sends} to {route.host}, set by {source}?", err=True):
+    if confirm(f"{call.name}: send {sends} to {route.host}, set by {source}?"):
         return None
     return Answer("skipped", f"not called: sending {sends} to {route.host} was not allowed")
 
@@ -200,7 +200,7 @@ def _progress(pending: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"
         redirect_stderr=False,
     ) as progress:
         tasks = {
-            name: progress.add_task(escape(f"{name}  {call.route.host}"), total=1)
+            name: progress.add_task(escape(on_one_line(f"{name}  {call.route.host}")), total=1)
             for name, call in pending.items()
         }
         yield lambda name, _answer: progress.update(tasks[name], completed=1)

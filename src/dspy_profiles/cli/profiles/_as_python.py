@@ -8,6 +8,7 @@ from datetime import date, time
 from typing import Any
 
 from dspy_profiles import schema
+from dspy_profiles._control import escaped
 from dspy_profiles.config import KeyPath, join_key
 from dspy_profiles.display import on_one_line
 from dspy_profiles.errors import InvalidProfile, Place
@@ -238,7 +239,7 @@ STANDARD = {"from pathlib import Path", "import datetime"}
 
 def _text(text: object) -> str:
     # A JSON string is a Python one.
-    return json.dumps(str(text), ensure_ascii=False)
+    return escaped(json.dumps(str(text), ensure_ascii=False))
 
 
 def _template(text: str) -> str:

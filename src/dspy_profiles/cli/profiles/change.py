@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from dspy_profiles.cli._options import File, Name, ToProject, ToUser, Yes, need_a_person
+from dspy_profiles.cli._options import File, Name, ToProject, ToUser, Yes, confirm, need_a_person
 from dspy_profiles.cli._output import MUTED, note, out, warn
 from dspy_profiles.cli.profiles._as_written import copy_between
 from dspy_profiles.cli.profiles._target import Target, Warnings, change, refuse_taken, target
@@ -112,7 +112,7 @@ def delete(
             raise typer.Exit(1)
     if not yes:
         need_a_person("--yes deletes without asking")
-        if not typer.confirm(f"Delete {name} from {on_path(where.path)}?", err=True):
+        if not confirm(f"Delete {name} from {on_path(where.path)}?"):
             note(f"{name} is not deleted")
             raise typer.Exit(1)
     with editing(where.path) as edit:

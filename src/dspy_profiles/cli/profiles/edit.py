@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from dspy_profiles import schema
-from dspy_profiles.cli._options import File, ToProject, ToUser, can_ask
+from dspy_profiles.cli._options import File, ToProject, ToUser, can_ask, confirm
 from dspy_profiles.cli._output import MUTED, fail, note, out, warn
 from dspy_profiles.cli.profiles._target import Target
 from dspy_profiles.cli.profiles._write import LOCK_TIMEOUT
@@ -98,7 +98,7 @@ def _edited(where: Target, before: bytes, copy: Path, command: list[str]) -> boo
         for error in errors:
             fail(error)
         note(Text(f"{on_path(where.path)} was not changed"))
-        if not can_ask() or not typer.confirm("Open it again?", default=True, err=True):
+        if not can_ask() or not confirm("Open it again?", default=True):
             return False
 
 

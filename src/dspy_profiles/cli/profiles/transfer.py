@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from dspy_profiles._control import escaped
 from dspy_profiles.cli._options import File, Force, Name, Out, Overwrite, Profile, ToProject, ToUser
 from dspy_profiles.cli._output import (
     JSON_VERSION,
@@ -16,7 +17,7 @@ from dspy_profiles.cli._output import (
     emit,
     note,
     out,
-    out_raw,
+    out_text,
     warn,
 )
 from dspy_profiles.cli.profiles._as_written import anchored, copy_between
@@ -201,7 +202,7 @@ def export(
         return
     text = _text(profile, form)
     if to is None:
-        out_raw(text)
+        out_text(text)
         return
     _refuse_own_files(scene, to)
     from dspy_profiles.cli.profiles._write import write_new
@@ -230,7 +231,7 @@ def _refuse_own_files(scene: Scene, path: Path) -> None:
 def _text(profile: ResolvedProfile, form: str) -> str:
     if form == "json":
         payload = {"version": JSON_VERSION, **_payload(profile)}
-        return json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
+        return escaped(json.dumps(payload, indent=2, ensure_ascii=False)) + "\n"
     if form == "python":
         from dspy_profiles.cli.profiles._as_python import program
 

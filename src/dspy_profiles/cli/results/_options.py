@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from dspy_profiles.cli._output import console_for, out_raw
+from dspy_profiles.cli._completion import completing
+from dspy_profiles.cli._output import console_for, out_styled
 from dspy_profiles.errors import ProfileError, did_you_mean
 
 __all__ = [
@@ -36,6 +37,7 @@ UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 TIMES = "use 2026-01-31, 2026-01-31T12:00:00Z, or an age: 12h, 7d"
 
 
+@completing
 def experiments(ctx: typer.Context) -> list[tuple[str, str]]:
     """Return ids and names of experiments, latest first; none if the store cannot be read."""
     from dspy_profiles.results.store import open_inside
@@ -121,7 +123,7 @@ def show(view: Any) -> None:
     lines = [line.rstrip() for line in rendered.get().split("\n")]
     text = "\n".join(lines).rstrip("\n") + "\n"
     if not console.file.isatty() or text.count("\n") < console.height:
-        out_raw(text)
+        out_styled(text)
         return
     from pydoc import pager
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from dspy_profiles._control import escaped
 from dspy_profiles.cli._options import Out, Overwrite
-from dspy_profiles.cli._output import MUTED, note, out, out_raw
+from dspy_profiles.cli._output import MUTED, note, out, out_text
 from dspy_profiles.cli.results._options import Named, StoreUrl
 from dspy_profiles.display import counted, on_path
 from dspy_profiles.errors import Place, ProfileError, ProfileNotFound
@@ -54,7 +55,7 @@ def export(
 
             text = table(exported.id, opened)
             if to is None:
-                out_raw(text.replace("\r\n", "\n"))
+                out_text(text.replace("\r\n", "\n"))
                 return
             with new_file(to, overwrite=yes) as file:
                 file.write(text.encode())
@@ -121,7 +122,7 @@ def examples(
         source = find_experiment(opened, experiment)
         extracted = extract(source, opened, bars, drop or ())
     if to is None:
-        out_raw(extracted.text.decode())
+        out_text(escaped(extracted.text.decode()))
     else:
         from dspy_profiles.cli.profiles._write import new_file
 

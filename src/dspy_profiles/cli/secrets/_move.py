@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.text import Text
 
-from dspy_profiles.cli._options import need_a_person
+from dspy_profiles.cli._options import confirm, need_a_person
 from dspy_profiles.cli._output import ACCENT, MUTED, columns, note, out, warn
 from dspy_profiles.cli.profiles._as_env import assigned, raw_values
 from dspy_profiles.cli.profiles._write import rewriting
@@ -129,7 +128,7 @@ def _fits(move: Move) -> bool:
 
 
 def _confirmed(question: str) -> bool:
-    return bool(typer.confirm(question, default=True, err=True))
+    return confirm(question, default=True)
 
 
 def _write(document: Document, env: Path, moves: Sequence[Move], new: Mapping[str, str]) -> None:

@@ -5,11 +5,10 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dspy_profiles.display import show_value
+from dspy_profiles.display import show_value, visible
 from dspy_profiles.results._model import Trial, written
 from dspy_profiles.results.journal._usage import seconds_of
 from dspy_profiles.results.store._protocol import Store
-from dspy_profiles.secrets import redact
 
 __all__ = ["as_csv"]
 
@@ -84,7 +83,7 @@ def _cell(value: Any) -> Cell:
     """Return a number or a string. A string that could be a formula begins with an apostrophe."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    text = redact(show_value(value)).replace("\0", "")
+    text = visible(show_value(value).replace("\0", ""))
     if len(text) > MOST_LETTERS:
         text = f"{text[:MOST_LETTERS]}… ({len(text):,} characters)"
     return f"'{text}" if text.lstrip(" ").startswith(FORMULAS) else text

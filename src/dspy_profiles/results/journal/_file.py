@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 import orjson
 
+from dspy_profiles._control import without_control
 from dspy_profiles._reading import open_regular
 from dspy_profiles.results.journal._base import Durability, FirstLine
 
@@ -152,10 +153,11 @@ class FileJournal:
         if self.why is None:
             self.why = error.strerror or str(error)
             with suppress(OSError, ValueError):
-                sys.stderr.write(
+                text = (
                     f"dspy-profiles: the recording in {self._folder} is incomplete: {self.why}; "
                     "the program continues, and lost lines are counted\n"
                 )
+                sys.stderr.write(without_control(text))
 
 
 def is_held(path: Path) -> bool:

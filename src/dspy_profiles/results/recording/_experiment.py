@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from dspy_profiles.config import load_settings, locate
-from dspy_profiles.display import counted, on_one_line
+from dspy_profiles.display import counted, on_one_line, visible
 from dspy_profiles.errors import ProfileError, StoreError
 from dspy_profiles.profiles import ResolvedProfile
 from dspy_profiles.results._ids import new_id
@@ -169,4 +169,4 @@ def begin_journal(
 def say(text: str) -> None:
     """Print a line on stderr, which may be closed or missing."""
     with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"dspy-profiles: {text}\n")
+        sys.stderr.write(visible(f"dspy-profiles: {text}\n"))
