@@ -1,7 +1,6 @@
 """What a profile wants this process to do, with the place that wants it."""
 
 import os
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,17 +9,15 @@ from dspy_profiles.config import Action, KeyPath, Want, action_of, demand, is_in
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles._profile import ResolvedProfile
 from dspy_profiles.secrets import (
-    MASK,
     Reference,
     file_of_variable,
     secret_file,
     split_scheme,
     variables_in,
+    without_userinfo,
 )
 
 __all__ = ["acts_in", "demand_for", "demand_trust", "wants"]
-
-USERINFO = re.compile(r"(//)[^/@\s]*@")
 
 
 class Author(NamedTuple):
@@ -78,7 +75,7 @@ def _own(profile: ResolvedProfile, key: KeyPath, value: str) -> Iterator[Want]:
         return
     if action == "connect" and _sends(profile, key):
         action = "send"
-    yield Want(action, USERINFO.sub(rf"\1{MASK}@", value), origin, origin.place)
+    yield Want(action, without_userinfo(value), origin, origin.place)
 
 
 def _through_variables(profile: ResolvedProfile, key: KeyPath, value: str) -> Iterator[Want]:
