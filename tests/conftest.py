@@ -148,7 +148,7 @@ def clean_dspy() -> Iterator[None]:
     """DSPy as a fresh process has it, and nothing of ours kept from another test."""
     import dspy
 
-    from dspy_profiles import _dspy as dspy_internals
+    from dspy_profiles import _dspy
     from dspy_profiles.activation import CACHE
     from dspy_profiles.objects import _build as build
 
@@ -162,7 +162,7 @@ def clean_dspy() -> Iterator[None]:
     dict.clear(module.main_thread_config)
     dict.update(module.main_thread_config, before)
     module.config_owner_thread_id = module.config_owner_async_task = None
-    dspy_internals.history().clear()
+    _dspy.history().clear()
     assert kind == "dotdict", "a session is still pinned"
     assert dspy.settings.lm is None
 

@@ -6,8 +6,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import _dspy as dspy_internals
-from dspy_profiles import configure, profile, with_profile
+from dspy_profiles import _dspy, configure, profile, with_profile
 from dspy_profiles.activation import CACHE
 from dspy_profiles.activation import _block as block
 from dspy_profiles.activation import _session as session
@@ -31,7 +30,7 @@ def pinned() -> Iterator[None]:
 @pytest.fixture
 def without_the_variable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A DSPy that keeps the overrides of blocks elsewhere."""
-    monkeypatch.setattr(dspy_internals, "block_overrides", lambda: None)
+    monkeypatch.setattr(_dspy, "block_overrides", lambda: None)
     block._variable.cache_clear()
     yield
     block._variable.cache_clear()

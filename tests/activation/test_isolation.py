@@ -8,8 +8,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import _dspy as dspy_internals
-from dspy_profiles import configure, current_profile, lm, profile
+from dspy_profiles import _dspy, configure, current_profile, lm, profile
 from dspy_profiles.activation import CACHE, Configuration, Isolation, set_process_stages
 from dspy_profiles.activation import _session as session
 from dspy_profiles.calls import STAGES, Stage
@@ -20,7 +19,7 @@ from dspy_profiles.profiles import ACTIVE
 def no_history(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # prices come with DSPy
     yield
-    dspy_internals.history().clear()
+    _dspy.history().clear()
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ def test_a_callback_that_is_appended_beside_one_that_hears_goes_again() -> None:
 def test_a_setting_that_was_removed_is_back() -> None:
     dspy.configure(of_a_plugin=1)
     isolation = Isolation()
-    base = dspy_internals.base_config()
+    base = _dspy.base_config()
     assert base is not None
     del base["of_a_plugin"]
     isolation.end()
@@ -159,7 +158,7 @@ def test_a_context_that_was_never_left_is_gone() -> None:
     leaked.__enter__()
     isolation.end()
     assert dspy.settings.num_threads == 8
-    variable = dspy_internals.block_overrides()
+    variable = _dspy.block_overrides()
     assert variable is not None
     assert "num_threads" not in variable.get()
     leaked.__exit__(None, None, None)
@@ -198,13 +197,13 @@ def test_the_histories_hold_what_they_held() -> None:
         kept = dspy.settings.lm
         ask()
         entries = list(kept.history)
-        shown = list(dspy_internals.history())
+        shown = list(_dspy.history())
         isolation = Isolation()
         ask()
         assert len(kept.history) == len(entries) + 1
         isolation.end()
     assert kept.history == entries
-    assert dspy_internals.history() == shown
+    assert _dspy.history() == shown
     assert len(shown) == 1
 
 
@@ -214,7 +213,7 @@ def test_an_lm_that_is_kept_for_others_forgets_the_test_that_it_was_made_in() ->
         ask()
     isolation.end()
     assert lm("mock").history == []
-    assert dspy_internals.history() == []
+    assert _dspy.history() == []
 
 
 def test_the_history_of_an_lm_that_is_configured_beneath_a_pin_is_put_back(pin: Any) -> None:
@@ -241,17 +240,17 @@ def test_the_history_of_an_lm_of_a_context_around_the_test_is_put_back() -> None
 
 def test_full_histories_hold_what_they_held() -> None:
     shown = [{"number": n} for n in range(10_000)]
-    dspy_internals.history()[:] = shown
+    _dspy.history()[:] = shown
     with profile("mock"):
         kept = dspy.settings.lm
         kept.history[:] = shown
         isolation = Isolation()
         ask()
-        assert dspy_internals.history()[0]["number"] == kept.history[0]["number"] == 1
+        assert _dspy.history()[0]["number"] == kept.history[0]["number"] == 1
         isolation.end()
-    assert all(map(same, dspy_internals.history(), shown))
+    assert all(map(same, _dspy.history(), shown))
     assert all(map(same, kept.history, shown))
-    assert len(kept.history) == len(dspy_internals.history()) == 10_000
+    assert len(kept.history) == len(_dspy.history()) == 10_000
 
 
 def same(one: object, other: object) -> bool:
@@ -261,12 +260,12 @@ def same(one: object, other: object) -> bool:
 def test_the_history_is_still_the_list_that_others_hold() -> None:
     with profile("mock"):
         kept = dspy.settings.lm
-        held, shown = kept.history, dspy_internals.history()
+        held, shown = kept.history, _dspy.history()
         isolation = Isolation()
         ask()
         isolation.end()
     assert kept.history is held
-    assert dspy_internals.history() is shown
+    assert _dspy.history() is shown
 
 
 def test_the_cache_is_empty_and_in_memory_alone() -> None:
@@ -391,12 +390,12 @@ def test_a_second_end_does_nothing() -> None:
 def test_nothing_changes_where_a_test_changes_nothing(pin: Any) -> None:
     dspy.configure(lm=dspy.LM("openai/mine"), num_threads=3)
     pin()
-    before, beneath, owner = config(), session.SESSION.unpinned_settings(), dspy_internals.owner()
+    before, beneath, owner = config(), session.SESSION.unpinned_settings(), _dspy.owner()
     isolation = Isolation()
     isolation.end()
     assert config() == before
     assert session.SESSION.unpinned_settings() == beneath
-    assert dspy_internals.owner() == owner
+    assert _dspy.owner() == owner
 
 
 def test_what_a_wider_fixture_configured_is_kept() -> None:
@@ -407,7 +406,7 @@ def test_what_a_wider_fixture_configured_is_kept() -> None:
     fixture = Configuration()
     dspy.configure(lm=mine, new=2)
     dspy.settings.callbacks.append("of the module")
-    base = dspy_internals.base_config()
+    base = _dspy.base_config()
     assert base is not None
     del base["gone"]
     isolation.keep(fixture)
@@ -448,7 +447,7 @@ def test_a_context_that_a_wider_fixture_entered_is_kept() -> None:
     assert dspy.settings.num_threads == 8
     with pytest.raises(RuntimeError):  # it is told to go on after its end
         leaked.gen.throw(RuntimeError)
-    variable = dspy_internals.block_overrides()
+    variable = _dspy.block_overrides()
     assert variable is not None
     variable.set(type(variable.get())())
 
@@ -468,10 +467,10 @@ def test_a_wider_fixture_that_configures_stays_the_owner() -> None:
     isolation = Isolation()
     fixture = Configuration()
     dspy.configure(num_threads=3)
-    owner = dspy_internals.owner()
+    owner = _dspy.owner()
     isolation.keep(fixture)
     isolation.end()
-    assert dspy_internals.owner() == owner
+    assert _dspy.owner() == owner
     assert owner[0] is not None
 
 

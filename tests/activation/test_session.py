@@ -11,8 +11,7 @@ import dspy
 import pytest
 from dspy import configure as early_bound
 
-from dspy_profiles import ProfileError, configure, current_profile, lm, profile, with_profile
-from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import ProfileError, _dspy, configure, current_profile, lm, profile, with_profile
 from dspy_profiles.activation import CACHE, CallbackOverlay
 from dspy_profiles.activation import _session as session
 
@@ -235,6 +234,6 @@ def test_a_profile_that_was_only_resolved_is_built_when_it_is_pinned() -> None:
 def test_where_dspys_settings_are_out_of_reach_nothing_is_left_unrecorded_in_silence(
     begin: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dspy_internals, "base_config", lambda: None)
+    monkeypatch.setattr(_dspy, "base_config", lambda: None)
     with pytest.raises(ProfileError, match="nothing can be recorded"):
         begin()

@@ -9,8 +9,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import _dspy as dspy_internals
-from dspy_profiles import current_profile, profile
+from dspy_profiles import _dspy, current_profile, profile
 from dspy_profiles.activation import CACHE, set_process_stages, stages_for_block
 from dspy_profiles.activation import _session as session
 from dspy_profiles.activation import _stages as stages
@@ -139,7 +138,7 @@ def test_a_block_inside_keeps_them_and_one_around_them_keeps_its_own() -> None:
 
 
 def test_what_is_entered_inside_and_left_after_them_stays_as_it_is() -> None:
-    variable = dspy_internals.block_overrides()
+    variable = _dspy.block_overrides()
     assert variable is not None
     inner = dspy.context(num_threads=3)
     over = stages_for_block([Stage()])
@@ -312,13 +311,13 @@ def test_without_the_variable_nothing_is_laid_and_what_stands_stays(
 ) -> None:
     stage = Stage()
     set_process_stages([stage])
-    monkeypatch.setattr(dspy_internals, "block_overrides", lambda: None)
+    monkeypatch.setattr(_dspy, "block_overrides", lambda: None)
     with stages_for_block([Stage()]):
         assert standing() == (stage,)
 
 
 def test_without_the_config_nothing_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(dspy_internals, "base_config", lambda: None)
+        patched.setattr(_dspy, "base_config", lambda: None)
         assert stages.set_process_stages([Stage()]) == ()
     assert STAGES not in dspy.settings

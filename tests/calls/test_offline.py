@@ -83,18 +83,18 @@ def test_a_plugins_offline_provider_makes_no_live_calls(
 
 
 def test_a_plugins_other_provider_does(profiles: None) -> None:
-    assert not _dspy.is_offline(lm("live"))
+    assert not _dspy.shape().is_offline(lm("live"))
     assert not live_calls(examine(["live"]))["live"].route.offline
 
 
 def test_an_lm_is_offline_by_its_engine_or_by_itself(profiles: None) -> None:
-    assert _dspy.is_offline(lm("engine"))
-    assert _dspy.is_offline(lm("class"))
-    assert _dspy.is_offline(dspy.utils.DummyLM([{"answer": "x"}]))
-    assert not _dspy.is_offline(None)
+    assert _dspy.shape().is_offline(lm("engine"))
+    assert _dspy.shape().is_offline(lm("class"))
+    assert _dspy.shape().is_offline(dspy.utils.DummyLM([{"answer": "x"}]))
+    assert not _dspy.shape().is_offline(None)
 
 
 def test_the_engine_that_serves_decides(engine: Any, lm_of: Any) -> None:
     offline, live = lm_of(engine(offline=True)), engine()
-    assert _dspy.is_offline(offline, offline._async_engine_spec)  # by the engine behind it
-    assert not _dspy.is_offline(offline, live)
+    assert _dspy.shape().is_offline(offline, offline._async_engine_spec)  # by the engine behind it
+    assert not _dspy.shape().is_offline(offline, live)

@@ -162,12 +162,13 @@ def test_both_drivers_deliver_the_same(events: Any, stages: Any, asynchronous: b
 def test_a_stage_answers_for_an_engine_that_cannot_stream(
     asynchronous: bool, listener: Any
 ) -> None:
-    from dspy_profiles.calls._engine import AsyncEngineProxy, EngineProxy
+    from dspy_profiles._dspy._engine_proxy import AsyncEngineProxy, EngineProxy
+    from dspy_profiles.calls._patch import Stages
 
     stage = listener()
     stage.says = Answer(events=[TEXT, END])
     proxy: Any = (AsyncEngineProxy if asynchronous else EngineProxy)(
-        object(), Call("lm", "model"), [stage]
+        object(), Call("lm", "model"), [stage], Stages()
     )
 
     async def aread() -> list[Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import dspy
 import pytest
 
+from dspy_profiles._dspy import _stream as sending
 from dspy_profiles.calls import Answer, Call
-from dspy_profiles.calls import _stream as sending
 
 START = dspy.lm15.StreamStartEvent(model="model")
 TEXT = dspy.lm15.StreamDeltaEvent(

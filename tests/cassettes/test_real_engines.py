@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import dspy
 import pytest
 
-from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import _dspy
 from dspy_profiles.activation import _stages as stages
 from dspy_profiles.calls import Meter, Refused
 from dspy_profiles.calls.cassettes import Cassette, scan, stages_for
@@ -88,10 +88,9 @@ def seen(lm: Any, cassette: Any, ask: Any) -> Any:
         stages.set_process_stages(())
         lm.close()
     history = [
-        repr({k: v for k, v in entry.items() if k not in DIFFERS})
-        for entry in dspy_internals.history()
+        repr({k: v for k, v in entry.items() if k not in DIFFERS}) for entry in _dspy.history()
     ]
-    dspy_internals.history().clear()
+    _dspy.history().clear()
     return (said, history, tracker.get_total_tokens()), meter
 
 

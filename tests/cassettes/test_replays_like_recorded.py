@@ -11,7 +11,7 @@ import dspy
 import pytest
 from dspy.utils.callback import BaseCallback
 
-from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import _dspy
 from dspy_profiles.activation import _stages as stages
 from dspy_profiles.calls import Meter
 from dspy_profiles.calls.cassettes import Cassette, stages_for
@@ -160,9 +160,9 @@ def seen(program: Any, lm: Any, cassette: Any) -> Any:
         stages.set_process_stages(())
     history = [
         repr(sorted((k, v) for k, v in entry.items() if k not in DIFFERS))
-        for entry in dspy_internals.history()
+        for entry in _dspy.history()
     ]
-    dspy_internals.history().clear()
+    _dspy.history().clear()
     usage = tracker.get_total_tokens()
     events = noted.events if program in IN_ORDER else sorted(noted.events)
     if program not in IN_ORDER:
@@ -345,10 +345,10 @@ def test_without_a_history_nothing_is_marked(
 ) -> None:
     with playing("once", lm_of("Paris")):
         ask()
-    (before,) = dspy_internals.history()
+    (before,) = _dspy.history()
     with playing("none", silent), dspy.context(disable_history=True):
         assert ask() == "Paris"
-    assert dspy_internals.history() == [before]
+    assert _dspy.history() == [before]
     assert "replayed" not in before
 
 

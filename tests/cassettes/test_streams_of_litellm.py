@@ -8,7 +8,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_profiles import _dspy as dspy_internals
+from dspy_profiles import _dspy
 from dspy_profiles.calls import Refused
 from dspy_profiles.secrets import _redaction as redaction
 
@@ -138,7 +138,7 @@ def test_history_and_usage_are_the_same(says: Any, playing: Any, lm: Any, stream
         (entry,) = lm.history
         seen.append((entry["outputs"], entry["usage"], entry["cost"], tracker.get_total_tokens()))
         lm.history.clear()
-        dspy_internals.history().clear()
+        _dspy.history().clear()
     assert seen[0] == seen[1]
     assert seen[0][1]["total_tokens"] == 11
 

@@ -22,8 +22,7 @@ import dspy
 from noted import Noted, told
 from workloads import WORKLOADS, miprov2
 
-from dspy_profiles import _dspy as dspy_internals
-from dspy_profiles import profile
+from dspy_profiles import _dspy, profile
 
 # What differs each time, and the mark of a replayed call.
 DIFFERS = ("timestamp", "uuid", "replayed")
@@ -37,8 +36,8 @@ def seen(workload: Callable[[], Any], mode: str, name: str, cassette: Path) -> d
         dspy.track_usage() as tracker,
     ):
         result = told(workload())
-    history = [*dspy_internals.history()]
-    dspy_internals.history().clear()
+    history = [*_dspy.history()]
+    _dspy.history().clear()
     return {
         "result": result,
         "usage": tracker.get_total_tokens(),

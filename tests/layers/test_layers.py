@@ -111,17 +111,17 @@ def uses_of_settings(tree: ast.Module) -> bool:
 
 def test_only_activation_and_calls_touch_dspys_settings() -> None:
     core = [name for name in LAYERED if name.startswith("dspy_profiles.")]
-    assert {package(n) for n in core if uses_of_settings(TREES[n])} == {"activation", "calls"}
-
-
-def test_private_names_of_dspy_are_used_in_three_modules() -> None:
-    private = ("dspy.dsp.utils.settings", "dspy._vendor", "dspy.clients.backend_selection")
-    users = {name for name, found in IMPORTS.items() if any(i.startswith(private) for i in found)}
-    assert users <= {
-        "dspy_profiles._dspy",
-        "dspy_profiles.calls.cassettes._serialize",
-        "dspy_profiles.results.recording._dspy_objects",
+    assert {package(n) for n in core if uses_of_settings(TREES[n])} == {
+        "_dspy",
+        "activation",
+        "calls",
     }
+
+
+def test_private_names_of_dspy_are_used_in_one_package() -> None:
+    private = ("dspy.dsp", "dspy._vendor", "dspy.clients", "dspy.utils")
+    users = {name for name, found in IMPORTS.items() if any(i.startswith(private) for i in found)}
+    assert {package(name) for name in users} == {"_dspy"}
 
 
 FACES = [name for name in sorted(INIT) if "attach" in PATHS[name].read_text("utf-8")]

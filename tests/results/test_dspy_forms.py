@@ -37,9 +37,9 @@ def test_the_enclosing_call_is_known_in_a_callback(lm: Any, program: Any) -> Non
 
 
 def test_who_asks_nobody_is_known(lm: Any) -> None:
-    assert _dspy.is_offline(dspy.utils.DummyLM([{"answer": "x"}]))
-    assert not _dspy.is_offline(lm)
-    assert not _dspy.is_offline(dspy.LM("openai/gpt-4o-mini"))
+    assert _dspy.shape().is_offline(dspy.utils.DummyLM([{"answer": "x"}]))
+    assert not _dspy.shape().is_offline(lm)
+    assert not _dspy.shape().is_offline(dspy.LM("openai/gpt-4o-mini"))
 
 
 def test_arguments_are_those_that_change_the_answer() -> None:

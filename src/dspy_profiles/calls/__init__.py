@@ -7,6 +7,9 @@ from dspy_profiles._lazy import attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dspy_profiles._dspy import REPLAYED as REPLAYED
+    from dspy_profiles._dspy import Call as Call
+    from dspy_profiles._dspy import reader as reader
     from dspy_profiles.calls._caller import calling_line as calling_line
     from dspy_profiles.calls._caller import is_own as is_own
     from dspy_profiles.calls._guard import FORCED as FORCED
@@ -20,12 +23,9 @@ if TYPE_CHECKING:
     from dspy_profiles.calls._meter import total as total
     from dspy_profiles.calls._patch import install as install
     from dspy_profiles.calls._patch import watch as watch
-    from dspy_profiles.calls._stage import REPLAYED as REPLAYED
     from dspy_profiles.calls._stage import STAGES as STAGES
     from dspy_profiles.calls._stage import Answer as Answer
-    from dspy_profiles.calls._stage import Call as Call
     from dspy_profiles.calls._stage import Stage as Stage
-    from dspy_profiles.calls._stream import reader as reader
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
@@ -35,7 +35,7 @@ else:
             "_held": "BrokenOff Refused raise_refusal refusal_in",
             "_meter": "Meter Usage total",
             "_patch": "install watch",
-            "_stage": "Answer Call REPLAYED STAGES Stage",
-            "_stream": "reader",
+            "_stage": "Answer STAGES Stage",
+            "/dspy_profiles._dspy": "Call REPLAYED reader",
         },
     )

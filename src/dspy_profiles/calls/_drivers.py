@@ -8,8 +8,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from dspy_profiles._dspy import areplay_to_stream, replay_to_stream
 from dspy_profiles.calls._pipeline import StagedCall, result_of
-from dspy_profiles.calls._stream import areplay_to_stream, replay_to_stream
 
 __all__ = ["acall", "astream", "call", "stream"]
 

@@ -1,7 +1,8 @@
 """The guard blocks live calls: in tests, and in sessions that are forced offline."""
 
+from dspy_profiles._dspy import Call
 from dspy_profiles.calls._held import Refused
-from dspy_profiles.calls._stage import Answer, Call, Stage
+from dspy_profiles.calls._stage import Answer, Stage
 from dspy_profiles.errors import LiveCallBlocked
 
 __all__ = ["FORCED", "Guard"]

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dspy_profiles._dspy import Call
 from dspy_profiles._locks import ProcessLock
-from dspy_profiles.calls._stage import Answer, Call, Stage
+from dspy_profiles.calls._stage import Answer, Stage
 from dspy_profiles.errors import ProfileError
 
 __all__ = ["Meter", "Usage", "total"]

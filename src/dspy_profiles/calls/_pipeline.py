@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import dspy
-
 from dspy_profiles import _dspy
+from dspy_profiles._dspy import Call
 from dspy_profiles.calls._caller import calling_line
 from dspy_profiles.calls._held import BrokenOff, Refused
-from dspy_profiles.calls._stage import Answer, Call, Stage
+from dspy_profiles.calls._stage import Answer, Stage
 
 __all__ = ["StagedCall", "result_of"]
 
@@ -53,7 +52,7 @@ class StagedCall:
         call = self.call
         answer = Answer(result)
         if call.kind == "lm":
-            answer.usage = _usage(result, call.provider)
+            answer.usage = _dspy.shape().usage_of(result, call.provider)
             if call.whole and call.streamed:
                 answer.events = call.events
         return self._succeed(answer)
@@ -127,7 +126,7 @@ class StagedCall:
 
     def _streamed(self) -> Answer:
         end = next(filter(_is_end, reversed(self._received)), None)
-        return Answer(events=self._received, usage=_usage(end, self.call.provider))
+        return Answer(events=self._received, usage=_dspy.shape().usage_of(end, self.call.provider))
 
     def _refused(self, refused: Refused, *by: Stage) -> None:
         if refused.error.where is None:
@@ -141,14 +140,6 @@ def result_of(answer: Answer) -> Any:
     if answer.error is not None:
         raise answer.error
     return answer.result
-
-
-def _usage(result: Any, provider: str | None) -> Any:
-    """Return the tokens of a response, of a stream's last event, or of a result with counts."""
-    usage = getattr(result, "usage", None)
-    if isinstance(usage, dspy.lm15.Usage):
-        return _dspy.usage_of(result, provider)
-    return usage if isinstance(usage, dict) else {}  # DSPy itself rejects what is no response
 
 
 def _is_end(event: Any) -> bool:

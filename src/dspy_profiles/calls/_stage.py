@@ -2,37 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
+from dspy_profiles._dspy import Call
 from dspy_profiles.errors import ProfileError
 
-__all__ = ["REPLAYED", "STAGES", "Answer", "Call", "Stage"]
+__all__ = ["STAGES", "Answer", "Stage"]
 
 # The active stages are kept under this key of DSPy's settings, like the active profile.
 STAGES = "dspy_profiles_stages"
-# Set on an error that a stage has answered with: DSPy does not wait before it tries again.
-REPLAYED = "dspy_profiles_replayed"
-
-
-@dataclass(eq=False, slots=True)
-class Call:
-    """One attempt to reach a model. Each retry of DSPy is a call of its own.
-
-    Without a `request`, the events of a stream are the chunks that the engine has sent.
-    """
-
-    kind: Literal["lm", "embedder", "retriever"]
-    model: str
-    lm: Any = None  # the LM that was called
-    request: Any = None  # as the engine receives it; None if it receives `legacy` alone
-    legacy: Mapping[str, Any] = field(default_factory=dict)
-    provider: str | None = None
-    rollout: Any = None  # DSPy's rollout_id, which no request contains
-    offline: bool = False  # not a live call
-    streamed: bool = False
-    replayed: bool = False  # a stage has answered it
-    whole: bool = False  # set by a stage: DSPy receives a stream only when all of it has arrived
-    events: Sequence[Any] = ()  # the events of such a stream before it failed
 
 
 @dataclass(eq=False, slots=True)

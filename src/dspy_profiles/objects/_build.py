@@ -170,7 +170,7 @@ def _refuse_client_settings(
     profile: ResolvedProfile, provider: Provider, key: KeyPath, options: Mapping[str, Any]
 ) -> None:
     """Raise InvalidProfile for options of a connection: an engine has its own."""
-    misplaced = sorted(_dspy.client_keys() & options.keys())
+    misplaced = sorted(_dspy.shape().client_keys() & options.keys())
     if provider.engine is not None and misplaced:
         raise InvalidProfile(
             f'profile "{profile.name}": {join_key(key)} sets {", ".join(misplaced)}, '

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import dspy
-from dspy.clients.provider import Provider as Trainer
 
 from dspy_profiles import _dspy, plugins
 from dspy_profiles.config import KeyPath, action_of
@@ -71,7 +70,7 @@ class Provider:
         """Return whether the provider ignores a key of an LM, so that its secret is not needed."""
         if not getattr(self.engine, "ignores_client_settings", False):
             return False
-        return key[0] in ("lm", "lms") and key[-1] in _dspy.client_keys()
+        return key[0] in ("lm", "lms") and key[-1] in _dspy.shape().client_keys()
 
     def lm_class(self) -> tuple[type, Mapping[str, Any]]:
         """Return the class of LMs, and the arguments that are not the profile's."""
@@ -79,7 +78,7 @@ class Provider:
 
     def lm_defaults(self, key: KeyPath) -> Mapping[str, Any]:
         """Return default arguments of an LM."""
-        if not _dspy.is_offline(self.engine):
+        if not _dspy.shape().is_offline(self.engine):
             return {} if self.engine is None else {"model": self.name}
         role = f"/{key[1]}" if len(key) > 1 else ""
         return {"model": f"{self.name}{role}", "num_retries": 0}
@@ -147,10 +146,11 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
             f'"{name}" is an object and accepts no arguments: {", ".join(arguments)}',
             where=profile.place("provider"),
         )
-    if isinstance(found, Trainer):
+    if isinstance(found, dspy.Provider):
         return Provider(name, lm_arguments={"provider": found})
     if _has(found, "complete"):
-        return Provider(name, engine=found, lm_arguments=_engine_arguments(found))
+        cls, arguments = _engine_lm(found)
+        return Provider(name, lm=cls, engine=found, lm_arguments=arguments)
     if not isinstance(found, ProfileProvider):  # its metaclass has `complete`, not the object
         raise ProviderError(
             f'"{name}" did not create a provider',
@@ -188,22 +188,22 @@ def _named(profile: ResolvedProfile, name: str) -> object:
 
 
 def _is_known_kind(found: object) -> bool:
-    if isinstance(found, type) and issubclass(found, Trainer):
+    if isinstance(found, type) and issubclass(found, dspy.Provider):
         return True
-    return isinstance(found, Trainer) or _has(found, "complete") or _has(found, "build")
+    return isinstance(found, dspy.Provider) or _has(found, "complete") or _has(found, "build")
 
 
 def _has(found: object, method: str) -> bool:
     return callable(getattr(found, method, None)) and not inspect.ismodule(found)
 
 
-def _engine_arguments(engine: object) -> Mapping[str, Any]:
-    arguments: dict[str, Any] = {"engine": engine}
-    if _has(engine, "acomplete"):
-        arguments["async_engine"] = AsyncSide(engine)
-    if _dspy.is_offline(engine):
-        arguments["cache"] = False  # a generated answer must not enter the cache
-    return arguments
+def _engine_lm(engine: object) -> tuple[type, Mapping[str, Any]]:
+    """Return the class of LMs that the engine serves, and the arguments that make one."""
+    async_side = AsyncSide(engine) if _has(engine, "acomplete") else None
+    cls, arguments = _dspy.shape().lm_class(engine, async_side)
+    if _dspy.shape().is_offline(engine):
+        arguments = {**arguments, "cache": False}  # a generated answer must not enter the cache
+    return cls, arguments
 
 
 def _guarded(profile: ResolvedProfile, name: str, do: Callable[[], T]) -> T:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from dspy_profiles._dspy import Call
 from dspy_profiles._locks import ProcessLock
 from dspy_profiles.calls._held import Refused
-from dspy_profiles.calls._stage import Answer, Call, Stage
+from dspy_profiles.calls._stage import Answer, Stage
 from dspy_profiles.calls.budget._shared_tally import Slots, Spent, Tally
 from dspy_profiles.config import Budgets, Limits
 from dspy_profiles.display import counted, exact

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from dspy_profiles import _dspy
+from dspy_profiles._dspy import Call
 from dspy_profiles._locks import ProcessLock
-from dspy_profiles.calls._stage import Call
-from dspy_profiles.calls.cassettes import _serialize
 from dspy_profiles.calls.cassettes._file import VERSION, Contents, Entry, Header, stamp_of
 from dspy_profiles.calls.cassettes._merge import Added, write
 from dspy_profiles.calls.cassettes._miss_report import explain
@@ -55,7 +55,7 @@ class Cassette:
         self.filter = filter
         self._shown = _short(self.path)
         self._command = command
-        self._header = Header(VERSION, _serialize.version(), profile)
+        self._header = Header(VERSION, _dspy.version(), profile)
         self._stamp = stamp_of(self.path)
         self.existed = self._stamp is not None
         if since is not None and self._stamp is not None and self._stamp[0] >= since * 1e9:

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
-from dspy_profiles.calls._stage import Answer, Call
+from dspy_profiles._dspy import Call
+from dspy_profiles.calls._stage import Answer
 from dspy_profiles.calls.cassettes._cassette import Cassette
 from dspy_profiles.calls.cassettes._player import Player
 from dspy_profiles.config import locate

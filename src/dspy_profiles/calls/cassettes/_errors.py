@@ -4,16 +4,14 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from dspy_profiles.calls._stage import REPLAYED
-from dspy_profiles.calls.cassettes import _serialize
+from dspy_profiles import _dspy
+from dspy_profiles._dspy import REPLAYED
 from dspy_profiles.secrets import Names
 
 __all__ = ["error_dict", "error_from"]
 
 # Packages whose errors are replayed. A file names the classes, so this list is short.
 KNOWN = frozenset({"builtins", "dspy", "httpx", "litellm", "openai", "requests"})
-# Their public modules: classes may move behind these.
-PUBLIC = ("dspy.lm15", "dspy")
 # Attributes that differ each time, or are not part of the message.
 LEFT_OUT = frozenset({"body", "headers", "partial", "rate_limit_headers", "request_id"})
 SIMPLE = (str, int, float, bool, type(None))
@@ -36,8 +34,8 @@ def error_from(data: Mapping[str, Any], *, replayed: bool) -> Exception:
     arguments, attributes = data["args"], data["attributes"]
     error = error_class.__new__(error_class, *arguments)
     error.args = tuple(arguments)
-    vars(error).update(_serialize.error_defaults(error_class))
-    as_tuple = _serialize.is_of_lm15(error_class)  # those of DSPy have lists
+    vars(error).update(_dspy.shape().error_defaults(error_class))
+    as_tuple = _dspy.shape().is_of_lm15(error_class)  # those of DSPy have lists
     for key, value in attributes.items():
         if _is_kept(key, value):
             vars(error)[key] = tuple(value) if as_tuple and isinstance(value, list) else value
@@ -50,7 +48,7 @@ def _name(error_class: type[Exception]) -> str | None:
     name = error_class.__qualname__
     if error_class.__module__.partition(".")[0] not in KNOWN or "." in name:
         return None
-    for public in PUBLIC if error_class.__module__ != "builtins" else ():
+    for public in _dspy.shape().errors if error_class.__module__ != "builtins" else ():
         if getattr(importlib.import_module(public), name, None) is error_class:
             return f"{public}:{name}"
     return f"{error_class.__module__}:{name}"

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dspy_profiles._dspy import Call
 from dspy_profiles.calls._held import BrokenOff, Refused
-from dspy_profiles.calls._stage import Answer, Call, Stage
+from dspy_profiles.calls._stage import Answer, Stage
 from dspy_profiles.calls.cassettes._file import Entry
 from dspy_profiles.calls.cassettes._json import original, read_back
 from dspy_profiles.calls.cassettes._requests import key_of, request_of

@@ -11,8 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from dspy_profiles import _dspy
-from dspy_profiles.calls._stage import Call
-from dspy_profiles.calls.cassettes import _serialize
+from dspy_profiles._dspy import Call
 from dspy_profiles.calls.cassettes._json import dumped, plain
 from dspy_profiles.errors import InvalidProfile, did_you_mean
 from dspy_profiles.secrets import Names, redact
@@ -70,7 +69,7 @@ def request_of(call: Call) -> dict[str, Any]:
     elif call.kind == "retriever":
         data = {"query": call.request, "config": dict(call.legacy)}
     elif call.request is not None:
-        data = _serialize.request_dict(call.request)
+        data = _dspy.shape().request_dict(call.request)
         if (config := data.get("config")) and config.get("extensions"):
             data["config"] = {**config, "extensions": _sent_arguments(config["extensions"])}
     else:
@@ -114,7 +113,7 @@ def _sent_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=1000)  # the names are few, and looked up for every call
 def _is_not_sent(name: str) -> bool:
     """Return whether no model receives this argument, or it is a secret."""
-    return name in OURS | APART | _dspy.client_keys() or NAMES.is_secret(name)
+    return name in OURS | APART | _dspy.shape().client_keys() or NAMES.is_secret(name)
 
 
 def _clean(text: str) -> str:

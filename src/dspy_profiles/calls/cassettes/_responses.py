@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dspy_profiles import _dspy
-from dspy_profiles.calls._stage import Answer, Call
-from dspy_profiles.calls.cassettes import _serialize
+from dspy_profiles._dspy import Call
+from dspy_profiles.calls._stage import Answer
 from dspy_profiles.calls.cassettes._errors import error_dict, error_from
 from dspy_profiles.calls.cassettes._json import plain
 from dspy_profiles.calls.cassettes._streams import (
@@ -41,14 +41,14 @@ def answered(call: Call, answer: Answer) -> Record | None:
         record = {"embeddings": [list(row) for row in _rows(answer.result)]}
     elif call.kind == "retriever":
         record = {"passages": answer.result}
-    elif _serialize.is_result(answer.result):
-        record = {"result": _result(_serialize.result_dict(answer.result))}
+    elif _dspy.shape().is_result(answer.result):
+        record = {"result": _result(_dspy.shape().result_dict(answer.result))}
         if answer.events is not None:
             record["chunks"] = pack_chunks(answer.events, redact)
     elif answer.events is not None:
         record = {"events": _events(answer.events)}
-    elif _serialize.is_response(answer.result):
-        record = {"response": _response(_serialize.response_dict(answer.result))}
+    elif _dspy.shape().is_response(answer.result):
+        record = {"response": _response(_dspy.shape().response_dict(answer.result))}
     else:
         return None
     data: Record = plain(record, redact)
@@ -79,32 +79,32 @@ def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True)
     if call.kind == "retriever":
         return Answer(record.get("passages"), error=error)
     if "result" in record:
-        result = _serialize.result_from(record["result"])
+        result = _dspy.shape().result_from(record["result"])
         return Answer(result, _chunks(call, record, result), usage=dict(result.usage))
     if "response" in record:
-        response = _serialize.response_from(record["response"])
-        usage = _dspy.usage_of(response, call.provider)
+        response = _dspy.shape().response_from(record["response"])
+        usage = _dspy.shape().usage_of(response, call.provider)
         if call.streamed:
-            return Answer(events=_serialize.events_of(response), usage=usage)
+            return Answer(events=_dspy.shape().events_of(response), usage=usage)
         return Answer(response, usage=usage)
     if "events" not in record:
         if error is None:
             raise ValueError("it contains no answer")
         return Answer(events=_chunks(call, record, None), error=error)
-    events = [_serialize.event_from(event) for event in unpack(record["events"])]
+    events = [_dspy.shape().event_from(event) for event in unpack(record["events"])]
     return _of_events(call, events, error)
 
 
 def _of_events(call: Call, events: Sequence[Any], error: Exception | None) -> Answer:
     usage: Mapping[str, Any] = {}
     if events and events[-1].type == "end" and events[-1].usage is not None:
-        usage = _dspy.usage_of(events[-1], call.provider)
+        usage = _dspy.shape().usage_of(events[-1], call.provider)
     if call.streamed:
         return Answer(events=events, error=error, usage=usage)
     if error is not None:
         return Answer(error=error)
     try:
-        return Answer(_serialize.response_of(events, call.request), usage=usage)
+        return Answer(_dspy.shape().response_of(events, call.request), usage=usage)
     except Exception as broken:  # noqa: BLE001 - the stream was recorded with its defects
         return Answer(error=broken)
 
@@ -115,7 +115,7 @@ def _chunks(call: Call, record: Mapping[str, Any], result: Any) -> Sequence[Any]
         return None
     if "chunks" in record or result is None:
         return list(chunks_from(record.get("chunks", ())))
-    return one_chunk(result) if _serialize.sends_chunks(call.lm) else ()
+    return one_chunk(result) if _dspy.sends_chunks(call.lm) else ()
 
 
 def _rows(embeddings: Any) -> Any:
@@ -130,7 +130,7 @@ def _response(data: Record) -> Record:
 
 
 def _events(events: Sequence[Any]) -> list[Record]:
-    dicts = [_serialize.event_dict(event) for event in events]
+    dicts = [_dspy.shape().event_dict(event) for event in events]
     for data in dicts:
         if data["type"] == "start":
             data.pop("id", None)

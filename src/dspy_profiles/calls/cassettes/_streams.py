@@ -7,7 +7,7 @@ of a stream. Both are recorded without what differs each time.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dspy_profiles.calls.cassettes import _serialize
+from dspy_profiles import _dspy
 from dspy_profiles.calls.cassettes._json import Clean
 
 __all__ = [
@@ -115,7 +115,7 @@ def chunks_from(packed: Sequence[Chunk]) -> Iterator[Any]:
         for text in each.get("pieces", [None]):
             if text is not None:
                 _delta(each["chunk"])["content"] = text
-            yield _serialize.chunk_from(each["chunk"])
+            yield _dspy.chunk_from(each["chunk"])
 
 
 def one_chunk(result: Any) -> list[Any]:
@@ -127,13 +127,13 @@ def one_chunk(result: Any) -> list[Any]:
         if calls := delta.get("tool_calls"):
             delta["tool_calls"] = [{**call, "index": place} for place, call in enumerate(calls)]
         choices.append({"index": 0, "delta": delta, "finish_reason": choice.get("finish_reason")})
-    return [_serialize.chunk_from({"model": result.response_model, "choices": choices})]
+    return [_dspy.chunk_from({"model": result.response_model, "choices": choices})]
 
 
 def _chunk(chunk: Any) -> Chunk:
-    if not _serialize.is_chunk(chunk):
+    if not _dspy.is_chunk(chunk):
         raise UnknownChunk(f"{type(chunk).__module__}.{type(chunk).__qualname__}")
-    data = _serialize.chunk_dict(chunk)
+    data = _dspy.chunk_dict(chunk)
     return {key: value for key, value in data.items() if key not in PASSING}
 
 

@@ -54,10 +54,10 @@ class Route:
 def route(built: "Built", names: Names) -> Route:
     """Return where a profile's requests go. Sends nothing."""
     profile, provider = built.profile, built.provider
-    from dspy_profiles._dspy import is_offline  # imports DSPy
+    from dspy_profiles import _dspy  # imports DSPy
 
     lm = built.values.get("lm")
-    if is_offline(lm):
+    if _dspy.shape().is_offline(lm):
         return Route("offline", offline=True)
     model = getattr(lm, "model", None)
     known = _known(model) if isinstance(model, str) else None

@@ -126,12 +126,12 @@ class _Caller:
 
 def _by_litellm(built: "Built", route: Route) -> bool:
     """Return whether DSPy's own client passes this call to LiteLLM."""
-    from dspy_profiles._dspy import client_keys
+    from dspy_profiles import _dspy
 
     if built.provider.engine is not None:
         return False
     arguments = built.profile.lm
-    beyond = client_keys() - {"api_key", "api_base", "base_url", "timeout"}
+    beyond = _dspy.shape().client_keys() - {"api_key", "api_base", "base_url", "timeout"}
     return (
         not route.is_known
         or arguments.get("engine") == "litellm"

@@ -273,7 +273,7 @@ def _account(entry: Mapping[str, Any], lm: Any) -> dict[str, Any]:
         cached = False
     else:
         cached = True if cost is not None else None
-    if cached or replayed or _dspy.is_offline(lm):
+    if cached or replayed or _dspy.shape().is_offline(lm):
         cost = 0.0
     known = {key: value for key, value in (usage or {}).items() if value is not None}
     account = {"usage": known or None, "cost": cost, "cached": cached, "replayed": replayed}

@@ -1,14 +1,12 @@
 """What the recorder reads from DSPy's objects. It uses private names of DSPy only here."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import dspy
-from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
-
 from dspy_profiles import _dspy
+from dspy_profiles._dspy import BaseCallback, active_call
 from dspy_profiles.secrets import Names
 
 __all__ = [
@@ -22,17 +20,10 @@ __all__ = [
     "lm_arguments",
     "named_modules",
     "predictors",
-    "version",
     "written_signature",
 ]
 
-# Returns the id of the enclosing call, as DSPy's callbacks get it.
-active_call: Callable[[], str | None] = ACTIVE_CALL_ID.get
 RECENT = 256  # calls that may end between the entry of a call in the history and its callback
-
-
-def version() -> str:
-    return str(dspy.__version__)
 
 
 def active_callbacks() -> Sequence[Any]:
@@ -118,4 +109,4 @@ def example_labels(example: Any) -> Mapping[str, Any]:
     return dict(**example.labels())
 
 
-CONNECTION = _dspy.client_keys() | {"headers", "extra_headers"}
+CONNECTION = _dspy.shape().client_keys() | {"headers", "extra_headers"}

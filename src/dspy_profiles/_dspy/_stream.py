@@ -9,8 +9,8 @@ from typing import Any
 
 import dspy
 
-from dspy_profiles import _dspy
-from dspy_profiles.calls._stage import Call
+from dspy_profiles._dspy._call import Call
+from dspy_profiles._dspy._names import note_emitted
 
 __all__ = ["areplay_to_stream", "buffer_stream", "is_read", "reader", "replay_to_stream"]
 
@@ -56,12 +56,12 @@ def replay_to_stream(chunks: Iterable[Any]) -> None:
     from anyio import from_thread
 
     for chunk in chunks:
-        _dspy.note_emitted()
+        note_emitted()
         from_thread.run(dspy.settings.send_stream.send, chunk)
 
 
 async def areplay_to_stream(chunks: Iterable[Any]) -> None:
     """Send chunks to the reader, from an asynchronous call."""
     for chunk in chunks:
-        _dspy.note_emitted()
+        note_emitted()
         await dspy.settings.send_stream.send(chunk)

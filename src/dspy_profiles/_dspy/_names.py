@@ -11,39 +11,47 @@ from itertools import islice
 from types import ModuleType
 from typing import Any, cast
 
-import dspy  # noqa: F401 - the module below is there once DSPy is
+import dspy  # the module below is there once DSPy is
+from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
 from dspy_profiles.errors import ProfileError
-from dspy_profiles.profiles import CLIENT_KEYS
 
 __all__ = [
+    "BaseCallback",
+    "active_call",
     "base_config",
     "block_overrides",
     "cached_again",
-    "client_keys",
     "doors",
     "history",
-    "is_dummy",
-    "is_offline",
     "is_swallowing",
+    "litellm",
     "mark",
     "note_emitted",
     "own_defaults",
     "owner",
     "set_owner",
     "unfit",
-    "usage_of",
+    "version",
 ]
 
 RECENT = 500  # entries of the history: as many calls may end while one is looked up
+
+# Returns the id of the enclosing call, as DSPy's callbacks get it.
+active_call: Callable[[], str | None] = ACTIVE_CALL_ID.get
 
 # `dspy.dsp.utils.settings` as an attribute is the settings object; this is the module.
 _module = sys.modules.get("dspy.dsp.utils.settings")
 
 
+def version() -> str:
+    return str(dspy.__version__)
+
+
 def unfit(why: str) -> ProfileError:
     """Return the error for a missing name that we cannot work without."""
-    return ProfileError(f"this version of DSPy {why}", hint="install dspy>=3.4,<4")
+    message = f"DSPy {getattr(dspy, '__version__', '')} {why}"
+    return ProfileError(message, hint="install dspy>=3.0,<4")
 
 
 def block_overrides() -> ContextVar[Any] | None:
@@ -71,18 +79,6 @@ def own_defaults() -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", defaults) if isinstance(defaults, dict) else {}
 
 
-def client_keys() -> frozenset[str]:
-    """Return the arguments of `dspy.LM` that configure a connection; a custom engine refuses them.
-
-    Without DSPy's own list, it is that of DSPy 3.4.
-    """
-    try:
-        from dspy.clients.backend_selection import CLIENT_KEYS as DSPY_KEYS
-    except ImportError:
-        return CLIENT_KEYS
-    return frozenset(DSPY_KEYS)
-
-
 def doors(module: str, *names: str) -> ModuleType | None:
     """Return a module of DSPy that calls models, or None if it does not have these functions.
 
@@ -104,28 +100,6 @@ def cached_again(inner: Callable[..., Any]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", request_cache()(inner))
 
 
-def is_dummy(engine: object) -> bool:
-    """Return whether this is the engine of `dspy.utils.DummyLM`. Without its name: no engine is."""
-    # No import: an engine of a module that is not loaded cannot be there.
-    module = sys.modules.get("dspy.clients.engines.dummy_engine")
-    kinds = (getattr(module, "DummyEngine", ()), getattr(module, "AsyncDummyEngine", ()))
-    return isinstance(engine, kinds)
-
-
-def is_offline(lm: object, engine: object = None) -> bool:
-    """Return whether an LM, or an engine alone, makes no live calls.
-
-    `engine` is the one that serves a call of the LM; without it, the LM's own. Any of them may
-    have `offline = True`, also the engine behind an asynchronous one. DSPy's dummies need not.
-    """
-    if engine is None:
-        engine = getattr(lm, "_engine_spec", None)
-    for part in (lm, engine, getattr(engine, "engine", None)):
-        if getattr(part, "offline", False) is True or is_dummy(part):
-            return True
-    return False
-
-
 # Modules that run programs and tools, and turn an Exception into a failed example, None or a text.
 _SWALLOWERS = ("dspy.utils.parallelizer", "dspy.evaluate.", "dspy.predict.", "dspy.teleprompt.")
 
@@ -140,13 +114,13 @@ def is_swallowing() -> bool:
     return False
 
 
-def usage_of(response: Any, provider: str | None) -> Mapping[str, Any]:
-    """Return the tokens of a response as DSPy counts them. Without that: as they were reported."""
+def litellm(feature: str) -> Any:
+    """Return LiteLLM with DSPy's settings. `feature` is what needs it, for the error."""
     try:
-        from dspy.clients.call_result import usage_dict
-    except ImportError:
-        return {"total_tokens": response.usage.total_tokens}
-    return cast("Mapping[str, Any]", usage_dict(response, provider))
+        from dspy.clients._litellm import get_litellm
+    except ImportError:  # a DSPy that has imported it
+        return importlib.import_module("litellm")
+    return get_litellm(feature=feature)
 
 
 def history() -> list[Any]:

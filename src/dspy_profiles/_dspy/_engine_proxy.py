@@ -6,10 +6,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
-from dspy_profiles.calls import _drivers
-from dspy_profiles.calls._pipeline import StagedCall
-from dspy_profiles.calls._stage import Call, Stage
-from dspy_profiles.calls._stream import buffer_stream, is_read
+from dspy_profiles._dspy._call import Attempt, Call, Route
+from dspy_profiles._dspy._stream import buffer_stream, is_read
 
 __all__ = ["AsyncEngineProxy", "EngineProxy", "within"]
 
@@ -39,14 +37,17 @@ class EngineProxy:
     Its methods are looked up when the call is made: a stage can answer for one that is missing.
     """
 
-    _call = staticmethod(_drivers.call)
-    _stream: Any = staticmethod(_drivers.stream)
-
-    def __init__(self, engine: Any, call: Call, stages: Sequence[Stage]) -> None:
+    def __init__(self, engine: Any, call: Call, stages: Sequence[Any], route: Route) -> None:
         self._engine = engine
         self._template = call
         self._stages = stages
-        self.attempts: list[StagedCall] = []  # DSPy went on with the last one
+        self._route = route
+        self._call, self._stream = self._drivers(route)
+        self.attempts: list[Attempt] = []  # DSPy went on with the last one
+
+    @staticmethod
+    def _drivers(route: Route) -> tuple[Any, Any]:
+        return route.call, route.stream
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
@@ -55,26 +56,27 @@ class EngineProxy:
         return self._call(self._attempt(request), lambda: self._engine.complete(request))
 
     def complete_legacy(self, lm: Any, request: Any, **context: Any) -> Any:
-        staged = self._attempt(None, request, streamed=is_read())
+        attempt = self._attempt(None, request, streamed=is_read())
         return self._call(
-            staged,
+            attempt,
             lambda: self._engine.complete_legacy(lm, request, **context),
-            _sent(lm, staged.call),
+            _sent(lm, attempt.call),
         )
 
     def stream(self, request: Any) -> Any:
-        staged = self._attempt(request, streamed=True)
-        return self._stream(staged, lambda: self._engine.stream(request))
+        attempt = self._attempt(request, streamed=True)
+        return self._stream(attempt, lambda: self._engine.stream(request))
 
-    def _attempt(self, request: Any, legacy: Any = None, *, streamed: bool = False) -> StagedCall:
+    def _attempt(self, request: Any, legacy: Any = None, *, streamed: bool = False) -> Attempt:
         call = replace(self._template, request=request, legacy=legacy or {}, streamed=streamed)
-        staged = StagedCall(call, self._stages)
-        self.attempts.append(staged)
-        return staged
+        attempt: Attempt = self._route.attempt(call, self._stages)
+        self.attempts.append(attempt)
+        return attempt
 
 
 class AsyncEngineProxy(EngineProxy):
     """Engine of asynchronous calls."""
 
-    _call = staticmethod(_drivers.acall)
-    _stream = staticmethod(_drivers.astream)
+    @staticmethod
+    def _drivers(route: Route) -> tuple[Any, Any]:
+        return route.acall, route.astream

@@ -1,0 +1,91 @@
+"""DSPy 3.4: an engine serves each LM, and speaks lm15."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+import dspy
+
+from dspy_profiles._dspy._call import Route
+from dspy_profiles._dspy._engines_patch import can_patch, patch
+from dspy_profiles._dspy._shape import Shape
+
+__all__ = ["Here"]
+
+
+class Here(Shape):
+    """DSPy with `dspy.lm15` and engines."""
+
+    errors: ClassVar = ("dspy.lm15", "dspy")
+
+    def __init__(self) -> None:
+        from dspy._vendor.lm15 import serde
+        from dspy._vendor.lm15.result import materialize_response
+        from dspy.clients.call_result import CallResult, usage_dict
+
+        self.lm15 = dspy.lm15
+        self._serde: Any = serde
+        self._materialize: Any = materialize_response
+        self._result: Any = CallResult
+        self._usage: Any = usage_dict
+
+    @classmethod
+    def is_here(cls) -> bool:
+        return hasattr(dspy, "lm15") and can_patch()
+
+    def patch(self, route: Route) -> None:
+        patch(route)
+
+    def client_keys(self) -> frozenset[str]:
+        from dspy.clients.backend_selection import CLIENT_KEYS
+
+        return frozenset(CLIENT_KEYS)
+
+    def lm_class(self, engine: Any, async_engine: Any) -> tuple[type, Mapping[str, Any]]:
+        own = {} if async_engine is None else {"async_engine": async_engine}
+        return dspy.LM, {"engine": engine, **own}
+
+    def engine_of(self, lm: Any) -> Any:
+        return getattr(lm, "_engine_spec", None)
+
+    def is_dummy(self, part: object) -> bool:
+        # No import: an engine of a module that is not loaded cannot be there.
+        module = sys.modules.get("dspy.clients.engines.dummy_engine")
+        kinds = (getattr(module, "DummyEngine", ()), getattr(module, "AsyncDummyEngine", ()))
+        return isinstance(part, kinds)
+
+    def usage_of(self, result: Any, provider: str | None) -> Mapping[str, Any]:
+        usage = getattr(result, "usage", None)
+        if isinstance(usage, self.lm15.Usage):
+            return cast("Mapping[str, Any]", self._usage(result, provider))
+        return usage if isinstance(usage, dict) else {}  # DSPy itself rejects what is no response
+
+    def request_dict(self, request: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._serde.request_to_dict(request))
+
+    def response_dict(self, response: Any) -> dict[str, Any]:
+        data = self._serde.response_to_dict(response, include_provider_data=True)
+        return cast("dict[str, Any]", data)
+
+    def response_from(self, data: dict[str, Any]) -> Any:
+        return self._serde.response_from_dict(data)
+
+    def event_dict(self, event: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._serde.stream_event_to_dict(event))
+
+    def event_from(self, data: Mapping[str, Any]) -> Any:
+        return self._serde.stream_event_from_dict(dict(data))
+
+    def response_of(self, events: Sequence[Any], request: Any) -> Any:
+        return self._materialize(iter(events), request)
+
+    def is_result(self, value: object) -> bool:
+        return isinstance(value, self._result)
+
+    def result_dict(self, result: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", result.dump())
+
+    def result_from(self, data: dict[str, Any]) -> Any:
+        result = self._result.load(data)
+        result.usage, result.cache_hit = data.get("usage") or {}, False  # not from a cache
+        return result
