@@ -37,6 +37,10 @@ class Attempt(Protocol):
 
     call: Call
 
+    @property
+    def delivered(self) -> Sequence[Any]:
+        """The events of a stream that waited for its end, or that replace the call's."""
+
     def priced(self, cost: float | None) -> None:
         """Take the cost of the finished call, as DSPy reports it; None is unknown."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from dspy_profiles._dspy._call import Attempt, Call, Route
 from dspy_profiles._dspy._stream import buffer_stream, is_read
 
-__all__ = ["AsyncEngineProxy", "EngineProxy", "within"]
+__all__ = ["AsyncEngineProxy", "EngineProxy", "sent", "within"]
 
 # The LMs whose own `forward` is running: what it calls in turn is the same call.
 _within: ContextVar[frozenset[int]] = ContextVar("dspy_profiles_within", default=frozenset())
@@ -21,7 +21,7 @@ def within(lm: object) -> bool:
 
 
 @contextmanager
-def _sent(lm: object, call: Call) -> Iterator[None]:
+def sent(lm: object, call: Call) -> Iterator[None]:
     """Hold while an engine runs that gets the LM instead of a request."""
     token = _within.set(_within.get() | {id(lm)})
     try:
@@ -60,7 +60,7 @@ class EngineProxy:
         return self._call(
             attempt,
             lambda: self._engine.complete_legacy(lm, request, **context),
-            _sent(lm, attempt.call),
+            sent(lm, attempt.call),
         )
 
     def stream(self, request: Any) -> Any:

@@ -33,6 +33,11 @@ class StagedCall:
         """The chunks that waited for the end, to be sent past DSPy to the reader of a stream."""
         return self._sent if self.call.streamed and self.call.request is None else ()
 
+    @property
+    def delivered(self) -> Sequence[Any]:
+        """The events that waited for the end, or that a stage has in place of the call's."""
+        return self._sent
+
     def start(self) -> Answer | None:
         """Ask each stage by rank. Return the first answer, or None to make the call."""
         for stage in self._stages:

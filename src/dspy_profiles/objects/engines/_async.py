@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import reduce
 from typing import Any, Self
 
-import dspy
+from dspy_profiles import _dspy
 
 __all__ = ["AsyncSide"]
 
@@ -44,7 +44,7 @@ class AsyncSide:
         return self._afterwards(request)
 
     async def _afterwards(self, request: Any) -> AsyncIterator[Any]:
-        for event in dspy.lm15.response_to_events(await self.complete(request)):
+        for event in _dspy.shape().events_of(await self.complete(request)):
             yield event
 
     async def aclose(self) -> None:

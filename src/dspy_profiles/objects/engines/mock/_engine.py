@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-import dspy
-
+from dspy_profiles import _dspy
 from dspy_profiles.objects.engines._offline import OfflineEngine
 from dspy_profiles.objects.engines.mock._origin import origin_of
 from dspy_profiles.objects.engines.mock._replies import Asked, Reply
@@ -21,6 +20,7 @@ from dspy_profiles.objects.engines.mock._text import Draw, prompt_of
 
 __all__ = ["MockCall", "MockEngine"]
 
+LM15 = _dspy.shape().lm15
 _PIECES = re.compile(r"\s?\w+|\s+|[^\w\s]+")  # about the chunks that a model streams
 _CALLS_KEPT = 10_000
 _CHARACTERS_PER_TOKEN = 4
@@ -122,13 +122,13 @@ class MockEngine(OfflineEngine):
 
     def stream(self, request: Any) -> Iterator[Any]:
         asked, number = self._ask(request)
-        yield dspy.lm15.StreamStartEvent(model=request.model)
+        yield LM15.StreamStartEvent(model=request.model)
         self._wait()
         yield from _events(self._response(asked, self._answer(asked, number)))
 
     async def astream(self, request: Any) -> AsyncIterator[Any]:
         asked, number = self._ask(request)
-        yield dspy.lm15.StreamStartEvent(model=request.model)
+        yield LM15.StreamStartEvent(model=request.model)
         await asyncio.sleep(self._settings.latency)
         for event in _events(self._response(asked, self._answer(asked, number))):
             yield event
@@ -174,19 +174,19 @@ class MockEngine(OfflineEngine):
     def _response(self, asked: Asked, reply: Reply) -> Any:
         called = json.dumps([list(call) for call in reply.calls]) if reply.calls else ""
         ids = Draw(asked.prompt).child("call")
-        parts = [dspy.lm15.TextPart(reply.text)] if reply.text or not reply.calls else []
+        parts = [LM15.TextPart(reply.text)] if reply.text or not reply.calls else []
         for place, (name, arguments) in enumerate(reply.calls):
             call_id = f"mock_{ids.child(place).word(8)}"
-            parts.append(dspy.lm15.ToolCallPart(id=call_id, name=name, input=arguments))
+            parts.append(LM15.ToolCallPart(id=call_id, name=name, input=arguments))
         counted = (_count(asked.prompt), _count(reply.text + called))
         fixed = (self._settings.input_tokens, self._settings.output_tokens)
         tokens = [one if own is None else own for own, one in zip(fixed, counted, strict=True)]
-        return dspy.lm15.Response(
+        return LM15.Response(
             id=f"mock_{ids.word(8)}",
             model=asked.request.model,
-            message=dspy.lm15.Message(role="assistant", parts=tuple(parts)),
+            message=LM15.Message(role="assistant", parts=tuple(parts)),
             finish_reason="tool_call" if reply.calls else "stop",
-            usage=dspy.lm15.Usage(input_tokens=tokens[0], output_tokens=tokens[1]),
+            usage=LM15.Usage(input_tokens=tokens[0], output_tokens=tokens[1]),
         )
 
     def dump_state(self) -> dict[str, Any]:
@@ -221,13 +221,13 @@ def _events(response: Any) -> Iterator[Any]:
     for place, part in enumerate(response.message.parts):
         if part.type == "text":
             for piece in _PIECES.findall(part.text):
-                yield dspy.lm15.StreamDeltaEvent(dspy.lm15.TextDelta(piece, part_index=place))
+                yield LM15.StreamDeltaEvent(LM15.TextDelta(piece, part_index=place))
         else:
-            delta = dspy.lm15.ToolCallDelta(
+            delta = LM15.ToolCallDelta(
                 input=json.dumps(part.input), part_index=place, id=part.id, name=part.name
             )
-            yield dspy.lm15.StreamDeltaEvent(delta)
-    yield dspy.lm15.StreamEndEvent(finish_reason=response.finish_reason, usage=response.usage)
+            yield LM15.StreamDeltaEvent(delta)
+    yield LM15.StreamEndEvent(finish_reason=response.finish_reason, usage=response.usage)
 
 
 def _count(text: str) -> int:

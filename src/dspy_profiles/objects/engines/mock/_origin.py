@@ -28,6 +28,8 @@ import dspy
 
 __all__ = ["RequestOrigin", "origin_of"]
 
+EXECUTIONS = ("dspy.clients.execution", "dspy_profiles._dspy._legacy_lm")
+
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
@@ -77,7 +79,7 @@ def _asks(frame: FrameType) -> bool:
 def _is_execution(frame: FrameType) -> bool:
     return (
         frame.f_code.co_name in ("execute", "aexecute")
-        and frame.f_globals.get("__name__") == "dspy.clients.execution"
+        and frame.f_globals.get("__name__") in EXECUTIONS
     )
 
 

@@ -4,26 +4,27 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-import dspy
 from pydantic_core import to_jsonable_python
 
+from dspy_profiles import _dspy
 from dspy_profiles.errors import InvalidProfile, did_you_mean
 from dspy_profiles.objects.engines.mock._text import Draw
 
 __all__ = ["MockSettings"]
 
+LM15 = _dspy.shape().lm15
 # Each kind of failure, and the status that a provider would send with it. DSPy turns each into
 # its own error of the same meaning.
 _FAILURES: dict[str, tuple[Any, int | None]] = {
-    "server": (dspy.lm15.ServerError, 500),
-    "rate_limit": (dspy.lm15.RateLimitError, 429),
-    "timeout": (dspy.lm15.TimeoutError, 408),
-    "auth": (dspy.lm15.AuthError, 401),
-    "connection": (dspy.lm15.TransportError, None),
-    "invalid_request": (dspy.lm15.InvalidRequestError, 400),
-    "context_length": (dspy.lm15.ContextLengthError, 400),
-    "billing": (dspy.lm15.BillingError, 402),
-    "unsupported_model": (dspy.lm15.UnsupportedModelError, 404),
+    "server": (LM15.ServerError, 500),
+    "rate_limit": (LM15.RateLimitError, 429),
+    "timeout": (LM15.TimeoutError, 408),
+    "auth": (LM15.AuthError, 401),
+    "connection": (LM15.TransportError, None),
+    "invalid_request": (LM15.InvalidRequestError, 400),
+    "context_length": (LM15.ContextLengthError, 400),
+    "billing": (LM15.BillingError, 402),
+    "unsupported_model": (LM15.UnsupportedModelError, 404),
 }
 
 

@@ -146,11 +146,15 @@ class _FullSchema(GenerateJsonSchema):
 
 # How an LM writes types of DSPy that their fields do not show.
 _DSPY_SCHEMAS: list[tuple[type, JsonSchemaValue]] = [
-    (dspy.Image, {"const": {"url": _PIXEL}}),
-    (dspy.Audio, {"const": {"data": _SILENCE, "audio_format": "wav"}}),
-    (dspy.History, {"const": {"messages": []}}),
-    (dspy.ToolCalls, {"const": {"tool_calls": []}}),
-    (dspy.Reasoning, {"type": "string"}),
+    (kind, made)
+    for name, made in (
+        ("Image", {"const": {"url": _PIXEL}}),
+        ("Audio", {"const": {"data": _SILENCE, "audio_format": "wav"}}),
+        ("History", {"const": {"messages": []}}),
+        ("ToolCalls", {"const": {"tool_calls": []}}),
+        ("Reasoning", {"type": "string"}),
+    )
+    if (kind := getattr(dspy, name, None)) is not None  # not every DSPy has each of them
 ]
 
 

@@ -1,0 +1,89 @@
+"""DSPy 3.0 to 3.3: an LM calls LiteLLM itself, and speaks OpenAI's chat completions."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, cast
+
+import dspy
+
+from dspy_profiles._dspy._call import Route
+from dspy_profiles._dspy._names import doors
+from dspy_profiles._dspy._shape import Shape
+from dspy_profiles.profiles import CLIENT_KEYS
+
+__all__ = ["Here"]
+
+
+class Here(Shape):
+    """DSPy whose `dspy.clients.lm` calls LiteLLM."""
+
+    def __init__(self) -> None:
+        self.lm15 = import_module("lm15")
+        self._serde = import_module("lm15.serde")
+        self._data: Any = import_module("dspy_profiles._dspy._legacy_data")
+        self._lm: Any = import_module("dspy_profiles._dspy._legacy_lm")
+        self._patch: Any = import_module("dspy_profiles._dspy._legacy_patch")
+
+    @classmethod
+    def is_here(cls) -> bool:
+        from dspy_profiles._dspy._legacy_patch import COMPLETIONS, LM
+
+        return doors(LM, *COMPLETIONS) is not None
+
+    def patch(self, route: Route) -> None:
+        self._patch.patch(route)
+
+    def client_keys(self) -> frozenset[str]:
+        return CLIENT_KEYS
+
+    def lm_class(self, engine: Any, async_engine: Any) -> tuple[type, Mapping[str, Any]]:
+        return self._lm.EngineLM, {"engine": engine, "async_engine": async_engine}
+
+    def engine_of(self, lm: Any) -> Any:
+        return getattr(lm, "engine", None)
+
+    def is_dummy(self, part: object) -> bool:
+        return isinstance(part, dspy.utils.DummyLM)
+
+    def usage_of(self, result: Any, provider: str | None) -> Mapping[str, Any]:  # noqa: ARG002
+        usage = getattr(result, "usage", None)
+        if isinstance(usage, self.lm15.Usage):
+            return cast("Mapping[str, Any]", self._data.usage_of(usage))
+        counted = self._data.body_of(usage)
+        return counted if isinstance(counted, dict) else {}
+
+    def request_dict(self, request: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._serde.request_to_dict(request))
+
+    def response_dict(self, response: Any) -> dict[str, Any]:
+        data = self._serde.response_to_dict(response, include_provider_data=True)
+        return cast("dict[str, Any]", data)
+
+    def response_from(self, data: dict[str, Any]) -> Any:
+        return self._serde.response_from_dict(data)
+
+    def event_dict(self, event: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._serde.stream_event_to_dict(event))
+
+    def event_from(self, data: Mapping[str, Any]) -> Any:
+        return self._serde.stream_event_from_dict(dict(data))
+
+    def response_of(self, events: Sequence[Any], request: Any) -> Any:
+        return self._data.materialized(events, request)
+
+    def is_result(self, value: object) -> bool:
+        return value is not None and not self.is_response(value)
+
+    def result_dict(self, result: Any) -> dict[str, Any]:
+        body = self._data.body_of(result)
+        hidden = getattr(result, "_hidden_params", None) or {}
+        return {
+            "responses": [],
+            "raw": body,
+            "usage": dict(self.usage_of(result, None)),
+            "cost": hidden.get("response_cost"),
+            "response_model": getattr(result, "model", None),
+        }
+
+    def result_from(self, data: dict[str, Any]) -> Any:
+        return self._data.completion_from(data["raw"])
