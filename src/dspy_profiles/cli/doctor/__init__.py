@@ -17,7 +17,7 @@ from dspy_profiles.cli.doctor._report import (
     problem_lines,
     route_lines,
 )
-from dspy_profiles.display import counted, on_one_line, show_place
+from dspy_profiles.display import counted, show_place, visible
 
 if TYPE_CHECKING:  # each command imports what it needs, so that all start fast
     from dspy_profiles.cli.doctor._live import Call
