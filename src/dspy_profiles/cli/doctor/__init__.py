@@ -17,7 +17,7 @@ from dspy_profiles.cli.doctor._report import (
     problem_lines,
     route_lines,
 )
-from dspy_profiles.display import counted, on_one_line, show_place
+from dspy_profiles.display import counted, show_place, visible
 
 if TYPE_CHECKING:  # each command imports what it needs, so that all start fast
     from dspy_profiles.cli.doctor._live import Call
@@ -200,7 +200,9 @@ def _progress(pending: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"
         redirect_stderr=False,
     ) as progress:
         tasks = {
-            name: progress.add_task(escape(on_one_line(f"{name}  {call.route.host}")), total=1)
+            name: progress.add_task(
+                escape(f"{on_one_line(name)}  {on_one_line(call.route.host)}"), total=1
+            )
             for name, call in pending.items()
         }
         yield lambda name, _answer: progress.update(tasks[name], completed=1)
