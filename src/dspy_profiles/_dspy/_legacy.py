@@ -86,4 +86,5 @@ class Here(Shape):
         }
 
     def result_from(self, data: dict[str, Any]) -> Any:
-        return self._data.completion_from(data["raw"])
+        raw = data["raw"]
+        return raw if isinstance(raw, list) else self._data.completion_from(raw)

@@ -1,6 +1,7 @@
 """An LM of DSPy 3.0 to 3.3 that an engine serves: the mock, a cassette."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ from dspy_profiles._dspy._legacy_patch import OWN, Passage, delay_of, passage_of
 from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_stream
 
 __all__ = ["EngineLM"]
+
+
+# Before DSPy 3.3 an LM adds to the tracker of usage itself.
+COUNTED_BY_BASE = (
+    "usage_tracker"
+    in inspect.unwrap(
+        dspy.BaseLM._process_lm_response  # noqa: SLF001 - the only place that shows it
+    ).__code__.co_names
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class EngineLM(dspy.BaseLM):  # type: ignore[misc]
         model_type: str = "chat",
         temperature: float | None = None,
         max_tokens: int | None = None,
-        cache: bool = False,  # noqa: FBT001, FBT002 - as in dspy.LM
+        cache: bool = False,
         callbacks: list[Any] | None = None,
         num_retries: int = 0,
         engine: Any = None,
@@ -99,7 +109,7 @@ def execute(lm: EngineLM, call: Asked) -> Any:
                     raise as_of_litellm(error, lm) from error
                 time.sleep(delay)
                 tries += 1
-    return data.completion_of(*results)
+    return _counted(lm, results)
 
 
 async def aexecute(lm: EngineLM, call: Asked) -> Any:
@@ -118,7 +128,16 @@ async def aexecute(lm: EngineLM, call: Asked) -> Any:
                     raise as_of_litellm(error, lm) from error
                 await asyncio.sleep(delay)
                 tries += 1
-    return data.completion_of(*results)
+    return _counted(lm, results)
+
+
+def _counted(lm: EngineLM, results: list[Any]) -> Any:
+    """Return the completion of these responses, counted where DSPy leaves that to the LM."""
+    completion = data.completion_of(*results)
+    tracker = dspy.settings.usage_tracker
+    if tracker and not COUNTED_BY_BASE:
+        tracker.add_usage(lm.model, dict(completion.usage))
+    return completion
 
 
 def _once(lm: EngineLM, call: Asked, passage: Passage | None) -> Any:

@@ -16,7 +16,7 @@ from dspy_profiles._dspy._chunks import chunk_from
 from dspy_profiles._dspy._engine_proxy import sent, within
 from dspy_profiles._dspy._names import doors, mark, unfit
 from dspy_profiles._dspy._shape import shape
-from dspy_profiles._dspy._stream import areplay_to_stream, buffer_stream, is_read, replay_to_stream
+from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_stream
 
 __all__ = ["COMPLETIONS", "LM", "OWN", "Passage", "delay_of", "passage_of", "patch"]
 
@@ -52,7 +52,6 @@ class Passage:
         return attempt
 
 
-
 # The passage of the call that runs here, until its price is known.
 _passage: ContextVar[Passage | None] = ContextVar("dspy_profiles_passage", default=None)
 
@@ -76,6 +75,9 @@ def patch(route: Route) -> None:
     base._process_lm_response = _with_price(base._process_lm_response, route)
     for name in ("__call__", "acall"):
         setattr(base, name, _with_own_forward(getattr(base, name), route))
+    dummy: Any = dspy.utils.DummyLM
+    if "__call__" in vars(dummy):  # before DSPy 3.2 it answers there
+        dummy.__call__ = _of_dummy(dummy.__call__, route)
     _routes.append(route)
 
 
@@ -367,4 +369,21 @@ def _aof_other(forward: Callable[..., Any], route: Route) -> Callable[..., Any]:
         )
 
     setattr(patched, OWN, True)
+    return patched
+
+
+def _of_dummy(answer: Callable[..., Any], route: Route) -> Callable[..., Any]:
+    @wraps(answer)
+    def patched(self: Any, prompt: Any = None, messages: Any = None, **named: Any) -> Any:
+        stages = route.stages()
+        if not stages:
+            route.passed(self)
+            return answer(self, prompt=prompt, messages=messages, **named)
+        legacy = _legacy_of(self, prompt, messages, named)
+        attempt = Passage(self, route, stages).attempt(None, legacy, streamed=False)
+        send = partial(answer, self, prompt=prompt, messages=messages, **named)
+        outputs = route.call(attempt, send)
+        attempt.priced(None)
+        return outputs
+
     return patched
