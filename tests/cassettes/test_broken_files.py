@@ -28,7 +28,7 @@ BROKEN = {
         1,
         "not a cassette: the first line is not a header",
     ),
-    "newer": (b'{"cassette":2}\n', 1, "has format 2; this dspy-profiles reads format 1"),
+    "newer": (b'{"cassette":3}\n', 1, "has format 3; this dspy-profiles reads format 1 and 2"),
     "torn": (HEADER + GOOD + GOOD[:30], 3, "is truncated"),
     "not JSON": (HEADER + b'{"kind":lm}\n' + GOOD, 2, "is not valid JSON"),
     "not UTF-8": (HEADER + b'{"kind":"\xff"}\n', 2, "is not valid JSON"),

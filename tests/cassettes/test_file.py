@@ -24,7 +24,7 @@ def test_the_first_line_says_what_it_is_and_nothing_says_when(
     with playing("once", lm_of("Paris"), profile="a1b2"):
         ask()
     first, *rest = path.read_text().splitlines()
-    assert json.loads(first) == {"cassette": 1, "dspy": dspy.__version__, "profile": "a1b2"}
+    assert json.loads(first) == {"cassette": 2, "dspy": dspy.__version__, "profile": "a1b2"}
     assert len(rest) == 2
 
 
@@ -114,7 +114,7 @@ def test_one_can_be_described(path: Any, playing: Any, lm_of: Any, ask: Any) -> 
         ask("1"), ask("1"), ask("2")
     found = describe(path)
     assert (found.requests, found.responses, found.models) == (2, 3, ("own/model",))
-    assert (found.version, found.profile, found.size) == (1, "a1b2", path.stat().st_size)
+    assert (found.version, found.profile, found.size) == (2, "a1b2", path.stat().st_size)
 
 
 def test_what_is_not_used_can_be_taken_out(

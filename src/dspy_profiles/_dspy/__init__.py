@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dspy_profiles._dspy._names import unfit as unfit
     from dspy_profiles._dspy._names import version as version
     from dspy_profiles._dspy._patch import patch as patch
+    from dspy_profiles._dspy._plain import body_of as body_of
     from dspy_profiles._dspy._shape import Shape as Shape
     from dspy_profiles._dspy._shape import shape as shape
     from dspy_profiles._dspy._stream import areplay_to_stream as areplay_to_stream
@@ -44,6 +45,7 @@ else:
                 "note_emitted own_defaults owner set_owner unfit version"
             ),
             "_patch": "patch",
+            "_plain": "body_of",
             "_shape": "Shape shape",
             "_stream": "areplay_to_stream reader replay_to_stream",
         },

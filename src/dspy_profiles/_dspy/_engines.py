@@ -8,6 +8,7 @@ import dspy
 
 from dspy_profiles._dspy._call import Route
 from dspy_profiles._dspy._engines_patch import can_patch, patch
+from dspy_profiles._dspy._plain import responses_in
 from dspy_profiles._dspy._shape import Shape
 
 __all__ = ["Here"]
@@ -83,9 +84,21 @@ class Here(Shape):
         return isinstance(value, self._result)
 
     def result_dict(self, result: Any) -> dict[str, Any]:
-        return cast("dict[str, Any]", result.dump())
+        data: dict[str, Any] = result.dump()
+        if not data["responses"]:
+            made = responses_in(self.lm15, data["raw"], data["outputs"])
+            data["responses"] = [self.response_dict(response) for response in made]
+            data["is_raw"] = True
+        return data
+
+    def result_of(self, response: Any, lm: Any) -> Any:
+        return self._result.native(response, model_type=getattr(lm, "model_type", "chat"))
 
     def result_from(self, data: dict[str, Any]) -> Any:
+        if "outputs" not in data:  # recorded by a DSPy that has no engines
+            return self.result_of(self.response_from(data["responses"][0]), None)
+        if data.get("is_raw"):
+            data = {**data, "responses": []}
         result = self._result.load(data)
         result.usage, result.cache_hit = data.get("usage") or {}, False  # not from a cache
         return result

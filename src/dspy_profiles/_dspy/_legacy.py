@@ -8,6 +8,7 @@ import dspy
 
 from dspy_profiles._dspy._call import Route
 from dspy_profiles._dspy._names import doors
+from dspy_profiles._dspy._plain import body_of, responses_in
 from dspy_profiles._dspy._shape import Shape
 from dspy_profiles.profiles import CLIENT_KEYS
 
@@ -49,7 +50,7 @@ class Here(Shape):
         usage = getattr(result, "usage", None)
         if isinstance(usage, self.lm15.Usage):
             return cast("Mapping[str, Any]", self._data.usage_of(usage))
-        counted = self._data.body_of(usage)
+        counted = body_of(usage)
         return counted if isinstance(counted, dict) else {}
 
     def request_dict(self, request: Any) -> dict[str, Any]:
@@ -75,16 +76,28 @@ class Here(Shape):
         return value is not None and not self.is_response(value)
 
     def result_dict(self, result: Any) -> dict[str, Any]:
-        body = self._data.body_of(result)
+        body = body_of(result)
+        texts = body if isinstance(body, list) else _texts_of(body)
         hidden = getattr(result, "_hidden_params", None) or {}
         return {
-            "responses": [],
+            "responses": [self.response_dict(r) for r in responses_in(self.lm15, body, texts)],
             "raw": body,
             "usage": dict(self.usage_of(result, None)),
             "cost": hidden.get("response_cost"),
             "response_model": getattr(result, "model", None),
         }
 
+    def result_of(self, response: Any, lm: Any) -> Any:  # noqa: ARG002 - chats are all it has
+        return self._data.completion_of(response)
+
     def result_from(self, data: dict[str, Any]) -> Any:
         raw = data["raw"]
+        if raw is None:  # recorded by a DSPy with engines
+            return self._data.completion_of(*map(self.response_from, data["responses"]))
         return raw if isinstance(raw, list) else self._data.completion_from(raw)
+
+
+def _texts_of(body: Any) -> list[str]:
+    """Return the texts of a completion that is no chat."""
+    choices = body.get("choices") or () if isinstance(body, Mapping) else ()
+    return [str(choice.get("text") or "") for choice in choices]

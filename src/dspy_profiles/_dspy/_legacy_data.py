@@ -8,71 +8,19 @@ import lm15
 from lm15.result import materialize_response
 
 from dspy_profiles._dspy._names import litellm
-from dspy_profiles.profiles import CLIENT_KEYS
+from dspy_profiles._dspy._plain import body_of
 
 __all__ = [
-    "bare_request_of",
-    "body_of",
     "chunks_of",
     "completion_from",
     "completion_of",
     "events_of_chunks",
     "materialized",
-    "request_of",
     "response_of",
     "usage_of",
 ]
 
-# Arguments of DSPy itself. `n` is not among them: such a request stays as DSPy writes it.
-OURS = frozenset({"cache", "rollout_id", "num_retries", "caching"})
 FINISHED = {"stop": "stop", "length": "length", "tool_call": "tool_calls"}
-
-
-def request_of(legacy: Mapping[str, Any]) -> Any:
-    """Return the lm15 request of the arguments of a call, or None if lm15 has no words for it."""
-    body = {
-        key: value
-        for key, value in legacy.items()
-        if value is not None and key not in OURS | CLIENT_KEYS
-    }
-    if body.get("n") == 1:
-        del body["n"]
-    wanted = body.get("response_format")
-    try:
-        if hasattr(wanted, "model_json_schema"):
-            body["response_format"] = _json_schema(wanted)
-        return lm15.request_from_openai_chat(body)
-    except (lm15.LM15Error, TypeError, ValueError):
-        return None
-
-
-def bare_request_of(legacy: Mapping[str, Any]) -> Any:
-    """Return the lm15 request with the messages alone; as text, if lm15 has no words for them."""
-    bare = {"model": legacy["model"], "messages": legacy["messages"]}
-    if (request := request_of(bare)) is not None:
-        return request
-    texts = [json.dumps(body_of(message), ensure_ascii=False) for message in legacy["messages"]]
-    bare["messages"] = [{"role": "user", "content": "\n".join(texts)}]
-    return request_of(bare)
-
-
-def _json_schema(model: Any) -> dict[str, Any]:
-    schema = {"name": model.__name__, "schema": model.model_json_schema(), "strict": True}
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def body_of(completion: Any) -> Any:
-    """Return a completion, or any other answer of an LM, as plain data."""
-    if hasattr(completion, "model_dump"):
-        return completion.model_dump(warnings=False)
-    if isinstance(completion, Mapping):
-        return {key: body_of(value) for key, value in completion.items()}
-    if isinstance(completion, list | tuple):
-        return [body_of(value) for value in completion]
-    if isinstance(completion, str | int | float | bool | None):
-        return completion
-    fields = getattr(completion, "__dict__", None)
-    return str(completion) if fields is None else body_of(fields)
 
 
 def response_of(completion: Any) -> Any:
@@ -122,9 +70,10 @@ def completion_from(body: Mapping[str, Any]) -> Any:
     usage = {key: value for key, value in (body.get("usage") or {}).items() if value is not None}
     made = library.ModelResponse(**{**body, "usage": usage})
     try:
-        made._hidden_params["response_cost"] = library.completion_cost(completion_response=made)
+        cost = library.completion_cost(completion_response=made)
     except Exception:  # noqa: BLE001 - LiteLLM raises a plain one for a model that it does not know
-        made._hidden_params["response_cost"] = None
+        cost = None
+    vars(made)["_hidden_params"] = {"response_cost": cost}  # where DSPy looks for it
     return made
 
 

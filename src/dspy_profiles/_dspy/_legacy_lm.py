@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import dspy
+import lm15
 
 from dspy_profiles._dspy import _legacy_data as data
 from dspy_profiles._dspy._chunks import chunk_from
 from dspy_profiles._dspy._legacy_errors import as_of_litellm
 from dspy_profiles._dspy._legacy_patch import OWN, Passage, delay_of, passage_of
+from dspy_profiles._dspy._plain import bare_request_of, request_of
 from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_stream
 
 __all__ = ["EngineLM"]
@@ -45,7 +47,7 @@ class EngineLM(dspy.BaseLM):  # type: ignore[misc]
     supports_reasoning = False
     supports_response_schema = False
 
-    def __init__(  # noqa: PLR0913 - those of dspy.LM
+    def __init__(  # noqa: PLR0913, PLR0917 - those of dspy.LM
         self,
         model: str,
         model_type: str = "chat",
@@ -85,7 +87,7 @@ class EngineLM(dspy.BaseLM):  # type: ignore[misc]
         legacy = {**self.kwargs, **kwargs, "model": self.model}
         legacy["messages"] = messages or [{"role": "user", "content": prompt}]
         n = legacy.pop("n", None) or 1
-        request = data.request_of(legacy) or data.bare_request_of(legacy)
+        request = request_of(lm15, legacy) or bare_request_of(lm15, legacy)
         return Asked(None if messages else prompt, legacy, request, n)
 
 

@@ -9,12 +9,14 @@ from functools import partial, wraps
 from typing import Any
 
 import dspy
+import lm15
 
 from dspy_profiles._dspy import _legacy_data as data
 from dspy_profiles._dspy._call import REPLAYED, Attempt, Call, Route
 from dspy_profiles._dspy._chunks import chunk_from
 from dspy_profiles._dspy._engine_proxy import sent, within
 from dspy_profiles._dspy._names import doors, mark, unfit
+from dspy_profiles._dspy._plain import request_of
 from dspy_profiles._dspy._shape import shape
 from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_stream
 
@@ -68,13 +70,15 @@ def patch(route: Route) -> None:
     for name in COMPLETIONS:
         kind = _astaged if name.startswith("a") else _staged
         functions[name] = kind(functions[name])
-    lm: Any = dspy.LM
-    lm._get_cached_completion_fn = _unless_bypassed(lm._get_cached_completion_fn, route)
-    lm.forward, lm.aforward = _of_lm(lm.forward, route), _aof_lm(lm.aforward, route)
-    base: Any = dspy.BaseLM
-    base._process_lm_response = _with_price(base._process_lm_response, route)
-    for name in ("__call__", "acall"):
-        setattr(base, name, _with_own_forward(getattr(base, name), route))
+    for kind, lead, names in (
+        (dspy.LM, _unless_bypassed, ["_get_cached_completion_fn"]),
+        (dspy.LM, _of_lm, ["forward"]),
+        (dspy.LM, _aof_lm, ["aforward"]),
+        (dspy.BaseLM, _with_price, ["_process_lm_response"]),
+        (dspy.BaseLM, _with_own_forward, ["__call__", "acall"]),
+    ):
+        for name in names:
+            setattr(kind, name, lead(getattr(kind, name), route))
     dummy: Any = dspy.utils.DummyLM
     if "__call__" in vars(dummy):  # before DSPy 3.2 it answers there
         dummy.__call__ = _of_dummy(dummy.__call__, route)
@@ -172,7 +176,7 @@ def _astaged(complete: Callable[..., Any]) -> Callable[..., Any]:
 def _request_in(complete: Callable[..., Any], legacy: dict[str, Any]) -> Any:
     """Return the request in lm15, if the call is a chat that lm15 has words for."""
     name = complete.__name__.removeprefix("a")
-    return data.request_of(legacy) if name == "litellm_completion" else None
+    return request_of(lm15, legacy) if name == "litellm_completion" else None
 
 
 def tried(passage: Passage, request: Any, legacy: Any, send: Callable[[], Any]) -> Any:

@@ -10,6 +10,7 @@ import dspy
 
 from dspy_profiles._dspy._call import Route
 from dspy_profiles._dspy._names import unfit
+from dspy_profiles._dspy._plain import request_of
 
 __all__ = ["Shape", "shape"]
 
@@ -87,6 +88,14 @@ class Shape(ABC):
 
     @abstractmethod
     def result_from(self, data: dict[str, Any]) -> Any: ...
+
+    @abstractmethod
+    def result_of(self, response: Any, lm: Any) -> Any:
+        """Return what DSPy gets of an LM that takes no request of lm15, with this response."""
+
+    def request_of(self, legacy: Mapping[str, Any]) -> Any:
+        """Return the lm15 request of an LM's arguments, or None if lm15 has no words for them."""
+        return request_of(self.lm15, legacy)
 
     def is_offline(self, lm: object, engine: object = None) -> bool:
         """Return whether an LM, or an engine alone, makes no live calls.

@@ -71,15 +71,19 @@ class Cassette:
     def __repr__(self) -> str:
         return f"Cassette({self._shown!r}, {self.mode!r})"
 
-    def take(self, key: str) -> tuple[int, tuple[Entry, int] | None]:
-        """Return the number of equal requests so far, and the next response, if there is one."""
+    def take(self, *keys: str) -> tuple[str, int, tuple[Entry, int] | None]:
+        """Return the key of a request, the number of equal ones so far, and the next response.
+
+        Of several keys it is the one that is recorded, else the first; without a response, None.
+        """
         with self._lock:
+            key = next((key for key in keys if self._contents.count(key)), keys[0])
             ordinal = self._requested[key]
             self._requested[key] += 1
             match = self._contents.find(key, ordinal)
             if match is not None:
                 self._played[match[0]] += 1
-            return ordinal, match
+            return key, ordinal, match
 
     def add(
         self, kind: str, request: dict[str, Any], key: str, ordinal: int, response: dict[str, Any]

@@ -2,7 +2,7 @@ r"""The file: JSON Lines in UTF-8, to be committed, and read by people in a revi
 
 The first line is the header::
 
-    {"cassette":1,"dspy":"3.4.1","profile":"…"}
+    {"cassette":2,"dspy":"3.4.1","profile":"…"}
 
 Then one line per distinct request, with all its responses in the order in which they came, and,
 before the first request that needs it, one line per long text, by the beginning of its hash::
@@ -40,7 +40,7 @@ __all__ = [
     "stamp_of",
 ]
 
-VERSION = 1
+VERSION = 2
 LONGEST_IN_REQUEST = 300  # longer texts of a request have lines of their own
 LONGEST_IN_RESPONSE = 4000  # the same for a response, whose texts are seldom repeated
 

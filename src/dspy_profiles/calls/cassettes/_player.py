@@ -9,7 +9,7 @@ from dspy_profiles.calls._held import BrokenOff, Refused
 from dspy_profiles.calls._stage import Answer, Stage
 from dspy_profiles.calls.cassettes._file import Entry
 from dspy_profiles.calls.cassettes._json import original, read_back
-from dspy_profiles.calls.cassettes._requests import key_of, request_of
+from dspy_profiles.calls.cassettes._requests import key_of, request_as_written, request_of
 from dspy_profiles.calls.cassettes._responses import answer_from, answered, failed
 from dspy_profiles.calls.cassettes._streams import UnknownChunk
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileError
@@ -50,8 +50,10 @@ class Player(Stage):
             if cassette.recording:
                 return None
             raise Refused(cassette.filtered_miss(call))
-        key = key_of(call.kind, request, cassette.match)
-        ordinal, match = cassette.take(key)
+        keys = [key_of(call.kind, request, cassette.match)]
+        if call.kind == "lm" and call.request is None:  # as format 1 has it
+            keys.append(key_of(call.kind, request_as_written(call), cassette.match))
+        key, ordinal, match = cassette.take(*keys)
         if match is not None:
             return self._replayed(call, *match)
         if not cassette.recording:

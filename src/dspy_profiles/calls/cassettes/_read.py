@@ -15,6 +15,7 @@ from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["numbered", "read"]
 
+READABLE = (1, VERSION)  # 1: an LM's request in the form in which its engine gets it
 LARGEST = 512 * MEGABYTE
 KINDS = ("lm", "embedder", "retriever")
 NOT_A_CASSETTE = "not a cassette: the first line is not a header"
@@ -93,8 +94,9 @@ def _header(where: Place, data: Mapping[str, Any]) -> Header:
     version = data.get("cassette")
     if not isinstance(version, int) or isinstance(version, bool):
         raise InvalidFile(NOT_A_CASSETTE, REPLACE_FILE, where)
-    if version != VERSION:
-        message = f"cassette has format {version}; this dspy-profiles reads format {VERSION}"
+    if version not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        message = f"cassette has format {version}; this dspy-profiles reads format {known}"
         raise InvalidFile(message, "upgrade dspy-profiles, or record it again", where)
     return Header(version, str(data.get("dspy", "")), str(data.get("profile", "")))
 

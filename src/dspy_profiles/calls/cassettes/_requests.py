@@ -6,6 +6,7 @@ The temperature does, and so does DSPy's `rollout_id`.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "key_of",
     "model_of",
     "prompt_of",
+    "request_as_written",
     "request_of",
 ]
 
@@ -61,8 +63,18 @@ def checked_match(names: Iterable[str] | None) -> tuple[str, ...]:
 def request_of(call: Call) -> dict[str, Any]:
     """Return the request of a call as it is recorded: plain data without secrets.
 
-    Images and other binary data are replaced by their hash.
+    That of an LM has the form of lm15, whichever DSPy sends it and however, if lm15 has words for
+    it. Images and other binary data are replaced by their hash.
     """
+    if call.kind == "lm" and call.request is None:
+        request = _dspy.shape().request_of(call.legacy)
+        if request is not None:
+            return request_as_written(replace(call, request=request))
+    return request_as_written(call)
+
+
+def request_as_written(call: Call) -> dict[str, Any]:
+    """Return the same in the form in which the LM gets it."""
     data: dict[str, Any]
     if call.kind == "embedder":
         data = {"model": call.model, "input": call.request, "config": _sent_arguments(call.legacy)}

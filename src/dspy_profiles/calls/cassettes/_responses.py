@@ -78,9 +78,11 @@ def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True)
         return Answer(record.get("embeddings"), error=error)
     if call.kind == "retriever":
         return Answer(record.get("passages"), error=error)
+    if call.request is None and (result := _result_for(call, record)) is not None:
+        usage = _dspy.shape().usage_of(result, call.provider)
+        return Answer(result, _chunks(call, record, result), usage=usage)
     if "result" in record:
-        result = _dspy.shape().result_from(record["result"])
-        return Answer(result, _chunks(call, record, result), usage=dict(result.usage))
+        record = {**record, "response": record["result"]["responses"][0]}
     if "response" in record:
         response = _dspy.shape().response_from(record["response"])
         usage = _dspy.shape().usage_of(response, call.provider)
@@ -93,6 +95,20 @@ def answer_from(call: Call, record: Mapping[str, Any], *, replayed: bool = True)
         return Answer(events=_chunks(call, record, None), error=error)
     events = [_dspy.shape().event_from(event) for event in unpack(record["events"])]
     return _of_events(call, events, error)
+
+
+def _result_for(call: Call, record: Mapping[str, Any]) -> Any:
+    """Return the answer for an LM that takes no request of lm15, from any form that has one."""
+    shape = _dspy.shape()
+    if "result" in record:
+        return shape.result_from(record["result"])
+    if "response" in record:
+        return shape.result_of(shape.response_from(record["response"]), call.lm)
+    if "events" in record and "error" not in record:
+        events = [shape.event_from(event) for event in unpack(record["events"])]
+        request = shape.request_of(call.legacy)
+        return shape.result_of(shape.response_of(events, request), call.lm)
+    return None
 
 
 def _of_events(call: Call, events: Sequence[Any], error: Exception | None) -> Answer:

@@ -120,14 +120,19 @@ def chunks_from(packed: Sequence[Chunk]) -> Iterator[Any]:
 
 def one_chunk(result: Any) -> list[Any]:
     """Return a result that was recorded without a stream as one chunk."""
-    raw = result.raw if isinstance(result.raw, dict) else {}
+    body = _dspy.body_of(getattr(result, "raw", result))
+    raw = body if isinstance(body, dict) else {}
     choices = []
     for choice in raw.get("choices", ())[:1]:
         delta = dict(choice["message"])
         if calls := delta.get("tool_calls"):
             delta["tool_calls"] = [{**call, "index": place} for place, call in enumerate(calls)]
         choices.append({"index": 0, "delta": delta, "finish_reason": choice.get("finish_reason")})
-    return [_dspy.chunk_from({"model": result.response_model, "choices": choices})]
+    return [
+        _dspy.chunk_from(
+            {"model": getattr(result, "response_model", raw.get("model")), "choices": choices}
+        )
+    ]
 
 
 def _chunk(chunk: Any) -> Chunk:
