@@ -88,7 +88,7 @@ def test_a_hidden_user_file_is_a_warning(write: Any, home: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell that closes streams")
-def test_closed_streams_are_asked_nothing_and_told_nothing(write: Any) -> None:
+def test_closed_streams_are_asked_nothing_and_told_nothing(stranger: None, write: Any) -> None:
     write("profiles.toml", GOOD.replace("[good.lm]", '[good.lm]\napi_base = "http://127.0.0.1:9"'))
     done = subprocess.run(
         ["bash", "-c", '"$@" <&- 2>&-', "bash", *COMMAND, "doctor", "good", "--live"],

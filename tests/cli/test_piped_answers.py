@@ -57,7 +57,7 @@ def test_an_empty_or_closed_input_answers_nothing(cli: Any, profiles: Any, comma
     assert profiles.read_text() == FILE
 
 
-def test_a_pipe_never_sends_a_secret(cli: Any, write: Any, canary: str) -> None:
+def test_a_pipe_never_sends_a_secret(stranger: None, cli: Any, write: Any, canary: str) -> None:
     write(
         "profiles.toml",
         '[k.lm]\nmodel = "openai/b"\napi_key = "${KEY}"\napi_base = "http://127.0.0.1:9/v1"\n',

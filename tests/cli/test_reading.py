@@ -91,6 +91,7 @@ def test_list_for_programs(cli: Any, profiles: Any) -> None:
         "active": True,
         "reason": "from DSPY_PROFILE",
         "plaintext": False,
+        "trusted": True,
         "error": None,
     }
     mock = payload["profiles"][2]
@@ -278,7 +279,8 @@ def test_which_tells_the_name_the_reason_and_every_file(
         "exists": True,
         "root": str(profiles.parent),
     }
-    assert {"kind": "project", "path": str(profiles), "exists": True} in payload["files"]
+    own = {"kind": "project", "path": str(profiles), "exists": True, "trusted": True}
+    assert own in payload["files"]
 
 
 def test_which_ends_with_3_where_the_name_leads_nowhere(cli: Any, profiles: Any) -> None:

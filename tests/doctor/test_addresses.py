@@ -123,11 +123,10 @@ def test_an_address_in_the_users_environment_asks_nobody(
     assert (way().host, way().asks) == ("gw.example:8443", False)
 
 
-def test_an_address_in_the_projects_env_file_asks(write: Any, key: None) -> None:
+def test_an_address_in_a_strangers_env_file_is_left_out(write: Any, key: None) -> None:
     write(".env", f"OPENAI_BASE_URL={WITH_PASSWORD}\n")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
-    found = way()
-    assert (found.host, found.asks) == ("gw.example:8443", True)
+    assert (way().host, way().asks) == ("api.openai.com", False)
 
 
 def test_an_address_in_the_users_env_file_asks_nobody(write: Any, home: Path, key: None) -> None:

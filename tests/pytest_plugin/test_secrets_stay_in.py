@@ -194,8 +194,8 @@ def test_it_is_not_in_a_warning(run_both_ways: Any, suite: Any, write: Any) -> N
 
 
 @pytest.mark.usefixtures("secret")
-def test_it_is_not_in_live_logs_and_in_the_log_file(
-    run_both_ways: Any, suite: Any, write: Any, project: Any
+def test_it_is_not_in_live_logs_and_in_the_log_file(  # which xdist has none of
+    run: Any, suite: Any, write: Any, project: Any
 ) -> None:
     suite("""
         import logging, os
@@ -211,7 +211,7 @@ def test_it_is_not_in_live_logs_and_in_the_log_file(
     with Server() as server:
         write("profiles.toml", server.profile())
 
-    result = run_both_ways("--dspy-profile", "live", "--log-cli-level=INFO", "--log-file=log.txt")
+    result = run("--dspy-profile", "live", "--log-cli-level=INFO", "--log-file=log.txt")
 
     result.assert_outcomes(passed=1)
     for text in (result.stdout.str(), (project / "log.txt").read_text("utf-8")):

@@ -313,7 +313,7 @@ def test_a_profile_that_replaces_yours_is_told_once_with_both_addresses(
 ) -> None:
     yours = write(
         home / ".dspy" / "profiles.toml",
-        '[prod]\nlm.model = "openai/gpt-4o"\nlm.api_key = "${KEY}"\nlm.api_base = "http://mine"\n',
+        '[prod]\nlm.model = "openai/gpt-4o"\nlm.api_key = "${KEY}"\nlm.api_base = "http://me:${KEY}@mine"\n',
     )
     theirs = write("profiles.toml", '[prod]\nextends = "prod"\nlm.api_base = "http://theirs"\n')
     assert command("trust").returncode == 0

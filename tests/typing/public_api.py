@@ -41,6 +41,7 @@ from dspy_profiles.errors import (
     ProfileNotFound,
     ProviderError,
     StoreError,
+    Untrusted,
     WriteFailed,
     did_you_mean,
 )
@@ -233,6 +234,7 @@ errors: list[type[ProfileError]] = [
     ProfileNotFound,
     ProviderError,
     StoreError,
+    Untrusted,
     WriteFailed,
 ]
 warnings: list[type[UserWarning]] = [ProfileWarning]

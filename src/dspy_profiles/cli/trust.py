@@ -45,7 +45,7 @@ def trust(
     remove: Annotated[bool, typer.Option("--remove", help="Trust it no longer.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Let the files of a project import, connect and read as they say.
+    """Let a project's files import, connect and read as they say.
 
     Other edits of a trusted file never ask again; what acts in it does, once it has changed.
     """

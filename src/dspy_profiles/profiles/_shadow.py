@@ -8,7 +8,7 @@ from dspy_profiles.errors import Place, ProfileError, ProfileWarning
 from dspy_profiles.profiles._catalog import Leaf, Node
 from dspy_profiles.profiles._profile import ResolvedProfile, leaves
 from dspy_profiles.profiles._resolve import Scene
-from dspy_profiles.secrets import redact
+from dspy_profiles.secrets import redact, without_userinfo
 
 __all__ = ["report_shadow"]
 
@@ -24,7 +24,7 @@ class Address(NamedTuple):
     where: Place | str
 
     def __str__(self) -> str:
-        return f"{redact(self.text)} ({self.where})"
+        return f"{redact(without_userinfo(self.text))} ({self.where})"
 
 
 def report_shadow(scene: Scene, profile: ResolvedProfile) -> None:

@@ -1,7 +1,6 @@
 """What a profile wants this process to do, with the place that wants it."""
 
 import os
-import re
 from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,6 @@ from dspy_profiles.config import Action, KeyPath, Want, action_of, demand, is_in
 from dspy_profiles.errors import Place
 from dspy_profiles.profiles._profile import ResolvedProfile
 from dspy_profiles.secrets import (
-    MASK,
     Reference,
     file_of_variable,
     filled,
@@ -19,11 +17,10 @@ from dspy_profiles.secrets import (
     secret_file,
     split_scheme,
     variables_in,
+    without_userinfo,
 )
 
 __all__ = ["acts_in", "demand_for", "demand_trust", "wants"]
-
-USERINFO = re.compile(r"(//)[^/@\s]*@")
 
 
 class Author(NamedTuple):
@@ -78,11 +75,11 @@ def _own(profile: ResolvedProfile, key: KeyPath, value: object) -> Iterator[Want
     if action is None:
         return
     origin = profile.origin(_written(profile, key))
-    what = USERINFO.sub(rf"\1{MASK}@", str(value))
-    if action == "read" and _is_in_project(filled(what, os.environ), origin.file):
+    text = str(value)
+    if action == "read" and _is_in_project(filled(text, os.environ), origin.file):
         return
-    if action == "send" or not isinstance(value, str):
-        what = f"the server, by {join_key(key)}"
+    is_whole = isinstance(value, str) and action != "send"
+    what = without_userinfo(text) if is_whole else f"the server, by {join_key(key)}"
     if action == "connect" and _sends(profile, key):
         action = "send"
     yield Want(action, what, origin, origin.place)

@@ -8,6 +8,7 @@ from dspy_profiles._lazy import attach
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dspy_profiles.secrets._addresses import has_password as has_password
+    from dspy_profiles.secrets._addresses import without_userinfo as without_userinfo
     from dspy_profiles.secrets._dotenv import INVALID_LINE as INVALID_LINE
     from dspy_profiles.secrets._dotenv import Trusts as Trusts
     from dspy_profiles.secrets._dotenv import file_of_variable as file_of_variable
@@ -63,7 +64,7 @@ else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
-            "_addresses": "has_password",
+            "_addresses": "has_password without_userinfo",
             "_dotenv": (
                 "INVALID_LINE Trusts file_of_variable invalid_lines left_out "
                 "load_env_files names_in_files "

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-__all__ = ["has_password", "password_spans", "passwords_in"]
+__all__ = ["has_password", "password_spans", "passwords_in", "without_userinfo"]
 
 # Strings, which `re` compiles when they are first needed: most values hold no address.
 USER = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:\"']*"
 PASSWORD = rf"{USER}:([^\s/?#]*)@"
+USERINFO = r"(://)[^\s/?#\\]*@"  # ends where the host begins, which must stay
 # As programs fill in a password without quoting it; but not a port, and a path with an "@".
 UNQUOTED = rf"{USER}:(?!\d{{1,5}}[/?#])(\S*)@"
 USER_ALONE = r"[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#@:]{12,}):?@"  # such as a token
@@ -32,3 +33,8 @@ def passwords_in(text: str) -> Iterator[str]:
 def has_password(text: str) -> bool:
     """Return whether a text has an address with a password, or with a token in its place."""
     return any(passwords_in(text))
+
+
+def without_userinfo(text: str) -> str:
+    """Return a text whose addresses name nobody: `http://host` of `http://user:password@host`."""
+    return re.sub(USERINFO, r"\1", text) if "@" in text else text

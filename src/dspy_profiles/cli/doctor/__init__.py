@@ -200,7 +200,9 @@ def _progress(pending: Mapping[str, "Call"]) -> Iterator[Callable[[str, "Answer"
         redirect_stderr=False,
     ) as progress:
         tasks = {
-            name: progress.add_task(escape(on_one_line(f"{name}  {call.route.host}")), total=1)
+            name: progress.add_task(
+                escape(f"{on_one_line(name)}  {on_one_line(call.route.host)}"), total=1
+            )
             for name, call in pending.items()
         }
         yield lambda name, _answer: progress.update(tasks[name], completed=1)
