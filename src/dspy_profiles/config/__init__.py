@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._acts import action_of as action_of
     from dspy_profiles.config._acts import acts as acts
     from dspy_profiles.config._acts import deeds_in as deeds_in
+    from dspy_profiles.config._acts import shown as shown
     from dspy_profiles.config._budgets import Budgets as Budgets
     from dspy_profiles.config._budgets import Limits as Limits
     from dspy_profiles.config._document import RACY_NS as RACY_NS
@@ -75,7 +76,7 @@ else:
         __name__,
         {
             "_acting_files": "acting_files untrusted_files",
-            "_acts": "Action action_of acts deeds_in",
+            "_acts": "Action action_of acts deeds_in shown",
             "_budgets": "Budgets Limits",
             "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
             "_edit": "Edit change_file editing",

@@ -56,5 +56,7 @@ def is_in_project(path: Path, file: Path) -> bool:
 
 def is_inside(path: Path, root: Path) -> bool:
     """Return whether a path is in a folder, with links resolved."""
+    if "\0" in str(path):  # no path of a file
+        return False
     real, folder = os.path.realpath(path), os.path.realpath(root)
     return real == folder or real.startswith(os.path.join(folder, ""))  # noqa: PTH118

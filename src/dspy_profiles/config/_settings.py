@@ -164,6 +164,8 @@ def setting_from_text(setting: Setting, text: str, origin: str) -> Value:
 
 
 def _typed(setting: Setting, raw: object, place: Place) -> Value:
+    if "\0" in str(raw) or (isinstance(raw, list) and any("\0" in str(item) for item in raw)):
+        raise InvalidFile(f"{setting.name} contains a NUL character", where=place)
     if setting.many:
         items = raw if isinstance(raw, list) else [raw]
         if all(isinstance(item, str) for item in items):
