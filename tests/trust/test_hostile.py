@@ -312,3 +312,33 @@ def test_a_setting_with_a_nul_is_an_error_of_ours(
     done = command(*words.split())
     assert "contains a NUL character" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("profiles.toml", '[far.lm]\nmodel = "m"\n'), ("pyproject.toml", "[tool.dspy-profiles]\n")],
+)
+def test_a_link_out_of_the_project_is_read_once_it_is_trusted(
+    stranger: None,
+    tmp_path: Path,
+    project: Path,
+    command: Callable[..., Done],
+    name: str,
+    text: str,
+) -> None:
+    """Before: `list` read whichever file a cloned link led to."""
+    outside = tmp_path / "outside.toml"
+    outside.write_text(text)
+    (project / name).symlink_to(outside)
+    refused = command("list")
+    assert refused.returncode == 7
+    assert f"{name} is a link out of the project, to {outside}" in refused.stderr
+    assert "trust" in refused.stderr
+    assert "far" not in refused.stdout
+    assert command("trust").returncode == 0
+    assert command("list").returncode == 0
+    (project / name).unlink()
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text(text)
+    (project / name).symlink_to(elsewhere)
+    assert command("list").returncode == 7

@@ -12,9 +12,8 @@ from dspy_profiles.config._acts import (
     deeds_or_none,
     given_in,
 )
-from dspy_profiles.config._env_files import is_inside
 from dspy_profiles.config._keys import split_key
-from dspy_profiles.config._locations import Locations
+from dspy_profiles.config._locations import Locations, is_inside
 from dspy_profiles.config._trust import is_yours, trusts
 from dspy_profiles.secrets import filled
 
@@ -33,9 +32,10 @@ def acting_files(locations: Locations) -> list[Path]:
 
 
 def _leads_out(path: Path, locations: Locations) -> bool:
-    """Return whether this is a `.env` file that is read once it is trusted: a link."""
-    is_env_file = path in locations.env_files and os.path.isfile(path)  # noqa: PTH113 - may not raise
-    return is_env_file and not is_inside(path, locations.checkout)
+    """Return whether this is a file that is read once it is trusted: a link out of the project."""
+    is_file = os.path.isfile(path)  # noqa: PTH113 - may not raise
+    is_meant = path in locations.env_files or os.path.islink(path)  # noqa: PTH114 - the same
+    return is_file and is_meant and not is_inside(path, locations.checkout)
 
 
 def _is_taken(given: Mapping[str, str], deeds: Mapping[Path, list[Deed] | None]) -> bool:

@@ -122,16 +122,18 @@ def _action(key: KeyPath, value: object) -> Action | None:
 
 def deeds_in(path: Path) -> list[Deed]:
     """Return everything in a file that acts. Raise InvalidFile if it cannot be read."""
-    if path.name == PYPROJECT:
-        return sorted(_in_settings(read_toml(path).data))
-    if path.suffix == ".toml":
-        return sorted(_in_profiles(read_toml(path).data))
     if path.name == RESULTS:  # where they are kept, if that is a link
         return [("write", RESULTS, os.path.realpath(path))]
-    deeds = _in_env_file(path)
-    return sorted(
-        [*deeds, ("refer", path.name, os.path.realpath(path))] if path.is_symlink() else deeds
-    )
+    deeds: Iterator[Deed]
+    if path.name == PYPROJECT:
+        deeds = _in_settings(read_toml(path).data)
+    elif path.suffix == ".toml":
+        deeds = _in_profiles(read_toml(path).data)
+    else:
+        deeds = _in_env_file(path)
+    is_link = os.path.islink(path)  # noqa: PTH114 - may not raise
+    leads: list[Deed] = [("refer", path.name, os.path.realpath(path))] if is_link else []
+    return sorted([*deeds, *leads])
 
 
 def acts(deeds: list[Deed] | None) -> bool:
