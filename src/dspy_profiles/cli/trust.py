@@ -8,10 +8,9 @@ from rich.text import Text
 
 from dspy_profiles.cli._options import AsJson
 from dspy_profiles.cli._output import MUTED, columns, emit, note, out
-from dspy_profiles.config import TRUSTED, acting_files, acts, deeds_in, find_locations
+from dspy_profiles.config import TRUSTED, acting_files, acts, deeds_in, find_locations, shown
 from dspy_profiles.display import on_path, word
 from dspy_profiles.errors import InvalidFile
-from dspy_profiles.secrets import redact
 
 __all__ = ["add_to"]
 
@@ -19,6 +18,7 @@ MEANINGS = {
     "import": "imports",
     "start": "starts",
     "connect": "uses the address",
+    "send": "sends",
     "read": "reads",
     "write": "writes to",
     "set": "sets",
@@ -78,7 +78,7 @@ def _add(place: Path, *, below: bool, json: bool) -> None:
             files=[
                 {
                     "path": str(path),
-                    "acts": [{"kind": k, "key": key, "value": redact(v)} for k, key, v in found],
+                    "acts": [{"kind": d[0], "key": d[1], "value": shown(d)} for d in found],
                 }
                 for path, found in deeds.items()
             ],
@@ -88,8 +88,8 @@ def _add(place: Path, *, below: bool, json: bool) -> None:
     for path, found in deeds.items():
         out(f"trusted: {on_path(path)}")
         rows = [
-            (Text(f"  {key}", style=MUTED), Text(f"{MEANINGS[kind]} {redact(value)}"))
-            for kind, key, value in found
+            (Text(f"  {deed[1]}", style=MUTED), Text(f"{MEANINGS[deed[0]]} {shown(deed)}"))
+            for deed in found
         ]
         out(columns(rows))
     if below:

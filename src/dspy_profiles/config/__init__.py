@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._acts import action_of as action_of
     from dspy_profiles.config._acts import acts as acts
     from dspy_profiles.config._acts import deeds_in as deeds_in
+    from dspy_profiles.config._acts import shown as shown
     from dspy_profiles.config._budgets import Budgets as Budgets
     from dspy_profiles.config._budgets import Limits as Limits
     from dspy_profiles.config._document import RACY_NS as RACY_NS
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from dspy_profiles.config._edit import editing as editing
     from dspy_profiles.config._env_files import env_files as env_files
     from dspy_profiles.config._env_files import is_in_project as is_in_project
-    from dspy_profiles.config._env_files import is_inside as is_inside
     from dspy_profiles.config._env_files import load_env as load_env
     from dspy_profiles.config._keys import KeyPath as KeyPath
     from dspy_profiles.config._keys import join_key as join_key
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._locations import Locations as Locations
     from dspy_profiles.config._locations import are_locations_pinned as are_locations_pinned
     from dspy_profiles.config._locations import find_locations as find_locations
+    from dspy_profiles.config._locations import is_inside as is_inside
     from dspy_profiles.config._locations import locate as locate
     from dspy_profiles.config._locations import pin_locations as pin_locations
     from dspy_profiles.config._locations import unpin_locations as unpin_locations
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from dspy_profiles.config._trust import Want as Want
     from dspy_profiles.config._trust import demand as demand
     from dspy_profiles.config._trust import may as may
+    from dspy_profiles.config._trust import read_of_project as read_of_project
     from dspy_profiles.config._trust import trusts as trusts
     from dspy_profiles.config._trusted_files import TRUSTED as TRUSTED
     from dspy_profiles.config._write import replace_file as replace_file
@@ -75,15 +77,16 @@ else:
         __name__,
         {
             "_acting_files": "acting_files untrusted_files",
-            "_acts": "Action action_of acts deeds_in",
+            "_acts": "Action action_of acts deeds_in shown",
             "_budgets": "Budgets Limits",
             "_document": "Document RACY_NS Stamp file_stamp read_toml read_unparsed",
             "_edit": "Edit change_file editing",
-            "_env_files": "env_files is_in_project is_inside load_env",
+            "_env_files": "env_files is_in_project load_env",
             "_keys": "KeyPath join_key split_key touches",
             "_locations": (
                 "LOCATION_VARIABLES Layer Locations PATH_VARIABLE PROFILES_FILE SESSION_VARIABLE "
-                "are_locations_pinned find_locations locate pin_locations unpin_locations"
+                "are_locations_pinned find_locations is_inside locate pin_locations "
+                "unpin_locations"
             ),
             "_lock": "locked",
             "_running": "unasked vouch_for vouch_for_code",
@@ -94,7 +97,7 @@ else:
             "_settings_table": "SETTINGS SETTINGS_BY_NAME Setting",
             "_toml": "Statement comment_start inline_statements statement_lines statements",
             "_toml_edit": "rename_in_text",
-            "_trust": "Want demand may trusts",
+            "_trust": "Want demand may read_of_project trusts",
             "_trusted_files": "TRUSTED",
             "_write": "replace_file write_atomically",
         },

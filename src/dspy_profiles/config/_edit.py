@@ -69,7 +69,7 @@ def editing(path: Path, *, timeout: float = 10.0) -> Iterator["Edit"]:
         edit = Edit(document)
         yield edit
         if edit.text != document.text:
-            with TRUSTED.keeps(target):
+            with TRUSTED.keeps(path):
                 replace_file(document, edit.text)
                 remember(replace(edit.document, stamp=file_stamp(target), settled=False))
 

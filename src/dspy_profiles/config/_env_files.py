@@ -1,14 +1,13 @@
 """Which `.env` files count, and what they may set."""
 
-import os
 from pathlib import Path
 
-from dspy_profiles.config._locations import Locations, locate
+from dspy_profiles.config._locations import Locations, is_inside, locate
 from dspy_profiles.config._settings import Settings
 from dspy_profiles.config._trust import YOURS, trusts
 from dspy_profiles.secrets import load_env_files
 
-__all__ = ["env_files", "is_in_project", "is_inside", "load_env"]
+__all__ = ["env_files", "is_in_project", "load_env"]
 
 SETTING = "env-file"
 
@@ -52,9 +51,3 @@ def is_in_project(path: Path, file: Path) -> bool:
     locations = locate()
     is_of_checkout = is_inside(file, locations.checkout)
     return is_inside(path, locations.checkout if is_of_checkout else file.parent)
-
-
-def is_inside(path: Path, root: Path) -> bool:
-    """Return whether a path is in a folder, with links resolved."""
-    real, folder = os.path.realpath(path), os.path.realpath(root)
-    return real == folder or real.startswith(os.path.join(folder, ""))  # noqa: PTH118

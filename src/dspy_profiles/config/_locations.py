@@ -18,6 +18,7 @@ __all__ = [
     "Locations",
     "are_locations_pinned",
     "find_locations",
+    "is_inside",
     "locate",
     "pin_locations",
     "unpin_locations",
@@ -203,3 +204,11 @@ def _same(one: Path, other: Path) -> bool:
 
 def _distinct(*paths: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(paths))
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Return whether a path is in a folder, with links resolved."""
+    if "\0" in str(path):  # no path of a file
+        return False
+    real, folder = os.path.realpath(path), os.path.realpath(root)
+    return real == folder or real.startswith(os.path.join(folder, ""))  # noqa: PTH118

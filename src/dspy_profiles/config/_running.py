@@ -103,8 +103,10 @@ def _is_ours(module: object) -> bool:
 
 
 def _is_file_of(root: str, file: str) -> bool:
+    if file.startswith("<"):  # "<string>" and "<frozen runpy>" are no files, even if some exist
+        return False
     real = os.path.realpath(file)
-    return os.path.isfile(real) and _is_code(real, root)  # noqa: PTH113 - "<string>" is no file
+    return os.path.isfile(real) and _is_code(real, root)  # noqa: PTH113 - a text
 
 
 def _is_code(path: str, root: str) -> bool:

@@ -15,6 +15,7 @@ from dspy_profiles.config._settings_table import (
     Value,
     meant_by,
 )
+from dspy_profiles.config._trust import read_of_project
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, did_you_mean
 from dspy_profiles.secrets import Names, expand_user
 
@@ -129,7 +130,7 @@ SETTINGS_TABLE = ("tool", "dspy-profiles")
 
 def _project_config(locations: Locations) -> _document.Document | None:
     for path in locations.pyprojects:
-        document = _document.read_toml(path)
+        document = read_of_project(path, locations)
         tool = document.data.get("tool")
         if isinstance(tool, dict) and "dspy-profiles" in tool:
             if not isinstance(tool["dspy-profiles"], dict):
@@ -164,6 +165,8 @@ def setting_from_text(setting: Setting, text: str, origin: str) -> Value:
 
 
 def _typed(setting: Setting, raw: object, place: Place) -> Value:
+    if "\0" in str(raw) or (isinstance(raw, list) and any("\0" in str(item) for item in raw)):
+        raise InvalidFile(f"{setting.name} contains a NUL character", where=place)
     if setting.many:
         items = raw if isinstance(raw, list) else [raw]
         if all(isinstance(item, str) for item in items):

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dspy_profiles.config._acts import PYPROJECT, RESULTS, Action
-from dspy_profiles.config._locations import PROFILES_FILE, Locations, locate
+from dspy_profiles.config._document import Document, read_toml
+from dspy_profiles.config._locations import PROFILES_FILE, Locations, is_inside, locate
 from dspy_profiles.config._running import code_runs_in
 from dspy_profiles.errors import Place, Untrusted
 
-__all__ = ["TRUST_VARIABLE", "Want", "Written", "demand", "may", "trusts"]
+__all__ = ["TRUST_VARIABLE", "Want", "Written", "demand", "may", "read_of_project", "trusts"]
 
 TRUST_VARIABLE = "DSPY_PROFILES_TRUST"
 YOURS = frozenset({"user", "override", "built-in", "given"})  # layers that only you write
@@ -70,6 +71,18 @@ def trusts(file: Path) -> bool:
     from dspy_profiles.config._trusted_files import TRUSTED  # not where code of the project runs
 
     return TRUSTED.has(file)
+
+
+def read_of_project(file: Path, locations: Locations) -> Document:
+    """Read a configuration file of a project; a link out of it only if it is trusted."""
+    is_link = os.path.islink(file)  # noqa: PTH114 - may not raise
+    if is_link and not is_inside(file, locations.checkout) and not trusts(file):
+        raise Untrusted(
+            f"{file.name} is a link out of the project, to {os.path.realpath(file)}",
+            f"read that file, then run dspy-profiles trust {_target(file)}",
+            Place(file),
+        )
+    return read_toml(file)
 
 
 def is_yours(file: Path, locations: Locations) -> bool:

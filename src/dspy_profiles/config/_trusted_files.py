@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles.config._acts import acts, deeds_in, deeds_or_none, digest_of
+from dspy_profiles.config._acts import RESULTS, acts, deeds_in, deeds_or_none, digest_of
 from dspy_profiles.config._document import read_unparsed
 from dspy_profiles.config._locations import locate
 from dspy_profiles.config._lock import locked
@@ -54,17 +54,16 @@ class TrustedFiles:
 
     def has(self, file: Path) -> bool:
         """Return whether a file is trusted as it is now."""
-        real = os.path.realpath(file)
-        kept = self.read()
-        if any(_is_below(real, folder) for folder in kept.below):
+        kept, place = self.read(), _place_of(file)
+        if any(_is_below(place, folder) for folder in kept.below):
             return True
-        digest = kept.files.get(real)
+        digest = kept.files.get(place)
         deeds = deeds_or_none(file) if digest is not None else None
         return deeds is not None and digest == digest_of(deeds)
 
     def add(self, files: Iterable[Path], *, below: Path | None = None) -> None:
         """Trust these files as they are, or everything below a folder."""
-        digests = {os.path.realpath(file): digest_of(deeds_in(file)) for file in files}
+        digests = {_place_of(file): digest_of(deeds_in(file)) for file in files}
         with self._changing() as kept:
             kept.files.update(digests)
             if below is not None and os.path.realpath(below) not in kept.below:
@@ -72,9 +71,9 @@ class TrustedFiles:
 
     def remove(self, folder: Path) -> list[str]:
         """Trust nothing of a folder any longer. Return what was trusted."""
-        real = os.path.realpath(folder)
+        real, place = os.path.realpath(folder), _place_of(folder)
         with self._changing() as kept:
-            gone = [f for f in kept.files if f == real or _is_below(f, real)]
+            gone = [f for f in kept.files if f == place or _is_below(f, real)]
             gone += [f for f in kept.below if _is_below(f, real)]
             kept.files = {f: digest for f, digest in kept.files.items() if f not in gone}
             kept.below = [f for f in kept.below if f not in gone]
@@ -89,12 +88,14 @@ class TrustedFiles:
         if file.suffix != ".toml" and ".env" not in file.name:
             yield
             return
+        places = {Path(_place_of(file)), Path(os.path.realpath(file))}  # of a link, and its target
         before = deeds_or_none(file)
-        was_trusted = (before is not None and not acts(before)) or self.has(file)
+        is_harmless = before is not None and not acts(before)
+        trusted = [place for place in places if is_harmless or self.has(place)]
         yield
         after = deeds_or_none(file)
-        if was_trusted and after != before and acts(after):
-            self.add([file])
+        if after != before and acts(after):
+            self.add(trusted)
 
     @contextmanager
     def _changing(self) -> Iterator[Entries]:
@@ -117,6 +118,12 @@ def _parsed(text: str) -> Entries | None:
             texts = (*files.values(), *below)
             return Entries(files, below) if all(isinstance(t, str) for t in texts) else None
     return None
+
+
+def _place_of(file: Path) -> str:
+    """Return where a file stands: a link is not its target, whose modules are in another folder."""
+    folder = file.parent.parent if file.name == RESULTS else file.parent
+    return os.path.join(os.path.realpath(folder), file.relative_to(folder))  # noqa: PTH118 - a text
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dspy_profiles.config import Document, Locations, join_key, read_toml
+from dspy_profiles.config import (
+    Document,
+    Layer,
+    Locations,
+    join_key,
+    read_of_project,
+    read_toml,
+)
 from dspy_profiles.errors import InvalidProfile, Place, ProfileNotFound, did_you_mean
 from dspy_profiles.profiles._profile import Origin, Source
 from dspy_profiles.profiles._sections import check_shape
@@ -23,6 +30,11 @@ __all__ = [
 
 BUILT_IN_PROFILES = {"mock": {"description": "built in, offline", "provider": {"class": "mock"}}}
 MAX_DEPTH = 100  # levels of `extends` and of tables; more would exhaust the stack
+
+
+def _read(layer: Layer, locations: Locations) -> Document:
+    is_of_project = layer.name == "project"
+    return read_of_project(layer.path, locations) if is_of_project else read_toml(layer.path)
 
 
 class Leaf(NamedTuple):
@@ -68,7 +80,7 @@ class Catalog:
 
     @classmethod
     def load(cls, locations: Locations) -> "Catalog":
-        return cls(tuple((la.name, read_toml(la.path)) for la in locations.layers))
+        return cls(tuple((layer.name, _read(layer, locations)) for layer in locations.layers))
 
     def names(self) -> list[str]:
         """Return every name once, sorted; names that no file defines come last."""

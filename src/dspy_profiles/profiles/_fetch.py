@@ -83,6 +83,7 @@ def set_variables(profile: ResolvedProfile, held: list[str] | None = None) -> No
     set_variables_once(
         profile.name,
         {n: v.reveal() if isinstance(v, Secret) else v for n, v in variables.items()},
+        {n: file for n in variables if (file := profile.origin(("env", n)).file) is not None},
     )
 
 
@@ -97,11 +98,11 @@ def own_variables(
 
 
 def _left_out(profile: ResolvedProfile, held: list[str] | None) -> Iterator[str]:
-    for name in profile.env:
+    for name, value in profile.env.items():
         place = profile.place("env", name)
         file = place.file if isinstance(place, Place) else Path()
         may_set = partial(_may_set, profile, name)
-        yield from left_out(file, [name], may_set, where=str(place), held=held)
+        yield from left_out(file, {name: value}, may_set, where=str(place), held=held)
 
 
 def _may_set(profile: ResolvedProfile, name: str, _file: Path) -> bool:

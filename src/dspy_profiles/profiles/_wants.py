@@ -1,6 +1,7 @@
 """What a profile wants this process to do, with the place that wants it."""
 
 import os
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from dspy_profiles.profiles._profile import ResolvedProfile
 from dspy_profiles.secrets import (
     Reference,
     file_of_variable,
+    filled,
+    needs_trust,
     secret_file,
     split_scheme,
     variables_in,
@@ -36,9 +39,10 @@ def demand_trust(profile: ResolvedProfile, actions: Sequence[Action] | None = No
 
 def acts_in(profile: ResolvedProfile, files: Collection[Path]) -> bool:
     """Return whether something acts that the profile has from one of these files."""
-    for key, value in _texts((), profile.values) if files else ():
+    for key, value in _scalars((), profile.values) if files else ():
+        steers = key[0] == "env" and needs_trust(key[-1], str(value))
         source = profile.sources.get(_written(profile, key))
-        if source is not None and source.file in files and action_of(key, value) is not None:
+        if source is not None and source.file in files and (steers or action_of(key, value)):
             return True
     return False
 
@@ -48,7 +52,7 @@ def wants(profile: ResolvedProfile) -> list[Want]:
     found: list[Want] = []
     if profile.travelled:
         return found
-    for key, value in _texts((), profile.values):
+    for key, value in _scalars((), profile.values):
         source = profile.sources.get(_written(profile, key))
         if source is None:
             continue
@@ -66,36 +70,44 @@ def demand_for(profile: ResolvedProfile, action: Action, key: KeyPath, what: str
         demand([Want(action, what, origin, origin.place)], f'profile "{profile.name}"')
 
 
-def _own(profile: ResolvedProfile, key: KeyPath, value: str) -> Iterator[Want]:
+def _own(profile: ResolvedProfile, key: KeyPath, value: object) -> Iterator[Want]:
     action = action_of(key, value)
     if action is None:
         return
     origin = profile.origin(_written(profile, key))
-    if action == "read" and _is_in_project(value, origin.file):
+    text = str(value)
+    if action == "read" and _is_in_project(filled(text, os.environ), origin.file):
         return
+    is_whole = isinstance(value, str) and action != "send"
+    what = without_userinfo(text) if is_whole else f"the server, by {join_key(key)}"
     if action == "connect" and _sends(profile, key):
         action = "send"
-    yield Want(action, without_userinfo(value), origin, origin.place)
+    yield Want(action, what, origin, origin.place)
 
 
 def _through_variables(profile: ResolvedProfile, key: KeyPath, value: str) -> Iterator[Want]:
     """Yield what comes of variables that a file of the project has set: an address, mostly."""
-    leads_to = action_of(key, value)
+    text = filled(value, ChainMap(os.environ, _own_variables(profile)))
+    action = action_of(key, value) or action_of(key, text)
+    file = profile.origin(_written(profile, key)).file
+    if action in (None, "send") or (action == "read" and _is_in_project(text, file)):
+        return
+    if action == "connect" and _sends(profile, key):
+        action = "send"
     for name in variables_in(value):
-        if leads_to is None and "://" not in os.environ.get(name, ""):
-            continue
         if (file := file_of_variable(name)) is not None:
             where: Place | str = Place(file)
             author = Author("project", file)
-        elif name in profile.env:
+        elif name in profile.env and name not in os.environ:
             origin = profile.origin(("env", name))
             where, author = origin.place, Author(origin.layer, origin.file)
         else:
             continue
-        action: Action = leads_to or "connect"
-        if action == "connect" and _sends(profile, key):
-            action = "send"
         yield Want(action, f"${{{name}}}, for {join_key(key)}", author, where)
+
+
+def _own_variables(profile: ResolvedProfile) -> dict[str, str]:
+    return {n: filled(text, os.environ) for n, text in profile.env.items() if isinstance(text, str)}
 
 
 def _sends(profile: ResolvedProfile, key: KeyPath) -> bool:
@@ -106,11 +118,13 @@ def _sends(profile: ResolvedProfile, key: KeyPath) -> bool:
 
 
 def _is_in_project(value: str, file: Path | None) -> bool:
-    if file is None:
+    """Return whether a path is of the project: for us, and for libraries, which start elsewhere."""
+    if file is None or "{" in value:  # a text of JSON
         return False
     by_scheme = split_scheme(value, ("file",))
-    path = secret_file(value if by_scheme is None else by_scheme[1], file.parent)
-    return is_in_project(path, file)
+    rest = value if by_scheme is None else by_scheme[1]
+    folders = (file.parent, Path.cwd()) if by_scheme is None else (file.parent,)
+    return all(is_in_project(secret_file(rest, folder), file) for folder in folders)
 
 
 def _written(profile: ResolvedProfile, key: KeyPath) -> KeyPath:
@@ -119,12 +133,12 @@ def _written(profile: ResolvedProfile, key: KeyPath) -> KeyPath:
     return next((key[:n] for n in lengths if key[:n] in profile.sources), key)
 
 
-def _texts(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, str]]:
+def _scalars(key: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from _texts((*key, name), item)
+            yield from _scalars((*key, name), item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts(key, item)
-    elif isinstance(value, str):
+            yield from _scalars(key, item)
+    else:
         yield key, value

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from dspy_profiles.config import TRUSTED, deeds_in, find_locations, untrusted_files
+from dspy_profiles.config import TRUSTED, deeds_in, find_locations, shown, untrusted_files
 from dspy_profiles.display import visible
 from dspy_profiles.errors import Place, Untrusted
 from dspy_profiles.secrets import redact
@@ -23,7 +23,7 @@ def is_allowed(error: Untrusted) -> bool:
     lines = [f"dspy-profiles: {error.message}", f"  at {error.where}"]
     for file in files:
         lines.append(f"{file}:")
-        lines += [f"  {key} = {value}" for _, key, value in deeds_in(file)]
+        lines += [f"  {deed[1]} = {shown(deed)}" for deed in deeds_in(file)]
     for line in lines:
         sys.stderr.write(f"{visible(redact(line))}\n")
     sys.stderr.write("Trust this from now on? [y/N] ")

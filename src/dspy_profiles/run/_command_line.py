@@ -53,15 +53,31 @@ def code_of(words: Sequence[str]) -> list[Path]:
     if not _is_python(words):
         return [Path(words[0])] if Path(words[0]).name != words[0] else []
     rest = iter(words[1:])
+    is_safe = bool(os.environ.get("PYTHONSAFEPATH"))  # modules are not taken from the folder
     for word in rest:
-        if word in ("-X", "-W"):
+        if word == "--check-hash-based-pycs":
             next(rest, None)
-        elif word == "-m":
-            module = Path(*next(rest, "").split("."))
-            return [module.with_suffix(".py"), module / "__main__.py"] if module.name else []
         elif not word.startswith("-"):
             return [Path(word)]
+        letters, ending, value = _until(word, (*ENDING, *WITH_VALUE))
+        is_safe = is_safe or "P" in letters or "I" in letters
+        if ending == "m":
+            module = Path(*(value or next(rest, "")).split("."))
+            names = [module.with_suffix(".py"), module / "__main__.py"] if module.name else []
+            return [] if is_safe else names
+        if ending == "c" or word == "-":
+            return []
+        if ending and not value:
+            next(rest, None)
     return []
+
+
+def _until(word: str, endings: Sequence[str]) -> tuple[str, str, str]:
+    """Split Python's options, as in -uW error: letters, the one that has a value, and the value."""
+    at = next((at for at, letter in enumerate(word[1:], 1) if letter in endings), len(word))
+    return (
+        ("", "", "") if word.startswith("--") else (word[1:at], word[at : at + 1], word[at + 1 :])
+    )
 
 
 def find_program(command: str, environ: Mapping[str, str]) -> str:

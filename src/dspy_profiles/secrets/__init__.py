@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from dspy_profiles.secrets._references import Secret as Secret
     from dspy_profiles.secrets._references import empty_variable_in as empty_variable_in
     from dspy_profiles.secrets._references import expand_references as expand_references
+    from dspy_profiles.secrets._references import filled as filled
     from dspy_profiles.secrets._references import from_environment as from_environment
     from dspy_profiles.secrets._references import from_file as from_file
     from dspy_profiles.secrets._references import has_reference as has_reference
@@ -78,9 +79,9 @@ else:
             ),
             "_references": (
                 "BUILT_IN_SCHEMES Fetch Missing Reference SCHEME Schemes Secret TEMPLATE VARIABLE "
-                "empty_variable_in expand_references from_environment from_file has_reference "
-                "literal_passwords names_secret plaintext_in refers_to_password secret_file "
-                "secret_variables_in split_scheme variables_in"
+                "empty_variable_in expand_references filled from_environment from_file "
+                "has_reference literal_passwords names_secret plaintext_in refers_to_password "
+                "secret_file secret_variables_in split_scheme variables_in"
             ),
             "_steering": "is_never_set needs_trust",
         },

@@ -36,7 +36,7 @@ Trusts = Callable[[Path], bool]  # whether a file may set the variables that nee
 
 _lock = ProcessLock()
 _from_files: dict[str, tuple[str, Path]] = {}
-_from_profiles: dict[str, tuple[str, str]] = {}
+_from_profiles: dict[str, tuple[str, str, Path | None]] = {}  # values, profiles, their files
 _reported: set[Place] = set()  # broken lines, each reported once per process
 _left_out: set[tuple[str, str]] = set()  # variables of a file, each reported once
 EVERYTHING = ("", "")
@@ -69,14 +69,16 @@ def load_env_files(files: Iterable[Path], trusts: Trusts, held: list[str] | None
 
 
 def file_of_variable(name: str) -> Path | None:
-    """Return the `.env` file that has set a variable of this process, if one has."""
-    value, file = _from_files.get(name, (None, None))
-    return file if value is not None and os.environ.get(name) == value else None
+    """Return the file that has set a variable of this process, if one has."""
+    for value, *_, file in filter(None, (_from_files.get(name), _from_profiles.get(name))):
+        if os.environ.get(name) == value:
+            return file if isinstance(file, Path) else None
+    return None
 
 
 def left_out(
     file: Path,
-    names: Iterable[str],
+    table: Mapping[str, str],
     trusts: Trusts,
     *,
     where: str = "",
@@ -89,9 +91,8 @@ def left_out(
     instead of a warning, if another process will ask again. DSPY_PROFILE… variables are left out
     without a word, since they would change which files are read.
     """
-    names = list(names)
-    never = [name for name in names if is_never_set(name)]
-    waiting = [name for name in names if name not in never and needs_trust(name)]
+    never = [name for name in table if is_never_set(name)]
+    waiting = [n for n, value in table.items() if n not in never and needs_trust(n, value)]
     if waiting and trusts(file):
         waiting = []
     source = where or str(file)
@@ -146,9 +147,18 @@ def names_in_files(files: Iterable[Path]) -> set[str]:
     return {name for file in files for name in _read(file)}
 
 
-def set_variables_once(profile: str, variables: Mapping[str, str]) -> None:
-    """Set these variables where unset, for the rest of the process. Warn if profiles disagree."""
-    refused = [name for name, value in variables.items() if not _set_one(profile, name, value)]
+def set_variables_once(
+    profile: str, variables: Mapping[str, str], files: Mapping[str, Path] | None = None
+) -> None:
+    """Set these variables where unset, for the rest of the process. Warn if profiles disagree.
+
+    `files` are those that they come from.
+    """
+    refused = [
+        name
+        for name, value in variables.items()
+        if not _set_one(profile, name, value, (files or {}).get(name))
+    ]
     differing = [
         (name, _from_profiles[name][1])
         for name, value in variables.items()
@@ -168,14 +178,14 @@ def set_variables_once(profile: str, variables: Mapping[str, str]) -> None:
             )
 
 
-def _set_one(profile: str, name: str, value: str) -> bool:
+def _set_one(profile: str, name: str, value: str, file: Path | None) -> bool:
     with _lock:
         if name not in os.environ:
             try:
                 os.environ[name] = value
             except (OSError, ValueError):  # a NUL character, or a lone surrogate
                 return False
-            _from_profiles[name] = (value, profile)
+            _from_profiles[name] = (value, profile, file)
     return True
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "add_redaction_rule",
     "empty_variable_in",
     "expand_references",
+    "filled",
     "from_environment",
     "from_file",
     "has_reference",
@@ -214,6 +215,16 @@ def expand_references(text: str, schemes: Schemes) -> str | Missing:
 
 
 _REASONS = {"env": "is not set", "file": "does not exist", "keyring": "is not in the keyring"}
+
+
+def filled(text: str, variables: Mapping[str, str]) -> str:
+    """Return the text with these variables in its references: else their fallback, or nothing."""
+    by_scheme = split_scheme(text, ("env",))
+    if by_scheme is not None:
+        return variables.get(by_scheme[1], "")
+    return TEMPLATE.sub(
+        lambda match: variables.get(match[1]) or match[3] or "" if match[1] else "${", text
+    )
 
 
 def _variable(name: str, fallback: str | None) -> str | None:

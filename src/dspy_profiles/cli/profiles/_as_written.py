@@ -13,14 +13,19 @@ from dspy_profiles.config import (
     Edit,
     KeyPath,
     Statement,
+    acts,
     comment_start,
+    deeds_in,
     inline_statements,
+    join_key,
     rename_in_text,
+    split_key,
     statement_lines,
     statements,
+    trusts,
 )
 from dspy_profiles.display import word
-from dspy_profiles.errors import InvalidProfile, Place
+from dspy_profiles.errors import InvalidProfile, Place, Untrusted
 from dspy_profiles.profiles import ResolvedProfile, Scene, Table
 from dspy_profiles.secrets import (
     MASK,
@@ -64,6 +69,7 @@ def copy_between(  # noqa: PLR0917 - the last two are for `copy`
 
     `folder` is that of the edited file. Secrets in comments, judged by `names`, are masked.
     """
+    _refuse_strangers(source, name)
     new = name if new is None else new
     table: Mapping[str, Any] = source.data[name]
     if folder.resolve() != source.path.parent.resolve():
@@ -74,6 +80,18 @@ def copy_between(  # noqa: PLR0917 - the last two are for `copy`
     lines = _without_commented_secrets(lines, names or Names())
     _append_lines(edit, new, lines, source.data[name])
     edit.set((new,), table)
+
+
+def _refuse_strangers(source: Document, name: str) -> None:
+    """Refuse to copy what acts out of a file that is not trusted: the copy would be."""
+    acting = [deed for deed in deeds_in(source.path) if acts([deed])]
+    key = next((key for deed in acting if (key := split_key(deed[1]))[0] == name), None)
+    if key is not None and not trusts(source.path.absolute()):
+        raise Untrusted(
+            f'profile "{name}" acts by {join_key(key[1:])}, and its file is not trusted',
+            f"read the file, then run dspy-profiles trust {word(source.path)}",
+            Place(source.path, source.line(key)),
+        )
 
 
 def _append_lines(edit: Edit, name: str, lines: str, table: Mapping[str, Any]) -> None:

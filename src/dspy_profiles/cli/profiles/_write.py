@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -31,8 +31,11 @@ class TextEdit:
 
 
 @contextmanager
-def rewriting(path: Path) -> Iterator[TextEdit]:
-    """Read, change and replace a text file under its lock. Only its owner may read a new file."""
+def rewriting(path: Path, *, is_ours: bool = True) -> Iterator[TextEdit]:
+    """Read, change and replace a text file under its lock. Only its owner may read a new file.
+
+    It stays trusted, unless the text `is_ours` no more than its author's.
+    """
     target = Path(os.path.realpath(path))
     read_unparsed(target)  # an unreadable file raises before a lock file is made beside it
     with locked(target, LOCK_TIMEOUT):
@@ -40,13 +43,13 @@ def rewriting(path: Path) -> Iterator[TextEdit]:
         edit = TextEdit(document)
         yield edit
         if edit.text != document.text or not edit.exists:
-            with TRUSTED.keeps(target):
+            with TRUSTED.keeps(path) if is_ours else nullcontext():
                 replace_file(document, edit.text)
 
 
-def write_new(path: Path, text: str, *, overwrite: bool) -> None:
+def write_new(path: Path, text: str, *, overwrite: bool, is_ours: bool = True) -> None:
     """Write a file. Raise InvalidFile if it exists, unless `overwrite`."""
-    with rewriting(path) as edit:
+    with rewriting(path, is_ours=is_ours) as edit:
         if edit.exists and not overwrite:
             raise _exists(Place(path))
         edit.text = text

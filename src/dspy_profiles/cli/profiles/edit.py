@@ -253,5 +253,5 @@ def _write(where: Target, before: bytes, after: Document) -> None:
                 "nothing was saved; merge both versions",
                 Place(where.path),
             )
-        with TRUSTED.keeps(target):
+        with TRUSTED.keeps(where.path):
             replace_file(Document(target, stamp=stamp, encoding=after.encoding), after.text)

@@ -34,7 +34,14 @@ from dspy_profiles.cli.secrets._plaintext import refuse_plaintext
 from dspy_profiles.config import Document, Edit, file_stamp, read_toml
 from dspy_profiles.display import on_path
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place, ProfileNotFound, did_you_mean
-from dspy_profiles.profiles import Choice, Definition, ResolvedProfile, Scene, resolve_choice
+from dspy_profiles.profiles import (
+    Choice,
+    Definition,
+    ResolvedProfile,
+    Scene,
+    acts_in,
+    resolve_choice,
+)
 
 __all__ = ["add_to"]
 
@@ -207,7 +214,7 @@ def export(
     _refuse_own_files(scene, to)
     from dspy_profiles.cli.profiles._write import write_new
 
-    write_new(to, text, overwrite=yes)
+    write_new(to, text, overwrite=yes, is_ours=not acts_in(profile, scene.untrusted))
     note(Text(f"{profile.name} is written to {on_path(to)}", style=MUTED))
 
 
