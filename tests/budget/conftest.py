@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import dspy
 import pytest
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles.calls.budget import Account, Budget, Tally
 from dspy_profiles.config import Limits
@@ -32,12 +32,12 @@ class Engine:
         self.reached.set()
         self.may_answer.wait()
         text = "[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"
-        return dspy.lm15.Response(
+        return lm15.Response(
             id="1",
             model="model",
-            message=dspy.lm15.Message.assistant([dspy.lm15.TextPart(text)]),
+            message=lm15.Message.assistant([lm15.TextPart(text)]),
             finish_reason="stop",
-            usage=dspy.lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12),
+            usage=lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12),
         )
 
 
@@ -49,7 +49,7 @@ def engine() -> Engine:
 @pytest.fixture
 def lm(engine: Engine) -> Any:
     """Twelve tokens a call, at a price that nobody knows."""
-    return dspy.LM("own/model", engine=engine, cache=False)
+    return engine_lm("own/model", engine=engine, cache=False)
 
 
 @pytest.fixture

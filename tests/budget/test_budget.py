@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles import profile
 from dspy_profiles.activation import _stages as stages
@@ -72,7 +73,7 @@ def test_asynchronous_calls_count(limited: Any, lm: Any, engine: Any) -> None:
         async def complete(self, request: Any) -> Any:
             return engine.complete(request)
 
-    both = dspy.LM("own/model", engine=engine, async_engine=Side(), cache=False)
+    both = engine_lm("own/model", engine=engine, async_engine=Side(), cache=False)
 
     async def main() -> list[Any]:
         calls = (both.acall("Why?") for _ in range(5))
@@ -174,11 +175,11 @@ def test_a_call_that_the_guard_holds_is_not_charged(lm: Any, stand: Any) -> None
 def test_a_call_that_fails_is_charged_as_a_call(limited: Any) -> None:
     class Fails:
         def complete(self, request: Any) -> Any:
-            raise dspy.lm15.ServerError("down", retry_after=0)
+            raise lm15.ServerError("down", retry_after=0)
 
     account = limited(calls=5)
     with pytest.raises(dspy.LMError):
-        dspy.LM("own/model", engine=Fails(), cache=False, num_retries=2)("Why?")
+        engine_lm("own/model", engine=Fails(), cache=False, num_retries=2)("Why?")
     assert account.spent == Spent(calls=3)
     assert account.in_flight == 0
 
@@ -193,7 +194,7 @@ def test_embedders_and_retrievers_are_not_charged(limited: Any) -> None:
 def test_the_error_says_what_was_spent_on_what(stand: Any, priced_lm: Any, engine: Any) -> None:
     account = Account("this test", Limits(calls=3))
     stand(Budget([account]))
-    other = dspy.LM("other/model", engine=engine, cache=False)
+    other = engine_lm("other/model", engine=engine, cache=False)
     other("Why?")
     priced_lm("Why?")
     priced_lm("Why?")

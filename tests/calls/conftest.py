@@ -9,6 +9,7 @@ from typing import Any
 import dspy
 import pytest
 from tests.loopback import Loopback, Reply
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles.calls import Answer, Call, Stage
 
@@ -80,12 +81,12 @@ def listener() -> type[Heard]:
 
 
 def reply(text: str = SAID) -> Any:
-    return dspy.lm15.Response(
+    return lm15.Response(
         id="1",
         model="model",
-        message=dspy.lm15.Message.assistant([dspy.lm15.TextPart(text)]),
+        message=lm15.Message.assistant([lm15.TextPart(text)]),
         finish_reason="stop",
-        usage=dspy.lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12),
+        usage=lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12),
     )
 
 
@@ -107,7 +108,7 @@ class Engine:
         return self.answer
 
     def stream(self, request: Any) -> Iterator[Any]:
-        yield from dspy.lm15.response_to_events(self.complete(request))
+        yield from lm15.response_to_events(self.complete(request))
 
 
 class AsyncSide:
@@ -133,7 +134,7 @@ def lm_of() -> Callable[..., Any]:
 
     def lm_of(engine: Any, **more: Any) -> Any:
         more = {"cache": False, **more}
-        return dspy.LM("own/model", engine=engine, async_engine=AsyncSide(engine), **more)
+        return engine_lm("own/model", engine=engine, async_engine=AsyncSide(engine), **more)
 
     return lm_of
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles import profile
 
@@ -79,7 +80,7 @@ def test_each_of_several_candidates_is_a_call_and_all_have_one_price(
 
 
 def test_each_of_dspys_retries_is_a_call(heard: Any, engine: Any, lm_of: Any) -> None:
-    down = [dspy.lm15.ServerError("down", retry_after=0) for _ in range(2)]
+    down = [lm15.ServerError("down", retry_after=0) for _ in range(2)]
     own = engine(*down)
     lm_of(own, num_retries=2)("Why?")
     assert own.made == 3
@@ -110,7 +111,7 @@ def test_an_asynchronous_call_that_is_cancelled_has_failed(heard: Any, engine: A
             started.set()
             await asyncio.Event().wait()
 
-    lm = dspy.LM("own/model", engine=engine(), async_engine=Waits(), cache=False)
+    lm = engine_lm("own/model", engine=engine(), async_engine=Waits(), cache=False)
 
     async def main() -> None:
         task = asyncio.create_task(lm.acall("Why?"))
@@ -124,9 +125,9 @@ def test_an_asynchronous_call_that_is_cancelled_has_failed(heard: Any, engine: A
 
 
 def test_an_explicit_request_passes_as_it_is(heard: Any, engine: Any, lm_of: Any) -> None:
-    request = dspy.lm15.Request(model="own/model", messages=(dspy.lm15.Message.user("explicitly"),))
+    request = lm15.Request(model="own/model", messages=(lm15.Message.user("explicitly"),))
     response = lm_of(engine())(request)
-    assert isinstance(response, dspy.lm15.Response)
+    assert isinstance(response, lm15.Response)
     assert heard.log == ONE
     assert "explicitly" in str(heard.calls[0].request)
 
@@ -320,7 +321,7 @@ def test_without_stages_an_answer_is_the_very_object_that_came(
 ) -> None:
     stand()
     own = engine()
-    request = dspy.lm15.Request(model="own/model", messages=(dspy.lm15.Message.user("Why?"),))
+    request = lm15.Request(model="own/model", messages=(lm15.Message.user("Why?"),))
     assert lm_of(own)(request) is own.answer
 
 
@@ -328,7 +329,7 @@ def test_with_stages_an_answer_is_still_the_very_object_that_came(
     heard: Any, engine: Any, lm_of: Any
 ) -> None:
     own = engine()
-    request = dspy.lm15.Request(model="own/model", messages=(dspy.lm15.Message.user("Why?"),))
+    request = lm15.Request(model="own/model", messages=(lm15.Message.user("Why?"),))
     assert lm_of(own)(request) is own.answer
     assert heard.answers[0].result is own.answer
 

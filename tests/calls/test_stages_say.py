@@ -5,6 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles.calls import Answer, Call, Refused, Stage, refusal_in
 from dspy_profiles.errors import LiveCallBlocked, Place, ProfileError
@@ -67,7 +68,7 @@ def test_one_answers_with_an_error_and_dspy_does_what_it_does_with_a_models(
 ) -> None:
     log, a, b, c = three
     stand(a, b, c)
-    b.says = Answer(error=dspy.lm15.ServerError("down", retry_after=0))
+    b.says = Answer(error=lm15.ServerError("down", retry_after=0))
     own = engine()
     lm = lm_of(own, num_retries=1)
     with pytest.raises(dspy.LMServerError, match="down"):

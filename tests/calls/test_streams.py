@@ -6,16 +6,15 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles._dspy import _stream as sending
 from dspy_profiles.calls import Answer, Call
 
-START = dspy.lm15.StreamStartEvent(model="model")
-TEXT = dspy.lm15.StreamDeltaEvent(
-    dspy.lm15.TextDelta("[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]")
-)
-END = dspy.lm15.StreamEndEvent(
-    finish_reason="stop", usage=dspy.lm15.Usage(input_tokens=5, output_tokens=6, total_tokens=11)
+START = lm15.StreamStartEvent(model="model")
+TEXT = lm15.StreamDeltaEvent(lm15.TextDelta("[[ ## answer ## ]]\nParis\n\n[[ ## completed ## ]]"))
+END = lm15.StreamEndEvent(
+    finish_reason="stop", usage=lm15.Usage(input_tokens=5, output_tokens=6, total_tokens=11)
 )
 
 
@@ -122,7 +121,7 @@ def test_one_that_never_starts_has_failed(heard: Any, streamed: Any) -> None:
 
 
 def test_one_that_says_that_it_fails_has_failed(heard: Any, streamed: Any) -> None:
-    said = dspy.lm15.StreamErrorEvent(dspy.lm15.ErrorDetail(code="server", message="down"))
+    said = lm15.StreamErrorEvent(lm15.ErrorDetail(code="server", message="down"))
     with pytest.raises(dspy.LMError, match="down"):
         streamed(Streams(START, said))
     assert heard.log == ["before", "failed"]
@@ -140,7 +139,7 @@ def test_one_that_goes_wrong_after_its_end_has_been_answered_all_the_same(
 
 def test_one_whose_reader_goes_away_has_failed_and_is_closed(heard: Any) -> None:
     engine = Streams(START, TEXT, END)
-    lm = dspy.LM("own/model", engine=engine, cache=False)
+    lm = engine_lm("own/model", engine=engine, cache=False)
     execution = dspy.clients.execution
     call = execution.prepare(lm, "Why?", None, {})
     passage, request, _ = execution._select_engine(lm, call, False)
@@ -163,7 +162,7 @@ def test_an_asynchronous_one_whose_reader_goes_away_is_closed_at_once(heard: Any
             finally:
                 closed.append(True)
 
-    lm = dspy.LM("own/model", engine=engine, async_engine=Side(engine), cache=False)
+    lm = engine_lm("own/model", engine=engine, async_engine=Side(engine), cache=False)
     execution = dspy.clients.execution
 
     async def main() -> None:
@@ -205,7 +204,7 @@ def test_one_that_is_interrupted_while_all_of_it_is_waited_for_has_failed(
 
     stage, engine = Waits(), Streams(START, Interrupted())
     stand(stage)
-    lm = dspy.LM("own/model", engine=engine, async_engine=AsyncStreams(engine), cache=False)
+    lm = engine_lm("own/model", engine=engine, async_engine=AsyncStreams(engine), cache=False)
     execution = dspy.clients.execution
     call = execution.prepare(lm, "Why?", None, {}, asynchronous=asynchronous)
     passage, request, _ = execution._select_engine(lm, call, asynchronous)
@@ -228,7 +227,7 @@ def test_a_stage_may_answer_with_events(heard: Any, streamed: Any, listener: Any
 
 
 def test_a_stage_may_answer_with_events_that_end_in_an_error(heard: Any, streamed: Any) -> None:
-    down = dspy.lm15.ServerError("down in the middle")
+    down = lm15.ServerError("down in the middle")
     heard.says = Answer(events=[START, TEXT], error=down)
     with pytest.raises(dspy.LMServerError, match="down in the middle"):
         streamed(Streams())

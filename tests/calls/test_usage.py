@@ -5,6 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles import profile
 from dspy_profiles.calls import Answer, Meter, Usage, total
@@ -66,7 +67,7 @@ def test_what_is_replayed_costs_nothing_and_is_counted_apart(
 
 
 def test_a_call_that_failed_was_a_call(meter: Meter, engine: Any, lm_of: Any) -> None:
-    lm = lm_of(engine(dspy.lm15.ServerError("down", retry_after=0)), num_retries=1)
+    lm = lm_of(engine(lm15.ServerError("down", retry_after=0)), num_retries=1)
     lm("Why?")
     assert meter.so_far.calls == 2
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles.activation import _stages as stages
 from dspy_profiles.calls import STAGES
@@ -27,10 +28,10 @@ def no_stages(
 
 def response(text: str, **more: Any) -> Any:
     """What a model says, as lm15 has it."""
-    parts = more.pop("parts", None) or [dspy.lm15.TextPart(text)]
-    usage = dspy.lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12)
+    parts = more.pop("parts", None) or [lm15.TextPart(text)]
+    usage = lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12)
     said = {"id": "1", "model": "own/model", "finish_reason": "stop", "usage": usage, **more}
-    return dspy.lm15.Response(message=dspy.lm15.Message.assistant(parts), **said)
+    return lm15.Response(message=lm15.Message.assistant(parts), **said)
 
 
 def says(answer: str) -> Any:
@@ -63,7 +64,7 @@ class Engine:
 
     def stream(self, request: Any) -> Iterator[Any]:
         said = self.complete(request)
-        for event in said if isinstance(said, list) else dspy.lm15.response_to_events(said):
+        for event in said if isinstance(said, list) else lm15.response_to_events(said):
             if isinstance(event, Exception):
                 raise event
             yield event
@@ -84,7 +85,7 @@ def lm_of() -> Callable[..., Any]:
 
         engine = Engine(answer)
         more = {"cache": False, "num_retries": 0, **more}
-        return dspy.LM(model, engine=engine, async_engine=AsyncSide(engine), **more)
+        return engine_lm(model, engine=engine, async_engine=AsyncSide(engine), **more)
 
     return lm_of
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles.calls import Refused
 from dspy_profiles.calls.cassettes._errors import error_dict, error_from
 from dspy_profiles.errors import InvalidFile, Place
 from dspy_profiles.secrets import _redaction as redaction
-
-lm15 = dspy.lm15
 
 ERRORS = [
     lm15.RateLimitError("slow down", provider="openai", status=429, retry_after=30),

@@ -5,6 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles.calls import Call, Refused
 from dspy_profiles.calls.cassettes import checked_match
@@ -66,11 +67,11 @@ def test_another_model_is_another_request(playing: Any, lm_of: Any, silent: Any,
 
 def test_tools_count(playing: Any, lm_of: Any, silent: Any) -> None:
     def tool(name: Any) -> Any:
-        return dspy.lm15.FunctionTool(name=name, description="x", parameters={"type": "object"})
+        return lm15.FunctionTool(name=name, description="x", parameters={"type": "object"})
 
     def asked(*tools: Any) -> Any:
-        messages = (dspy.lm15.Message.user("hi"),)
-        return dspy.lm15.Request(model="own/model", messages=messages, tools=tools)
+        messages = (lm15.Message.user("hi"),)
+        return lm15.Request(model="own/model", messages=messages, tools=tools)
 
     with playing("once", lm_of("one", "two")) as cassette:
         dspy.settings.lm(asked(tool("a"))), dspy.settings.lm(asked(tool("b")))
@@ -109,7 +110,6 @@ def test_the_ids_of_tool_calls_do_not_count_but_which_result_is_whose_does(legac
         assert calls[0] not in str(request)
         return key_of("lm", request)
 
-    lm15 = dspy.lm15
     first = key(["x-1", "y-2"], ["x-1", "y-2"])
     assert key(["a-1", "b-2"], ["a-1", "b-2"]) == first
     assert key(["a-1", "b-2"], ["b-2", "a-1"]) != first

@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles.activation import _stages as stages
 from dspy_profiles.calls.cassettes import Cassette, describe, stages_for
@@ -125,13 +126,13 @@ def test_many_threads_record_and_replay_one_cassette(path: Any, lm_of: Any, sile
         return response(answers[from_prompt])
 
     def response(text: Any) -> Any:
-        message = dspy.lm15.Message.assistant([dspy.lm15.TextPart(f"[[ ## answer ## ]]\n{text}")])
-        return dspy.lm15.Response(
+        message = lm15.Message.assistant([lm15.TextPart(f"[[ ## answer ## ]]\n{text}")])
+        return lm15.Response(
             id=None,
             model="m",
             message=message,
             finish_reason="stop",
-            usage=dspy.lm15.Usage(),
+            usage=lm15.Usage(),
         )
 
     for mode, lm in (("once", lm_of(answer)), ("none", silent)):

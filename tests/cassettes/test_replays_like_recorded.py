@@ -10,6 +10,7 @@ from typing import Any
 import dspy
 import pytest
 from dspy.utils.callback import BaseCallback
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles import _dspy
 from dspy_profiles.activation import _stages as stages
@@ -172,7 +173,7 @@ def seen(program: Any, lm: Any, cassette: Any) -> Any:
 
 def mock_lm() -> Any:
     engine = MockEngine()
-    return dspy.LM("mock", engine=engine, async_engine=AsyncSide(engine), cache=False)
+    return engine_lm("mock", engine=engine, async_engine=AsyncSide(engine), cache=False)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
@@ -246,7 +247,6 @@ def test_the_same_is_seen_in_a_fresh_process(path: Any, tmp_path: Any) -> None:
 def test_tool_calls_reasoning_citations_and_logprobs_come_back(
     path: Any, playing: Any, lm_of: Any, silent: Any
 ) -> None:
-    lm15 = dspy.lm15
     parts = [
         lm15.ThinkingPart("Well…"),
         lm15.TextPart("Paris"),
@@ -279,7 +279,6 @@ def test_tool_calls_reasoning_citations_and_logprobs_come_back(
 
 
 def test_the_order_of_a_tools_arguments_is_the_same(playing: Any, lm_of: Any, silent: Any) -> None:
-    lm15 = dspy.lm15
     call = lm15.ToolCallPart(id="1", name="look", input={"to": 1, "at": {"z": 1, "a": 2}})
     said = lm15.Response(
         id=None,

@@ -5,6 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles.calls import Refused
 from dspy_profiles.calls.cassettes import Cassette
@@ -50,7 +51,6 @@ def test_a_secret_in_an_answer_is_shown_to_neither_run(
 
 
 def test_logprobs_that_spell_a_secret_are_left_out(path: Any, playing: Any, lm_of: Any) -> None:
-    lm15 = dspy.lm15
     tokens = ("can", "ary-7f3a", "9c21e5")
     said = lm15.Response(
         id=None,
@@ -67,7 +67,6 @@ def test_logprobs_that_spell_a_secret_are_left_out(path: Any, playing: Any, lm_o
 
 
 def test_a_secret_in_a_tool_call_is_replaced(path: Any, playing: Any, lm_of: Any) -> None:
-    lm15 = dspy.lm15
     call = lm15.ToolCallPart(id="1", name="open", input={CANARY: [f"a {CANARY}"]})
     message = lm15.Message.assistant([call])
     said = lm15.Response(

@@ -5,10 +5,10 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles.secrets import _redaction as redaction
 
-lm15 = dspy.lm15
 START = lm15.StreamStartEvent(model="own/model", id="once")
 USAGE = lm15.Usage(input_tokens=5, output_tokens=6, total_tokens=11)
 END = lm15.StreamEndEvent(finish_reason="stop", usage=USAGE)

@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles import _dspy, current_profile, profile
 from dspy_profiles._dspy import _engines_patch, _names, _other_doors
@@ -162,11 +163,11 @@ def test_what_makes_a_failed_example_of_an_error_is_known_by_its_module() -> Non
 
 
 def test_tokens_are_counted_as_dspy_counts_them() -> None:
-    usage = dspy.lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12, cache_read_tokens=5)
-    response = dspy.lm15.Response(
+    usage = lm15.Usage(input_tokens=10, output_tokens=2, total_tokens=12, cache_read_tokens=5)
+    response = lm15.Response(
         id="1",
         model="model",
-        message=dspy.lm15.Message.assistant([dspy.lm15.TextPart("said")]),
+        message=lm15.Message.assistant([lm15.TextPart("said")]),
         finish_reason="stop",
         usage=usage,
     )

@@ -3,6 +3,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import engine_lm
 
 from dspy_profiles.objects.engines._async import AsyncSide
 from dspy_profiles.objects.engines.mock import MockEngine
@@ -10,7 +11,7 @@ from dspy_profiles.objects.engines.mock import MockEngine
 
 def lm_on(engine: Any, **arguments: Any) -> Any:
     arguments = {"cache": False, "num_retries": 0} | arguments
-    return dspy.LM("mock", engine=engine, async_engine=AsyncSide(engine), **arguments)
+    return engine_lm("mock", engine=engine, async_engine=AsyncSide(engine), **arguments)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles.objects.engines._async import AsyncSide
 from dspy_profiles.objects.engines.mock import MockEngine
@@ -22,12 +23,12 @@ class Plain:
         self.closed: list[str] = []
 
     def complete(self, request: Any) -> Any:
-        return dspy.lm15.Response(
+        return lm15.Response(
             id=None,
             model=request.model,
-            message=dspy.lm15.Message.assistant(self.text),
+            message=lm15.Message.assistant(self.text),
             finish_reason="stop",
-            usage=dspy.lm15.Usage(input_tokens=1, output_tokens=1),
+            usage=lm15.Usage(input_tokens=1, output_tokens=1),
         )
 
     async def acomplete(self, request: Any) -> Any:
@@ -44,7 +45,7 @@ class Plain:
 class Streaming(Plain):
     def stream(self, request: Any) -> Iterator[Any]:
         try:
-            yield from dspy.lm15.response_to_events(self.complete(request))
+            yield from lm15.response_to_events(self.complete(request))
         finally:
             self.closed.append("stream")
 
@@ -60,14 +61,14 @@ class AsyncClosing(Closing):
 
 
 def request() -> Any:
-    return dspy.lm15.Request(model="m", messages=(dspy.lm15.Message.user("hi"),))
+    return lm15.Request(model="m", messages=(lm15.Message.user("hi"),))
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("kind", [Plain, Streaming, MockEngine])
 async def test_dspy_awaits_and_streams(kind: Any) -> None:
     engine = kind()
-    lm = dspy.LM("m", engine=engine, async_engine=AsyncSide(engine), cache=False)
+    lm = engine_lm("m", engine=engine, async_engine=AsyncSide(engine), cache=False)
     predict = dspy.Predict("question -> answer")
     with dspy.context(lm=lm, adapter=None):
         awaited = await predict.acall(question="hi")
@@ -103,5 +104,5 @@ def test_a_saved_side_brings_its_engine_along() -> None:
 
 def test_a_pickled_lm_keeps_one_engine_for_both_sides() -> None:
     engine = MockEngine()
-    lm = pickle.loads(pickle.dumps(dspy.LM("m", engine=engine, async_engine=AsyncSide(engine))))
+    lm = pickle.loads(pickle.dumps(engine_lm("m", engine=engine, async_engine=AsyncSide(engine))))
     assert lm._async_engine_spec.engine is lm.engine

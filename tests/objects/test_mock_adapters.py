@@ -13,6 +13,7 @@ import dspy
 import pytest
 from dspy.adapters.baml_adapter import BAMLAdapter
 from pydantic import BaseModel, Field, HttpUrl, TypeAdapter
+from tests.shapes import engine_lm
 from typing_extensions import TypedDict
 
 from dspy_profiles.objects.engines.mock import MockEngine
@@ -179,7 +180,7 @@ def test_the_second_attempt_as_json_is_answered_as_json() -> None:
             return super().parse(signature, "nothing of use")
 
     engine = MockEngine()
-    with dspy.context(lm=dspy.LM("mock", engine=engine, cache=False), adapter=Broken()):
+    with dspy.context(lm=engine_lm("mock", engine=engine, cache=False), adapter=Broken()):
         said = dspy.Predict("question -> answer")(question="hi")
     assert said.answer.startswith("mock answer ")
     assert [call.reply and call.reply[:1] for call in engine.calls] == ["[", "{"]

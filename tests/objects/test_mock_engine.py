@@ -11,6 +11,7 @@ from typing import Any
 import dspy
 import pytest
 from pydantic import BaseModel
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.objects.engines.mock import MockEngine
@@ -30,9 +31,7 @@ def test_a_plain_prompt_gets_a_short_text_that_stays_the_same(mock_lm: Any) -> N
 
 
 def test_a_request_gets_a_response(mock_lm: Any) -> None:
-    request = dspy.lm15.Request(
-        model="mock", messages=(dspy.lm15.Message.user("hello"),), system="be brief"
-    )
+    request = lm15.Request(model="mock", messages=(lm15.Message.user("hello"),), system="be brief")
     response = mock_lm()(request)
     assert response.message.parts[0].text.startswith("mock reply ")
     assert response.finish_reason == "stop"
@@ -49,7 +48,7 @@ def test_a_response_format_is_kept_to(mock_lm: Any) -> None:
     assert text.startswith("{")
 
 
-WEATHER = dspy.lm15.FunctionTool(
+WEATHER = lm15.FunctionTool(
     "weather",
     parameters={
         "type": "object",
@@ -57,17 +56,17 @@ WEATHER = dspy.lm15.FunctionTool(
         "required": ["city", "days"],
     },
 )
-OTHER = dspy.lm15.FunctionTool("other")
-FINISH = dspy.lm15.FunctionTool("finish")
+OTHER = lm15.FunctionTool("other")
+FINISH = lm15.FunctionTool("finish")
 
 
 def tool_calls(lm: Any, *messages: Any, tools: Any = (WEATHER, OTHER), choice: Any = None) -> Any:
-    config = dspy.lm15.Config(tool_choice=choice)
-    response = lm(dspy.lm15.Request(model="mock", messages=messages, tools=tools, config=config))
+    config = lm15.Config(tool_choice=choice)
+    response = lm(lm15.Request(model="mock", messages=messages, tools=tools, config=config))
     return [part for part in response.message.parts if part.type == "tool_call"]
 
 
-USER = dspy.lm15.Message.user("how is the weather?")
+USER = lm15.Message.user("how is the weather?")
 
 
 def test_a_tool_is_called_with_arguments_after_its_schema(mock_lm: Any) -> None:
@@ -84,8 +83,8 @@ def test_the_tool_that_ends_is_called_before_others(mock_lm: Any) -> None:
 
 
 def test_the_choice_of_tools_is_respected(mock_lm: Any) -> None:
-    none = dspy.lm15.ToolChoice(mode="none")
-    other = dspy.lm15.ToolChoice(mode="required", allowed=("other",))
+    none = lm15.ToolChoice(mode="none")
+    other = lm15.ToolChoice(mode="required", allowed=("other",))
     assert tool_calls(mock_lm(), USER, choice=none) == []
     assert [call.name for call in tool_calls(mock_lm(), USER, choice=other)] == ["other"]
 
@@ -95,8 +94,8 @@ def test_after_a_tools_result_comes_a_text_and_after_a_new_question_a_call(mock_
     calls = tool_calls(lm, USER)
     answered = (
         USER,
-        dspy.lm15.Message(role="assistant", parts=tuple(calls)),
-        dspy.lm15.Message(role="tool", parts=(dspy.lm15.tool_result(calls[0].id, "sunny"),)),
+        lm15.Message(role="assistant", parts=tuple(calls)),
+        lm15.Message(role="tool", parts=(lm15.tool_result(calls[0].id, "sunny"),)),
     )
     assert tool_calls(lm, *answered) == []
     assert len(tool_calls(lm, *answered, USER)) == 1
@@ -148,7 +147,7 @@ def test_a_retry_may_succeed_and_does_not_wait(monkeypatch: pytest.MonkeyPatch) 
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     engine = MockEngine(failure_rate=0.5, failure="rate_limit")
-    lm = dspy.LM("mock", engine=engine, cache=False, num_retries=20)
+    lm = engine_lm("mock", engine=engine, cache=False, num_retries=20)
     assert all(ask(lm, f"q{n}").answer.startswith("mock answer ") for n in range(20))
     assert any(call.error for call in engine.calls)
     assert slept
@@ -183,7 +182,7 @@ def test_the_latency_is_waited_for_once_in_each_call(
 def test_a_stream_waits_before_its_first_delta(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    request = dspy.lm15.Request(model="mock", messages=(USER,), tools=(WEATHER,))
+    request = lm15.Request(model="mock", messages=(USER,), tools=(WEATHER,))
     events = MockEngine(latency=2.5).stream(request)
     assert (next(events).type, slept) == ("start", [])
     assert (next(events).type, slept) == ("delta", [2.5])

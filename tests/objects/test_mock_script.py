@@ -5,6 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm15
 
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.objects.engines.mock import MockEngine
@@ -62,8 +63,8 @@ def test_a_completion_may_be_empty(mock: Any, mock_lm: Any) -> None:
     mock.answer("")
     assert mock_lm(mock)("hi") == [""]
     mock.answer("")
-    request = dspy.lm15.Request(model="mock", messages=(dspy.lm15.Message.user("hi"),))
-    streamed = dspy.lm15.materialize_response(mock.stream(request), request)
+    request = lm15.Request(model="mock", messages=(lm15.Message.user("hi"),))
+    streamed = lm15.materialize_response(mock.stream(request), request)
     assert streamed.message == mock_lm(answers=[""])(request).message
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import dspy
 import pytest
 from dspy.clients import execution
+from tests.shapes import lm15
 
 from dspy_profiles.objects.engines.mock import MockEngine
 from dspy_profiles.objects.engines.mock import _engine as mock_room
@@ -142,7 +143,7 @@ def test_several_answers_and_rollouts_are_told_apart(watching: Any, mock_lm: Any
 
 
 def test_a_request_from_nowhere_has_no_origin() -> None:
-    request = dspy.lm15.Request(model="mock", messages=(dspy.lm15.Message.user("hi"),))
+    request = lm15.Request(model="mock", messages=(lm15.Message.user("hi"),))
     assert origin_of(request) == RequestOrigin()
 
 

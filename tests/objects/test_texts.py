@@ -6,6 +6,7 @@ from typing import Any
 
 import dspy
 from pydantic import BaseModel
+from tests.shapes import lm15
 
 from dspy_profiles.objects.engines.mock._text import prompt_of, text_of
 
@@ -53,16 +54,14 @@ def test_an_input_that_holds_itself_comes_to_an_end() -> None:
 
 
 def test_a_prompt_holds_every_part_of_every_message() -> None:
-    call = dspy.lm15.ToolCallPart(id="1", name="look", input={"term": "x"})
-    request = dspy.lm15.Request(
+    call = lm15.ToolCallPart(id="1", name="look", input={"term": "x"})
+    request = lm15.Request(
         model="m",
-        system=(dspy.lm15.TextPart("be brief"),),
+        system=(lm15.TextPart("be brief"),),
         messages=(
-            dspy.lm15.Message.user(
-                [dspy.lm15.TextPart("see"), dspy.lm15.ImagePart(url="http://i")]
-            ),
-            dspy.lm15.Message(role="assistant", parts=(call,)),
-            dspy.lm15.Message(role="tool", parts=(dspy.lm15.tool_result("1", "found"),)),
+            lm15.Message.user([lm15.TextPart("see"), lm15.ImagePart(url="http://i")]),
+            lm15.Message(role="assistant", parts=(call,)),
+            lm15.Message(role="tool", parts=(lm15.tool_result("1", "found"),)),
         ),
     )
     assert (

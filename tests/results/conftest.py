@@ -17,6 +17,7 @@ import dspy
 import psycopg
 import pytest
 from filelock import FileLock
+from tests.shapes import engine_lm, lm15
 
 from dspy_profiles.results import Store, open_store
 
@@ -241,12 +242,12 @@ class Engine:
 
     def complete(self, request: Any) -> Any:
         text = self.answer if isinstance(self.answer, str) else self.answer(request)
-        return dspy.lm15.Response(
+        return lm15.Response(
             id="1",
             model="model",
-            message=dspy.lm15.Message.assistant([dspy.lm15.TextPart(text)]),
+            message=lm15.Message.assistant([lm15.TextPart(text)]),
             finish_reason="stop",
-            usage=dspy.lm15.Usage(
+            usage=lm15.Usage(
                 input_tokens=self.tokens(request),
                 output_tokens=2,
                 total_tokens=self.tokens(request) + 2,
@@ -268,7 +269,7 @@ def lm_of() -> Callable[..., Any]:
 
     def lm_of(answer: Any = SAID, tokens: Any = lambda _: 10, **more: Any) -> Any:
         engine, more = Engine(answer, tokens), {"cache": False, **more}
-        return dspy.LM("own/model", engine=engine, async_engine=AsyncSide(engine), **more)
+        return engine_lm("own/model", engine=engine, async_engine=AsyncSide(engine), **more)
 
     return lm_of
 

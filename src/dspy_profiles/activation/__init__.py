@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dspy_profiles.activation._lm import embedder as embedder
     from dspy_profiles.activation._lm import lm as lm
     from dspy_profiles.activation._overlay import CallbackOverlay as CallbackOverlay
+    from dspy_profiles.activation._prepare import LOCAL_PRICES as LOCAL_PRICES
     from dspy_profiles.activation._prepare import NO_CALLS as NO_CALLS
     from dspy_profiles.activation._prepare import Prepared as Prepared
     from dspy_profiles.activation._prepare import findings as findings
@@ -41,7 +42,7 @@ else:
             "_isolation": "Configuration Isolation",
             "_lm": "embedder lm",
             "_cache": "CACHE",
-            "_prepare": "NO_CALLS Prepared findings prepare",
+            "_prepare": "LOCAL_PRICES NO_CALLS Prepared findings prepare",
             "_session": "Pin add_listener innermost_pin pin_session remove_listener",
             "_stages": "set_process_stages stages_for_block",
         },

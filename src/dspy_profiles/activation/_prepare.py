@@ -1,6 +1,7 @@
 """The one sequence that makes a profile ready: for blocks, sessions, `run`, IPython and doctor."""
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
     from dspy_profiles.calls import Stage
     from dspy_profiles.objects import Built
 
-__all__ = ["NO_CALLS", "Mode", "Prepared", "findings", "prepare"]
+__all__ = ["LOCAL_PRICES", "NO_CALLS", "Mode", "Prepared", "findings", "prepare"]
 
 # "read": the profile is sound. "launch": its secrets exist, too. "check": its objects are made, and
 # call nobody. "build": they are made to be called.
 Mode = Literal["read", "launch", "check", "build"]
 NO_CALLS: tuple[Action, ...] = ("import", "start", "read", "write")
 
+LOCAL_PRICES = "LITELLM_LOCAL_MODEL_COST_MAP"
 # These are built when a program asks for them, and need their secrets then.
 ON_DEMAND = frozenset({"lms", "embedder"})
 
@@ -73,6 +75,8 @@ class Prepared:
         """
         demand_trust(self.profile, actions)
         check_references(self.profile, skip=_not_needed(self.profile))
+        if is_offline(self.profile):  # LiteLLM fetches them as it is imported, if nobody says no
+            os.environ.setdefault(LOCAL_PRICES, "True")
         from dspy_profiles.objects import build
 
         built = build(self.profile)

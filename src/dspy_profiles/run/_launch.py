@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dspy_profiles.activation import prepare
+from dspy_profiles.activation import LOCAL_PRICES, prepare
 from dspy_profiles.config import PATH_VARIABLE, SESSION_VARIABLE, KeyPath, join_key
 from dspy_profiles.errors import Place, PlaintextSecret, ProfileNotFound, ProfileWarning
 from dspy_profiles.profiles import (
@@ -78,6 +78,8 @@ def launch(
         _refuse_plaintext(profile)
         # Read again: `.env` files and the profile's [env] have added to it by now.
         environ = dict(os.environ) | _exported(scene, choice, profile, force=force)
+        if is_offline(profile):
+            environ.setdefault(LOCAL_PRICES, "True")
         if _may_refuse(profile, recorded, force=force or is_forced()):
             from dspy_profiles.run._refusals import new_report  # most programs start without it
 

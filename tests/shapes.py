@@ -1,0 +1,20 @@
+"""What tests need of DSPy, whichever version is installed."""
+
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_profiles import _dspy
+
+__all__ = ["engine_lm", "has_engines", "lm15", "needs_engines"]
+
+lm15 = _dspy.shape().lm15
+has_engines = hasattr(dspy, "lm15")
+needs_engines = pytest.mark.skipif(not has_engines, reason="this DSPy has no engines")
+
+
+def engine_lm(model: str, engine: Any, async_engine: Any = None, **more: Any) -> Any:
+    """An LM that an engine serves."""
+    kind, arguments = _dspy.shape().lm_class(engine, async_engine)
+    return kind(model, **arguments, **more)
