@@ -44,6 +44,7 @@ COMMANDS = {
     "validate": "doctor",
     "doctor": "doctor",
     "run": "run",
+    "versions": "versions",
     "results": "results",
     "trace": "results.trace",
     "cassettes": "cassettes",

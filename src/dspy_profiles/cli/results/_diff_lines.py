@@ -33,7 +33,7 @@ from dspy_profiles.results.compare import (
 from dspy_profiles.results.journal import Spent
 from dspy_profiles.results.views import folded
 
-__all__ = ["diff_lines"]
+__all__ = ["BAD", "GOOD", "change_lines", "diff_lines"]
 
 SHOWN = 20  # trials, and changes of prompts, without --full
 LEAST = 8  # columns of a name
@@ -244,11 +244,17 @@ def _prompts(trials: Sequence[TrialDiff], width: int, *, full: bool) -> Iterator
 
 def _change(change: Change, width: int, times: int = 1) -> Iterator[Text]:
     """Yield a change: its module and field, then its words."""
-    whose = " · ".join(on_one_line(part, 60) for part in (change.path, change.field) if part)
-    head = styled(f"{PAD}{whose}", MUTED)
+    return change_lines((change.path, change.field), change.words, width, times)
+
+
+def change_lines(
+    whose: Sequence[str], pieces: Sequence[Piece], width: int, times: int = 1
+) -> Iterator[Text]:
+    """Yield changed words below, or beside, what they are of."""
+    head = styled(f"{PAD}{' · '.join(on_one_line(part, 60) for part in whose if part)}", MUTED)
     if times > 1:
         head.append(f"   in {times:,} trials")
-    words = _pieces(change.words)
+    words = _pieces(pieces)
     if head.cell_len + 2 + words.cell_len <= width:
         yield joined(head, words)
         return

@@ -134,6 +134,7 @@ class _ExperimentBuilder:
         self._program: str | None = None
         self._profile: str | None = None
         self._latest = self._earliest = ""
+        self._dspy = set[str]()  # the versions that its processes have imported
 
     def take(self, line: Line) -> None:
         self._see(line)
@@ -155,6 +156,8 @@ class _ExperimentBuilder:
             program, details["program_inferred"] = self._program, True
         if profile is None and self._profile is not None:
             profile, details["profile_inferred"] = self._profile, True
+        if self._dspy and isinstance(versions := details.get("versions"), dict):
+            details["versions"] = {**versions, "dspy": ", ".join(sorted(self._dspy))}
         ended = None if status == "running" else seal.get("ended") or latest
         experiment = Experiment(
             self._id,
@@ -192,7 +195,8 @@ class _ExperimentBuilder:
             ours.setdefault(line.journal, [line.start, line.end])[1] = line.end
 
     def _journal(self, line: Line) -> None:
-        pass  # the process that wrote it
+        if isinstance(imported := line.get("dspy"), str):
+            self._dspy.add(imported)
 
     def _lost(self, line: Line) -> None:
         self._losses = min(self._losses + line["count"], MOST)

@@ -159,11 +159,18 @@ def begin_journal(
             "journal": journal,
             "pid": here,
             "parent_pid": parent if here == begun_by else begun_by,
+            "dspy": _imported(),
             "started": now(),
         }
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
     return storage.begin(experiment_id, durability, first)
+
+
+def _imported() -> str | None:
+    """Return the version of the DSPy that this process has imported, if it has."""
+    found = getattr(sys.modules.get("dspy"), "__version__", None)
+    return found if isinstance(found, str) else None
 
 
 def say(text: str) -> None:
