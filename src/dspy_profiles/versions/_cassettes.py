@@ -29,13 +29,21 @@ def folder_of_tests(words: Sequence[str]) -> Path:
     """Return the folder of cassettes that pytest would use. It may not exist."""
     locations = find_locations()
     setting = load_settings(locations).path("cassette-dir")
-    for folder in _upwards(words, locations.cwd):
+    folders = list(_upwards(words, locations.cwd))
+    for folder in folders:
         for name, table in INI_FILES:
             found = _ini(folder / name, table)
             if found is not None:
                 own = found.get(INI_KEY)
                 return setting or (locations.cwd / str(own) if own else folder / USUAL)
-    return setting or locations.cwd / USUAL
+    # Without any configuration, the root of the tests is the nearest folder with a project.
+    projects = (
+        folder
+        for name in ("pyproject.toml", "setup.py")
+        for folder in folders
+        if (folder / name).is_file()
+    )
+    return setting or next(projects, folders[0]) / USUAL
 
 
 def copied(source: Path, target: Path) -> None:

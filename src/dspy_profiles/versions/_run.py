@@ -33,6 +33,7 @@ __all__ = ["Command", "Ran", "is_pytest", "run_in"]
 PYTHON = re.compile(r"python[0-9.]*(\.exe)?")
 PYTESTS = ("pytest", "py.test")
 COPY, STORE, PROGRAM = "cassettes", "results", "program.jsonl"
+NONE = "(none is named)"
 
 
 def is_pytest(words: Sequence[str]) -> bool:
@@ -128,9 +129,12 @@ class Command:
 
     def original(self, place: Path, text: str) -> str:
         """Return a text with the names of the cassettes, instead of those of their copies."""
-        source = self.cassette or folder_of_tests(self.words[_after_pytest(self.words) :])
-        copy = place / COPY / (PROGRAM if self.cassette else "")
-        return text.replace(str(copy), os.path.relpath(source))
+        copy = place / COPY
+        if is_pytest(self.words):
+            shown = os.path.relpath(folder_of_tests(self.words[_after_pytest(self.words) :]))
+        else:
+            copy, shown = copy / PROGRAM, str(self.cassette or NONE)
+        return text.replace(str(copy), shown).replace(os.path.relpath(copy), shown)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Versions(TyperCommand):
 
 Wanted = Annotated[
     list[str] | None,
-    typer.Argument(metavar="VERSION...", help="Versions of DSPy: 3.1 is its newest, or 3.1.2."),
+    typer.Argument(metavar="VERSION", help="Versions of DSPy: 3.1 is its newest, or 3.1.2."),
 ]
 Python = Annotated[
     str | None,

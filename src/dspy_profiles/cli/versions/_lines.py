@@ -165,6 +165,9 @@ def _verdict(comparison: Comparison) -> Text:
         return styled("the command failed under every version, before it ran a test", BAD)
     if comparison.differs:
         return styled("the command ended differently", BAD)
+    bad = sum(cell.outcome not in STYLES for row in comparison.rows if (cell := row.cells[0]))
+    also = f"; {bad} failed under each version: --verbose prints why" if bad else ""
     if changed:
-        return styled(f"every test ended the same; {changed} of {of} with differences", "yellow")
-    return styled(f"no difference in {of}", GOOD)
+        text = f"every test ended the same; {changed} of {of} with differences{also}"
+        return styled(text, "yellow")
+    return styled(f"no difference in {of}{also}", "yellow" if bad else GOOD)

@@ -1,5 +1,6 @@
 """DSPy's callback that records: it hears when each call begins and ends."""
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import signature
@@ -37,6 +38,8 @@ def safely(hook: F) -> F:
     ) -> None:
         if self.is_closed:
             return
+        if outputs is None and exception is None:
+            exception = _passing()
         try:
             hook(self, call_id, outputs, exception)
         except Exception as error:  # noqa: BLE001
@@ -44,6 +47,12 @@ def safely(hook: F) -> F:
 
     is_end = "outputs" in signature(hook).parameters
     return cast("F", end if is_end else begin)
+
+
+def _passing() -> BaseException | None:
+    """Return what ends a call but is no Exception: DSPy before 3.4 does not pass it on."""
+    found = sys.exception()
+    return None if isinstance(found, Exception) else found
 
 
 class Recorder(_dspy_objects.BaseCallback):  # type: ignore[misc]
@@ -82,6 +91,9 @@ class Recorder(_dspy_objects.BaseCallback):  # type: ignore[misc]
 
     @safely
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        if _dspy_objects.is_lm(instance):  # for DSPy before 3.4, only its own class is one
+            self.on_lm_start(call_id, instance, inputs)
+            return
         arguments = _dspy_objects.call_inputs(inputs)
         around, _ = enclosing = self._calls.around()
         span = self._calls.new("module", enclosing)
@@ -104,6 +116,9 @@ class Recorder(_dspy_objects.BaseCallback):  # type: ignore[misc]
     ) -> None:
         span = self._calls.take(call_id)
         if span is None:
+            return
+        if span.lm is not None:
+            self._end_lm(span, outputs, exception)
             return
         if span.evaluation is not None and span.trial is not None:
             span.evaluation.end(span.trial, outputs, has_failed=exception is not None)
@@ -129,8 +144,10 @@ class Recorder(_dspy_objects.BaseCallback):  # type: ignore[misc]
     @safely
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         span = self._calls.take(call_id)
-        if span is None:
-            return
+        if span is not None:
+            self._end_lm(span, outputs, exception)
+
+    def _end_lm(self, span: Span, outputs: Any, exception: BaseException | None) -> None:
         lm, span.lm = span.lm, None
         if exception is not None:
             self._calls.end(span, {}, exception)
@@ -269,7 +286,7 @@ def _account(entry: Mapping[str, Any], lm: Any) -> dict[str, Any]:
         cached: bool | None = False
     elif not entry:
         cached = None
-    elif getattr(lm, "cache", None) is False:
+    elif getattr(lm, "cache", None) is False or _dspy.shape().is_dummy(lm):
         cached = False
     else:
         cached = True if cost is not None else None

@@ -5,6 +5,8 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import dspy
+
 from dspy_profiles import _dspy
 from dspy_profiles._dspy import BaseCallback, active_call
 from dspy_profiles.secrets import Names
@@ -17,6 +19,7 @@ __all__ = [
     "example_inputs",
     "example_labels",
     "history_entry",
+    "is_lm",
     "lm_arguments",
     "named_modules",
     "predictors",
@@ -54,6 +57,10 @@ def history_entry(lm: Any, outputs: Any) -> Mapping[str, Any]:
             ):
                 return entry
     return {}
+
+
+def is_lm(instance: Any) -> bool:
+    return isinstance(instance, dspy.BaseLM)
 
 
 def lm_arguments(lm: Any, given: Any) -> dict[str, Any]:
