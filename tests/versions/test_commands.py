@@ -1,12 +1,25 @@
 """Which words run in an environment, which cassettes they replay, and what is refused before."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
 
 from dspy_profiles.errors import InvalidProfile, ProfileNotFound
-from dspy_profiles.versions import Command, Environment, Project, Recipe, checked_version, is_pytest
+from dspy_profiles.results import open_store
+from dspy_profiles.versions import (
+    Command,
+    Environment,
+    NoEnvironment,
+    Project,
+    Recipe,
+    checked_version,
+    compare,
+    is_pytest,
+    run_in,
+)
 from dspy_profiles.versions._cassettes import folder_of_tests
 from dspy_profiles.versions._run import _environ
 
@@ -106,6 +119,52 @@ def test_the_folder_of_cassettes_is_pytests(
     assert folder_of_tests(["tests/test_a.py::test_a", "-q"]) == project / folder
 
 
+@pytest.fixture
+def this_python(tmp_path: Path) -> Path:
+    """An environment whose Python is the one of these tests."""
+    folder = tmp_path / "this/bin"
+    folder.mkdir(parents=True)
+    (folder / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "python").chmod(0o755)
+    return folder.parent
+
+
+APP = "import dspy\nprint(dspy.Predict('question -> answer')(question='Why?').answer)\n"
+
+
+def test_a_run_is_recorded_beside_its_output(this_python: Any, write: Any, tmp_path: Any) -> None:
+    write("profiles.toml", MOCK)
+    write("app.py", APP)
+    environment = Environment(this_python, "3", dspy.__version__, "3.11.7")
+    ran = run_in(environment, Command(["python", "app.py"], profile="dev"), tmp_path)
+    assert (ran.exit_code, ran.imported) == (0, dspy.__version__)
+    assert ran.output.startswith("mock answer")
+    assert ran.experiment is not None
+    assert ran.experiment.trials == 1
+
+
+def test_another_dspy_than_that_of_the_environment_is_an_error(
+    this_python: Any, write: Any, tmp_path: Any
+) -> None:
+    write("profiles.toml", MOCK)
+    write("app.py", APP)
+    environment = Environment(this_python, "3.0", "3.0.99", "3.11.7")
+    with pytest.raises(NoEnvironment, match=f"imported DSPy {dspy.__version__}, not 3.0.99"):
+        run_in(environment, Command(["python", "app.py"], profile="dev"), tmp_path)
+
+
+def test_a_live_call_of_a_program_is_a_miss(this_python: Any, write: Any, tmp_path: Any) -> None:
+    write("profiles.toml", MOCK)
+    write("app.py", APP)
+    environment = Environment(this_python, "3", dspy.__version__, "3.11.7")
+    command = Command(["python", "app.py"], profile="staging")
+    ran = run_in(environment, command, tmp_path)
+    with open_store(f"file:{tmp_path / 'results'}") as store:
+        (row,) = compare([ran], command, store).rows
+    assert row.outcomes == ["miss"]
+    assert str(tmp_path) not in str(row.cells[0] and row.cells[0].error)
+
+
 def test_a_program_without_a_profile_is_refused_unless_it_may_be_live() -> None:
     with pytest.raises(ProfileNotFound, match="cannot be kept offline"):
         Command(["app.py"]).checked()
@@ -166,6 +225,13 @@ def test_an_environment_is_named_by_what_goes_into_it(write: Any) -> None:
     write("uv.lock", "version = 1\n")
     others.add(name())
     assert len(others | {before}) == 8
+
+
+def test_the_lock_of_a_workspace_is_above(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("uv.lock", "version = 1\n")
+    write("pyproject.toml", "[tool.uv.workspace]\nmembers = ['qa']\n")
+    monkeypatch.chdir(write("qa/pyproject.toml", "[project]\nname = 'qa'\n").parent)
+    assert Project.here().lock == b"version = 1\n"
 
 
 @pytest.mark.parametrize(

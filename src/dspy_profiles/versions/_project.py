@@ -36,15 +36,13 @@ class Project:
     def here(cls) -> Self:
         """Return the project of the working directory."""
         locations = find_locations()
-        for path in locations.pyprojects:
-            lock = path.with_name(LOCK)
-            return cls(
-                path.parent,
-                read_toml(path).data,
-                path.read_bytes(),
-                lock.read_bytes() if lock.is_file() else None,
-            )
-        return cls(locations.cwd, {})
+        if not locations.pyprojects:
+            return cls(locations.cwd, {})
+        path = locations.pyprojects[0]
+        # That of a workspace is in a folder above.
+        locks = (each.with_name(LOCK) for each in locations.pyprojects)
+        lock = next((each.read_bytes() for each in locks if each.is_file()), None)
+        return cls(path.parent, read_toml(path).data, path.read_bytes(), lock)
 
     @property
     def _is_ours(self) -> bool:

@@ -108,7 +108,9 @@ def versions(
     recipe = Recipe(Project.here(), python, tuple(more or ()), is_pytest(words))
     comparison = _compared(names, recipe, command)
     if json:
-        emit(command=words, live=live, **as_json(comparison.to_json()))
+        from dspy_profiles.results.recording import command as shown_words
+
+        emit(command=shown_words(words), live=live, **as_json(comparison.to_json()))
     else:
         _show(comparison, full=full)
     if comparison.differs or comparison.is_empty:
