@@ -24,6 +24,7 @@ class Shape(ABC):
     Requests, responses and events are those of lm15, in every shape.
     """
 
+    has_engines: ClassVar[bool] = False  # whether a user's own engine can serve its LMs
     lm15: Any  # the module with lm15's types
     errors: ClassVar[tuple[str, ...]] = ("dspy",)  # public modules of errors, the first ones first
 
