@@ -87,6 +87,25 @@ def test_an_error_is_replayed_as_it_was(live: str, server: Any) -> None:
     assert len(server.asked) == 1
 
 
+def test_an_error_that_another_dspy_recorded_is_replayed(
+    live: str, write: Callable[..., Path]
+) -> None:
+    with profile(live, cassette="own.jsonl", cassettes="new"):
+        dspy.settings.lm("Capital?")
+    tracks = [json.loads(line) for line in Path("own.jsonl").read_text("utf-8").splitlines()]
+    error = {
+        "class": "dspy.lm15:RateLimitError",
+        "args": ["slow down"],
+        "attributes": {"message": "slow down"},
+    }
+    tracks[-1]["responses"] = [{"error": error}]
+    write("failing.jsonl", "\n".join(map(json.dumps, tracks)) + "\n")
+    played = profile(live, lm={"num_retries": 0}, cassette="failing.jsonl", cassettes="none")
+    with played, pytest.raises(Exception, match="slow down") as raised:
+        dspy.settings.lm("Capital?")
+    assert "RateLimit" in type(raised.value).__name__
+
+
 def test_the_provider_replay_answers(write: Callable[..., Path]) -> None:
     write(
         "profiles.toml",

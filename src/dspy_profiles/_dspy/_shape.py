@@ -118,6 +118,10 @@ class Shape(ABC):
         """Return the events of a stream with this response."""
         return list(self.lm15.response_to_events(response))
 
+    def as_of_lm15(self, error: Exception) -> Exception:
+        """Return the error of a model as lm15 has it, or itself if it is another one."""
+        return error
+
     def is_of_lm15(self, error_class: type[Exception]) -> bool:
         """Return whether this is an error of an engine, which DSPy turns into one of its own."""
         return issubclass(error_class, self.lm15.LM15Error)
