@@ -5,6 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm_error
 
 from dspy_profiles import profile, with_profile
 from dspy_profiles.errors import LiveCallBlocked
@@ -48,7 +49,7 @@ def test_an_lm_of_the_programs_own_is_held_back_in_a_block_and_in_blocks_in_it(o
 def test_the_profile_itself_answers_and_outside_nothing_is_guarded(own: Any) -> None:
     with profile("prod"):
         assert dspy.Predict("question -> answer")(question="?").answer == "mocked"
-    with pytest.raises(dspy.LMError):
+    with pytest.raises(lm_error("LMError")):
         own("?")
 
 
@@ -56,5 +57,5 @@ def test_it_ends_with_the_variable(own: Any, monkeypatch: pytest.MonkeyPatch) ->
     with profile("offline"):
         pass
     monkeypatch.delenv("DSPY_PROFILE_FORCE")
-    with profile("offline"), pytest.raises(dspy.LMError):
+    with profile("offline"), pytest.raises(lm_error("LMError")):
         own("?")

@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
-from tests.shapes import engine_lm, lm15
+from tests.shapes import engine_lm, lm15, lm_error
 
 from dspy_profiles import profile
 from dspy_profiles.activation import _stages as stages
@@ -178,7 +178,7 @@ def test_a_call_that_fails_is_charged_as_a_call(limited: Any) -> None:
             raise lm15.ServerError("down", retry_after=0)
 
     account = limited(calls=5)
-    with pytest.raises(dspy.LMError):
+    with pytest.raises(lm_error("LMError")):
         engine_lm("own/model", engine=Fails(), cache=False, num_retries=2)("Why?")
     assert account.spent == Spent(calls=3)
     assert account.in_flight == 0

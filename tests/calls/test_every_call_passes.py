@@ -6,7 +6,7 @@ from typing import Any
 
 import dspy
 import pytest
-from tests.shapes import engine_lm, lm15
+from tests.shapes import engine_lm, lm15, lm_error
 
 from dspy_profiles import profile
 
@@ -98,7 +98,7 @@ def test_a_provider_that_is_busy_once_is_called_twice(heard: Any, server: Any, o
 
 
 def test_a_call_that_fails_for_good_is_never_priced(heard: Any, engine: Any, lm_of: Any) -> None:
-    with pytest.raises(dspy.LMError):
+    with pytest.raises(lm_error("LMError")):
         lm_of(engine(ValueError("broken")), num_retries=0)("Why?")
     assert heard.log == ["before", "failed"]
 
@@ -352,6 +352,6 @@ def test_an_engine_that_answers_something_else_gets_dspys_own_words(
         usage = object()
 
     own = engine(answer="text" if kind == "text" else Strange())
-    with pytest.raises(dspy.LMError, match=r"must return dspy.lm15.Response"):
+    with pytest.raises(lm_error("LMError"), match=r"must return dspy.lm15.Response"):
         lm_of(own, num_retries=0)("Why?")
     assert heard.log == ["before", "after"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
-from tests.shapes import lm15
+from tests.shapes import lm15, lm_error
 
 from dspy_profiles.calls import Answer, Call, Refused, Stage, refusal_in
 from dspy_profiles.errors import LiveCallBlocked, Place, ProfileError
@@ -30,7 +30,7 @@ def test_they_are_asked_outermost_first_and_told_innermost_first(
 def test_a_failure_is_told_innermost_first(three: Any, stand: Any, engine: Any, lm_of: Any) -> None:
     log, *stages = three
     stand(*stages)
-    with pytest.raises(dspy.LMError):
+    with pytest.raises(lm_error("LMError")):
         lm_of(engine(ValueError("broken")), num_retries=0)("Why?")
     assert log[3:] == ["c failed", "b failed", "a failed"]
 
@@ -71,7 +71,7 @@ def test_one_answers_with_an_error_and_dspy_does_what_it_does_with_a_models(
     b.says = Answer(error=lm15.ServerError("down", retry_after=0))
     own = engine()
     lm = lm_of(own, num_retries=1)
-    with pytest.raises(dspy.LMServerError, match="down"):
+    with pytest.raises(lm_error("LMServerError"), match="down"):
         asyncio.run(lm.acall("Why?")) if asynchronous else lm("Why?")
     assert own.made == 0
     assert log == ["a before", "b before", "a after"] * 2  # it has tried again

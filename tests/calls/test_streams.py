@@ -6,7 +6,7 @@ from typing import Any
 
 import dspy
 import pytest
-from tests.shapes import engine_lm, lm15
+from tests.shapes import engine_lm, lm15, lm_error
 
 from dspy_profiles._dspy import _stream as sending
 from dspy_profiles.calls import Answer, Call
@@ -66,7 +66,7 @@ def streamed(request: pytest.FixtureRequest) -> Callable[[Any], list[Any]]:
             return await self.ask.acall(question=question)
 
     def streamed(engine: Any) -> list[Any]:
-        lm = dspy.LM(
+        lm = engine_lm(
             "own/model",
             engine=engine,
             async_engine=AsyncStreams(engine),
@@ -97,14 +97,14 @@ def test_one_that_ends_is_answered(heard: Any, streamed: Any) -> None:
 def test_one_that_breaks_off_without_an_end_has_failed(
     events: Any, heard: Any, streamed: Any
 ) -> None:
-    with pytest.raises(dspy.LMError):
+    with pytest.raises(lm_error("LMError")):
         streamed(Streams(*events))
     assert heard.log == ["before", "failed"]
 
 
 def test_one_that_raises_has_failed(heard: Any, streamed: Any) -> None:
     broken = ValueError("broken")
-    with pytest.raises(dspy.LMError):
+    with pytest.raises(lm_error("LMError")):
         streamed(Streams(START, broken))
     assert heard.log == ["before", "failed"]
     assert heard.errors == [broken]
@@ -115,14 +115,14 @@ def test_one_that_never_starts_has_failed(heard: Any, streamed: Any) -> None:
         def stream(self, request: Any) -> Any:
             raise ValueError("no streams here")
 
-    with pytest.raises(dspy.LMError, match="no streams here"):
+    with pytest.raises(lm_error("LMError"), match="no streams here"):
         streamed(Refuses())
     assert heard.log == ["before", "failed"]
 
 
 def test_one_that_says_that_it_fails_has_failed(heard: Any, streamed: Any) -> None:
     said = lm15.StreamErrorEvent(lm15.ErrorDetail(code="server", message="down"))
-    with pytest.raises(dspy.LMError, match="down"):
+    with pytest.raises(lm_error("LMError"), match="down"):
         streamed(Streams(START, said))
     assert heard.log == ["before", "failed"]
 
@@ -131,7 +131,7 @@ def test_one_that_says_that_it_fails_has_failed(heard: Any, streamed: Any) -> No
 def test_one_that_goes_wrong_after_its_end_has_been_answered_all_the_same(
     after_it: Any, heard: Any, streamed: Any
 ) -> None:
-    with pytest.raises(dspy.LMError):
+    with pytest.raises(lm_error("LMError")):
         streamed(Streams(START, TEXT, END, after_it))
     assert heard.log == ["before", "after"]
     assert heard.answers[0].tokens == 11
@@ -185,7 +185,7 @@ def test_a_stage_may_have_another_error_raised(stand: Any, streamed: Any, listen
 
     stage = Retells()
     stand(stage)
-    with pytest.raises(dspy.LMError, match="retold: broken"):
+    with pytest.raises(lm_error("LMError"), match="retold: broken"):
         streamed(Streams(START, ValueError("broken")))
     assert stage.log == ["before", "failed"]
 
@@ -229,7 +229,7 @@ def test_a_stage_may_answer_with_events(heard: Any, streamed: Any, listener: Any
 def test_a_stage_may_answer_with_events_that_end_in_an_error(heard: Any, streamed: Any) -> None:
     down = lm15.ServerError("down in the middle")
     heard.says = Answer(events=[START, TEXT], error=down)
-    with pytest.raises(dspy.LMServerError, match="down in the middle"):
+    with pytest.raises(lm_error("LMServerError"), match="down in the middle"):
         streamed(Streams())
 
 

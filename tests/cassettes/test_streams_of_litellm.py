@@ -7,6 +7,7 @@ from typing import Any
 
 import dspy
 import pytest
+from tests.shapes import lm_error
 
 from dspy_profiles import _dspy
 from dspy_profiles.calls import Refused
@@ -181,7 +182,7 @@ def test_one_that_breaks_off_breaks_off_again_after_the_same_chunks(
         async def main(program: Any = program) -> Any:
             return [each async for each in program(question="Why?")]
 
-        with playing(mode, lm), pytest.raises(dspy.LMServerError) as raised:
+        with playing(mode, lm), pytest.raises(lm_error("LMServerError")) as raised:
             asyncio.run(main())
         seen.append((heard, str(raised.value)))
     assert seen[0] == seen[1]
@@ -259,5 +260,5 @@ def test_without_a_cassette_they_are_not_held_up(
     says: Any, playing: Any, lm: Any, litellm: Any, streamed: Any
 ) -> None:
     says(*map(chunk, PIECES), litellm.InternalServerError("down", "openai", "gpt-4o-mini"))
-    with playing("off", lm), pytest.raises(dspy.LMServerError):
+    with playing("off", lm), pytest.raises(lm_error("LMServerError")):
         streamed()

@@ -5,7 +5,7 @@ from typing import Any
 
 import dspy
 import pytest
-from tests.shapes import lm15
+from tests.shapes import lm15, lm_error
 
 from dspy_profiles.secrets import _redaction as redaction
 
@@ -89,7 +89,7 @@ def test_one_that_goes_wrong_goes_wrong_again(
     end: Any, playing: Any, lm_of: Any, silent: Any, streamed: Any, ask: Any
 ) -> None:
     def seen() -> Any:
-        with pytest.raises(dspy.LMError) as raised:
+        with pytest.raises(lm_error("LMError")) as raised:
             streamed()
         return type(raised.value), str(raised.value)
 
@@ -97,7 +97,7 @@ def test_one_that_goes_wrong_goes_wrong_again(
         first = seen()
     with playing("none", silent):
         assert seen() == first
-    with playing("none", silent), pytest.raises(dspy.LMError):
+    with playing("none", silent), pytest.raises(lm_error("LMError")):
         ask()
 
 

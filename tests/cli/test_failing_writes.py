@@ -159,9 +159,9 @@ sys.exit(code)
 IMPATIENT = """
 import sys
 from dspy_profiles.config import _edit as editing, _lock as locking
-from dspy_profiles.cli.profiles import _write as writing
+from dspy_profiles.cli.profiles import _write as writing, edit
 waits = locking.locked
-editing.locked = writing.locked = lambda target, timeout: waits(target, 0.05)
+editing.locked = writing.locked = edit.locked = lambda target, *_: waits(target, 0.05)
 from dspy_profiles.cli import app
 app(sys.argv[1:], prog_name="dspy-profiles")
 """

@@ -11,7 +11,7 @@ from typing import Any
 import dspy
 import pytest
 from pydantic import BaseModel
-from tests.shapes import engine_lm, lm15
+from tests.shapes import engine_lm, lm15, lm_error
 
 from dspy_profiles.errors import InvalidProfile
 from dspy_profiles.objects.engines.mock import MockEngine
@@ -102,15 +102,15 @@ def test_after_a_tools_result_comes_a_text_and_after_a_new_question_a_call(mock_
 
 
 FAILURES = {
-    "server": dspy.LMServerError,
-    "rate_limit": dspy.LMRateLimitError,
-    "timeout": dspy.LMTimeoutError,
-    "auth": dspy.LMAuthError,
-    "connection": dspy.LMTransportError,
-    "invalid_request": dspy.LMInvalidRequestError,
-    "context_length": dspy.ContextWindowExceededError,
-    "billing": dspy.LMBillingError,
-    "unsupported_model": dspy.LMUnsupportedModelError,
+    "server": lm_error("LMServerError"),
+    "rate_limit": lm_error("LMRateLimitError"),
+    "timeout": lm_error("LMTimeoutError"),
+    "auth": lm_error("LMAuthError"),
+    "connection": lm_error("LMTransportError"),
+    "invalid_request": lm_error("LMInvalidRequestError"),
+    "context_length": lm_error("ContextWindowExceededError"),
+    "billing": lm_error("LMBillingError"),
+    "unsupported_model": lm_error("LMUnsupportedModelError"),
 }
 
 
@@ -130,7 +130,7 @@ def outcomes(lm: Any, count: int = 40) -> Any:
     def outcome(number: Any) -> Any:
         try:
             return ask(lm, f"q{number}").answer
-        except dspy.LMServerError:
+        except lm_error("LMServerError"):
             return None
 
     return [outcome(number) for number in range(count)]

@@ -17,6 +17,7 @@ __all__ = ["Here"]
 class Here(Shape):
     """DSPy with `dspy.lm15` and engines."""
 
+    has_engines: ClassVar = True
     errors: ClassVar = ("dspy.lm15", "dspy")
 
     def __init__(self) -> None:

@@ -22,6 +22,7 @@ class Here(Shape):
         self.lm15 = import_module("lm15")
         self._serde = import_module("lm15.serde")
         self._data: Any = import_module("dspy_profiles._dspy._legacy_data")
+        self._errors: Any = import_module("dspy_profiles._dspy._legacy_errors")
         self._lm: Any = import_module("dspy_profiles._dspy._legacy_lm")
         self._patch: Any = import_module("dspy_profiles._dspy._legacy_patch")
 
@@ -52,6 +53,10 @@ class Here(Shape):
             return cast("Mapping[str, Any]", self._data.usage_of(usage))
         counted = body_of(usage)
         return counted if isinstance(counted, dict) else {}
+
+    def as_of_lm15(self, error: Exception) -> Exception:
+        made: Exception = self._errors.as_of_lm15(error)
+        return made
 
     def request_dict(self, request: Any) -> dict[str, Any]:
         return cast("dict[str, Any]", self._serde.request_to_dict(request))

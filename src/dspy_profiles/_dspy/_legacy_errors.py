@@ -7,7 +7,7 @@ import lm15
 
 from dspy_profiles._dspy._names import litellm
 
-__all__ = ["as_of_litellm"]
+__all__ = ["as_of_litellm", "as_of_lm15"]
 
 # Errors of lm15, the special ones first, and LiteLLM's name for the same.
 NAMES = (
@@ -30,6 +30,18 @@ def as_of_litellm(error: Exception, lm: Any) -> Exception:
             made = _made(getattr(litellm("an error"), known), str(error), lm.model)
             wrap = getattr(dspy.LM, "_wrap_litellm_exception", None)
             return made if wrap is None else wrap(_Named(lm.model), made)  # DSPy 3.3 has its own
+    return error
+
+
+def as_of_lm15(error: Exception) -> Exception:
+    """Return an error of LiteLLM as lm15 has it, or the error itself if it is another one."""
+    library = litellm("an error")
+    for name, known in NAMES:
+        if isinstance(error, getattr(library, known, ())):
+            made: Exception = getattr(lm15, name)(
+                str(getattr(error, "message", error)), status=getattr(error, "status_code", None)
+            )
+            return made
     return error
 
 

@@ -12,8 +12,9 @@ import lm15
 
 from dspy_profiles._dspy import _legacy_data as data
 from dspy_profiles._dspy._chunks import chunk_from
+from dspy_profiles._dspy._legacy_attempts import Passage, delay_of, passage_of
 from dspy_profiles._dspy._legacy_errors import as_of_litellm
-from dspy_profiles._dspy._legacy_patch import OWN, Passage, delay_of, passage_of
+from dspy_profiles._dspy._legacy_other_lms import OWN
 from dspy_profiles._dspy._plain import bare_request_of, request_of
 from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_stream
 

@@ -24,6 +24,7 @@ class Shape(ABC):
     Requests, responses and events are those of lm15, in every shape.
     """
 
+    has_engines: ClassVar[bool] = False  # whether a user's own engine can serve its LMs
     lm15: Any  # the module with lm15's types
     errors: ClassVar[tuple[str, ...]] = ("dspy",)  # public modules of errors, the first ones first
 
@@ -116,6 +117,10 @@ class Shape(ABC):
     def events_of(self, response: Any) -> list[Any]:
         """Return the events of a stream with this response."""
         return list(self.lm15.response_to_events(response))
+
+    def as_of_lm15(self, error: Exception) -> Exception:
+        """Return the error of a model as lm15 has it, or itself if it is another one."""
+        return error
 
     def is_of_lm15(self, error_class: type[Exception]) -> bool:
         """Return whether this is an error of an engine, which DSPy turns into one of its own."""

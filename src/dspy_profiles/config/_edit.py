@@ -23,7 +23,7 @@ from dspy_profiles.config._document import (
     remember,
 )
 from dspy_profiles.config._keys import KeyPath, join_key
-from dspy_profiles.config._lock import locked
+from dspy_profiles.config._lock import PATIENCE, locked
 from dspy_profiles.config._trusted_files import TRUSTED
 from dspy_profiles.config._write import replace_file
 from dspy_profiles.errors import InvalidFile, InvalidProfile, Place
@@ -38,7 +38,7 @@ TomlValue: TypeAlias = Union[  # noqa: UP007  # `|` does not accept a name in qu
 ]
 
 
-def change_file(path: Path, change: Callable[["Edit"], None], *, timeout: float = 10.0) -> None:
+def change_file(path: Path, change: Callable[["Edit"], None], *, timeout: float = PATIENCE) -> None:
     """Let `change` edit a file and check the result, without keeping others waiting.
 
     It runs before the lock is taken; and once more, under the lock, if another process has changed
@@ -56,7 +56,7 @@ def change_file(path: Path, change: Callable[["Edit"], None], *, timeout: float 
 
 
 @contextmanager
-def editing(path: Path, *, timeout: float = 10.0) -> Iterator["Edit"]:
+def editing(path: Path, *, timeout: float = PATIENCE) -> Iterator["Edit"]:
     """Read, change and replace a file under its lock; an error in the block leaves it unchanged.
 
     >>> with editing(Path("profiles.toml")) as edit:  # doctest: +SKIP

@@ -21,11 +21,13 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["locked"]
+__all__ = ["PATIENCE", "locked"]
+
+PATIENCE = 30.0  # seconds with one holder, whose disk is slow on a loaded machine
 
 
 @contextmanager
-def locked(target: Path, timeout: float) -> Iterator[None]:
+def locked(target: Path, timeout: float = PATIENCE) -> Iterator[None]:
     """Lock the file against all other writers; make its folders, and remove them if unused.
 
     `timeout` limits how long the lock stays with one holder while we wait: a queue that moves is

@@ -19,7 +19,6 @@ __all__ = ["TRUSTED", "TrustedFiles"]
 
 NAME = "trusted.json"
 VERSION = 1
-TIMEOUT = 10.0  # seconds to wait for another process that trusts something
 
 
 @dataclass
@@ -100,7 +99,7 @@ class TrustedFiles:
     @contextmanager
     def _changing(self) -> Iterator[Entries]:
         path = self.path
-        with locked(path, TIMEOUT):
+        with locked(path):
             kept = self.read()
             yield kept
             data = {"version": VERSION, "files": kept.files, "below": kept.below}

@@ -76,6 +76,13 @@ def _near_dspy(text: str) -> str | None:
     return f'did you mean "dspy.{text}"?' if is_dspy else None
 
 
+def _installed(text: str) -> str | None:
+    """Return a hint for a name that another DSPy may have."""
+    if text.partition(".")[0] != "dspy":
+        return None
+    return f"DSPy {getattr(sys.modules.get('dspy'), '__version__', '')} is installed"
+
+
 def _attribute(holder: object, name: str, text: str) -> object:
     try:
         return getattr(holder, name)
@@ -83,5 +90,5 @@ def _attribute(holder: object, name: str, text: str) -> object:
         where = getattr(holder, "__name__", holder)
         raise ProviderError(
             f'"{text}" cannot be imported: {where} has no "{name}"',
-            hint=did_you_mean(name, dir(holder)),
+            hint=did_you_mean(name, dir(holder)) or _installed(text),
         ) from None

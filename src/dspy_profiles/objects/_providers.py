@@ -149,6 +149,12 @@ def make(profile: ResolvedProfile, name: object, arguments: Mapping[str, Any]) -
     if isinstance(found, dspy.Provider):
         return Provider(name, lm_arguments={"provider": found})
     if _has(found, "complete"):
+        if not (_dspy.shape().has_engines or _dspy.shape().is_offline(found)):
+            raise InvalidProfile(
+                f'"{name}" is an engine, and DSPy {_dspy.version()} has none',
+                hint="name a dspy.BaseLM class, or install dspy>=3.4",
+                where=profile.place("provider", "class"),
+            )
         cls, arguments = _engine_lm(found)
         return Provider(name, lm=cls, engine=found, lm_arguments=arguments)
     if not isinstance(found, ProfileProvider):  # its metaclass has `complete`, not the object

@@ -59,7 +59,7 @@ class _Check:
         self.search = search
         self.prefixes = prefixes
         self.findings = Findings(profile)
-        self.keys = Keys(profile, prefixes, self.findings, only)
+        self.keys = Keys(profile, prefixes, self.findings, only, descriptor["version"])
         self.provider: Descriptor | None = None
 
     def run(self) -> list[Finding]:

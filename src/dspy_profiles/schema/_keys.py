@@ -28,7 +28,9 @@ class Keys:
         prefixes: tuple[str, ...],
         findings: Findings,
         only: Sequence[KeyPath] | None = None,
+        release: str | None = None,
     ) -> None:
+        self.release = release  # of DSPy
         self.profile = profile
         self.prefixes = prefixes
         self.findings = findings
@@ -88,7 +90,8 @@ class Keys:
         if path[0] == "settings":
             message = f'DSPy has no setting "{key}"'
         if not shape.open or (slip and shape.read):
-            self.findings.add("error", path, message, hint, near=slip is not None)
+            installed = f"DSPy {self.release} is installed" if self.release else None
+            self.findings.add("error", path, message, hint or installed, near=slip is not None)
         elif shape.read:
             self.findings.warn(path, message, hint or f"{shape.title} forwards it unchecked")
         elif slip:

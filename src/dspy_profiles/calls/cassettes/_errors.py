@@ -11,7 +11,8 @@ from dspy_profiles.secrets import Names
 __all__ = ["error_dict", "error_from"]
 
 # Packages whose errors are replayed. A file names the classes, so this list is short.
-KNOWN = frozenset({"builtins", "dspy", "httpx", "litellm", "openai", "requests"})
+KNOWN = frozenset({"builtins", "dspy", "httpx", "litellm", "lm15", "openai", "requests"})
+OF_LM15 = "dspy.lm15"  # also of a DSPy that has no module of this name
 # Attributes that differ each time, or are not part of the message.
 LEFT_OUT = frozenset({"body", "headers", "partial", "rate_limit_headers", "request_id"})
 SIMPLE = (str, int, float, bool, type(None))
@@ -48,6 +49,8 @@ def _name(error_class: type[Exception]) -> str | None:
     name = error_class.__qualname__
     if error_class.__module__.partition(".")[0] not in KNOWN or "." in name:
         return None
+    if getattr(_dspy.shape().lm15, name, None) is error_class:
+        return f"{OF_LM15}:{name}"
     for public in _dspy.shape().errors if error_class.__module__ != "builtins" else ():
         if getattr(importlib.import_module(public), name, None) is error_class:
             return f"{public}:{name}"
@@ -58,7 +61,8 @@ def _class(name: str) -> type[Exception]:
     module, _, attribute = name.partition(":")
     if module.partition(".")[0] not in KNOWN:
         raise ValueError(f"{name} is not an error that can be replayed")
-    error_class = getattr(importlib.import_module(module), attribute, None)
+    holder = _dspy.shape().lm15 if module == OF_LM15 else importlib.import_module(module)
+    error_class = getattr(holder, attribute, None)
     if not (isinstance(error_class, type) and issubclass(error_class, Exception)):
         raise TypeError(f"{name} is not an error")
     return error_class

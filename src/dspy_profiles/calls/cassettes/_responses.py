@@ -63,7 +63,8 @@ def failed(call: Call, error: Exception | None) -> Record | None:
     elif call.request is not None and call.streamed:
         record["events"] = _events(call.events)
     if error is not None:
-        fields = error_dict(error)
+        is_lm = call.kind == "lm" and call.request is not None
+        fields = error_dict(_dspy.shape().as_of_lm15(error) if is_lm else error)
         if fields is None:
             return None
         record["error"] = fields

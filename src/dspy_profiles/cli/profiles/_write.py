@@ -18,8 +18,6 @@ from dspy_profiles.errors import InvalidFile, Place
 
 __all__ = ["TextEdit", "new_file", "rewriting", "write_new"]
 
-LOCK_TIMEOUT = 10.0  # seconds, as in `editing`
-
 
 class TextEdit:
     """A file's text, to be written when the block ends."""
@@ -38,7 +36,7 @@ def rewriting(path: Path, *, is_ours: bool = True) -> Iterator[TextEdit]:
     """
     target = Path(os.path.realpath(path))
     read_unparsed(target)  # an unreadable file raises before a lock file is made beside it
-    with locked(target, LOCK_TIMEOUT):
+    with locked(target):
         document = read_unparsed(target)
         edit = TextEdit(document)
         yield edit
@@ -64,7 +62,7 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         raise InvalidFile("the path is a folder", "name a file", place)
     if target.exists() and not target.is_file():  # replacing a device would break it for everyone
         raise InvalidFile("not a regular file", "name a file, or a path that does not exist", place)
-    with locked(target, LOCK_TIMEOUT):
+    with locked(target):
         if target.exists() and not overwrite:
             raise _exists(place)
         with write_atomically(path) as file:

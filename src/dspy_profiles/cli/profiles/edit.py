@@ -16,7 +16,6 @@ from dspy_profiles import schema
 from dspy_profiles.cli._options import File, ToProject, ToUser, can_ask, confirm
 from dspy_profiles.cli._output import MUTED, fail, note, out, warn
 from dspy_profiles.cli.profiles._target import Target
-from dspy_profiles.cli.profiles._write import LOCK_TIMEOUT
 from dspy_profiles.cli.secrets._plaintext import definitions, plaintext_keys
 from dspy_profiles.config import (
     PROFILES_FILE,
@@ -245,7 +244,7 @@ def _write(where: Target, before: bytes, after: Document) -> None:
     `editing` refuses an invalid file; here its fixed version is saved.
     """
     target = Path(os.path.realpath(where.path))  # a link stays a link
-    with locked(target, LOCK_TIMEOUT):
+    with locked(target):
         stamp = file_stamp(target)
         if _content(target) != before:
             raise WriteFailed(
