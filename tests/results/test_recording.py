@@ -302,6 +302,36 @@ def test_a_refused_call_is_told_by_its_own_error(store: Store, program: Any) -> 
     assert store.query_trials(exp.id)[0].error == "BudgetExceeded: the budget is spent"
 
 
+def test_a_refused_call_fails_even_if_dspy_does_not_pass_its_error_on(store: Store) -> None:
+    from dspy_profiles.calls import Refused
+    from dspy_profiles.errors import BudgetExceeded
+    from dspy_profiles.results.recording._callback import active_recorders
+
+    with record("a run", store=store) as exp:
+        (recorder,) = active_recorders()
+        recorder.on_module_start("call", dspy.Module(), {"args": (), "kwargs": {}})
+        try:
+            raise Refused(BudgetExceeded("the budget is spent"))
+        except Refused:
+            recorder.on_module_end("call", None, None)  # as DSPy before 3.4 calls it
+    (trial,) = store.query_trials(exp.id)
+    assert (trial.status, trial.error) == ("failed", "BudgetExceeded: the budget is spent")
+
+
+def test_an_lm_of_another_class_is_recorded_as_an_lm(store: Store) -> None:
+    class Own(dspy.BaseLM):
+        pass
+
+    from dspy_profiles.results.recording._callback import active_recorders
+
+    with record("a run", store=store) as exp:
+        (recorder,) = active_recorders()
+        recorder.on_module_start("call", Own("house/own"), {"messages": [], "kwargs": {}})
+        recorder.on_module_end("call", ["Paris"], None)  # as DSPy before 3.4 calls them
+    (event,) = store.events(exp.id)
+    assert (event.kind, event.name, event.attributes["outputs"]) == ("lm", "house/own", ["Paris"])
+
+
 def test_a_block_that_cannot_be_entered_leaves_nothing_running(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
