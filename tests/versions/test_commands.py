@@ -173,7 +173,10 @@ def test_a_program_without_a_profile_is_refused_unless_it_may_be_live() -> None:
 
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(ProfileNotFound, match="prdo"):
-        Command(["pytest"], profile="prdo").checked()
+        Command(["pytest"], profile="mock,prdo").checked()
+    Command(["pytest"], profile="mock").checked()
+    with pytest.raises(ProfileNotFound, match="prdo"):
+        Command(["app.py"], profile="prdo").checked()
 
 
 def test_cassettes_are_refused_where_they_mean_nothing(tmp_path: Any) -> None:

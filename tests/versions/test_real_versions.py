@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.loopback import Loopback, Reply
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/upgrade-dspy.md"
+CANARY = "sk-canary-4f1c9a7e2b"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("uv"), reason="needs uv")]
 
@@ -122,3 +124,39 @@ def test_a_version_that_does_not_exist_is_one_error(versions: Any, upgrade: Path
     assert (done.returncode, done.stdout) == (4, "")
     assert "DSPy 3.77 cannot be installed" in done.stderr
     assert "name versions that exist" in done.stderr
+
+
+class Model(Loopback):
+    """A model that answers otherwise if its instructions stand in the prompt twice."""
+
+    def reply(self, path: str, headers: Any, asked: Any) -> Reply:
+        prompt = json.dumps(asked["messages"])
+        is_told_twice = prompt.count("Respond with the corresponding output fields") > 1
+        answer = "Quechua, and Spanish." if is_told_twice else "Spanish, and Quechua."
+        message = {"role": "assistant", "content": f"[[ ## answer ## ]]\n{answer}"}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+        facts = {"id": "a", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini"}
+        return Reply({**facts, "choices": [choice], "usage": usage})
+
+
+def test_live_asks_for_what_is_not_recorded_and_writes_nothing_back(
+    versions: Any, upgrade: Path
+) -> None:
+    before = files(upgrade)
+    with Model() as model:
+        base = f"{model.root}/v1"
+        done = versions(
+            *("3.1", "3.4", "--live", "--json", "--", "pytest", "-k", "talk"),
+            OPENAI_API_BASE=base,
+            OPENAI_BASE_URL=base,
+            OPENAI_API_KEY=CANARY,
+        )
+    (test,) = json.loads(done.stdout)["tests"]
+    assert done.returncode == 0, done.stderr
+    assert [each["outcome"] for each in test["cells"]] == ["passed", "passed"]
+    assert [each["replayed"] for each in test["cells"]] == [1, 0]
+    changed = {each["what"] for each in test["differences"]}
+    assert changed == {"prompt", "response", "parsed output", "cost"}
+    assert files(upgrade) == before
+    assert CANARY not in done.stdout + done.stderr

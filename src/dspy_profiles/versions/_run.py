@@ -67,8 +67,9 @@ class Command:
             )
         else:
             self._is_offline()
-        if self.profile is not None:
-            self._profile()
+        for name in (self.profile or "").split(",") if is_pytest(self.words) else ():
+            if name.strip():  # for tests it may be a list
+                resolve_choice(Scene.now(), Choice(name.strip(), "from --profile"))
         return self
 
     def _is_offline(self) -> bool:
