@@ -65,6 +65,8 @@ class Command:
                 hint=f"record it: dspy-profiles run --cassette {word(self.cassette)} "
                 "--cassettes new -- …",
             )
+        elif self.cassette is not None:
+            self._profile()
         else:
             self._is_offline()
         for name in (self.profile or "").split(",") if is_pytest(self.words) else ():
