@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -216,6 +217,7 @@ def test_the_same_is_seen_in_a_fresh_process(path: Any, tmp_path: Any) -> None:
     script.write_text(
         dedent(f"""
         import importlib.util, json, sys
+        sys.path.append({str(Path(__file__).parents[2])!r})
         spec = importlib.util.spec_from_file_location("programs", {__file__!r})
         programs = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(programs)

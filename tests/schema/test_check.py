@@ -1,6 +1,7 @@
 """A profile is checked against the installed DSPy: message, key and place of every fault."""
 
 import datetime as dt
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ M = {"model": "openai/gpt-4o-mini"}
 SECRET = "sk-proj-0123456789abcdef"
 
 # name -> (values, key, message, hint, line); the n-th value of a profile stands in line n + 1
+INSTALLED = f"DSPy {version('dspy')} is installed"
 ERRORS = {
     "a string for a number": (
         {"lm": M | {"temperature": "hot"}},
@@ -254,7 +256,7 @@ ERRORS = {
         {"settings": {"zzz": 4}},
         "settings.zzz",
         'settings.zzz: DSPy has no setting "zzz"',
-        None,
+        INSTALLED,
         2,
     ),
     "a wrong type of a setting": (
@@ -327,7 +329,7 @@ ERRORS = {
         {"rm": {"class_name": "dspy.ColBERTv2", "k": 3}},
         "rm.k",
         'rm.k: dspy.ColBERTv2 has no parameter "k"',
-        None,
+        INSTALLED,
         3,
     ),
     "two classes at once": (
@@ -407,7 +409,7 @@ ERRORS = {
             "adapter.use_json_adapter_fallback: dspy.JSONAdapter has no parameter "
             '"use_json_adapter_fallback"'
         ),
-        None,
+        INSTALLED,
         3,
     ),
     "a wrong type in an adapter": (
