@@ -389,6 +389,7 @@ def test_only_what_is_needed_is_added_to_the_environment(run: Any, dev_and_stagi
         "DSPY_PROFILE",
         "DSPY_PROFILES_PATH",
         "DSPY_PROFILES_SESSION",
+        "LITELLM_LOCAL_MODEL_COST_MAP",  # of an offline profile
         "PYTHONPATH",
     }
 
