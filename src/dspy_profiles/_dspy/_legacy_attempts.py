@@ -18,6 +18,8 @@ from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_st
 
 __all__ = ["PASSAGE", "ROUTES", "Passage", "atried", "delay_of", "passage_of", "tried"]
 
+# Parts of the names of errors that may pass, for those without a status.
+PASSING = ("Connection", "RateLimit", "Server", "Timeout", "Transport")
 LONGEST_WAIT = 10.0  # seconds between two tries, as LiteLLM waits
 
 
@@ -179,4 +181,4 @@ def _is_retryable(error: Exception) -> bool:
     status = getattr(error, "status_code", None) or getattr(error, "status", None)
     if isinstance(status, int):
         return status in (408, 409, 429) or status >= 500  # noqa: PLR2004 - server errors
-    return any(name in type(error).__name__ for name in ("Timeout", "Connection", "Transport"))
+    return any(name in type(error).__name__ for name in PASSING)

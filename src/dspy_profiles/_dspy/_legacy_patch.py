@@ -1,6 +1,7 @@
 """Where DSPy 3.0 to 3.3 calls models: six functions for LiteLLM, and `forward` of other LMs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -56,9 +57,8 @@ def _unless_bypassed(choose: Callable[..., Any], route: Route) -> Callable[..., 
 def _of_lm(forward: Callable[..., Any], route: Route) -> Callable[..., Any]:
     @wraps(forward)
     def patched(self: Any, *arguments: Any, **named: Any) -> Any:
-        _begin(self, route)
-        completion = forward(self, *arguments, **named)
-        return _ended(self, completion, route)
+        with _call_of(self, route) as ended:
+            return ended(forward(self, *arguments, **named))
 
     setattr(patched, OWN, True)
     return patched
@@ -67,28 +67,33 @@ def _of_lm(forward: Callable[..., Any], route: Route) -> Callable[..., Any]:
 def _aof_lm(forward: Callable[..., Any], route: Route) -> Callable[..., Any]:
     @wraps(forward)
     async def patched(self: Any, *arguments: Any, **named: Any) -> Any:
-        _begin(self, route)
-        completion = await forward(self, *arguments, **named)
-        return _ended(self, completion, route)
+        with _call_of(self, route) as ended:
+            return ended(await forward(self, *arguments, **named))
 
     setattr(patched, OWN, True)
     return patched
 
 
-def _begin(lm: Any, route: Route) -> None:
-    if not within(lm):
-        stages = route.stages()
-        PASSAGE.set(Passage(lm, route, stages) if stages else None)
-
-
-def _ended(lm: Any, completion: Any, route: Route) -> Any:
+@contextmanager
+def _call_of(lm: Any, route: Route) -> Iterator[Callable[[Any], Any]]:
+    """Begin the passage of a call; take note of the LM if none of its tries passes the stages."""
     if within(lm):
+        yield lambda completion: completion
+        return
+    stages = route.stages()
+    passage = Passage(lm, route, stages) if stages else None
+    PASSAGE.set(passage)
+    cached: list[bool] = []
+
+    def ended(completion: Any) -> Any:
+        cached.append(bool(getattr(completion, "cache_hit", False)))
         return completion
-    passage = PASSAGE.get()
-    if passage is None or not passage.attempts:
-        cached = getattr(completion, "cache_hit", False)
-        (route.cached if cached else route.passed)(lm)
-    return completion
+
+    try:
+        yield ended
+    finally:
+        if passage is None or not passage.attempts:
+            (route.cached if cached == [True] else route.passed)(lm)
 
 
 def _staged(complete: Callable[..., Any]) -> Callable[..., Any]:
