@@ -16,7 +16,7 @@ BROKEN = {
     "truncated": (HEADER[:20].encode(), 1, "the first line is not a header"),
     "by hand": (f'{HEADER}{{"kind":"lm"}}\n'.encode(), 2, '"request" must be a JSON object'),
     "conflict": (f"{HEADER}<<<<<<< HEAD\n".encode(), 2, "part of a git conflict"),
-    "newer": (b'{"cassette":2}\n', 1, "has format 2; this dspy-profiles reads format 1"),
+    "newer": (b'{"cassette":3}\n', 1, "has format 3; this dspy-profiles reads format 1 and 2"),
     "empty": (b"", 1, "is empty"),
     "binary": (bytes(range(256)) * 9, 1, "the first line is not a header"),
 }

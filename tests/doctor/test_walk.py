@@ -239,12 +239,12 @@ def test_two_profiles_that_want_another_environment_are_told(write: Any) -> None
 def test_a_dspy_that_is_too_old_is_told_with_the_command_that_mends_it(
     write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metadata, "version", lambda _name: "3.1.2")
+    monkeypatch.setattr(metadata, "version", lambda _name: "2.6.27")
     write("profiles.toml", '[a.lm]\nmodel = "openai/x"\n')
     (problem,) = only("a").problems
     assert (problem.message, problem.hint) == (
-        "DSPy 3.1.2 is not supported",
-        "pip install 'dspy>=3.4,<4'",
+        "DSPy 2.6.27 is not supported",
+        "pip install 'dspy>=3.0,<4'",
     )
 
 
