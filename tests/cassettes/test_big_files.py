@@ -24,7 +24,7 @@ before = peak()
 cassette = Cassette(sys.argv[1], "none")
 opened = peak()
 request = {"model": "m", "messages": [{"role": "user", "content": "question 7"}]}
-ordinal, (entry, place) = cassette.take(key_of("lm", request))
+_, ordinal, (entry, place) = cassette.take(key_of("lm", request))
 print(json.dumps([opened - before, peak() - before, len(str(entry.response(place)))]))
 """
 

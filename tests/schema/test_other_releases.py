@@ -57,7 +57,7 @@ def install(version: Any, folder: Any) -> Any:
     return folder
 
 
-@pytest.mark.parametrize("version", [oldest_allowed(), "3.2.1", "3.0.0"])
+@pytest.mark.parametrize("version", [oldest_allowed(), "3.2.1", "3.4.0"])
 def test_another_release_is_read_whole(release: Any, version: Any) -> None:
     made = release(version)
     assert (made["version"], made["open"], made["settings_open"]) == (version, False, None)
@@ -71,9 +71,9 @@ def test_what_is_good_for_the_oldest_is_good_for_the_installed(
     release: Any, installed: Any, profile: Any
 ) -> None:
     values = {
-        "lm": {"model": "x/y", "temperature": 0.5, "engine": "auto", "num_retries": 2},
-        "adapter": {"class": "dspy.ChatAdapter", "parallel_tool_calls": True},
-        "settings": {"num_threads": 4, "warn_on_type_mismatch": False},
+        "lm": {"model": "x/y", "temperature": 0.5, "num_retries": 2},
+        "adapter": {"class": "dspy.ChatAdapter"},
+        "settings": {"num_threads": 4, "track_usage": True},
     }
     oldest = release(oldest_allowed())
     assert check(profile(values), oldest) == []
