@@ -3,15 +3,12 @@
 from typing import Any
 
 import dspy
-import pytest
 
 from dspy_profiles import _dspy
 
-__all__ = ["engine_lm", "has_engines", "lm15", "lm_error", "needs_engines"]
+__all__ = ["engine_lm", "lm15", "lm_error"]
 
 lm15 = _dspy.shape().lm15
-has_engines = hasattr(dspy, "lm15")
-needs_engines = pytest.mark.skipif(not has_engines, reason="this DSPy has no engines")
 
 
 def engine_lm(model: str, engine: Any, async_engine: Any = None, **more: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import dspy
 import pydantic
 import pytest
+from tests.shapes import engine_lm
 
 from dspy_profiles import profile
 
@@ -126,6 +127,16 @@ def test_usage_is_tracked() -> None:
     with profile("mock"), dspy.context(track_usage=True):
         answer = dspy.Predict("question -> answer")(question="Why?")
     assert answer.get_lm_usage()["mock"]["total_tokens"] > 0
+
+
+def test_an_engines_own_error_is_not_its_own_cause() -> None:
+    class Fails:
+        def complete(self, request: Any) -> Any:
+            raise ValueError("odd")
+
+    with pytest.raises(Exception, match="odd") as raised:
+        engine_lm("own/model", Fails(), cache=False)("Why?")
+    assert raised.value.__cause__ is not raised.value
 
 
 def test_a_failure_has_its_kind_and_is_retried() -> None:

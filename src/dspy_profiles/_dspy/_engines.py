@@ -26,7 +26,7 @@ class Here(Shape):
         from dspy.clients.call_result import CallResult, usage_dict
 
         self.lm15 = dspy.lm15
-        self._serde: Any = serde
+        self.serde: Any = serde
         self._materialize: Any = materialize_response
         self._result: Any = CallResult
         self._usage: Any = usage_dict
@@ -61,22 +61,6 @@ class Here(Shape):
         if isinstance(usage, self.lm15.Usage):
             return cast("Mapping[str, Any]", self._usage(result, provider))
         return usage if isinstance(usage, dict) else {}  # DSPy itself rejects what is no response
-
-    def request_dict(self, request: Any) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._serde.request_to_dict(request))
-
-    def response_dict(self, response: Any) -> dict[str, Any]:
-        data = self._serde.response_to_dict(response, include_provider_data=True)
-        return cast("dict[str, Any]", data)
-
-    def response_from(self, data: dict[str, Any]) -> Any:
-        return self._serde.response_from_dict(data)
-
-    def event_dict(self, event: Any) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._serde.stream_event_to_dict(event))
-
-    def event_from(self, data: Mapping[str, Any]) -> Any:
-        return self._serde.stream_event_from_dict(dict(data))
 
     def response_of(self, events: Sequence[Any], request: Any) -> Any:
         return self._materialize(iter(events), request)

@@ -20,7 +20,7 @@ class Here(Shape):
 
     def __init__(self) -> None:
         self.lm15 = import_module("lm15")
-        self._serde = import_module("lm15.serde")
+        self.serde = import_module("lm15.serde")
         self._data: Any = import_module("dspy_profiles._dspy._legacy_data")
         self._errors: Any = import_module("dspy_profiles._dspy._legacy_errors")
         self._lm: Any = import_module("dspy_profiles._dspy._legacy_lm")
@@ -57,22 +57,6 @@ class Here(Shape):
     def as_of_lm15(self, error: Exception) -> Exception:
         made: Exception = self._errors.as_of_lm15(error)
         return made
-
-    def request_dict(self, request: Any) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._serde.request_to_dict(request))
-
-    def response_dict(self, response: Any) -> dict[str, Any]:
-        data = self._serde.response_to_dict(response, include_provider_data=True)
-        return cast("dict[str, Any]", data)
-
-    def response_from(self, data: dict[str, Any]) -> Any:
-        return self._serde.response_from_dict(data)
-
-    def event_dict(self, event: Any) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._serde.stream_event_to_dict(event))
-
-    def event_from(self, data: Mapping[str, Any]) -> Any:
-        return self._serde.stream_event_from_dict(dict(data))
 
     def response_of(self, events: Sequence[Any], request: Any) -> Any:
         return self._data.materialized(events, request)

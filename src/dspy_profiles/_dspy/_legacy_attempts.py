@@ -16,7 +16,7 @@ from dspy_profiles._dspy._legacy_errors import as_of_litellm
 from dspy_profiles._dspy._shape import shape
 from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_stream
 
-__all__ = ["PASSAGE", "ROUTES", "Passage", "atried", "delay_of", "passage_of", "tried"]
+__all__ = ["PASSAGE", "ROUTES", "Passage", "atried", "passage_of", "pause_after", "tried"]
 
 # Parts of the names of errors that may pass, for those without a status.
 PASSING = ("Connection", "RateLimit", "Server", "Timeout", "Transport")
@@ -79,12 +79,8 @@ def tried(passage: Passage, request: Any, legacy: Any, send: Callable[[], Any]) 
             finally:
                 if chunks := forms.chunks():
                     replay_to_stream(chunks)
-        except Exception as error:
-            if (delay := delay_of(passage.lm, error, tries)) is None:
-                if (known := as_of_litellm(error, passage.lm)) is error:
-                    raise
-                raise known from error
-            time.sleep(delay)
+        except Exception as error:  # noqa: BLE001 - `pause_after` raises it in the end
+            time.sleep(pause_after(error, passage.lm, tries))
         tries += 1
 
 
@@ -106,12 +102,8 @@ async def atried(
             finally:
                 if chunks := forms.chunks():
                     await areplay_to_stream(chunks)
-        except Exception as error:
-            if (delay := delay_of(passage.lm, error, tries)) is None:
-                if (known := as_of_litellm(error, passage.lm)) is error:
-                    raise
-                raise known from error
-            await asyncio.sleep(delay)
+        except Exception as error:  # noqa: BLE001 - `pause_after` raises it in the end
+            await asyncio.sleep(pause_after(error, passage.lm, tries))
         tries += 1
 
 
@@ -166,11 +158,13 @@ class Forms:
         return [chunk_from(chunk) for chunk in made]
 
 
-def delay_of(lm: Any, error: Exception, tried: int) -> float | None:
-    """Return how long to wait before the next try; None if there is none."""
+def pause_after(error: Exception, lm: Any, tried: int) -> float:
+    """Return the seconds to wait before the next try. If there is none, raise the error."""
     retries = int(getattr(lm, "num_retries", None) or 0)
     if tried >= retries or not _is_retryable(error):
-        return None
+        if (known := as_of_litellm(error, lm)) is error:
+            raise error
+        raise known from error
     if hasattr(error, REPLAYED) or getattr(error, "retry_after", None) == 0:
         return 0.0
     return float(min(2.0**tried, LONGEST_WAIT))

@@ -12,8 +12,7 @@ import lm15
 
 from dspy_profiles._dspy import _legacy_data as data
 from dspy_profiles._dspy._chunks import chunk_from
-from dspy_profiles._dspy._legacy_attempts import Passage, delay_of, passage_of
-from dspy_profiles._dspy._legacy_errors import as_of_litellm
+from dspy_profiles._dspy._legacy_attempts import Passage, passage_of, pause_after
 from dspy_profiles._dspy._legacy_other_lms import OWN
 from dspy_profiles._dspy._plain import bare_request_of, request_of
 from dspy_profiles._dspy._stream import areplay_to_stream, is_read, replay_to_stream
@@ -106,11 +105,8 @@ def execute(lm: EngineLM, call: Asked) -> Any:
             try:
                 results.append(_once(lm, call, passage))
                 break
-            except Exception as error:
-                delay = delay_of(lm, error, tries)
-                if delay is None:
-                    raise as_of_litellm(error, lm) from error
-                time.sleep(delay)
+            except Exception as error:  # noqa: BLE001 - `pause_after` raises it in the end
+                time.sleep(pause_after(error, lm, tries))
                 tries += 1
     return _counted(lm, results)
 
@@ -125,11 +121,8 @@ async def aexecute(lm: EngineLM, call: Asked) -> Any:
             try:
                 results.append(await _aonce(lm, call, passage))
                 break
-            except Exception as error:
-                delay = delay_of(lm, error, tries)
-                if delay is None:
-                    raise as_of_litellm(error, lm) from error
-                await asyncio.sleep(delay)
+            except Exception as error:  # noqa: BLE001 - `pause_after` raises it in the end
+                await asyncio.sleep(pause_after(error, lm, tries))
                 tries += 1
     return _counted(lm, results)
 

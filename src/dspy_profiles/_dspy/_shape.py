@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import dspy
 
@@ -26,6 +26,7 @@ class Shape(ABC):
 
     has_engines: ClassVar[bool] = False  # whether a user's own engine can serve its LMs
     lm15: Any  # the module with lm15's types
+    serde: Any  # the module that makes plain data of them, and back
     errors: ClassVar[tuple[str, ...]] = ("dspy",)  # public modules of errors, the first ones first
 
     @classmethod
@@ -61,22 +62,6 @@ class Shape(ABC):
         """Return the tokens of a response, of a stream's last event, or of a result."""
 
     @abstractmethod
-    def request_dict(self, request: Any) -> dict[str, Any]:
-        """Return a request of lm15 as plain data."""
-
-    @abstractmethod
-    def response_dict(self, response: Any) -> dict[str, Any]: ...
-
-    @abstractmethod
-    def response_from(self, data: dict[str, Any]) -> Any: ...
-
-    @abstractmethod
-    def event_dict(self, event: Any) -> dict[str, Any]: ...
-
-    @abstractmethod
-    def event_from(self, data: Mapping[str, Any]) -> Any: ...
-
-    @abstractmethod
     def response_of(self, events: Sequence[Any], request: Any) -> Any:
         """Return the response of a stream. Raises as DSPy does if it contains none."""
 
@@ -110,6 +95,23 @@ class Shape(ABC):
             if getattr(part, "offline", False) is True or self.is_dummy(part):
                 return True
         return False
+
+    def request_dict(self, request: Any) -> dict[str, Any]:
+        """Return a request of lm15 as plain data."""
+        return cast("dict[str, Any]", self.serde.request_to_dict(request))
+
+    def response_dict(self, response: Any) -> dict[str, Any]:
+        data = self.serde.response_to_dict(response, include_provider_data=True)
+        return cast("dict[str, Any]", data)
+
+    def response_from(self, data: dict[str, Any]) -> Any:
+        return self.serde.response_from_dict(data)
+
+    def event_dict(self, event: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.serde.stream_event_to_dict(event))
+
+    def event_from(self, data: Mapping[str, Any]) -> Any:
+        return self.serde.stream_event_from_dict(dict(data))
 
     def is_response(self, value: object) -> bool:
         return isinstance(value, self.lm15.Response)

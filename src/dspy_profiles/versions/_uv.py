@@ -11,6 +11,7 @@ from pathlib import Path
 from dspy_profiles.config import SESSION_VARIABLE
 from dspy_profiles.display import on_one_line
 from dspy_profiles.errors import ProfileError, WriteFailed
+from dspy_profiles.secrets import without_userinfo
 
 __all__ = ["NoEnvironment", "Unresolved", "UvNotFound", "own_environ", "run_uv"]
 
@@ -22,7 +23,6 @@ LEADING_ASIDE = (
     "PYTHONPATH",
     "UV_PROJECT_ENVIRONMENT",
 )
-PASSWORD = re.compile(r"(://)[^/\s@]+@")
 NO_SPACE = re.compile(r"os error (28|122)\b|No space left|[Dd]isk quota", re.ASCII)
 NO_NETWORK = re.compile(
     r"network was disabled|[Ff]ailed to fetch|dns error|error sending request|[Cc]onnect", re.ASCII
@@ -89,7 +89,7 @@ def _uv_environ() -> Mapping[str, str]:
 
 def _error(what: str, said: str) -> ProfileError:
     """Return the error for what uv has printed, on one line, without passwords."""
-    text = PASSWORD.sub(r"\1********@", said)
+    text = without_userinfo(said)
     if NO_SPACE.search(text):
         return WriteFailed(f"{what}: no space left on the disk", "free some disk space")
     line = on_one_line(
